@@ -1,0 +1,1 @@
+"""Figures, beside a ceiling measured in the same run."""

@@ -1,0 +1,27 @@
+"""A local mock and sandbox server for the Billogram v2 API.
+
+`create_app()` is an ASGI application; `with Mockserver() as server` runs one in a thread.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from mockserver.version import __version__
+
+if TYPE_CHECKING:
+    from mockserver.app import create_app
+    from mockserver.kit.server import Mockserver
+
+__all__ = ["Mockserver", "__version__", "create_app"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imported when first asked for, so that `import mockserver` costs nothing."""
+    if name == "create_app":
+        from mockserver.app import create_app
+
+        return create_app
+    if name == "Mockserver":
+        from mockserver.kit.server import Mockserver
+
+        return Mockserver
+    raise AttributeError(name)

@@ -1,0 +1,291 @@
+"""What a client may send for a billogram (reference: api 8.2-8.6)."""
+
+from typing import Annotated, Any
+
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from mockserver.api.customer import AddressFields, DeliveryAddressFields, PermanentAddressFields
+from mockserver.api.fields import (
+    Amount,
+    Bool,
+    Currency,
+    Date,
+    Digits16,
+    Fields,
+    Given,
+    InvoiceNo,
+    NotNegative,
+    Number,
+    Object,
+    Percent,
+    ReadOnly,
+    Required,
+    Text,
+    Text30,
+    Text35,
+    Text40,
+    Text200,
+    Text350,
+    Title,
+    Url,
+    given,
+    number,
+    one_of,
+    read,
+    required,
+    text_to,
+    whole,
+)
+from mockserver.core.refusal import Refusal, invalid
+from mockserver.wire import encode
+
+# `-` stands in one billing-tab example [D]
+UNITS = (
+    *("unit", "hour", "day", "month", "year"),  # [D]
+    *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
+)
+
+DueDays = Annotated[int | None, PlainValidator(whole(0, 365))]
+DelayDays = Annotated[int | None, PlainValidator(whole(0, 3650))]
+Unit = Annotated[str | None, PlainValidator(one_of(*UNITS))]
+Text20 = Annotated[str | None, PlainValidator(text_to(20))]
+RecipientType = Annotated[str | None, PlainValidator(one_of("individual", "company"))]
+
+
+CustomerNo = Annotated[int, PlainValidator(required(whole(1, 10**15 - 1)))]
+
+
+class RecipientFields(Fields):
+    customer_no: CustomerNo
+    name: Text = None
+    org_no: Text = None
+    vat_no: Text = None
+    email: Text = None
+    phone: Text = None
+    address: AddressFields | None = None
+    delivery_address: DeliveryAddressFields | None = None
+    permanent_establishment_address: PermanentAddressFields | None = None
+
+
+class BookkeepingObjectFields(Fields):
+    dimension_id: Required
+    object_id: Required
+    dimension_name: Text = None
+    object_name: Text = None
+
+
+class RowBookkeepingFields(Fields):
+    income_account: Text = None
+    vat_account: Text = None
+    objects: list[BookkeepingObjectFields] | None = None
+
+
+class ElectricityFields(Fields):
+    kommunkod: Text = None
+    naringsidkare: Text = None
+    avflyttad: Text = None
+    avflyttad_datum: Text = None
+    frankopplad: Text = None
+    frankopplad_datum: Text = None
+    anladr: Text = None
+    natom: Text = None
+    arsforb: Text = None
+    anlid: Text = None
+    kravmall: Text = None
+    plombkod: Text = None
+    slutfaktura: Text = None
+
+
+class RowElectricityFields(ElectricityFields):
+    nyttighet: Text = None
+    objtyp: Text = None
+    faktforb: Text = None
+    faktfrek: Text = None
+
+
+class RowRegionalFields(Fields):
+    rotavdrag: Bool = None
+    electricity_collection: RowElectricityFields | None = None
+
+
+class RowFields(Fields):
+    item_no: Text30 = None
+    title: Title = None
+    description: Text200 = None
+    count: Number = None
+    price: Number = None
+    vat: Percent = None
+    unit: Unit = None
+    discount: Number = None
+    bookkeeping: RowBookkeepingFields | None = None
+    regional_sweden: RowRegionalFields | None = None
+    zero_vat_reason: Text = None
+    zero_vat_reason_reference: Text = None
+    external_id: Text = None
+
+
+class InfoFields(Fields):
+    order_no: Text30 = None
+    order_date: Date = None
+    our_reference: Text35 = None
+    your_reference: Text35 = None
+    shipping_date: Date = None
+    delivery_date: Date = None
+    reference_number: Text30 = None
+    message: Text350 = None
+
+
+class EdiFields(Fields):
+    electronic_id: Text = None
+    operator: Text = None
+    subtype: Text = None
+    reference: Text = None
+    note: Text = None
+
+
+def _amount_or_text(value: Any) -> Any:
+    return None if value is None else _json(value if isinstance(value, str) else number(value))
+
+
+class RegionalFields(Fields):
+    rotavdrag: Amount = None
+    rotavdrag_personal_number: Text = None
+    rotavdrag_description: Text = None
+    rotavdrag_description_of_property: Text = None
+    rotavdrag_apartment_designation: Text = None
+    rotavdrag_housing_association_org_no: Text = None
+    reversed_vat: Bool = None
+    autogiro_betalarnummer: Digits16 = None
+    autogiro_status: ReadOnly = None
+    autogiro_full_status: ReadOnly = None
+    autogiro_payment_date: ReadOnly = None
+    autogiro_total_sum: ReadOnly = None
+    efaktura_recipient_identifier: Text20 = None
+    efaktura_recipient_type: RecipientType = None
+    efaktura_recipient_bank_name: Text = None
+    efaktura_recipient_bank_id: Text = None
+    efaktura_recipient_bank_code: Text = None
+    efaktura_recipient_id_number: Text = None
+    efaktura_requested_amount: Annotated[Any, PlainValidator(_amount_or_text)] = None
+    edi: EdiFields | None = None
+    electricity_collection: ElectricityFields | None = None
+
+
+class CallbacksFields(Fields):
+    url: Url = None
+    sign_key: Text = None
+    custom: Text = None
+
+
+class ReminderFields(Fields):
+    delay_days: Annotated[int, PlainValidator(required(whole(0, 3650)))]
+    message: Text = None
+
+
+class CollectionFields(Fields):
+    delay_days: DelayDays = None
+    amount: Amount = None
+    use_default_settings: Bool = None
+
+
+class PdfFields(Fields):
+    template: Text = None
+
+
+class OnSuccessFields(Fields):
+    command: Annotated[str, PlainValidator(required(one_of("send", "sell")))]
+    method: Text = None
+
+
+def _rows(value: Any) -> list[Given | Refusal]:
+    """The rows, each read or refused by itself: which refusal counts is decided row by row."""
+    if value is None:
+        raise PydanticCustomError("missing", "not set")
+    if not isinstance(value, list) or not value:  # at least one row [A]
+        raise PydanticCustomError("value", "bad value")
+    return [_read_row(item, index) for index, item in enumerate(value)]
+
+
+def _read_row(item: Any, index: int) -> Given | Refusal:
+    try:
+        if not isinstance(item, dict):
+            return invalid("items", rule="body.value")
+        row = read(RowFields, item)
+    except Refusal as refusal:
+        refusal.path = ("items", index, *(refusal.path or ()))
+        return refusal
+    bookkeeping = row.get("bookkeeping")
+    if bookkeeping and bookkeeping.get("objects") is not None:
+        bookkeeping["objects"] = _json([given(o) for o in bookkeeping["objects"]])
+    regional = row.get("regional_sweden")
+    if regional and regional.get("electricity_collection") is not None:
+        regional["electricity_collection"] = _json(regional["electricity_collection"])
+    return row
+
+
+def _json(value: Any) -> str:
+    return encode(value).decode()
+
+
+class BillogramFields(Fields):
+    customer: RecipientFields
+    items: Annotated[list[Any], PlainValidator(_rows)]
+    invoice_date: Date = None
+    due_date: Date = None
+    due_days: DueDays = None
+    currency: Currency = None
+    invoice_fee: NotNegative = None
+    reminder_fee: NotNegative = None
+    interest_rate: NotNegative = None
+    info: InfoFields | None = None
+    regional_sweden: RegionalFields | None = None
+    creditor_unique_value: Text40 = None
+    callbacks: CallbacksFields | None = None
+    automatic_reminders: Bool = None
+    automatic_reminders_settings: list[ReminderFields] | None = None
+    automatic_collection: CollectionFields | None = None
+    attachment: Text = None
+    attachment_content: Text = None
+    show_item_gross_prices: Bool = None
+    pdf: PdfFields | None = None
+    contract: Object = None
+    invoice_no: InvoiceNo = None
+    on_success: OnSuccessFields | None = None
+    event: Annotated[str | None, PlainValidator(one_of("sell")), Field(alias="_event")] = None
+    id: ReadOnly = None
+    ocr_number: ReadOnly = None
+    state: ReadOnly = None
+    url: ReadOnly = None
+    recipient_url: ReadOnly = None
+    flags: ReadOnly = None
+    events: ReadOnly = None
+    delivery_method: ReadOnly = None
+    total_sum: ReadOnly = None
+    remaining_sum: ReadOnly = None
+    rounding_value: ReadOnly = None
+    invoice_fee_vat: ReadOnly = None
+    interest_fee: ReadOnly = None
+    reminder_count: ReadOnly = None
+    respite_date: ReadOnly = None
+    detailed_sums: ReadOnly = None
+    offers: ReadOnly = None
+    sales_accepted: ReadOnly = None
+    created_at: ReadOnly = None
+    updated_at: ReadOnly = None
+    attested_at: ReadOnly = None
+
+
+def read_billogram(body: Any) -> Given:
+    """The members of a creation that were given; rows, reminders and contract in the form of the core."""
+    sent = read(BillogramFields, body)
+    steps = sent.get("automatic_reminders_settings")
+    if steps is not None:
+        sent["automatic_reminders_settings"] = [_step(step) for step in steps]
+    if sent.get("contract") is not None:
+        sent["contract"] = _json(sent["contract"])
+    return sent
+
+
+def _step(step: ReminderFields) -> Given:
+    return {"delay_days": step.delay_days, "message": step.message or ""}

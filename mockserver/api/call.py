@@ -1,0 +1,63 @@
+"""One call of an operation, and the envelope of its answer (reference: api 1.4)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from msgspec import Struct
+
+from mockserver.api.cache import AnswerCache
+from mockserver.api.errors import TooLarge
+from mockserver.core.act import Act
+from mockserver.core.refusal import InvalidParameter
+from mockserver.core.state import State
+from mockserver.emulator import Book, Emulator
+from mockserver.wire import BadJson, decode, encode
+
+T = TypeVar("T")
+
+MAX_BODY = 32 * 1024 * 1024  # bytes [A]; a picture of 323,501 bytes was accepted [R]
+
+
+class Call(Struct):
+    """What an endpoint gets: whose account, which object, what was sent."""
+
+    emulator: Emulator
+    cache: AnswerCache
+    book: Book
+    request_id: str
+    params: dict[str, str]
+    query_string: bytes
+    body: bytes | None  # None: above the limit
+    base: str  # where the server is for this client: scheme and host
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query parameters; of one given twice the last counts [A]."""
+        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+
+    def json(self) -> Any:
+        """The body as JSON. Its `Content-Type` is not looked at; an empty one is null [C]."""
+        if self.body is None:
+            raise TooLarge("request body too large", rule="body.size", maximum=MAX_BODY)
+        if not self.body:
+            return None
+        try:
+            return decode(self.body)
+        except BadJson:
+            raise InvalidParameter("invalid JSON", rule="body.json") from None
+
+    async def execute(self, decide: Callable[[Act], object], *, rule: str) -> Act:
+        """Decide, apply, and wait until it is on disk."""
+        return await self.emulator.execute(self.book, decide, cause=self.request_id, rule=rule)
+
+    async def read(self, view: Callable[[State], T]) -> T:
+        """What is on disk."""
+        return await self.emulator.read(self.book, view)
+
+
+def answer(data: Any, meta: Any = None) -> bytes:
+    """The envelope of a success; `data` is never null [C]."""
+    if meta is None:
+        return b'{"status":"OK","data":' + encode(data) + b"}"
+    return b'{"status":"OK","meta":' + encode(meta) + b',"data":' + encode(data) + b"}"

@@ -1,0 +1,171 @@
+"""The edge: what is true of every operation stands here once (reference: api 1).
+
+Order of checks: credentials, path, method, query, object, JSON, body, state, and then what the rule itself
+refuses. An endpoint reads, calls, renders.
+"""
+
+import logging
+from base64 import b64decode
+
+from starlette.types import Receive, Scope, Send
+
+from mockserver.api.cache import AnswerCache
+from mockserver.api.call import MAX_BODY, Call
+from mockserver.api.errors import (
+    HTTP_STATUS,
+    InvalidAuth,
+    MethodNotAllowed,
+    MissingAuth,
+    Unavailable,
+    error_data,
+)
+from mockserver.api.operations import OPERATIONS, Operation, not_built
+from mockserver.core.refusal import NotFound, Refusal
+from mockserver.emulator import AccountGone, Book, Emulator
+from mockserver.log.interface import LogFailed
+from mockserver.wire import (
+    BodyTooLarge,
+    ClientGone,
+    HttpDate,
+    Paths,
+    RequestIds,
+    encode,
+    header,
+    read_body,
+    send_answer,
+)
+
+logger = logging.getLogger(__name__)
+
+BASE = "/api/v2"
+_MAX_REQUEST_LINE = 4094  # bytes [R]
+_LINE_TOO_LONG = b"<html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>\n"
+_FIXED = [  # [R]; our own Server, and no charset: known clients compare the type as a string
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"max-age=0"),
+    (b"vary", b"Cookie"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"server", b"mockserver"),
+]
+_CHALLENGE = (b"www-authenticate", b'Basic realm="Billogram API"')
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Api:
+    """The ASGI application of Billogram's API."""
+
+    def __init__(self, emulator: Emulator, request_ids: RequestIds) -> None:
+        self._emulator = emulator
+        self._request_ids = request_ids
+        self._date = HttpDate()
+        self._cache = AnswerCache()
+        self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = self._request_ids.next()
+        if _line_length(scope) > _MAX_REQUEST_LINE:
+            html = [(b"content-type", b"text/html"), (b"connection", b"close")]
+            await send_answer(scope, send, 400, html, _LINE_TOO_LONG)
+            return
+        extra: Headers = [(b"mock-request-id", request_id.encode())]
+        failure: Exception | None = None
+        try:
+            status, body = 200, await self._answer(scope, receive, request_id)
+        except ClientGone:
+            return
+        except Refusal as refusal:
+            status, body = self._refused(refusal, extra)
+        except LogFailed as error:
+            status, body = self._refused(Unavailable(str(error), rule="log.unavailable"), extra)
+        except Exception as error:  # our own mistake: the client hears of it in the API's dialect, we in full
+            status, body = 500, _error("INTERNAL_ERROR", {"message": "internal error"})
+            failure = error
+        date = self._date.now()
+        dates = [(b"date", date), (b"last-modified", date), (b"expires", date)]
+        await send_answer(scope, send, status, [*_FIXED, *dates, *extra], body)
+        if failure is not None:
+            raise failure
+
+    def _refused(self, refusal: Refusal, extra: Headers) -> tuple[int, bytes]:
+        extra.append((b"mock-rule", refusal.rule.encode()))
+        if isinstance(refusal, MissingAuth):
+            extra.append(_CHALLENGE)
+        elif isinstance(refusal, MethodNotAllowed):
+            extra.append((b"allow", str(refusal.compared["allowed"]).encode()))
+        return HTTP_STATUS[type(refusal)], _error(refusal.status, error_data(refusal))
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> bytes:
+        try:
+            body: bytes | None = await read_body(receive, MAX_BODY)
+        except BodyTooLarge:
+            body = None
+        path: str = scope["path"]
+        if path != BASE and not path.startswith(f"{BASE}/"):
+            raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
+        while True:
+            book = await self._authenticate(scope, request_id)
+            operation, params = self._route(scope["method"], path)
+            call = Call(
+                self._emulator,
+                self._cache,
+                book,
+                request_id,
+                params,
+                scope["query_string"],
+                body,
+                _base(scope),
+            )
+            try:
+                if operation.endpoint is None:
+                    return await not_built(operation, call)
+                return await operation.endpoint(call)
+            except AccountGone:  # reset or removed on the way: the credentials are looked at again
+                continue
+
+    async def _authenticate(self, scope: Scope, request_id: str) -> Book:
+        scheme, _, value = (header(scope, b"authorization") or b"").strip().partition(b" ")
+        if scheme.lower() != b"basic":
+            raise MissingAuth("credentials missing", rule="auth.missing")
+        try:
+            user, colon, key = b64decode(value.strip(), validate=True).decode().partition(":")
+        except ValueError:
+            user, colon, key = "", "", ""
+        await self._emulator.loaded()
+        if colon and key and is_account_id(user):
+            book = await self._emulator.enter(user, key, cause=request_id)
+            if book is not None:
+                return book
+        raise InvalidAuth("invalid credentials", rule="auth.invalid")
+
+    def _route(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
+        found = self._paths.find(path[len(BASE) :])
+        if found is None:
+            raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
+        rows, params = found
+        operation = rows.get("GET" if method == "HEAD" else method)
+        if operation is None:
+            allowed = ", ".join([*rows, "HEAD"] if "GET" in rows else rows)
+            raise MethodNotAllowed(f"method not allowed: {method}", rule="path.method", allowed=allowed)
+        return operation, params
+
+
+def is_account_id(text: str) -> bool:
+    """Whether an account may be called so: 1..100 printable characters without slash [A]."""
+    return 0 < len(text) <= 100 and text.isprintable() and "/" not in text
+
+
+def _error(identifier: str, data: object) -> bytes:
+    return encode({"status": identifier, "data": data})
+
+
+def _line_length(scope: Scope) -> int:
+    query = scope["query_string"]
+    path = scope.get("raw_path") or scope["path"].encode()
+    return len(scope["method"]) + len(path) + len(query) + bool(query) + len("  HTTP/1.1")
+
+
+def _base(scope: Scope) -> str:
+    host = header(scope, b"host") or b"localhost"
+    return f"{scope['scheme']}://{host.decode('latin-1')}"

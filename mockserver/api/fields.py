@@ -1,0 +1,330 @@
+"""How the edge reads what clients send: tolerantly where they are known to be odd, else strictly.
+
+Each type below is a plain function of the raw JSON value (reference: api 1.6, "Input is read tolerantly").
+`read` turns a body into the members that were given, or raises the first problem in the order of the
+contract: unknown key, wrong type or range, read-only key, missing key; rows come last, one by one.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from mockserver.core.calendar import FIRST_DATE, LAST_DATE
+from mockserver.core.refusal import (
+    InvalidParameter,
+    ReadOnlyParameter,
+    Refusal,
+    UnknownParameter,
+    invalid,
+    missing,
+)
+
+Given: TypeAlias = dict[str, Any]
+
+NOT_GIVEN: Any = object()  # an empty string where one means "field not given"
+_LIMIT = Decimal(10) ** 15  # every number stays below
+_NEAR = Decimal("1e-9")  # as JavaScript and PHP send 0.1 + 0.2
+_NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def _bad() -> PydanticCustomError:
+    return PydanticCustomError("value", "bad value")
+
+
+def _absent() -> PydanticCustomError:
+    return PydanticCustomError("missing", "not set")
+
+
+def text(value: Any) -> Any:
+    """A string; a number becomes its decimal text [C]."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise _bad()
+    number_text = value if isinstance(value, Decimal) else Decimal(value)
+    if abs(number_text.adjusted()) > 60:
+        raise _bad()
+    return format(number_text, "f")
+
+
+def text_to(maximum: int) -> Callable[[Any], Any]:
+    """A string of at most so many characters."""
+
+    def read_text(value: Any) -> Any:
+        found = text(value)
+        if found is not None and len(found) > maximum:
+            raise PydanticCustomError("too_long", "too long", {"maximum": maximum})
+        return found
+
+    return read_text
+
+
+def required(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What `reader` takes, but it must be there; `""` is not."""
+
+    def read_required(value: Any) -> Any:
+        if value is None or value == "":
+            raise _absent()
+        return reader(value)
+
+    return read_required
+
+
+def number(value: Any) -> Any:
+    """A number or numeric string; `""` is not given."""
+    if value is None or value == "":
+        return NOT_GIVEN if value == "" else None
+    if isinstance(value, bool):
+        raise _bad()
+    if isinstance(value, str):
+        if not _NUMERIC.fullmatch(value):
+            raise _bad()
+        value = Decimal(value.strip())
+    if isinstance(value, int):
+        if abs(value) >= 10**15:
+            raise _bad()
+        return Decimal(value)
+    if not isinstance(value, Decimal) or value.adjusted() > 15 or abs(value) >= _LIMIT:
+        raise _bad()
+    return value or Decimal(0)  # there is no negative zero
+
+
+def decimals(places: int, low: int | None = None, high: int | None = None) -> Callable[[Any], Any]:
+    """A number with so many decimals, within the bounds. One that is all but such a number is that one."""
+    step = Decimal(1).scaleb(-places)
+
+    def read_number(value: Any) -> Any:
+        found = number(value)
+        if not isinstance(found, Decimal):
+            return found
+        exact = found.quantize(step)
+        if exact != found and abs(exact - found) > _NEAR:
+            raise _bad()
+        exact = found if exact == found else exact
+        if (low is not None and exact < low) or (high is not None and exact > high):
+            raise _bad()
+        return exact
+
+    return read_number
+
+
+def whole(low: int, high: int) -> Callable[[Any], Any]:
+    """An integer; a whole float or a numeric string is one [C]."""
+
+    def read_integer(value: Any) -> Any:
+        found = number(value)
+        if not isinstance(found, Decimal):
+            return found
+        if found != found.to_integral_value() or not low <= found <= high:
+            raise _bad()
+        return int(found)
+
+    return read_integer
+
+
+def day(value: Any) -> Any:
+    """A date; of a full ISO timestamp its date part [C]; `""` is not given."""
+    if value is None or value == "":
+        return NOT_GIVEN if value == "" else None
+    found = _DATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise _bad()
+    try:
+        parsed = date.fromisoformat(found[1])
+    except ValueError:
+        raise _bad() from None
+    if not FIRST_DATE <= parsed <= LAST_DATE:
+        raise _bad()
+    return parsed
+
+
+def boolean(value: Any) -> Any:
+    """true or false; `""` is false [C]."""
+    if value is None or isinstance(value, bool):
+        return value
+    if value == "":
+        return False
+    raise _bad()
+
+
+def one_of(*allowed: str) -> Callable[[Any], Any]:
+    """One of these words; `""` is not given."""
+
+    def read_word(value: Any) -> Any:
+        if value is None or value in allowed:
+            return value
+        if value == "":
+            return NOT_GIVEN
+        raise _bad()
+
+    return read_word
+
+
+def zipcode(value: Any) -> Any:
+    """Blanks are removed [R]."""
+    found = text(value)
+    return found and "".join(found.split())
+
+
+def country(value: Any) -> Any:
+    """Two letters or empty, put in upper case [C]."""
+    found = text(value)
+    if found and not (len(found) == 2 and found.isascii() and found.isalpha()):
+        raise _bad()
+    return found and found.upper()
+
+
+def email(value: Any) -> Any:
+    """`""` or text@text [A]."""
+    found = text(value)
+    if found and not _EMAIL.fullmatch(found):
+        raise _bad()
+    return found
+
+
+def currency(value: Any) -> Any:
+    """Three capital letters [A]."""
+    if value is None or value == "":
+        return NOT_GIVEN if value == "" else None
+    if not (
+        isinstance(value, str) and len(value) == 3 and value.isascii() and value.isalpha() and value.isupper()
+    ):
+        raise _bad()
+    return value
+
+
+def digits_to(maximum: int) -> Callable[[Any], Any]:
+    """Digits, at most so many."""
+
+    def read_digits(value: Any) -> Any:
+        found = text(value)
+        if found and not (found.isascii() and found.isdigit() and len(found) <= maximum):
+            raise _bad()
+        return found
+
+    return read_digits
+
+
+def url(value: Any) -> Any:
+    """http:// or https:// [D; http here A]."""
+    found = text(value)
+    if found and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", found):
+        raise _bad()
+    return found or None
+
+
+def language(value: Any) -> Any:
+    """Two letters; `""` is the market's default [A]."""
+    found = text(value)
+    if found and not (len(found) == 2 and found.isascii() and found.isalpha()):
+        raise _bad()
+    return found.lower() if found else None
+
+
+def read_only(value: Any) -> Any:
+    """At creation anything but null is refused."""
+    if value is not None:
+        raise PydanticCustomError("read_only", "read-only")
+    return NOT_GIVEN
+
+
+def anything(value: Any) -> Any:
+    """Any JSON object, kept as sent."""
+    if value is not None and not isinstance(value, dict):
+        raise _bad()
+    return value
+
+
+Text: TypeAlias = Annotated[str | None, PlainValidator(text)]
+Text30: TypeAlias = Annotated[str | None, PlainValidator(text_to(30))]
+Text35: TypeAlias = Annotated[str | None, PlainValidator(text_to(35))]
+Text40: TypeAlias = Annotated[str | None, PlainValidator(text_to(40))]
+Text200: TypeAlias = Annotated[str | None, PlainValidator(text_to(200))]
+Text350: TypeAlias = Annotated[str | None, PlainValidator(text_to(350))]
+Required: TypeAlias = Annotated[str, PlainValidator(required(text_to(100)))]
+Title: TypeAlias = Annotated[str | None, PlainValidator(text_to(100))]
+Zipcode: TypeAlias = Annotated[str | None, PlainValidator(zipcode)]
+Country: TypeAlias = Annotated[str | None, PlainValidator(country)]
+Email: TypeAlias = Annotated[str | None, PlainValidator(email)]
+Url: TypeAlias = Annotated[str | None, PlainValidator(url)]
+Language: TypeAlias = Annotated[str | None, PlainValidator(language)]
+Bool: TypeAlias = Annotated[bool | None, PlainValidator(boolean)]
+Date: TypeAlias = Annotated[date | None, PlainValidator(day)]
+Currency: TypeAlias = Annotated[str | None, PlainValidator(currency)]
+Digits16: TypeAlias = Annotated[str | None, PlainValidator(digits_to(16))]
+Number: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(6))]
+NotNegative: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(6, 0))]
+Percent: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(2, 0, 100))]
+Amount: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(2))]
+Positive: TypeAlias = Annotated[int | None, PlainValidator(whole(1, 10**15 - 1))]
+InvoiceNo: TypeAlias = Annotated[int | None, PlainValidator(whole(1, 999_999_999))]
+ReadOnly: TypeAlias = Annotated[Any, PlainValidator(read_only)]
+Object: TypeAlias = Annotated[dict[str, Any] | None, PlainValidator(anything)]
+
+
+class Fields(BaseModel):
+    """Base of all bodies and sub-objects: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NoFields(Fields):
+    """A command without parameters."""
+
+
+def read(model: type[Fields], body: Any) -> Given:
+    """The members that were given, under one name each; Refusal for the first problem."""
+    if body is None:
+        body = {}
+    if not isinstance(body, dict):
+        raise InvalidParameter("invalid request body", rule="body.object")
+    try:
+        return given(model.model_validate(body))
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False)
+        raise _refusal(min(problems, key=_phase)) from None
+
+
+def given(fields: BaseModel) -> Given:
+    """What was sent of it, nested the same way."""
+    found: Given = {}
+    values = fields.__dict__
+    for name in fields.model_fields_set:
+        value = values[name]
+        if value is not NOT_GIVEN:
+            found[name] = given(value) if isinstance(value, BaseModel) else value
+    return found
+
+
+_PHASES = {"extra_forbidden": 0, "read_only": 2, "missing": 3}  # all others: 1
+
+
+def _phase(problem: ErrorDetails) -> tuple[int, int]:
+    return _PHASES.get(problem["type"], 1), 0
+
+
+def _refusal(problem: ErrorDetails) -> Refusal:
+    steps = list(problem["loc"])
+    while steps and isinstance(steps[-1], int):  # an element that is no object: its list is to blame
+        steps.pop()
+    name, path = str(steps[-1]), tuple(steps[:-1])
+    kind = problem["type"]
+    if kind == "extra_forbidden":
+        return UnknownParameter(f"unexpected key: {name}", rule="body.unknown", field=name, path=path)
+    if kind == "read_only":
+        return ReadOnlyParameter(f"read-only key: {name}", rule="body.read_only", field=name, path=path)
+    if kind == "missing":
+        return missing(name, path)
+    if kind == "too_long":
+        maximum = problem["ctx"]["maximum"]
+        label = name.replace("_", " ")
+        message = f"{label} too long, maximum {maximum} characters"
+        return InvalidParameter(message, rule="body.length", field=name, path=path, maximum=maximum)
+    return invalid(name, path, rule="body.value")

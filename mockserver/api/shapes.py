@@ -1,0 +1,348 @@
+"""What the API answers, as types: every answer that a test sees is held against them.
+
+`Float` is a number with a fraction part (`67.0`), `Number` an integer when whole (`60`, else `67.2`),
+as recorded (reference: api 1.6). Both leave as exact decimals.
+"""
+
+from decimal import Decimal
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+Float: TypeAlias = Decimal
+Number: TypeAlias = int | Decimal
+Text: TypeAlias = str
+Timestamp: TypeAlias = str  # YYYY-MM-DD hh:mm:ss, UTC
+Day: TypeAlias = str  # YYYY-MM-DD
+
+
+class ErrorData(TypedDict):
+    message: str
+    field: NotRequired[str]
+    field_path: NotRequired[list[str | int] | None]
+
+
+class Error(TypedDict):
+    status: str
+    data: ErrorData
+
+
+class AddressShape(TypedDict):
+    street_address: str
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    administrative_area: str
+    dependent_locality: str
+    organization: str
+    sorting_code: str
+    careof: str
+    use_careof_as_attention: bool
+    attention: str
+    zipcode: str
+    city: str
+    country: str
+
+
+class DeliveryAddressShape(TypedDict):
+    name: str
+    street_address: str
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    administrative_area: str
+    dependent_locality: str
+    organization: str
+    sorting_code: str
+    careof: str
+    attention: str
+    zipcode: str
+    city: str
+    country: str
+
+
+class PermanentAddressShape(TypedDict):
+    name: str
+    additional_name: str
+    family_name: str
+    address_line_1: str
+    address_line_2: str
+    address_line_3: str
+    administrative_area: str
+    dependent_locality: str
+    organization: str
+    sorting_code: str
+    zipcode: str
+    city: str
+    country: str
+
+
+class ContactShape(TypedDict):
+    name: str
+    email: str
+    phone: str
+
+
+class PaymentSettingsShape(TypedDict):
+    recurring_payment_type: str | None
+
+
+class CustomerEdiShape(TypedDict):
+    electronic_id: str | None
+    operator: str | None
+    reference: str | None
+
+
+class LinksShape(TypedDict):
+    automatic_payments_setup_link: str | None
+
+
+class CustomerShape(TypedDict):
+    customer_no: int
+    name: str
+    company_type: str
+    org_no: str
+    vat_no: str
+    language: str | None
+    notes: str
+    contact: ContactShape
+    address: AddressShape
+    delivery_address: DeliveryAddressShape
+    permanent_establishment_address: PermanentAddressShape
+    letter_forwarding_enabled: bool
+    payment_settings: PaymentSettingsShape
+    edi: CustomerEdiShape
+    links: LinksShape
+    created_at: Timestamp
+    updated_at: Timestamp | None
+
+
+class RecipientShape(TypedDict):
+    customer_no: int
+    name: str
+    org_no: str
+    vat_no: str
+    email: str
+    phone: str
+    address: AddressShape
+    delivery_address: DeliveryAddressShape
+    permanent_establishment_address: PermanentAddressShape
+
+
+class RowBookkeepingShape(TypedDict):
+    income_account: str
+    vat_account: str
+    objects: list[Any]
+
+
+class RowRegionalShape(TypedDict):
+    rotavdrag: bool
+    electricity_collection: dict[str, Any]
+
+
+class RowShape(TypedDict):
+    item_no: str | None
+    title: str
+    description: str
+    count: Float
+    price: Float
+    vat: Number
+    discount: Float
+    unit: str
+    bookkeeping: RowBookkeepingShape
+    regional_sweden: RowRegionalShape
+    zero_vat_reason: str | None
+    zero_vat_reason_reference: str | None
+    external_id: str | None
+
+
+class InfoShape(TypedDict):
+    order_no: str | None
+    order_date: Day | None
+    our_reference: str | None
+    your_reference: str | None
+    shipping_date: Day | None
+    delivery_date: Day | None
+    reference_number: str | None
+    message: str | None
+
+
+class EdiShape(TypedDict):
+    electronic_id: str | None
+    operator: str | None
+    subtype: str | None
+    reference: str | None
+    note: str | None
+
+
+class ElectricityShape(TypedDict):
+    kommunkod: str | None
+    naringsidkare: str | None
+    avflyttad: str | None
+    avflyttad_datum: str | None
+    frankopplad: str | None
+    frankopplad_datum: str | None
+    anladr: str | None
+    natom: str | None
+    arsforb: str | None
+    anlid: str | None
+    kravmall: str | None
+    plombkod: str | None
+    slutfaktura: str | None
+
+
+class RegionalShape(TypedDict):
+    rotavdrag: Number
+    rotavdrag_personal_number: str | None
+    rotavdrag_description: str | None
+    rotavdrag_description_of_property: str | None
+    rotavdrag_apartment_designation: str | None
+    rotavdrag_housing_association_org_no: str | None
+    reversed_vat: bool | None
+    autogiro_betalarnummer: str | None
+    autogiro_payment_date: Day | None
+    autogiro_status: str | None
+    autogiro_full_status: str | None
+    autogiro_total_sum: Number | None
+    efaktura_recipient_identifier: str | None
+    efaktura_recipient_type: str | None
+    efaktura_recipient_bank_name: str | None
+    efaktura_recipient_bank_id: str | None
+    efaktura_recipient_bank_code: str | None
+    efaktura_recipient_id_number: str | None
+    efaktura_requested_amount: Number | str | None
+    edi: EdiShape
+    electricity_collection: ElectricityShape
+
+
+class EventShape(TypedDict):
+    type: str
+    created_at: Timestamp
+    data: dict[str, Any] | None
+    event_uuid: str
+
+
+class RotavdragSumShape(TypedDict):
+    rotavdrag_sum: Number
+
+
+class DetailedSumsShape(TypedDict):
+    net_sum: Number
+    vat_sum: Number
+    gross_sum: Number
+    rounding: Number
+    invoice_fee: Number
+    invoice_fee_vat: Number
+    reminder_fee: Number
+    interest_fee: Number
+    credited_sum: Number
+    paid_sum: Number
+    collector_paid_sum: Number
+    remaining_sum: Number
+    regional_sweden: RotavdragSumShape
+
+
+class ReminderShape(TypedDict):
+    delay_days: int
+    message: str
+
+
+class AutomaticCollectionShape(TypedDict):
+    delay_days: int | None
+    amount: Number | None
+    use_default_settings: bool
+
+
+class CallbacksShape(TypedDict):
+    url: str | None
+    sign_key: str | None
+    custom: str | None
+
+
+class PdfShape(TypedDict):
+    template: str
+
+
+class BillogramShape(TypedDict):
+    id: str
+    invoice_no: int | None
+    ocr_number: str | None
+    creditor_unique_value: str | None
+    customer: RecipientShape
+    items: list[RowShape]
+    invoice_date: Day
+    due_date: Day
+    due_days: int
+    respite_date: Day | None
+    invoice_fee: Number
+    invoice_fee_vat: Number
+    reminder_fee: Float
+    interest_rate: Float
+    interest_fee: Float
+    currency: str
+    info: InfoShape
+    regional_sweden: RegionalShape
+    delivery_method: str
+    state: str
+    url: str | None
+    recipient_url: str | None
+    flags: list[str]
+    events: list[EventShape]
+    total_sum: Float
+    remaining_sum: Float
+    rounding_value: Float
+    detailed_sums: DetailedSumsShape
+    automatic_reminders: bool
+    automatic_reminders_settings: list[ReminderShape]
+    reminder_count: int
+    automatic_collection: AutomaticCollectionShape
+    callbacks: CallbacksShape
+    attachment: str | None
+    contract: Any
+    show_item_gross_prices: bool
+    pdf: PdfShape
+    offers: list[Any]
+    sales_accepted: list[Any]
+    created_at: Timestamp
+    updated_at: Timestamp
+    attested_at: Timestamp | None
+
+
+class CompactCustomerShape(TypedDict):
+    customer_no: int
+    name: str
+    email: str
+    org_no: str
+
+
+class CompactBillogramShape(TypedDict):
+    """A row of the list [R]."""
+
+    id: str
+    invoice_no: int | None
+    ocr_number: str | None
+    creditor_unique_value: str | None
+    customer: CompactCustomerShape
+    invoice_date: Day
+    due_date: Day
+    currency: str
+    total_sum: Float
+    remaining_sum: Float
+    state: str
+    flags: list[str]
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class EmptyShape(TypedDict):
+    """DELETE answers an empty object [R]."""
+
+
+class ListMeta(TypedDict):
+    total_count: int
+
+
+class BillogramListMeta(TypedDict):
+    total_count: int
+    total_remaining_sum: str
+
+
+Ok: TypeAlias = Literal["OK"]

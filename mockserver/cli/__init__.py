@@ -1,0 +1,1 @@
+"""The command line (reference: control 2)."""

@@ -1,0 +1,138 @@
+"""The options of `serve`: one table, from which the command line and the environment are read."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+
+class Option(Struct, frozen=True):
+    """One option. `read` turns its text into the value, or raises ValueError; None: it is a switch."""
+
+    name: str
+    default: Any
+    help: str
+    read: Callable[[str], Any] | None = str
+    metavar: str | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that gives it too."""
+        return f"MOCKSERVER_{self.name.upper().replace('-', '_')}"
+
+    @property
+    def key(self) -> str:
+        """Its name in Python."""
+        return self.name.replace("-", "_")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be {' or '.join(words)}")
+        return text
+
+    return read
+
+
+def port(text: str) -> int:
+    """0 picks a free one."""
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise ValueError("must be a number from 0 to 65535")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A number that makes the ids of this server's accounts others than those of another seed."""
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise ValueError("must be a whole number, at most 18 digits")
+    return int(text)
+
+
+def moment(text: str) -> datetime:
+    """ISO 8601 with zone."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("must be a time such as 2026-03-02T10:00:00+01:00") from None
+    if found.tzinfo is None or not 1900 < found.year < 8999:
+        raise ValueError("must have a zone, such as 2026-03-02T10:00:00+01:00")
+    return found
+
+
+def database(text: str) -> str:
+    """`memory`, or a file in a directory that exists."""
+    if text != "memory" and not Path(text).absolute().parent.is_dir():
+        raise ValueError(f"there is no directory {Path(text).absolute().parent}")
+    return text
+
+
+def accounts_file(text: str) -> Any:
+    """What the file holds: a JSON list."""
+    try:
+        found = json.loads(Path(text).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{text} can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{text} is not JSON: {error}") from None
+    if not isinstance(found, list):
+        raise ValueError(f"{text} must be a list of accounts")
+    return found
+
+
+def token(text: str) -> str:
+    """A secret that fits in a header."""
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be printable ASCII without blanks")
+    return text
+
+
+SERVE: tuple[Option, ...] = (
+    Option("host", "127.0.0.1", "address to listen on", str, "ADDRESS"),
+    Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
+    Option("database", "memory", "file that keeps everything, or memory", database, "FILE"),
+    Option("accounts", None, "JSON list of accounts; only these are known", accounts_file, "FILE"),
+    Option("closed", False, "only known accounts: unknown credentials make none", None),
+    Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
+    Option("now", None, "what the clock of new accounts shows first", moment, "TIME"),
+    Option("seed", None, "number from which ids are drawn", seed, "N"),
+    Option("control-token", None, "token that the control plane wants", token, "TOKEN"),
+    Option(
+        "log-level",
+        "warning",
+        "what is told on standard error",
+        one_of("debug", "info", "warning", "error"),
+        "LEVEL",
+    ),
+)
+
+
+class BadOption(Exception):
+    """An option or variable with a bad value; the text is the line to show."""
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The values that environment variables give."""
+    found: dict[str, Any] = {}
+    for option in SERVE:
+        text = environment.get(option.variable)
+        if text is None:
+            continue
+        if option.read is None:
+            if text.lower() not in _SWITCH:
+                raise BadOption(f"{option.variable}: must be 1 or 0")
+            found[option.key] = _SWITCH[text.lower()]
+            continue
+        try:
+            found[option.key] = option.read(text)
+        except ValueError as error:
+            raise BadOption(f"{option.variable}: {error}") from None
+    return found
+
+
+_SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}

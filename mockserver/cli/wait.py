@@ -1,0 +1,38 @@
+"""`mockserver wait`: until a server is ready."""
+
+import http.client
+import sys
+import time
+from urllib.parse import urlsplit
+
+_PAUSE = 0.05  # seconds between two looks
+
+
+def wait(url: str, timeout: float) -> int:
+    """0 as soon as `/_mock/ready` says so, 1 when it doesn't in time, 2 for an address that is none."""
+    parts = urlsplit(url if "//" in url else f"http://{url}")
+    if parts.scheme != "http" or not parts.hostname:
+        print(f"mockserver wait: not an http address: {url}", file=sys.stderr)
+        return 2
+    deadline = time.monotonic() + timeout
+    while True:
+        reason = _trouble(parts.hostname, parts.port or 80, max(0.1, deadline - time.monotonic()))
+        if reason is None:
+            return 0
+        if time.monotonic() + _PAUSE > deadline:
+            print(f"mockserver wait: {url} is not ready: {reason}", file=sys.stderr)
+            return 1
+        time.sleep(_PAUSE)
+
+
+def _trouble(host: str, port: int, timeout: float) -> str | None:
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.request("GET", "/_mock/ready")
+        answer = connection.getresponse()
+        text = answer.read(2000).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        return str(error) or type(error).__name__
+    finally:
+        connection.close()
+    return None if answer.status == 200 else f"status {answer.status} {text}"

@@ -1,0 +1,230 @@
+"""Accounts: made, looked at, changed, removed, emptied (reference: control 1)."""
+
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
+
+from pydantic import AfterValidator, Field
+
+from mockserver.control.call import Answer, Body, ControlCall, Moment, Zone, parse
+from mockserver.control.clock import ClockShape, render_clock
+from mockserver.control.errors import ControlError, not_built
+from mockserver.core import accounts
+from mockserver.core.act import Act
+from mockserver.core.model import Features, merged
+from mockserver.emulator import Birth, Book, Emulator
+
+
+def _account_id(text: str) -> str:
+    if not text.isprintable() or "/" in text:
+        raise ValueError("1 to 100 printable characters without slash")
+    return text
+
+
+AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
+Key = Annotated[str, Field(min_length=1, max_length=1000)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+DueDays = Annotated[int, Field(ge=0, le=365)]
+
+
+class ClockStart(Body):
+    mode: Literal["live", "frozen"] | None = None
+    now: Moment | None = None
+
+
+class FeatureSwitches(Body):
+    standalone_credits: bool | None = None
+    collection: bool | None = None
+    factoring: bool | None = None
+    recipient_updated_callback: bool | None = None
+
+
+class AccountBody(Body):
+    """What an account is made with."""
+
+    id: AccountId
+    key: Key | None = None
+    seed: Seed | None = None
+    clock: ClockStart | None = None
+    timezone: Zone | None = None
+    features: FeatureSwitches | None = None
+    default_due_days: DueDays | None = None
+    settings: dict[str, Any] | None = None
+    callbacks: dict[str, Any] | None = None
+    market: str | None = None
+    pdf_delay: str | None = None
+    fixture: str | None = None
+
+
+class AccountPatch(Body):
+    """What of it can be changed."""
+
+    key: Key | None = None
+    timezone: Zone | None = None
+    features: FeatureSwitches | None = None
+    default_due_days: DueDays | None = None
+    settings: dict[str, Any] | None = None
+    callbacks: dict[str, Any] | None = None
+    market: str | None = None
+    pdf_delay: str | None = None
+
+
+class ResetBody(Body):
+    seed: Seed | None = None
+    fixture: str | None = None
+
+
+class FeaturesShape(TypedDict):
+    standalone_credits: bool
+    collection: bool
+    factoring: bool
+    recipient_updated_callback: bool
+
+
+class CountsShape(TypedDict):
+    customers: int
+    billograms: int
+    acts: int
+
+
+class RemovedShape(TypedDict):
+    id: str
+
+
+class AccountShape(TypedDict):
+    id: str
+    key: NotRequired[str]
+    seed: int
+    generation: int
+    clock: ClockShape
+    timezone: str
+    features: FeaturesShape
+    default_due_days: int
+    counts: CountsShape
+
+
+_LATER = ("settings", "callbacks", "market", "pdf_delay", "fixture")
+
+
+def _refuse_later(body: Body, where: str) -> None:
+    for name in _LATER:
+        if getattr(body, name, None) is not None:
+            raise not_built(f"{name} in {where}")
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET /_mock/accounts`."""
+    await call.emulator.loaded()
+    return Answer([render_account(call.emulator, book) for book in call.emulator.books()])
+
+
+async def create(call: ControlCall) -> Answer:
+    """`POST /_mock/accounts`; `key` is shown only here."""
+    body = call.read(AccountBody)
+    book = await make(call.emulator, body, cause=call.request_id)
+    shown = render_account(call.emulator, book)
+    if body.key is not None:
+        shown["key"] = body.key
+    return Answer(shown, 201)
+
+
+async def make(emulator: Emulator, body: AccountBody, *, cause: str) -> Book:
+    """Make the account that a body describes."""
+    _refuse_later(body, "POST /_mock/accounts")
+    start = body.clock or ClockStart()
+    birth = Birth(
+        id=body.id,
+        key=body.key,
+        seed=body.seed,
+        clock_mode=start.mode,
+        now=start.now,
+        timezone=body.timezone or "Europe/Stockholm",
+        features=merged(Features(), body.features.given() if body.features else {}),
+        default_due_days=30 if body.default_due_days is None else body.default_due_days,
+    )
+    try:
+        return await emulator.open_account(birth, cause=cause)
+    except ValueError as error:
+        hint = f"use it, reset it by POST /_mock/accounts/{body.id}/reset, or DELETE it first"
+        raise ControlError(409, "account_exists", str(error), hint) from None
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET /_mock/accounts/{a}`."""
+    await call.emulator.loaded()
+    book = call.book
+    await call.emulator.read(book, lambda state: state)
+    return Answer(render_account(call.emulator, book))
+
+
+async def change(call: ControlCall) -> Answer:
+    """`PATCH /_mock/accounts/{a}`."""
+    await call.emulator.loaded()
+    body = call.read(AccountPatch)
+    _refuse_later(body, "PATCH /_mock/accounts/{a}")
+    book = call.book
+    changes = body.given()
+    key = changes.pop("key", None)
+    if key is not None:
+        changes["key_hash"] = accounts.hashed(book.id, key)
+
+    def decide(act: Act) -> None:
+        if "features" in changes:
+            changes["features"] = merged(act.account.features, changes["features"].given())
+        if changes:
+            accounts.change(act, changes)
+
+    await call.emulator.execute(book, decide, cause=call.request_id, rule="account")
+    return Answer(render_account(call.emulator, book))
+
+
+async def remove(call: ControlCall) -> Answer:
+    """`DELETE /_mock/accounts/{a}`: the account and all it holds."""
+    await call.emulator.loaded()
+    book = call.book
+    await call.emulator.remove(book)
+    return Answer({"id": book.id})
+
+
+async def reset(call: ControlCall) -> Answer:
+    """`POST /_mock/accounts/{a}/reset`."""
+    await call.emulator.loaded()
+    body = call.read(ResetBody)
+    _refuse_later(body, "POST /_mock/accounts/{a}/reset")
+    book = await call.emulator.reset(call.book, seed=body.seed, cause=call.request_id)
+    return Answer(render_account(call.emulator, book))
+
+
+async def preload(emulator: Emulator, bodies: Any) -> None:
+    """Make the accounts of a `--accounts` file; those that the log has already stay as they are."""
+    if not isinstance(bodies, list):
+        raise ControlError(
+            400, "invalid_body", "the file is not a JSON list", "list bodies of POST /_mock/accounts"
+        )
+    await emulator.loaded()
+    for data in bodies:
+        body = parse(AccountBody, data)
+        if emulator.book(body.id) is None:
+            await make(emulator, body, cause="accounts")
+
+
+def render_account(emulator: Emulator, book: Book) -> AccountShape:
+    """The account without its key."""
+    account, features = book.account, book.account.features
+    return {
+        "id": account.id,
+        "seed": account.seed,
+        "generation": account.generation,
+        "clock": render_clock(emulator, book),
+        "timezone": account.timezone,
+        "features": {
+            "standalone_credits": features.standalone_credits,
+            "collection": features.collection,
+            "factoring": features.factoring,
+            "recipient_updated_callback": features.recipient_updated_callback,
+        },
+        "default_due_days": account.default_due_days,
+        "counts": {
+            "customers": len(book.state.customer_order),
+            "billograms": len(book.state.billogram_order),
+            "acts": book.position,
+        },
+    }

@@ -1,0 +1,102 @@
+"""One call of the control plane, and how its bodies are read."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Struct
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+
+from mockserver.control.errors import ControlError, unknown_account
+from mockserver.core import calendar
+from mockserver.emulator import Book, Emulator
+from mockserver.wire import BadJson, decode
+
+M = TypeVar("M", bound="Body")
+
+
+def _zone(name: str) -> str:
+    calendar.zone(name)
+    return name
+
+
+def _moment(moment: datetime) -> datetime:
+    if not calendar.FIRST_DATE.year < moment.year < calendar.LAST_DATE.year:
+        raise ValueError(
+            f"the year must be after {calendar.FIRST_DATE.year} and before {calendar.LAST_DATE.year}"
+        )
+    return moment.astimezone(UTC)
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+
+
+class Body(BaseModel):
+    """Base of the bodies: unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def given(self) -> dict[str, Any]:
+        """The members that were sent and are not null."""
+        return {
+            name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None
+        }
+
+
+class ServerInfo(Struct, frozen=True):
+    """What the server can say of itself: when it started, and its configuration without secrets."""
+
+    started: float  # monotonic seconds
+    configuration: dict[str, Any]
+
+
+class ControlCall(Struct):
+    """What an endpoint gets."""
+
+    emulator: Emulator
+    info: ServerInfo
+    request_id: str
+    params: dict[str, str]
+    body: bytes
+
+    @property
+    def book(self) -> Book:
+        """The account of the path."""
+        book = self.emulator.book(self.params["a"])
+        if book is None:
+            raise unknown_account(self.params["a"])
+        return book
+
+    def read(self, model: type[M]) -> M:
+        """The body; an empty one is `{}`."""
+        try:
+            data = decode(self.body) if self.body else {}
+        except BadJson:
+            raise ControlError(400, "invalid_json", "the body is not JSON", "send a JSON object") from None
+        return parse(model, data)
+
+
+class Answer(Struct, frozen=True):
+    """A 2xx answer: the object itself."""
+
+    body: Any
+    status: int = 200
+
+
+def parse(model: type[M], data: Any) -> M:
+    """A body that has been decoded; ControlError names the first bad member."""
+    if not isinstance(data, dict):
+        raise ControlError(400, "invalid_body", "the body is not a JSON object", "send a JSON object")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(step) for step in problem["loc"]) or "body"
+        if problem["type"] == "extra_forbidden":
+            names = ", ".join(model.model_fields)
+            raise ControlError(
+                400, "invalid_body", f"unknown member: {where}", f"known members: {names}"
+            ) from None
+        raise ControlError(
+            400, "invalid_body", f"{where}: {problem['msg']}", "correct this member and send it again"
+        ) from None

@@ -1,0 +1,57 @@
+"""The server itself: is it there, is it ready, what is it (reference: control 1)."""
+
+from time import monotonic
+from typing import Any, TypedDict
+
+from mockserver.control.call import Answer, ControlCall
+from mockserver.control.errors import ControlError
+from mockserver.version import __version__
+
+
+class HealthShape(TypedDict):
+    status: str
+
+
+class InfoCountsShape(TypedDict):
+    accounts: int
+    billograms: int
+    acts: int
+
+
+class InfoShape(TypedDict):
+    version: str
+    uptime: float
+    storage: str
+    counts: InfoCountsShape
+    configuration: dict[str, Any]
+
+
+async def health(call: ControlCall) -> Answer:
+    """`GET /_mock/health`: the process serves."""
+    return Answer({"status": "ok"})
+
+
+async def ready(call: ControlCall) -> Answer:
+    """`GET /_mock/ready`: the log is replayed and can be written."""
+    trouble = call.emulator.trouble
+    if trouble is not None:
+        raise ControlError(503, "not_ready", trouble, "ask again; GET /_mock/health tells whether it serves")
+    return Answer({"status": "ready"})
+
+
+async def info(call: ControlCall) -> Answer:
+    """`GET /_mock/info`."""
+    books = list(call.emulator.books())
+    counts: InfoCountsShape = {
+        "accounts": len(books),
+        "billograms": sum(len(book.state.billogram_order) for book in books),
+        "acts": sum(book.position for book in books),
+    }
+    shown: InfoShape = {
+        "version": __version__,
+        "uptime": round(monotonic() - call.info.started, 3),
+        "storage": call.emulator.log.name,
+        "counts": counts,
+        "configuration": call.info.configuration,
+    }
+    return Answer(shown)

@@ -1,0 +1,1 @@
+"""The rules of the emulated world: pure functions of state, parameters and time."""

@@ -1,0 +1,58 @@
+"""Accounts: opened, changed, emptied; their clocks (reference: control 1)."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+from hmac import compare_digest
+from typing import Any
+
+from mockserver.core import events
+from mockserver.core.act import Act
+from mockserver.core.model import Account, Clock, replace
+
+
+def hashed(account: str, key: str) -> str:
+    """How the log keeps the key of an account."""
+    salt = blake2b(account.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=24, salt=salt).hexdigest()
+
+
+def key_fits(account: Account, key: str) -> bool:
+    """Whether this is the account's key; compared in constant time."""
+    return account.key_hash is not None and compare_digest(account.key_hash, hashed(account.id, key))
+
+
+def open_account(act: Act, account: Account) -> None:
+    """First act of a root stream."""
+    act.add(events.AccountOpened(account))
+
+
+def change(act: Act, changes: Mapping[str, Any]) -> None:
+    """Change members of the account."""
+    act.add(events.AccountChanged(replace(act.account, **changes)))
+
+
+def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
+    """The account as a reset makes it anew: what it was made with stays, counters start again.
+
+    The generation goes on, so that event_uuid and callback_id are never those of before.
+    """
+    return replace(
+        account,
+        seed=account.seed if seed is None else seed,
+        clock=clock,
+        settings=account.first_settings,
+        generation=account.generation + 1,
+        billograms=0,
+        highest_invoice_no=0,
+    )
+
+
+def moved(clock: Clock, real: datetime, given: Mapping[str, Any]) -> Clock:
+    """The clock with another mode, moment or speed; it goes on from what it shows at `real`."""
+    return Clock(
+        mode=given.get("mode", clock.mode),
+        now=given.get("now", clock.reads(real)),
+        real=real,
+        speed=given.get("speed", clock.speed),
+    )

@@ -1,0 +1,117 @@
+"""One act while it is being decided: the state seen through the events so far."""
+
+from datetime import date, datetime
+from typing import Any
+
+from mockserver.core import calendar, numbers
+from mockserver.core.events import BillogramEnded, BillogramEvent, Event, Mark
+from mockserver.core.evolve import evolve
+from mockserver.core.machine import public_state
+from mockserver.core.model import Account, Billogram, Customer, Internal, Recipient, replace
+from mockserver.core.refusal import no_object
+from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, State
+
+
+class Act:
+    """Collects what a decision makes happen. The state itself is only read.
+
+    A decision adds events in the order in which they are told; `close` then settles what their callbacks
+    show, and leaves the events for the log and the changed aggregates for `State.put`.
+    """
+
+    def __init__(self, state: State, now: datetime) -> None:
+        self._state = state
+        self.now = now
+        self.events: list[Event] = []
+        self.changes: dict[tuple[str, Any], Any] = {}
+        self._before: dict[str, str] = {}  # public state from before the act
+        self._after: list[str] = []  # public state after each event
+
+    # reading
+
+    def find(self, kind: str, key: Any) -> Any:
+        """The aggregate as it is after the events so far, or None."""
+        found = self.changes.get((kind, key))
+        return self._state.find(kind, key) if found is None else found
+
+    def recipient(self, customer_no: int) -> Recipient:
+        """The copy that a billogram made now would keep of this customer."""
+        return self._state.recipient(customer_no)
+
+    @property
+    def state(self) -> State:
+        """The state from before the act: for its indexes."""
+        return self._state
+
+    @property
+    def account(self) -> Account:
+        """The account as it is after the events so far."""
+        account: Account = self.find(ACCOUNT, "")
+        return account
+
+    @property
+    def today(self) -> date:
+        """The local date of the account."""
+        return calendar.local_date(self.now, self.account.timezone)
+
+    def billogram(self, key: str) -> Billogram:
+        """The billogram with this id; NotFound when there is none or it was deleted."""
+        found: Billogram | None = self.find(BILLOGRAM, key)
+        if found is None or found.internal is Internal.DELETED:
+            raise no_object(key)
+        return found
+
+    def customer(self, customer_no: int) -> Customer:
+        """The customer with this number; NotFound when there is none."""
+        found: Customer | None = self.find(CUSTOMER, customer_no)
+        if found is None:
+            raise no_object(customer_no)
+        return found
+
+    # adding
+
+    def mark(self, billogram: Billogram) -> Mark:
+        """The mark of the next event of this billogram."""
+        account = self.account
+        uuid = numbers.event_uuid(account.seed, account.generation, billogram.number, len(billogram.events))
+        return Mark(billogram.id, self.now, uuid)
+
+    def add(self, event: Event) -> None:
+        """Let an event happen."""
+        if isinstance(event, BillogramEvent):
+            key = event.mark.billogram
+            if key not in self._before:
+                old: Billogram | None = self._state.find(BILLOGRAM, key)
+                self._before[key] = public_state(old) if old is not None else ""
+        for kind, name, new in evolve(self, event):
+            self.changes[kind, name] = new
+        self.events.append(event)
+        shown = isinstance(event, BillogramEvent)
+        self._after.append(public_state(self.changes[BILLOGRAM, key]) if shown else "")
+
+    def close(self) -> None:
+        """Give each event the state that its callback shows (behaviour 2.1) [R for Payment, else A].
+
+        If the act ends a billogram, all its events but `BillogramEnded` show the state from before the act;
+        in every other case the state after that event. Some types always show a fixed one.
+        """
+        ended = {e.mark.billogram for e in self.events if isinstance(e, BillogramEnded)}
+        told: dict[str, list[BillogramEvent]] = {}
+        for index, event in enumerate(self.events):
+            if not isinstance(event, BillogramEvent):
+                continue
+            key = event.mark.billogram
+            if event.shows is not None:
+                state = event.shows
+            elif key in ended and not isinstance(event, BillogramEnded):
+                state = self._before[key]
+            else:
+                state = self._after[index]
+            final = replace(event, state=state)
+            self.events[index] = final
+            told.setdefault(key, []).append(final)
+        for key, finals in told.items():
+            billogram = self.changes[BILLOGRAM, key]
+            if billogram.events:  # a deleted one keeps none
+                history = (*billogram.events[: -len(finals)], *finals)
+                self.changes[BILLOGRAM, key] = replace(billogram, events=history)

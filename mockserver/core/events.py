@@ -1,0 +1,193 @@
+"""What has happened: the events of the log, and the record (one act) that holds them.
+
+The classes that derive from `BillogramEvent` are Billogram's own events under their own names
+(reference: webhooks 7); each carries what its callback shows: the sums after it, and a state. The others
+are ours. An event's class name is its tag in the log.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar, TypeAlias, get_args
+
+from mockserver.core.model import Account, Content, Customer, Recipient, Sums, Value
+
+FORMAT = 1
+
+
+class Mark(Value, frozen=True):
+    """Which billogram, when, and the event's own uuid."""
+
+    billogram: str
+    at: datetime
+    uuid: str
+
+
+class BillogramEvent(Value, frozen=True, tag=True):
+    """An event of a billogram. `state` is what the callback shows, which is not always what comes after."""
+
+    keys: ClassVar[tuple[str, ...]] = ()  # members of the public `data`; none: it is null
+    shows: ClassVar[str | None] = None  # the fixed state of its callback
+
+    mark: Mark
+    sums: Sums
+    state: str = ""
+
+
+class BillogramCreated(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A draft was made. `recipient` only when it is not the plain copy of the customer."""
+
+    shows = "Unattested"
+
+    number: int
+    customer_no: int
+    content: Content
+    recipient: Recipient | None = None
+    creditor_unique_value: str | None = None
+    invoice_no: int | None = None
+
+
+class BillogramSent(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Attested, and the first invoice sent."""
+
+    shows = "Sending"  # seen in callbacks only [C]
+    keys = (
+        "invoice_no",
+        "letter_id",
+        "delivery_method",
+        "original_delivery_method",
+        "delivery_redirected",
+        "scanning_central",
+        "remaining_sum",
+        "total_sum",
+    )
+
+    invoice_no: int
+    ocr_number: str
+    link: str
+    letter_id: str
+    delivery_method: str
+    original_delivery_method: str
+    delivery_redirected: bool = False
+    scanning_central: bool = False
+
+
+class EfakturaSent(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Sent as e-invoice or EDI."""
+
+    keys = ("recipient_identifier", "electronic_id")
+
+    recipient_identifier: str | None = None
+    electronic_id: str | None = None
+
+
+class DeliveryFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The e-mail could not be delivered."""
+
+    keys = ("customer_email",)
+
+    customer_email: str
+
+
+class DeliverySmsFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The SMS could not be delivered."""
+
+    keys = ("customer_phone",)
+
+    customer_phone: str
+
+
+class Overdue(BillogramEvent, frozen=True, tag=True):
+    """The due date has passed unpaid."""
+
+    keys = ("remaining_sum", "total_sum")
+
+
+class InterestStarted(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Late interest runs from now on, `interest_rate` percent a year."""
+
+    keys = ("interest_rate",)
+
+    interest_rate: Decimal
+
+
+class Payment(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Money received: `amount` is all that came for this billogram, `booked` what went into `paid_sum`."""
+
+    keys = (
+        "amount",
+        "banking_amount",
+        "manual",
+        "payer_name",
+        "payment_flags",
+        "remaining_sum",
+        "total_sum",
+    )
+
+    amount: Decimal
+    manual: bool
+    payer_name: str
+    banking_amount: Decimal | None = None
+    payment_flags: tuple[str, ...] = ()
+
+
+class BillogramEnded(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Nothing more to collect. `ended_as` is the public state that follows."""
+
+    ended_as: str
+
+
+class Deleted(BillogramEvent, frozen=True, tag=True):
+    """The draft is gone; its id is not found any more. Callback only [C]."""
+
+    shows = "Deleted"
+
+
+class AccountOpened(Value, frozen=True, tag=True):
+    """First event of a root stream: the account as it was made, or as a reset made it anew."""
+
+    account: Account
+
+
+class AccountChanged(Value, frozen=True, tag=True):
+    """Settings, features, key or clock of the account were changed."""
+
+    account: Account
+
+
+class CustomerCreated(Value, frozen=True, tag=True):
+    """A customer entered the register."""
+
+    customer: Customer
+
+
+Event: TypeAlias = (
+    BillogramCreated
+    | BillogramSent
+    | EfakturaSent
+    | DeliveryFailed
+    | DeliverySmsFailed
+    | Overdue
+    | InterestStarted
+    | Payment
+    | BillogramEnded
+    | Deleted
+    | AccountOpened
+    | AccountChanged
+    | CustomerCreated
+)
+EVENTS: tuple[type[Value], ...] = get_args(Event)
+
+
+class Record(Value, frozen=True):
+    """One act: what one cause brought about, in one step, at one moment.
+
+    `position` counts from 1 in its stream, `cause` is the id of the request (or what else caused it),
+    `rule` the command or rule that decided.
+    """
+
+    position: int
+    at: datetime
+    cause: str
+    rule: str
+    events: tuple[Event, ...]
+    format: int = FORMAT

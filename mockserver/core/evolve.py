@@ -1,0 +1,120 @@
+"""`evolve`: what an event makes of the state. It decides nothing and never fails on what a decision made."""
+
+from collections.abc import Callable
+from typing import Any
+
+from mockserver.core import events
+from mockserver.core.events import BillogramEvent, Event
+from mockserver.core.model import Billogram, Internal, replace
+from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, Change, View
+
+
+def evolve(view: View, event: Event) -> tuple[Change, ...]:
+    """The changes that an event brings, to be `put` in this order."""
+    if isinstance(event, events.BillogramCreated):
+        return _created(view, event)
+    if isinstance(event, BillogramEvent):
+        return _happened(view, event)
+    if isinstance(event, events.CustomerCreated):
+        return ((CUSTOMER, event.customer.customer_no, event.customer),)
+    return ((ACCOUNT, "", event.account),)
+
+
+def _created(view: View, event: events.BillogramCreated) -> tuple[Change, ...]:
+    account = view.find(ACCOUNT, "")
+    billogram = Billogram(
+        id=event.mark.billogram,
+        number=event.number,
+        recipient=event.recipient or view.recipient(event.customer_no),
+        content=event.content,
+        sums=event.sums,
+        internal=Internal.UNATTESTED,
+        created_at=event.mark.at,
+        updated_at=event.mark.at,
+        creditor_unique_value=event.creditor_unique_value,
+        invoice_no=event.invoice_no,
+        events=(event,),
+    )
+    # an own number raises the series from the draft's creation on [A]
+    highest = max(account.highest_invoice_no, event.invoice_no or 0)
+    return (
+        (BILLOGRAM, billogram.id, billogram),
+        (ACCOUNT, "", replace(account, billograms=event.number, highest_invoice_no=highest)),
+    )
+
+
+def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
+    key = event.mark.billogram
+    old: Billogram = view.find(BILLOGRAM, key)
+    new = replace(
+        old,
+        sums=event.sums,
+        updated_at=event.mark.at,
+        events=(*old.events, event),
+        **_EFFECTS[type(event)](old, event),
+    )
+    change = (BILLOGRAM, key, new)
+    if isinstance(event, events.BillogramSent):
+        account = view.find(ACCOUNT, "")
+        if event.invoice_no > account.highest_invoice_no:
+            return (change, (ACCOUNT, "", replace(account, highest_invoice_no=event.invoice_no)))
+    return (change,)
+
+
+def _sent(old: Billogram, event: events.BillogramSent) -> dict[str, Any]:
+    terms = replace(old.content.terms, delivery_method=event.delivery_method)
+    return {
+        "internal": Internal.UNPAID,
+        "attested_at": event.mark.at,
+        "invoice_no": event.invoice_no,
+        "ocr_number": event.ocr_number,
+        "link": event.link,
+        "letters": old.letters + 1,
+        "content": replace(old.content, terms=terms),
+    }
+
+
+def _flag(name: str) -> Callable[[Billogram, Any], dict[str, Any]]:
+    def effect(old: Billogram, event: Any) -> dict[str, Any]:
+        return {} if name in old.flags else {"flags": (*old.flags, name)}
+
+    return effect
+
+
+def _overdue(old: Billogram, event: events.Overdue) -> dict[str, Any]:
+    return {"dunning": replace(old.dunning, overdue=True)}
+
+
+def _interest_started(old: Billogram, event: events.InterestStarted) -> dict[str, Any]:
+    return {"dunning": replace(old.dunning, interest_started=True)}
+
+
+def _nothing_more(old: Billogram, event: events.Payment) -> dict[str, Any]:
+    return {}
+
+
+def _ended(old: Billogram, event: events.BillogramEnded) -> dict[str, Any]:
+    return {"internal": Internal.ENDED, "ended_as": event.ended_as}
+
+
+def _deleted(old: Billogram, event: events.Deleted) -> dict[str, Any]:
+    # what is left keeps the id and the creditor_unique_value taken; an own invoice number is free again [A]
+    return {
+        "internal": Internal.DELETED,
+        "content": replace(old.content, items=()),
+        "invoice_no": None,
+        "events": (),
+    }
+
+
+_EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
+    events.BillogramSent: _sent,
+    events.EfakturaSent: _flag("efaktura order sent"),
+    events.DeliveryFailed: _flag("delivery failed"),
+    events.DeliverySmsFailed: _flag("delivery failed"),
+    events.Overdue: _overdue,
+    events.InterestStarted: _interest_started,
+    events.Payment: _nothing_more,
+    events.BillogramEnded: _ended,
+    events.Deleted: _deleted,
+}

@@ -1,0 +1,91 @@
+"""The state machine of a billogram, as two tables (reference: behaviour 2.1 and 2.2).
+
+`COMMANDS` says from where each command may be given and where it leads; `public_state` names what the
+API shows. The diagram in the documentation is made from the table.
+"""
+
+from msgspec import Struct
+
+from mockserver.core.model import Billogram, Internal
+from mockserver.core.refusal import InvalidObjectState
+
+_A, _U, _C = Internal.UNATTESTED, Internal.UNPAID, Internal.COLLECTION
+_F, _S, _E, _D = Internal.FACTORING, Internal.SOLD, Internal.ENDED, Internal.DELETED
+_ALL = (_A, _U, _C, _F, _S, _E)
+
+
+class Command(Struct, frozen=True):
+    """`name` in the refusal, the states it may be given in, the states it may lead to (none: it stays)."""
+
+    name: str
+    sources: tuple[Internal, ...]
+    leads: tuple[Internal, ...] = ()
+
+
+COMMANDS: dict[str, Command] = {
+    "delete": Command("Delete", (_A,), (_D,)),
+    "put": Command("Update", (_A, _U), (_E,)),
+    "send": Command("Send", (_A,), (_U, _E)),
+    "sell": Command("Sell", (_A,), (_F,)),
+    "resend": Command("Resend", (_U,)),
+    "remind": Command("Remind", (_U,)),
+    "collect": Command("Collect", (_U,), (_C,)),
+    "payment": Command("Payment", (_U, _C), (_E,)),
+    "settle-underpayment": Command("SettleUnderpayment", (_U,), (_E,)),
+    "credit": Command("Credit", (_U, _S, _E), (_E,)),
+    "writeoff": Command("Writeoff", (_U,), (_E,)),
+    "writedown": Command("Writedown", (_U, _C)),
+    "revert-writedown": Command("RevertWritedown", (_U, _C)),
+    "confirmed-loss": Command("ConfirmedLoss", (_U, _C), (_E,)),
+    "respite": Command("Respite", (_U,)),
+    "remove-respite": Command("RemoveRespite", (_U,)),
+    "message": Command("Message", _ALL),
+    "attach": Command("Attach", _ALL),
+    "credit-payment": Command("CreditPayment", (_U,), (_E,)),
+    "credit-allocate": Command("CreditAllocate", (_U,), (_E,)),
+}
+
+
+def check_state(billogram: Billogram, command: str) -> None:
+    """Refuse a command that its state does not know [D for delete, A for the rest]."""
+    row = COMMANDS[command]
+    if billogram.internal not in row.sources:
+        raise InvalidObjectState(
+            f"Event {row.name} not supported in state Billogram_State_{billogram.internal}",
+            rule=f"state.{command}",
+            state=billogram.internal,
+            allowed=row.sources,
+        )
+
+
+def public_state(billogram: Billogram) -> str:
+    """The state that the API shows; it never depends on the time of reading."""
+    internal = billogram.internal
+    if internal is Internal.UNPAID:
+        return _unpaid_state(billogram)
+    if internal is Internal.ENDED and billogram.ended_as is not None:
+        return billogram.ended_as
+    return str(internal)
+
+
+def _unpaid_state(billogram: Billogram) -> str:
+    """The first that holds, in the order of behaviour 2.1 [A]."""
+    sums, dunning = billogram.sums, billogram.dunning
+    if billogram.is_credit:
+        return "Unpaid"
+    if sums.paid and sums.remaining:  # money, not yet all of it [C]
+        return "PartlyPaid"
+    if dunning.overdue:
+        return "Overdue"
+    return "Unpaid"
+
+
+def flags(billogram: Billogram) -> list[str]:
+    """The flags that events set, and those that follow from the facts (reference: behaviour 2.3)."""
+    shown = list(billogram.flags)
+    unpaid = billogram.internal is Internal.UNPAID and not billogram.is_credit
+    if unpaid and billogram.sums.paid and billogram.sums.remaining:
+        shown.append("partly paid")
+    if any(row.rotavdrag for row in billogram.content.items):
+        shown.append("rot-deduction")
+    return shown

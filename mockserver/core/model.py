@@ -1,0 +1,395 @@
+"""What the state is made of: frozen values, nested as the API nests them.
+
+`msgspec.Struct` rather than frozen dataclasses: measured on CPython 3.11 a value of twenty fields is made
+18 times and replaced 38 times faster, and the log reads and writes them without a second description.
+Money is `Decimal` in the currency of its billogram, moments are aware datetimes in UTC, dates are local dates
+of the account's zone.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from mockserver.core.settings import Settings
+
+__all__ = [
+    "Account",
+    "Address",
+    "Billogram",
+    "Callbacks",
+    "Clock",
+    "Contact",
+    "Content",
+    "Customer",
+    "CustomerEdi",
+    "Dunning",
+    "Edi",
+    "ElectricityCollection",
+    "Features",
+    "Info",
+    "Internal",
+    "Recipient",
+    "Regional",
+    "Reminder",
+    "Row",
+    "Sums",
+    "Terms",
+    "Value",
+    "merged",
+    "replace",
+]
+
+ZERO = Decimal(0)
+
+S = TypeVar("S", bound=Struct)
+
+
+class Value(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Base of all values. They hold nothing that points back, so the collector need not visit them."""
+
+
+def merged(base: S, given: dict[str, Any]) -> S:
+    """`base` with the given members; None puts a member back to its default (reference: api 1.8).
+
+    A member that is itself a value is merged member by member when a dict is given for it, and stays
+    unchanged when None is given.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in given.items():
+        present = getattr(base, name)
+        if isinstance(present, Struct):
+            if value is not None:
+                changes[name] = merged(present, value) if isinstance(value, dict) else value
+        elif value is None:
+            changes[name] = default_of(type(base), name)
+        else:
+            changes[name] = value
+    return replace(base, **changes) if changes else base
+
+
+def default_of(kind: type[Struct], name: str) -> Any:
+    """The default of a member of a value."""
+    fields = kind.__struct_fields__
+    return kind.__struct_defaults__[fields.index(name) - len(fields)]
+
+
+class Internal(StrEnum):
+    """The small internal state; the public one is derived from it (reference: behaviour 2.1)."""
+
+    UNATTESTED = "Unattested"
+    UNPAID = "Unpaid"
+    COLLECTION = "Collection"
+    FACTORING = "Factoring"
+    SOLD = "Sold"
+    ENDED = "Ended"
+    DELETED = "Deleted"
+
+
+class Address(Value, frozen=True):
+    """One address in either dialect: `street_address` is `address_line_1` [A]."""
+
+    name: str = ""
+    additional_name: str = ""
+    family_name: str = ""
+    street_address: str = ""
+    address_line_2: str = ""
+    address_line_3: str = ""
+    administrative_area: str = ""
+    dependent_locality: str = ""
+    organization: str = ""
+    sorting_code: str = ""
+    careof: str = ""
+    use_careof_as_attention: bool = False
+    attention: str = ""
+    zipcode: str = ""
+    city: str = ""
+    country: str = ""
+
+
+class Contact(Value, frozen=True):
+    """Whom to write to."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+class CustomerEdi(Value, frozen=True):
+    """EDI address of a customer."""
+
+    electronic_id: str | None = None
+    operator: str | None = None
+    reference: str | None = None
+
+
+class Customer(Value, frozen=True):
+    """A customer of the register (reference: api 2)."""
+
+    customer_no: int
+    name: str
+    created_at: datetime
+    updated_at: datetime | None = None
+    company_type: str = "business"
+    org_no: str = ""
+    vat_no: str = ""
+    language: str | None = None
+    notes: str = ""
+    contact: Contact = Contact()
+    address: Address = Address()
+    delivery_address: Address = Address()
+    permanent_establishment_address: Address = Address()
+    letter_forwarding_enabled: bool = False
+    recurring_payment_type: str | None = None
+    edi: CustomerEdi = CustomerEdi()
+    regional_sweden: str | None = None  # JSON text, kept and never shown [A]
+
+
+class Recipient(Value, frozen=True):
+    """The copy of a customer that a billogram keeps (reference: api 8.3)."""
+
+    customer_no: int
+    name: str = ""
+    org_no: str = ""
+    vat_no: str = ""
+    email: str = ""
+    phone: str = ""
+    address: Address = Address()
+    delivery_address: Address = Address()
+    permanent_establishment_address: Address = Address()
+
+
+class Row(Value, frozen=True):
+    """One row of a billogram (reference: api 8.4). `price` is per unit without VAT, `vat` percent."""
+
+    title: str
+    count: Decimal
+    price: Decimal
+    vat: Decimal
+    item_no: str | None = None
+    description: str = ""
+    unit: str = "unit"
+    discount: Decimal = ZERO
+    income_account: str = ""
+    vat_account: str = ""
+    objects: str = "[]"  # JSON text of the bookkeeping objects
+    rotavdrag: bool = False
+    electricity_collection: str | None = None  # JSON text; None shows as {"nyttighet": null} [R]
+    zero_vat_reason: str | None = None
+    zero_vat_reason_reference: str | None = None
+    external_id: str | None = None
+
+
+class Sums(Value, frozen=True):
+    """`detailed_sums` and the three sums beside it. `paid` and `credited` are negative or 0 [R].
+
+    Made by `money` only: `remaining` is the identity of behaviour 3.3 over the other members.
+    """
+
+    net: Decimal = ZERO
+    vat: Decimal = ZERO
+    gross: Decimal = ZERO
+    rounding: Decimal = ZERO
+    rounding_value: Decimal = ZERO
+    total: Decimal = ZERO
+    remaining: Decimal = ZERO
+    invoice_fee: Decimal = ZERO
+    invoice_fee_vat: Decimal = ZERO
+    reminder_fee: Decimal = ZERO
+    interest_fee: Decimal = ZERO
+    credited: Decimal = ZERO
+    paid: Decimal = ZERO
+    collector_paid: Decimal = ZERO
+    rotavdrag: Decimal = ZERO
+
+
+class Reminder(Value, frozen=True):
+    """One step of an automatic dunning sequence."""
+
+    delay_days: int
+    message: str = ""
+
+
+class Terms(Value, frozen=True):
+    """When and how a billogram is to be paid, delivered and dunned."""
+
+    invoice_date: date
+    due_date: date
+    due_days: int
+    currency: str = "SEK"
+    invoice_fee: Decimal = ZERO
+    reminder_fee: Decimal = ZERO
+    interest_rate: Decimal = ZERO
+    delivery_method: str = "Letter"
+    automatic_reminders: bool = False
+    automatic_reminders_settings: tuple[Reminder, ...] = ()
+    collection_delay_days: int | None = None
+    collection_amount: Decimal | None = None
+    collection_default_settings: bool = False
+    show_item_gross_prices: bool = False
+    pdf_template: str = ""
+
+
+class Info(Value, frozen=True):
+    """Texts and references on the invoice."""
+
+    order_no: str | None = None
+    order_date: date | None = None
+    our_reference: str | None = None
+    your_reference: str | None = None
+    shipping_date: date | None = None
+    delivery_date: date | None = None
+    reference_number: str | None = None
+    message: str | None = None
+
+
+class Edi(Value, frozen=True):
+    """EDI address of one billogram."""
+
+    electronic_id: str | None = None
+    operator: str | None = None
+    subtype: str | None = None
+    reference: str | None = None
+    note: str | None = None
+
+
+class ElectricityCollection(Value, frozen=True):
+    """Legacy fields of electricity sellers, kept as sent [R]."""
+
+    kommunkod: str | None = None
+    naringsidkare: str | None = None
+    avflyttad: str | None = None
+    avflyttad_datum: str | None = None
+    frankopplad: str | None = None
+    frankopplad_datum: str | None = None
+    anladr: str | None = None
+    natom: str | None = None
+    arsforb: str | None = None
+    anlid: str | None = None
+    kravmall: str | None = None
+    plombkod: str | None = None
+    slutfaktura: str | None = None
+
+
+class Regional(Value, frozen=True):
+    """`regional_sweden` of a billogram (reference: api 8.6)."""
+
+    rotavdrag: Decimal = ZERO
+    rotavdrag_personal_number: str | None = None
+    rotavdrag_description: str | None = None
+    rotavdrag_description_of_property: str | None = None
+    rotavdrag_apartment_designation: str | None = None
+    rotavdrag_housing_association_org_no: str | None = None
+    reversed_vat: bool | None = None
+    autogiro_betalarnummer: str | None = None
+    efaktura_recipient_identifier: str | None = None
+    efaktura_recipient_type: str | None = None
+    efaktura_recipient_bank_name: str | None = None
+    efaktura_recipient_bank_id: str | None = None
+    efaktura_recipient_bank_code: str | None = None
+    efaktura_recipient_id_number: str | None = None
+    efaktura_requested_amount: str | None = None  # JSON text: a string or a number
+    edi: Edi = Edi()
+    electricity_collection: ElectricityCollection = ElectricityCollection()
+
+
+class Callbacks(Value, frozen=True):
+    """Where this billogram's own events are posted, and what is echoed there."""
+
+    url: str | None = None
+    sign_key: str | None = None
+    custom: str | None = None
+
+
+class Content(Value, frozen=True):
+    """What the creditor writes and may change: all of a billogram but its customer and its life."""
+
+    terms: Terms
+    items: tuple[Row, ...]
+    info: Info = Info()
+    regional: Regional = Regional()
+    callbacks: Callbacks = Callbacks()
+    contract: str | None = None  # JSON text, opaque [A]
+
+
+class Dunning(Value, frozen=True):
+    """How far the demand for payment has gone since the billogram was opened."""
+
+    overdue: bool = False
+    interest_started: bool = False
+    reminder_count: int = 0
+    respite_date: date | None = None
+
+
+class Billogram(Value, frozen=True):
+    """The container of one claim (reference: behaviour 1). `number` counts creations in the account."""
+
+    id: str
+    number: int
+    recipient: Recipient
+    content: Content
+    sums: Sums
+    internal: Internal
+    created_at: datetime
+    updated_at: datetime
+    attested_at: datetime | None = None
+    creditor_unique_value: str | None = None
+    invoice_no: int | None = None
+    ocr_number: str | None = None
+    link: str | None = None  # five capitals at the end of its public address
+    ended_as: str | None = None  # public state once internal is Ended
+    dunning: Dunning = Dunning()
+    letters: int = 0  # documents made so far
+    flags: tuple[str, ...] = ()  # the flags that are set by events; others are derived
+    events: tuple[Any, ...] = ()  # events.BillogramEvent, oldest first
+
+    @property
+    def is_credit(self) -> bool:
+        """A stand-alone credit: a negative total after rounding [D]."""
+        return self.sums.total < 0
+
+
+class Features(Value, frozen=True):
+    """What Billogram would have to switch on; here all of it is on at first [A]."""
+
+    standalone_credits: bool = True
+    collection: bool = True
+    factoring: bool = True
+    recipient_updated_callback: bool = True
+
+
+class Clock(Value, frozen=True):
+    """`frozen`: time stands at `now`. `live`: it was `now` at the real moment `real`, times `speed` since."""
+
+    mode: str
+    now: datetime
+    real: datetime
+    speed: float = 1.0
+
+    def reads(self, real: datetime) -> datetime:
+        """What this clock shows at a real moment."""
+        if self.mode == "frozen":
+            return self.now
+        if self.speed == 1.0:
+            return self.now + (real - self.real)
+        return self.now + (real - self.real) * self.speed
+
+
+class Account(Value, frozen=True):
+    """One creditor: what an API user's credentials open, and its counters."""
+
+    id: str
+    key_hash: str | None  # None until the first password comes and is adopted
+    seed: int
+    clock: Clock
+    timezone: str
+    settings: Settings
+    first_settings: Settings  # as made; a reset goes back to them
+    features: Features = Features()
+    default_due_days: int = 30
+    generation: int = 0
+    billograms: int = 0  # ever created
+    highest_invoice_no: int = 0

@@ -1,0 +1,70 @@
+"""Numbers and ids, drawn from (seed, kind, counter): the same seed and acts give the same ones.
+
+Formats as observed in real answers (reference: api 8.7, behaviour 3.3).
+"""
+
+from functools import lru_cache
+from hashlib import blake2b
+
+from stdnum import luhn
+
+# without the look-alikes 0 1 5 8 B D I N O S e i l o [R: so in all known ids]
+_ID_ALPHABET = "234679ACEFGHJKLMPQRTUVWXYZabcdfghjkmnpqrstuvwxyz"
+_CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+def seed_of(text: str) -> int:
+    """The seed of an account that was given none: made from its id."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest())
+
+
+def draw(seed: int, kind: str, *counters: int) -> int:
+    """A 256-bit number that looks random and always is the same for the same arguments."""
+    text = f"{kind}:{':'.join(map(str, counters))}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=32, key=str(seed).encode()).digest())
+
+
+def _letters(number: int, alphabet: str, length: int) -> str:
+    base = len(alphabet)
+    letters = []
+    for _ in range(length):
+        number, digit = divmod(number, base)
+        letters.append(alphabet[digit])
+    return "".join(letters)
+
+
+def billogram_id(seed: int, number: int, attempt: int) -> str:
+    """Eight characters; `attempt` counts on when the id is taken."""
+    return _letters(draw(seed, "billogram", number, attempt), _ID_ALPHABET, 8)
+
+
+def letter_id(seed: int, number: int, letter: int) -> str:
+    """32 characters: the id of one document of the billogram with this number."""
+    return _letters(draw(seed, "letter", number, letter), _ID_ALPHABET, 32)
+
+
+def link_token(seed: int, number: int) -> str:
+    """The five capitals at the end of a billogram's public address [R]."""
+    return _letters(draw(seed, "link", number), _CAPITALS, 5)
+
+
+def event_uuid(seed: int, generation: int, number: int, index: int) -> str:
+    """A version 4 uuid; the generation keeps it apart from the one before a reset."""
+    digits = f"{draw(seed, 'event', generation, number, index):064x}"
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+@lru_cache(maxsize=256)
+def _ocr_prefix(seed: int) -> str:
+    return f"{10_000_000 + draw(seed, 'ocr') % 90_000_000}"
+
+
+def ocr_number(seed: int, invoice_no: int) -> str:
+    """Prefix of the account (8), invoice number (at least 5), a digit of the seed, length mod 10, Luhn check.
+
+    16 digits as long as the invoice number has five [R]; longer ones make it longer [A].
+    """
+    digits = f"{_ocr_prefix(seed)}{invoice_no:05d}{draw(seed, 'ocr', invoice_no) % 10}"
+    digits += str((len(digits) + 2) % 10)
+    return digits + luhn.calc_check_digit(digits)

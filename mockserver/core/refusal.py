@@ -1,0 +1,96 @@
+"""Refusals: what a rule says no to, in Billogram's identifiers (reference: api 1.7).
+
+A refusal is an exception that carries the name of its rule and the values that were compared.
+It never changes anything: a decision raises it before its first event.
+"""
+
+from typing import Any, ClassVar
+
+
+class Refusal(Exception):
+    """Base of all refusals; `status` is the API's identifier.
+
+    `field` is the offending key (last step only); `path` is the path of the object that holds it,
+    None for duplicates and headers. Without a `field` neither is shown.
+    """
+
+    status: ClassVar[str]
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        rule: str,
+        field: str | None = None,
+        path: tuple[str | int, ...] | None = (),
+        **compared: Any,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.rule = rule
+        self.field = field
+        self.path = path
+        self.compared = compared
+
+
+class InvalidParameter(Refusal):
+    """A body field with a wrong type, range or value, a missing or duplicate one, a dead reference."""
+
+    status = "INVALID_PARAMETER"
+
+
+class InvalidParameterCombination(Refusal):
+    """Fields that exclude each other."""
+
+    status = "INVALID_PARAMETER_COMBINATION"
+
+
+class ReadOnlyParameter(Refusal):
+    """A read-only field was given a new value."""
+
+    status = "READ_ONLY_PARAMETER"
+
+
+class UnknownParameter(Refusal):
+    """A key that the body does not know."""
+
+    status = "UNKNOWN_PARAMETER"
+
+
+class InvalidObjectState(Refusal):
+    """Not possible in the object's present state, or a fact of the object forbids it."""
+
+    status = "INVALID_OBJECT_STATE"
+
+
+class PermissionDenied(Refusal):
+    """A feature of the account is off."""
+
+    status = "PERMISSION_DENIED"
+
+
+class NotFound(Refusal):
+    """No object with this id, or it was deleted."""
+
+    status = "NOT_FOUND"
+
+
+def missing(name: str, path: tuple[str | int, ...] = ()) -> InvalidParameter:
+    """A required field is absent: `Title not set` [C] (pattern for the others [A])."""
+    label = name.replace("_", " ").capitalize()
+    return InvalidParameter(f"{label} not set", rule="required", field=name, path=path)
+
+
+def invalid(
+    name: str, path: tuple[str | int, ...] = (), *, rule: str = "", **compared: Any
+) -> InvalidParameter:
+    """A bad value: `invalid vat` [A]."""
+    label = name.replace("_", " ")
+    return InvalidParameter(
+        f"invalid {label}", rule=rule or f"value.{name}", field=name, path=path, **compared
+    )
+
+
+def no_object(key: object) -> NotFound:
+    """`object not found with id=6` [R]."""
+    return NotFound(f"object not found with id={key}", rule="object.exists", id=key)

@@ -1,0 +1,200 @@
+"""The `settings` object of an account, in the shape of the wire (reference: api 4).
+
+The defaults are those of real new accounts [R].
+"""
+
+from decimal import Decimal
+
+from msgspec import Struct
+
+
+class SettingsValue(Struct, frozen=True, gc=False):
+    """Base of the members: written to the log in full, as a setting is a promise of that day."""
+
+
+class SettingsContact(SettingsValue, frozen=True):
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    www: str = ""
+
+
+class PostalAddress(SettingsValue, frozen=True):
+    street_address: str = ""
+    careof: str = ""
+    zipcode: str = ""
+    city: str = ""
+    province: str = ""
+    country: str = "SE"
+
+
+class VisitingAddress(SettingsValue, frozen=True):
+    street_address: str | None = None
+    careof: str | None = None
+    zipcode: str | None = None
+    city: str | None = None
+    province: str | None = None
+    country: str | None = None
+
+
+class InvoiceAddress(SettingsValue, frozen=True):
+    street_address: str | None = None
+    careof: str | None = None
+    zipcode: str | None = None
+    city: str | None = None
+    province: str | None = None
+    country: str | None = None
+    email: str | None = None
+
+
+class NamedAddress(SettingsValue, frozen=True):
+    name: str | None = None
+    street_address: str | None = None
+    careof: str | None = None
+    zipcode: str | None = None
+    city: str | None = None
+    province: str | None = None
+    country: str | None = None
+
+
+class DomesticBankAccount(SettingsValue, frozen=True):
+    account_no: str = ""
+    clearing_no: str = ""
+
+
+class InternationalBankAccount(SettingsValue, frozen=True):
+    bank: str = ""
+    iban: str = ""
+    bic: str = ""
+    swift: str = ""
+
+
+class PaymentSettings(SettingsValue, frozen=True):
+    bankgiro: str = ""
+    plusgiro: str = ""
+    domestic_bank_account: DomesticBankAccount = DomesticBankAccount()
+    international_bank_account: InternationalBankAccount = InternationalBankAccount()
+
+
+class Tax(SettingsValue, frozen=True):
+    is_vat_registered: bool = True
+    has_fskatt: bool = True
+    vat_no: str = ""
+
+
+class RegionalBookkeeping(SettingsValue, frozen=True):
+    rotavdrag_account: str = "1513"
+
+
+class Bookkeeping(SettingsValue, frozen=True):
+    """Account numbers; the real defaults, the same in 2017 and 2021 [R], two of them since 2021 [C]."""
+
+    financial_year_start: str
+    income_account_for_vat_25: str = "3001"
+    income_account_for_vat_12: str = "3002"
+    income_account_for_vat_6: str = "3003"
+    income_account_for_vat_0: str = "3004"
+    reversed_vat_account: str = "3231"
+    vat_account_for_vat_25: str = "2610"
+    vat_account_for_vat_12: str = "2620"
+    vat_account_for_vat_6: str = "2630"
+    account_receivable_account: str = "1500"
+    client_funds_account: str = "1940"
+    banking_account: str = "1920"
+    interest_fee_account: str = "8313"
+    reminder_fee_account: str = "8313"
+    rounding_account: str = "3740"
+    factoring_receivable_account: str = "1512"
+    non_allocated_account: str = "2800"
+    income_payout_account: str = "3005"
+    written_down_receivables_account: str = "1519"
+    expected_loss_account: str = "6352"
+    debt_collection_funds_account: str = "1941"
+    liabilities_customers_account: str = "2420"
+    regional_sweden: RegionalBookkeeping = RegionalBookkeeping()
+    sie_serie: str = ""
+    sie_continuous_numbering: str = "monthly"
+    financial_year_months: int = 12
+    objects: str | None = None  # JSON text; absent until given [A]
+
+
+class AutomaticReminder(SettingsValue, frozen=True):
+    delay_days: int
+    message: str = ""
+
+
+class AutomaticCollection(SettingsValue, frozen=True):
+    delay_days: int | None = None
+    amount: Decimal | None = None
+
+
+class AutomaticWriteoff(SettingsValue, frozen=True):
+    settings: str | None = None
+    amount: Decimal | None = None
+
+
+class PdfSettings(SettingsValue, frozen=True):
+    template: str = ""
+
+
+class InvoiceSettings(SettingsValue, frozen=True):
+    default_message: str | None = None
+    default_interest_rate: Decimal = Decimal("8.5")
+    default_reminder_fee: Decimal = Decimal(60)
+    default_invoice_fee: Decimal = Decimal(0)
+    automatic_reminders: tuple[AutomaticReminder, ...] = ()
+    reminders_without_fee: str = "[]"  # JSON text, stored only
+    automatic_reminders_minimum_principal_sum: Decimal | None = None
+    use_automatic_reminders_partly_paid: bool = False
+    automatic_collection: AutomaticCollection = AutomaticCollection()
+    automatic_writeoff: AutomaticWriteoff = AutomaticWriteoff()
+    show_item_gross_prices: bool = False
+    show_new_account_notice: bool = False
+    pdf: PdfSettings = PdfSettings()
+
+
+class Settings(SettingsValue, frozen=True):
+    """The whole object."""
+
+    name: str
+    registration_email: str
+    bookkeeping: Bookkeeping
+    org_no: str = ""
+    company_id: str = ""
+    contact: SettingsContact = SettingsContact()
+    address: PostalAddress = PostalAddress()
+    invoice_address: InvoiceAddress = InvoiceAddress()
+    registered_office_address: NamedAddress = NamedAddress()
+    return_address: NamedAddress = NamedAddress()
+    visiting_address: VisitingAddress = VisitingAddress()
+    payment: PaymentSettings = PaymentSettings()
+    tax: Tax = Tax()
+    invoices: InvoiceSettings = InvoiceSettings()
+
+
+def new_settings(account: str, year: int) -> Settings:
+    """The settings of a new account; name and e-mail are made from its id [A]."""
+    email = account if "@" in account else f"{account}@example.com"
+    return Settings(
+        name=account,
+        registration_email=email,
+        bookkeeping=Bookkeeping(financial_year_start=f"{year:04d}-01"),
+    )
+
+
+def country_of(settings: Settings) -> str:
+    """The country a customer gets who was given none: the settings' if it has two letters, else SE [A]."""
+    country = settings.address.country
+    return country.upper() if len(country) == 2 and country.isalpha() else "SE"
+
+
+def bookkeeping_accounts(settings: Settings, vat: Decimal) -> tuple[str, str]:
+    """Income and VAT account for a rate [R]; an unusual rate is booked as none [A]."""
+    book = settings.bookkeeping
+    by_rate = {
+        25: (book.income_account_for_vat_25, book.vat_account_for_vat_25),
+        12: (book.income_account_for_vat_12, book.vat_account_for_vat_12),
+        6: (book.income_account_for_vat_6, book.vat_account_for_vat_6),
+    }
+    whole = int(vat) if vat == vat.to_integral_value() else -1
+    return by_rate.get(whole, (book.income_account_for_vat_0, ""))

@@ -1,0 +1,338 @@
+"""The deep module: accounts, time and the log behind a handful of methods.
+
+`execute` decides and applies without suspending, then waits until the log has the act on disk. `read` waits
+until all that it could show is on disk. A cancelled caller changes nothing of that: state equals log.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from mockserver.core import accounts, calendar, evolve, numbers
+from mockserver.core.act import Act
+from mockserver.core.events import Record
+from mockserver.core.model import Account, Clock, Features, Value, merged, replace
+from mockserver.core.settings import new_settings
+from mockserver.core.state import State
+from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
+from mockserver.log.writer import Batch, Writer
+
+T = TypeVar("T")
+
+FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
+_REPLAY_SLICE = 500  # records between two chances for other requests
+
+
+class AccountGone(Exception):
+    """The account was removed while the caller was on its way."""
+
+
+class Birth(Value, frozen=True):
+    """What an account is made with; None: the server's default."""
+
+    id: str
+    key: str | None = None
+    seed: int | None = None
+    clock_mode: str | None = None
+    now: datetime | None = None
+    timezone: str = "Europe/Stockholm"
+    features: Features = Features()
+    default_due_days: int = 30
+    settings: dict[str, object] | None = None  # as in PUT /settings, checked at the edge
+
+
+class Defaults(Value, frozen=True):
+    """What the server gives to accounts that don't say: clock, moment, and a number that stirs the seeds."""
+
+    clock_mode: str = "live"
+    now: datetime | None = None
+    seed: int | None = None
+    closed: bool = False  # only accounts that are known
+
+
+class Book:
+    """An open account: its state, and where it stands in the log."""
+
+    __slots__ = ("batch", "id", "last", "position", "state", "stream")
+
+    def __init__(self, name: str, stream: str) -> None:
+        self.id = name
+        self.stream = stream
+        self.position = 0
+        self.state = State()
+        self.last = datetime.min.replace(tzinfo=UTC)  # moment of the last act
+        self.batch: Batch | None = None  # the last write that was not on disk yet
+
+    @property
+    def account(self) -> Account:
+        """The account's own values."""
+        return self.state.account
+
+
+def _real_time() -> datetime:
+    return datetime.now(UTC)
+
+
+class Emulator:
+    """All accounts of one server."""
+
+    def __init__(
+        self,
+        log: Log,
+        defaults: Defaults | None = None,
+        *,
+        real_time: Callable[[], datetime] = _real_time,
+    ) -> None:
+        self.log = log
+        self.defaults = defaults or Defaults()
+        self._real_time = real_time
+        self._books: dict[str, Book] = {}
+        self._writer = None if log.volatile else Writer(log)
+        self._loading: asyncio.Task[None] | None = None
+        self._loaded = log.volatile
+
+    # life
+
+    async def open(self) -> None:
+        """Take the log; LogInUse, LogFailed."""
+        await self.log.open()
+
+    def load(self) -> None:
+        """Begin to replay the log, beside whatever else runs."""
+        if not self._loaded and self._loading is None:
+            self._loading = asyncio.create_task(self._replay(), name="replay")
+
+    async def loaded(self) -> None:
+        """Wait until the log is replayed; LogFailed when it can't be."""
+        if not self._loaded:
+            if self._loading is None:
+                await self.open()
+                self.load()
+            assert self._loading is not None, "load has begun"
+            await asyncio.shield(self._loading)
+
+    async def close(self) -> None:
+        """Write what waits and let go of the log."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+        if self._writer is not None:
+            await self._writer.stop()
+        await self.log.close()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the server is not ready; None when it is."""
+        if not self._loaded:
+            return "the log is being replayed"
+        if self._writer is not None and self._writer.failure is not None:
+            return str(self._writer.failure)
+        return None
+
+    async def _replay(self) -> None:
+        for name, stream in sorted((await self.log.pointers()).items()):
+            kind, _, account = name.partition(":")
+            assert kind == "account", name
+            self._books[account] = await self._fold(account, stream)
+        if self._writer is not None:
+            self._writer.start()
+        self._loaded = True
+
+    async def _fold(self, name: str, stream: str) -> Book:
+        book = Book(name, stream)
+        async for record in self.log.read(stream):
+            for event in record.events:
+                for change in evolve.evolve(book.state, event):
+                    book.state.put(*change)
+            book.position, book.last = record.position, record.at
+            if record.position % _REPLAY_SLICE == 0:
+                await asyncio.sleep(0)
+        return book
+
+    # accounts
+
+    def books(self) -> Iterator[Book]:
+        """All accounts, in order of their birth."""
+        return iter(list(self._books.values()))
+
+    def book(self, name: str) -> Book | None:
+        """The account with this id."""
+        return self._books.get(name)
+
+    async def enter(self, name: str, key: str, *, cause: str) -> Book | None:
+        """The account that these credentials open, or None.
+
+        Unless the list is closed an unknown name is born with this key; an account without one adopts it.
+        """
+        book = self._books.get(name)
+        if book is None:
+            if self.defaults.closed or not key:
+                return None
+            return await self.open_account(Birth(name, key), cause=cause)
+        if book.account.key_hash is None and key:
+            key_hash = accounts.hashed(name, key)
+            await self.execute(
+                book, lambda act: accounts.change(act, {"key_hash": key_hash}), cause=cause, rule="key"
+            )
+            return book
+        return book if accounts.key_fits(book.account, key) else None
+
+    async def open_account(self, birth: Birth, *, cause: str) -> Book:
+        """Make an account; ValueError when the id is taken or the zone unknown."""
+        await self._writable()
+        if birth.id in self._books:
+            raise ValueError(f"account {birth.id} exists already")
+        account = self._new_account(birth)
+        book = Book(birth.id, _new_stream())
+        batch = self._begin(book, account, cause=cause, rule="account")
+        if batch is not None:
+            await batch.durable()
+        return book
+
+    def _new_account(self, birth: Birth) -> Account:
+        real = self._real_time()
+        mode = birth.clock_mode or self.defaults.clock_mode
+        now = birth.now or self.defaults.now or (FROZEN_START if mode == "frozen" else real)
+        year = calendar.local_date(now, birth.timezone).year
+        settings = merged(new_settings(birth.id, year), dict(birth.settings or {}))
+        stirred = birth.id if self.defaults.seed is None else f"{self.defaults.seed}:{birth.id}"
+        return Account(
+            id=birth.id,
+            key_hash=None if birth.key is None else accounts.hashed(birth.id, birth.key),
+            seed=numbers.seed_of(stirred) if birth.seed is None else birth.seed,
+            clock=Clock(mode=mode, now=now, real=real),
+            timezone=birth.timezone,
+            settings=settings,
+            first_settings=settings,
+            features=birth.features,
+            default_due_days=birth.default_due_days,
+        )
+
+    async def reset(self, book: Book, *, seed: int | None, cause: str) -> Book:
+        """Empty an account: it goes on in a new root stream, from the moment its clock shows."""
+        await self._writable()
+        self._check_open(book)
+        now = self.now(book)
+        account = book.account
+        clock = replace(account.clock, now=now, real=self._real_time())
+        account = accounts.emptied(account, clock=clock, seed=seed)
+        fresh = Book(book.id, _new_stream())
+        batch = self._begin(fresh, account, cause=cause, rule="reset")
+        if batch is not None:
+            await batch.durable()
+        return fresh
+
+    def _begin(self, book: Book, account: Account, *, cause: str, rule: str) -> Batch | None:
+        """Open the root stream of a book and make its name mean it."""
+        act = Act(book.state, account.clock.reads(self._real_time()))
+        accounts.open_account(act, account)
+        act.close()
+        old = self._books.get(book.id)
+
+        def undo() -> None:
+            if old is None:
+                del self._books[book.id]
+            else:
+                self._books[book.id] = old
+
+        self._books[book.id] = book
+        point = Point(f"account:{book.id}", book.stream)
+        return self._apply(book, act, cause, rule, around=(Branch(book.stream), point), undo=undo)
+
+    async def remove(self, book: Book) -> None:
+        """Forget an account and all it holds."""
+        await self._writable()
+        self._check_open(book)
+        del self._books[book.id]
+
+        def undo() -> None:
+            self._books[book.id] = book
+
+        batch = self._write((Unpoint(f"account:{book.id}"),), undo)
+        if batch is not None:
+            await batch.durable()
+
+    # acts
+
+    def now(self, book: Book) -> datetime:
+        """The account's time; it never falls behind its last act."""
+        return max(book.account.clock.reads(self._real_time()), book.last)
+
+    async def execute(self, book: Book, decide: Callable[[Act], object], *, cause: str, rule: str) -> Act:
+        """Decide, apply, and wait until it is on disk. The act that comes back shows what it made.
+
+        What `decide` raises leaves everything as it was. LogFailed: it was undone.
+        """
+        await self._writable()
+        self._check_open(book)
+        act = Act(book.state, self.now(book))
+        decide(act)
+        if act.events:
+            act.close()
+            batch = self._apply(book, act, cause, rule)
+            if batch is not None:
+                await batch.durable()
+        return act
+
+    def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
+        """The clock of an act's account with another mode, moment or speed, from the act's moment on."""
+        return accounts.moved(act.account.clock, self._real_time(), {"now": act.now} | given)
+
+    async def read(self, book: Book, view: Callable[[State], T]) -> T:
+        """What `view` sees once everything that it could see is on disk."""
+        while book.batch is not None and not book.batch.settled:
+            await book.batch.ended()
+        self._check_open(book)
+        return view(book.state)
+
+    def _check_open(self, book: Book) -> None:
+        if self._books.get(book.id) is not book:
+            raise AccountGone(book.id)
+
+    async def _writable(self) -> None:
+        await self.loaded()
+        if self._writer is not None and self._writer.failure is not None:
+            await self._writer.works()
+
+    def _apply(
+        self,
+        book: Book,
+        act: Act,
+        cause: str,
+        rule: str,
+        *,
+        around: tuple[Write, ...] = (),
+        undo: Callable[[], None] | None = None,
+    ) -> Batch | None:
+        """Put the changes, hand the record to the log; without suspending."""
+        state, position, last = book.state, book.position, book.last
+        old = [(kind, key, state.put(kind, key, new)) for (kind, key), new in act.changes.items()]
+        record = Record(position + 1, act.now, cause, rule, tuple(act.events))
+        book.position, book.last = record.position, act.now
+
+        def undo_all() -> None:
+            for kind, key, value in reversed(old):
+                state.put(kind, key, value)
+            book.position, book.last = position, last
+            if undo is not None:
+                undo()
+
+        branch, point = around[:1], around[1:]
+        book.batch = self._write((*branch, Append(book.stream, record), *point), undo_all)
+        return book.batch
+
+    def _write(self, writes: tuple[Write, ...], undo: Callable[[], None]) -> Batch | None:
+        if self._writer is not None:
+            return self._writer.add(writes, undo)
+        for write in writes:
+            self.log.append(write)
+        return None
+
+
+def _new_stream() -> str:
+    return secrets.token_hex(8)
+
+
+__all__ = ["AccountGone", "Birth", "Book", "Defaults", "Emulator", "LogFailed"]

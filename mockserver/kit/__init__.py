@@ -1,0 +1,1 @@
+"""For people who test: a server inside their own process."""

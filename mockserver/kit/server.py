@@ -1,0 +1,120 @@
+"""`with Mockserver() as server`: a server in a thread of this process, on a free port."""
+
+import asyncio
+import threading
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from msgspec import Struct
+
+from mockserver.app import MEMORY, Configuration
+from mockserver.emulator import Birth
+from mockserver.serving import Listener, new_event_loop
+
+
+class Account(Struct, frozen=True):
+    """What a client needs: the base address and the credentials."""
+
+    url: str
+    user: str
+    key: str
+
+
+class Mockserver:
+    """A server for the length of a `with` block. It listens on loopback; `url` ends in `/api/v2`."""
+
+    def __init__(
+        self,
+        *,
+        database: str | Path = MEMORY,
+        closed: bool = False,
+        clock: str = "live",
+        now: datetime | None = None,
+        seed: int | None = None,
+        port: int = 0,
+    ) -> None:
+        self._configuration = Configuration(
+            database=str(database), closed=closed, clock=clock, now=now, seed=seed
+        )
+        self._port = port
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._started = threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._listener: Listener | None = None
+
+    def __enter__(self) -> "Mockserver":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start; OSError, LogInUse, LogFailed as they come."""
+        assert self._thread is None, "it runs already"
+        self._started.clear()
+        failures: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, args=(failures,), name="mockserver", daemon=True)
+        self._thread.start()
+        self._started.wait()
+        if failures:
+            self._thread.join()
+            self._thread = None
+            raise failures[0]
+
+    def stop(self) -> None:
+        """Let running requests end, write what waits, and stop."""
+        if self._thread is None or self._loop is None or self._stop is None:
+            return
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+
+    @property
+    def url(self) -> str:
+        """The base address of Billogram's API."""
+        return f"{self._running.address}/api/v2"
+
+    @property
+    def control_url(self) -> str:
+        """The base address of the control plane."""
+        return f"{self._running.address}/_mock"
+
+    @property
+    def _running(self) -> Listener:
+        assert self._listener is not None, "it does not run"
+        return self._listener
+
+    def account(self, user: str, key: str = "secret") -> Account:
+        """A new account with these credentials; ValueError when there is one of this name."""
+        assert self._loop is not None, "it does not run"
+        opening = self._running.emulator.open_account(Birth(user, key), cause="Mockserver.account")
+        asyncio.run_coroutine_threadsafe(opening, self._loop).result()
+        return Account(self.url, user, key)
+
+    def _run(self, failures: list[BaseException]) -> None:
+        try:
+            with asyncio.Runner(loop_factory=new_event_loop()) as runner:
+                runner.run(self._serve())
+        except BaseException as failure:
+            failures.append(failure)
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        listener = Listener(self._configuration)
+        await listener.start("127.0.0.1", self._port)
+        try:
+            await listener.emulator.loaded()
+            self._listener = listener
+            self._started.set()
+            await self._stop.wait()
+        finally:
+            self._listener = None
+            await listener.stop()

@@ -1,0 +1,183 @@
+"""A log in one SQLite file: write-ahead log, every commit flushed to the disk before it counts."""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import aiosqlite
+
+from mockserver.core.events import Record
+from mockserver.log import codec
+from mockserver.log.interface import Append, Branch, LogFailed, LogInUse, Point, Unpoint, Write
+from mockserver.log.streams import needed
+
+_SCHEMA = """
+create table if not exists streams (
+    id text primary key, parent text, position integer not null
+) without rowid;
+create table if not exists records (
+    stream text not null, position integer not null, body blob not null, primary key (stream, position)
+) without rowid;
+create table if not exists pointers (name text primary key, stream text not null) without rowid;
+create table if not exists attempts (number integer primary key check (number = 1), made integer not null);
+insert or ignore into attempts values (1, 0);
+"""
+_APPLICATION_ID = 0x42676D73
+_READ_AT_ONCE = 2000
+
+
+class SQLiteLog:
+    """One connection, held for as long as the process serves: a second process is refused."""
+
+    volatile = False
+
+    def __init__(self, path: str | Path) -> None:
+        self.name = str(path)
+        self._path = Path(path)
+        self._file: tuple[int, int] | None = None
+        self._connection: aiosqlite.Connection | None = None
+
+    @property
+    def _db(self) -> aiosqlite.Connection:
+        assert self._connection is not None, "the log is not open"
+        return self._connection
+
+    async def open(self) -> None:
+        """Open or make the file, take it for this process, and read back that every commit is flushed."""
+        try:
+            self._connection = await aiosqlite.connect(self._path, timeout=0.25)
+            # exclusive: the operating system drops the lock with the process, however it ends
+            await self._connection.execute("pragma locking_mode = exclusive")
+            await self._prepare(self._connection)
+        except sqlite3.Error as error:
+            await self.close()
+            if _is_locked(error):
+                raise LogInUse(f"{self.name} is in use by another process") from error
+            raise LogFailed(f"{self.name} can't be opened: {error}") from error
+        self._file = _identity(self._path)
+
+    async def _prepare(self, db: aiosqlite.Connection) -> None:
+        kind = (await self._pragma("application_id"))[0]
+        if kind not in (0, _APPLICATION_ID):
+            raise sqlite3.DatabaseError("the file belongs to another program")
+        await db.execute("pragma journal_mode = wal")
+        await db.execute("pragma synchronous = full")
+        await db.execute("begin exclusive")
+        await db.commit()
+        await db.executescript(_SCHEMA)
+        await db.execute(f"pragma application_id = {_APPLICATION_ID}")
+        await db.commit()
+        modes = (await self._pragma("journal_mode"))[0], (await self._pragma("synchronous"))[0]
+        if modes != ("wal", 2):
+            raise sqlite3.DatabaseError(f"no durable mode on this file system: {modes}")
+
+    async def _pragma(self, name: str) -> sqlite3.Row:
+        async with self._db.execute(f"pragma {name}") as cursor:
+            row = await cursor.fetchone()
+        assert row is not None, name
+        return row
+
+    def append(self, write: Write) -> None:
+        """Only a volatile log can keep a write at once."""
+        raise AssertionError(f"{write} was not committed")
+
+    async def commit(self, writes: Sequence[Write]) -> None:
+        """All of it in one transaction, flushed before it returns."""
+        if _identity(self._path) != self._file:
+            raise LogFailed(f"{self.name} is gone")
+        db = self._db
+        try:
+            if not writes:
+                await db.execute("update attempts set made = made + 1")
+            records = [
+                (write.stream, write.record.position, codec.encode(write.record))
+                for write in writes
+                if isinstance(write, Append)
+            ]
+            for write in writes:
+                await self._write(write)
+            if records:
+                await db.executemany("insert into records values (?, ?, ?)", records)
+            await db.commit()
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                await db.rollback()
+            raise LogFailed(f"{self.name} can't be written: {error}") from error
+
+    async def _write(self, write: Write) -> None:
+        match write:
+            case Branch(stream, parent, position):
+                await self._db.execute("insert into streams values (?, ?, ?)", (stream, parent, position))
+            case Point(name, stream):
+                await self._db.execute("insert or replace into pointers values (?, ?)", (name, stream))
+            case Unpoint(name):
+                await self._db.execute("delete from pointers where name = ?", (name,))
+            case Append():
+                pass  # together, in one statement
+
+    async def read(self, stream: str) -> AsyncIterator[Record]:
+        """All acts of a stream, its ancestors' first."""
+        try:
+            for part, last in await self._parts(stream):
+                query = "select body from records where stream = ? and position <= ? order by position"
+                async with self._db.execute(query, (part, last)) as cursor:
+                    while rows := await cursor.fetchmany(_READ_AT_ONCE):
+                        for row in rows:
+                            yield codec.decode(row[0])
+        except sqlite3.Error as error:
+            raise LogFailed(f"{self.name} can't be read: {error}") from error
+
+    async def _parts(self, stream: str) -> list[tuple[str, int]]:
+        """The streams that make it up, oldest first, each with the last position that counts."""
+        parts: list[tuple[str, int]] = []
+        walk: str | None = stream
+        last = 2**62
+        while walk is not None:
+            parts.append((walk, last))
+            query = "select parent, position from streams where id = ?"
+            async with self._db.execute(query, (walk,)) as cursor:
+                row = await cursor.fetchone()
+            assert row is not None, walk
+            walk, last = row[0], min(last, row[1])
+        return parts[::-1]
+
+    async def pointers(self) -> Mapping[str, str]:
+        """Every name and the stream it means."""
+        async with self._db.execute("select name, stream from pointers") as cursor:
+            return {row[0]: row[1] for row in await cursor.fetchall()}
+
+    async def sweep(self) -> None:
+        """Drop the streams that nobody refers to."""
+        try:
+            async with self._db.execute("select id, parent from streams") as cursor:
+                parents = {row[0]: row[1] for row in await cursor.fetchall()}
+            keep = needed((await self.pointers()).values(), parents)
+            dropped = [(stream,) for stream in parents if stream not in keep]
+            await self._db.executemany("delete from records where stream = ?", dropped)
+            await self._db.executemany("delete from streams where id = ?", dropped)
+            await self._db.commit()
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                await self._db.rollback()
+            raise LogFailed(f"{self.name} can't be written: {error}") from error
+
+    async def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with suppress(sqlite3.Error):
+                await connection.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is_locked(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)

@@ -1,0 +1,92 @@
+"""A server on a socket: uvicorn's protocol, our own start and stop.
+
+uvicorn's loop looks ten times a second whether it should stop; driven by hand it stops at once.
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from mockserver.app import Configuration, build
+
+logger = logging.getLogger(__name__)
+
+_LOOK = 0.002  # seconds between two looks whether the last requests have ended
+
+
+class Listener:
+    """The application on one listening socket."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        app, self.emulator = build(configuration)
+        self._config = uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",  # opened and closed here
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+        )
+        self._server = uvicorn.Server(self._config)
+        self.address = ""  # http://host:port, once it listens
+
+    async def start(self, host: str, port: int) -> None:
+        """Take the log, listen, and begin to replay. OSError, LogInUse, LogFailed."""
+        await self.emulator.open()
+        sock = _bound(host, port)
+        self.address = _address(sock)
+        self._config.load()
+        self._server.lifespan = self._config.lifespan_class(self._config)
+        await self._server.startup(sockets=[sock])
+        self.emulator.load()
+
+    async def stop(self, patience: float = 4.0) -> None:
+        """Listen no more, let running requests end (at most `patience` seconds), write what waits."""
+        state = self._server.server_state
+        for server in getattr(self._server, "servers", []):
+            server.close()
+        for connection in list(state.connections):
+            connection.shutdown()
+        deadline = asyncio.get_running_loop().time() + patience
+        # uvicorn keeps sets and tells nobody when they are empty
+        while (state.tasks or state.connections) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK)
+        if late := list(state.tasks):
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=0.5)
+        await self.emulator.close()
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+def _address(sock: socket.socket) -> str:
+    host, port = sock.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # shown, not bound
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def new_event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The faster loop where there is one."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

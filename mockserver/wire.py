@@ -1,0 +1,172 @@
+"""What both HTTP faces share: JSON with Decimals, reading a body, the tree of paths, request ids."""
+
+import itertools
+import secrets
+from collections.abc import Iterable
+from decimal import Decimal
+from email.utils import formatdate
+from time import time
+from typing import Any, Generic, TypeVar
+
+from msgspec import DecodeError, json
+from starlette.types import Message, Receive, Scope, Send
+
+T = TypeVar("T")
+
+_encoder = json.Encoder(decimal_format="number")
+_decoder = json.Decoder(float_hook=Decimal)
+
+encode = _encoder.encode
+
+
+class BadJson(Exception):
+    """The body is not JSON."""
+
+
+class BodyTooLarge(Exception):
+    """The body is above the limit."""
+
+
+def decode(body: bytes) -> Any:
+    """JSON with Decimals, never through a float. NaN and infinities are not JSON."""
+    try:
+        return _decoder.decode(body)
+    except (DecodeError, RecursionError, ValueError, ArithmeticError) as error:
+        raise BadJson(str(error)) from error
+
+
+async def read_body(receive: Receive, limit: int) -> bytes:
+    """The whole body. One above `limit` bytes is read off, up to twice as much, and refused: BodyTooLarge.
+
+    Reading it off lets the answer arrive at clients that look for one only after they have sent all.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message: Message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+            if size > 2 * limit:
+                break
+    if size > limit:
+        raise BodyTooLarge
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was whole."""
+
+
+class RequestIds:
+    """Ids of requests: different in every run of the server, so that a log of many runs stays clear."""
+
+    def __init__(self) -> None:
+        self._run = secrets.token_hex(4)
+        self._counter = itertools.count(1)
+
+    def next(self) -> str:
+        """The id of the next request."""
+        return f"{self._run}-{next(self._counter)}"
+
+
+class _Node(Generic[T]):
+    __slots__ = ("children", "methods", "names", "suffixes", "wild")
+
+    def __init__(self) -> None:
+        self.children: dict[str, _Node[T]] = {}
+        self.suffixes: dict[str, _Node[T]] = {}  # `{id}.pdf`
+        self.wild: _Node[T] | None = None
+        self.methods: dict[str, T] = {}
+        self.names: tuple[str, ...] = ()
+
+
+class Paths(Generic[T]):
+    """Finds the row of a path by walking its segments, not by trying rows one after the other."""
+
+    def __init__(self, rows: Iterable[tuple[str, str, T]]) -> None:
+        self._root: _Node[T] = _Node()
+        for method, path, row in rows:
+            node = self._root
+            names = []
+            for segment in path.strip("/").split("/"):
+                name, _, suffix = segment.partition("}")
+                if not name.startswith("{"):
+                    node = node.children.setdefault(segment, _Node())
+                    continue
+                names.append(name[1:])
+                if suffix:
+                    node = node.suffixes.setdefault(suffix, _Node())
+                else:
+                    node.wild = node.wild or _Node()
+                    node = node.wild
+            node.methods[method] = row
+            node.names = tuple(names)
+
+    def find(self, path: str) -> tuple[dict[str, T], dict[str, str]] | None:
+        """The rows of this path by method, and its parameters; None when nobody knows it."""
+        node = self._root
+        values: list[str] = []
+        for segment in path.strip("/").split("/"):
+            following = node.children.get(segment)
+            if following is None:
+                following = self._parameter(node, segment, values)
+            if following is None:
+                return None
+            node = following
+        if not node.methods:
+            return None
+        return node.methods, dict(zip(node.names, values, strict=True))
+
+    def _parameter(self, node: _Node[T], segment: str, values: list[str]) -> "_Node[T] | None":
+        if not segment:
+            return None
+        for suffix, following in node.suffixes.items():
+            if segment.endswith(suffix) and len(segment) > len(suffix):
+                values.append(segment.removesuffix(suffix))
+                return following
+        if node.wild is not None:
+            values.append(segment)
+        return node.wild
+
+
+class HttpDate:
+    """The HTTP date of now, made once a second."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = b""
+
+    def now(self) -> bytes:
+        """For the headers of one answer."""
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._text = formatdate(second, usegmt=True).encode()
+        return self._text
+
+
+async def send_answer(
+    scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    """One answer, with its length; to HEAD without the body."""
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    shown = b"" if scope["method"] == "HEAD" else body
+    await send({"type": "http.response.body", "body": shown})
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The last header with this lower-case name, or None."""
+    for key, value in reversed(scope["headers"]):
+        if key == name:
+            found: bytes = value
+            return found
+    return None
