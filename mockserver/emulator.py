@@ -13,7 +13,7 @@ from typing import TypeVar
 from mockserver.core import accounts, calendar, evolve, numbers
 from mockserver.core.act import Act
 from mockserver.core.events import Record
-from mockserver.core.model import Account, Clock, Features, Value, merged, replace
+from mockserver.core.model import Account, Clock, Features, Value, merged
 from mockserver.core.settings import new_settings
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
@@ -202,7 +202,7 @@ class Emulator:
             id=birth.id,
             key_hash=None if birth.key is None else accounts.hashed(birth.id, birth.key),
             seed=numbers.seed_of(stirred) if birth.seed is None else birth.seed,
-            clock=Clock(mode=mode, now=now, real=real),
+            clock=accounts.started(mode, now, real),
             timezone=birth.timezone,
             settings=settings,
             first_settings=settings,
@@ -216,7 +216,7 @@ class Emulator:
         self._check_open(book)
         now = self.now(book)
         account = book.account
-        clock = replace(account.clock, now=now, real=self._real_time())
+        clock = accounts.moved(account.clock, self._real_time(), {"now": now})
         account = accounts.emptied(account, clock=clock, seed=seed)
         fresh = Book(book.id, _new_stream())
         batch = self._begin(fresh, account, cause=cause, rule="reset")

@@ -62,4 +62,5 @@ def _check_plain(value: Any, shape: Any, where: str) -> None:
     if shape in (None, NoneType):
         assert value is None, f"{where}: {value!r} instead of null"
         return
-    assert type(value) is shape, f"{where}: {value!r} is no {shape.__name__}"
+    wanted = Decimal if shape is float else shape
+    assert type(value) is wanted, f"{where}: {value!r} is no {shape.__name__}"

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from mockserver.api.customer import AddressFields, DeliveryAddressFields, PermanentAddressFields
@@ -229,7 +229,7 @@ def _json(value: Any) -> str:
 
 
 class BillogramFields(Fields):
-    customer: RecipientFields
+    customer: Annotated[RecipientFields, BeforeValidator(required(lambda value: value))]
     items: Annotated[list[Any], PlainValidator(_rows)]
     invoice_date: Date = None
     due_date: Date = None

@@ -50,9 +50,10 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
 
 def moved(clock: Clock, real: datetime, given: Mapping[str, Any]) -> Clock:
     """The clock with another mode, moment or speed; it goes on from what it shows at `real`."""
-    return Clock(
-        mode=given.get("mode", clock.mode),
-        now=given.get("now", clock.reads(real)),
-        real=real,
-        speed=given.get("speed", clock.speed),
-    )
+    now = given.get("now", clock.reads(real))
+    return started(given.get("mode", clock.mode), now, real, given.get("speed", clock.speed))
+
+
+def started(mode: str, now: datetime, real: datetime, speed: float = 1.0) -> Clock:
+    """A clock that shows `now` at the real moment `real`; a frozen one doesn't know the real moment."""
+    return Clock(mode=mode, now=now, real=now if mode == "frozen" else real, speed=speed)

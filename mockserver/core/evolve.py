@@ -46,13 +46,12 @@ def _created(view: View, event: events.BillogramCreated) -> tuple[Change, ...]:
 def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
     key = event.mark.billogram
     old: Billogram = view.find(BILLOGRAM, key)
-    new = replace(
-        old,
-        sums=event.sums,
-        updated_at=event.mark.at,
-        events=(*old.events, event),
-        **_EFFECTS[type(event)](old, event),
-    )
+    every: dict[str, Any] = {
+        "sums": event.sums,
+        "updated_at": event.mark.at,
+        "events": (*old.events, event),
+    }
+    new = replace(old, **every | _EFFECTS[type(event)](old, event))
     change = (BILLOGRAM, key, new)
     if isinstance(event, events.BillogramSent):
         account = view.find(ACCOUNT, "")
