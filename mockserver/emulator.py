@@ -5,6 +5,7 @@ until all that it could show is on disk. A cancelled caller changes nothing of t
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -90,6 +91,7 @@ class Emulator:
         self._real_time = real_time
         self._books: dict[str, Book] = {}
         self._writer = None if log.volatile else Writer(log)
+        self._opened = log.volatile
         self._loading: asyncio.Task[None] | None = None
         self._loaded = log.volatile
 
@@ -97,19 +99,19 @@ class Emulator:
 
     async def open(self) -> None:
         """Take the log; LogInUse, LogFailed."""
-        await self.log.open()
+        if not self._opened:
+            await self.log.open()
+            self._opened = True
 
     def load(self) -> None:
-        """Begin to replay the log, beside whatever else runs."""
+        """Begin to replay the log (and open it, if that was not done), beside whatever else runs."""
         if not self._loaded and self._loading is None:
             self._loading = asyncio.create_task(self._replay(), name="replay")
 
     async def loaded(self) -> None:
         """Wait until the log is replayed; LogFailed when it can't be."""
         if not self._loaded:
-            if self._loading is None:
-                await self.open()
-                self.load()
+            self.load()
             assert self._loading is not None, "load has begun"
             await asyncio.shield(self._loading)
 
@@ -126,12 +128,14 @@ class Emulator:
     def trouble(self) -> str | None:
         """Why the server is not ready; None when it is."""
         if not self._loaded:
-            return "the log is being replayed"
+            done = self._loading is not None and self._loading.done()
+            return "the log could not be replayed" if done else "the log is being replayed"
         if self._writer is not None and self._writer.failure is not None:
             return str(self._writer.failure)
         return None
 
     async def _replay(self) -> None:
+        await self.open()
         for name, stream in sorted((await self.log.pointers()).items()):
             kind, _, account = name.partition(":")
             assert kind == "account", name
@@ -166,11 +170,11 @@ class Emulator:
 
         Unless the list is closed an unknown name is born with this key; an account without one adopts it.
         """
-        book = self._books.get(name)
-        if book is None:
+        while (book := self._books.get(name)) is None:
             if self.defaults.closed or not key:
                 return None
-            return await self.open_account(Birth(name, key), cause=cause)
+            with contextlib.suppress(ValueError):  # born by another request in the meantime
+                return await self.open_account(Birth(name, key), cause=cause)
         if book.account.key_hash is None and key:
             key_hash = accounts.hashed(name, key)
             await self.execute(
@@ -187,8 +191,7 @@ class Emulator:
         account = self._new_account(birth)
         book = Book(birth.id, _new_stream())
         batch = self._begin(book, account, cause=cause, rule="account")
-        if batch is not None:
-            await batch.durable()
+        await _durable(batch)
         return book
 
     def _new_account(self, birth: Birth) -> Account:
@@ -220,8 +223,7 @@ class Emulator:
         account = accounts.emptied(account, clock=clock, seed=seed)
         fresh = Book(book.id, _new_stream())
         batch = self._begin(fresh, account, cause=cause, rule="reset")
-        if batch is not None:
-            await batch.durable()
+        await _durable(batch)
         return fresh
 
     def _begin(self, book: Book, account: Account, *, cause: str, rule: str) -> Batch | None:
@@ -251,8 +253,7 @@ class Emulator:
             self._books[book.id] = book
 
         batch = self._write((Unpoint(f"account:{book.id}"),), undo)
-        if batch is not None:
-            await batch.durable()
+        await _durable(batch)
 
     # acts
 
@@ -268,12 +269,15 @@ class Emulator:
         await self._writable()
         self._check_open(book)
         act = Act(book.state, self.now(book))
-        decide(act)
+        try:
+            decide(act)
+        except Exception:
+            await _durable(book.batch)  # what it was refused for must be on disk too
+            raise
         if act.events:
             act.close()
-            batch = self._apply(book, act, cause, rule)
-            if batch is not None:
-                await batch.durable()
+            self._apply(book, act, cause, rule)
+        await _durable(book.batch)
         return act
 
     def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
@@ -316,6 +320,7 @@ class Emulator:
             for kind, key, value in reversed(old):
                 state.put(kind, key, value)
             book.position, book.last = position, last
+            book.batch = None  # what is left is on disk
             if undo is not None:
                 undo()
 
@@ -329,6 +334,12 @@ class Emulator:
         for write in writes:
             self.log.append(write)
         return None
+
+
+async def _durable(batch: Batch | None) -> None:
+    """Wait until a batch is on disk; LogFailed when it was undone. None: there is nothing to wait for."""
+    if batch is not None:
+        await batch.durable()
 
 
 def _new_stream() -> str:
