@@ -58,7 +58,8 @@ def create_app(
     """An ASGI application: for `httpx.ASGITransport`, or for any ASGI server.
 
     `database` is `memory` or a path. A server that runs the lifespan closes the log at the end; without
-    one (as under `ASGITransport`) a file is opened at the first request.
+    one (as under `ASGITransport`) a file is opened at the first request, and belongs to the event loop of
+    that request.
     """
     configuration = Configuration(
         database=str(database), closed=closed, clock=clock, now=now, seed=seed, control_token=control_token

@@ -33,32 +33,47 @@ class Listener:
             date_header=False,
         )
         self._server = uvicorn.Server(self._config)
+        self._socket: socket.socket | None = None
         self.address = ""  # http://host:port, once it listens
 
-    async def start(self, host: str, port: int) -> None:
-        """Take the log, listen, and begin to replay. OSError, LogInUse, LogFailed."""
-        await self.emulator.open()
+    async def open(self, host: str, port: int) -> None:
+        """Take the address and the log, and begin to replay. OSError, LogInUse, LogFailed.
+
+        Clients can connect from now on; they are answered once `serve` is called.
+        """
         sock = _bound(host, port)
+        try:
+            await self.emulator.open()
+        except BaseException:
+            sock.close()
+            raise
+        self._socket = sock
         self.address = _address(sock)
+        self.emulator.load()
+
+    async def serve(self) -> None:
+        """Begin to answer."""
+        assert self._socket is not None, "it is not open"
         self._config.load()
         self._server.lifespan = self._config.lifespan_class(self._config)
-        await self._server.startup(sockets=[sock])
-        self.emulator.load()
+        await self._server.startup(sockets=[self._socket])
 
     async def stop(self, patience: float = 4.0) -> None:
         """Listen no more, let running requests end (at most `patience` seconds), write what waits."""
         state = self._server.server_state
         for server in getattr(self._server, "servers", []):
             server.close()
+        if self._socket is not None:
+            self._socket.close()
         for connection in list(state.connections):
             connection.shutdown()
         deadline = asyncio.get_running_loop().time() + patience
         # uvicorn keeps sets and tells nobody when they are empty
         while (state.tasks or state.connections) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK)
+        for connection in list(state.connections):  # a request that is not whole is dropped
+            connection.transport.abort()
         if late := list(state.tasks):
-            for task in late:
-                task.cancel()
             await asyncio.wait(late, timeout=0.5)
         await self.emulator.close()
 

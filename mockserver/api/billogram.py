@@ -24,6 +24,7 @@ from mockserver.api.rendering import (
 )
 from mockserver.api.shapes import (
     BillogramShape,
+    CallbacksShape,
     CompactBillogramShape,
     InfoShape,
     RecipientShape,
@@ -34,7 +35,7 @@ from mockserver.core import billogram as drafts
 from mockserver.core import payments
 from mockserver.core.act import Act
 from mockserver.core.machine import check_state, flags, public_state
-from mockserver.core.model import Billogram, Info, Internal, Recipient, Regional, Row
+from mockserver.core.model import Billogram, Callbacks, Info, Internal, Recipient, Regional, Row
 from mockserver.core.refusal import NotFound, no_object
 from mockserver.core.state import State
 
@@ -207,7 +208,7 @@ def render_compact(billogram: Billogram) -> CompactBillogramShape:
 def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
     """The full object; `base` is the address under which this client knows the server."""
     content, sums, dunning = billogram.content, billogram.sums, billogram.dunning
-    terms, callbacks = content.terms, content.callbacks
+    terms = content.terms
     # both addresses open the page that the recipient sees [A]
     link = f"{base}/r/{billogram.ocr_number}/{billogram.link}" if billogram.link else None
     return {
@@ -250,11 +251,7 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
             "amount": None if terms.collection_amount is None else as_number(terms.collection_amount),
             "use_default_settings": terms.collection_default_settings,
         },
-        "callbacks": {
-            "url": callbacks.url,
-            "sign_key": callbacks.sign_key,
-            "custom": callbacks.custom,
-        },
+        "callbacks": _callbacks(content.callbacks),
         "attachment": None,
         "contract": None if content.contract is None else _raw(content.contract),
         "show_item_gross_prices": terms.show_item_gross_prices,
@@ -265,6 +262,10 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
         "updated_at": timestamp(billogram.updated_at),
         "attested_at": None if billogram.attested_at is None else timestamp(billogram.attested_at),
     }
+
+
+def _callbacks(callbacks: Callbacks) -> CallbacksShape:
+    return {"url": callbacks.url, "sign_key": callbacks.sign_key, "custom": callbacks.custom}
 
 
 def _recipient(to: Recipient) -> RecipientShape:

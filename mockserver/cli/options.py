@@ -40,6 +40,13 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
+def host(text: str) -> str:
+    """An address; an empty one would mean all of them."""
+    if not text:
+        raise ValueError("must be an address")
+    return text
+
+
 def port(text: str) -> int:
     """0 picks a free one."""
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
@@ -67,6 +74,8 @@ def moment(text: str) -> datetime:
 
 def database(text: str) -> str:
     """`memory`, or a file in a directory that exists."""
+    if not text:
+        raise ValueError("must be a file, or memory")
     if text != "memory" and not Path(text).absolute().parent.is_dir():
         raise ValueError(f"there is no directory {Path(text).absolute().parent}")
     return text
@@ -78,7 +87,7 @@ def accounts_file(text: str) -> Any:
         found = json.loads(Path(text).read_text(encoding="utf-8"))
     except OSError as error:
         raise ValueError(f"{text} can't be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{text} is not JSON: {error}") from None
     if not isinstance(found, list):
         raise ValueError(f"{text} must be a list of accounts")
@@ -93,7 +102,7 @@ def token(text: str) -> str:
 
 
 SERVE: tuple[Option, ...] = (
-    Option("host", "127.0.0.1", "address to listen on", str, "ADDRESS"),
+    Option("host", "127.0.0.1", "address to listen on", host, "ADDRESS"),
     Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
     Option("database", "memory", "file that keeps everything, or memory", database, "FILE"),
     Option("accounts", None, "JSON list of accounts; only these are known", accounts_file, "FILE"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockserver.app import Configuration
-from mockserver.control.accounts import preload
+from mockserver.control.accounts import AccountBody, preload, read_list
 from mockserver.control.errors import ControlError
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.serving import Listener, new_event_loop
@@ -27,8 +27,9 @@ def serve(options: Mapping[str, Any]) -> int:
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     try:
+        bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
-            runner.run(_serve(options))
+            runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
         return _failed(str(error))
     except OSError as error:
@@ -43,7 +44,7 @@ def _failed(reason: str) -> int:
     return _COULD_NOT
 
 
-async def _serve(options: Mapping[str, Any]) -> None:
+async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
     token, made = options["control_token"], False
     if token is None and not _is_loopback(options["host"]):
         token, made = secrets.token_urlsafe(24), True
@@ -60,11 +61,12 @@ async def _serve(options: Mapping[str, Any]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     listener = Listener(configuration)
-    await listener.start(options["host"], options["port"])
+    await listener.open(options["host"], options["port"])
     try:
+        if bodies:  # they are there before anybody is answered
+            await preload(listener.emulator, bodies)
+        await listener.serve()
         _tell(listener, configuration, token if made else None)
-        if options["accounts"] is not None:
-            await preload(listener.emulator, options["accounts"])
         if await _loaded_or_stopped(listener, stop):
             _settle_memory()
             await stop.wait()

@@ -10,19 +10,27 @@ _PAUSE = 0.05  # seconds between two looks
 
 def wait(url: str, timeout: float) -> int:
     """0 as soon as `/_mock/ready` says so, 1 when it doesn't in time, 2 for an address that is none."""
-    parts = urlsplit(url if "//" in url else f"http://{url}")
-    if parts.scheme != "http" or not parts.hostname:
+    host, port = _address(url)
+    if host is None:
         print(f"mockserver wait: not an http address: {url}", file=sys.stderr)
         return 2
     deadline = time.monotonic() + timeout
     while True:
-        reason = _trouble(parts.hostname, parts.port or 80, max(0.1, deadline - time.monotonic()))
+        reason = _trouble(host, port, max(0.1, deadline - time.monotonic()))
         if reason is None:
             return 0
         if time.monotonic() + _PAUSE > deadline:
             print(f"mockserver wait: {url} is not ready: {reason}", file=sys.stderr)
             return 1
         time.sleep(_PAUSE)
+
+
+def _address(url: str) -> tuple[str | None, int]:
+    try:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        return (parts.hostname if parts.scheme == "http" else None), parts.port or 80
+    except ValueError:
+        return None, 0
 
 
 def _trouble(host: str, port: int, timeout: float) -> str | None:
@@ -35,4 +43,4 @@ def _trouble(host: str, port: int, timeout: float) -> str | None:
         return str(error) or type(error).__name__
     finally:
         connection.close()
-    return None if answer.status == 200 else f"status {answer.status} {text}"
+    return None if answer.status == 200 else f"status {answer.status} {' '.join(text.split())}"

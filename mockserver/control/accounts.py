@@ -193,15 +193,22 @@ async def reset(call: ControlCall) -> Answer:
     return Answer(render_account(call.emulator, book))
 
 
-async def preload(emulator: Emulator, bodies: Any) -> None:
-    """Make the accounts of a `--accounts` file; those that the log has already stay as they are."""
-    if not isinstance(bodies, list):
-        raise ControlError(
-            400, "invalid_body", "the file is not a JSON list", "list bodies of POST /_mock/accounts"
-        )
+def read_list(listed: list[Any]) -> list[AccountBody]:
+    """The bodies of a `--accounts` file."""
+    bodies = [parse(AccountBody, data) for data in listed]
+    names: set[str] = set()
+    for body in bodies:
+        _refuse_later(body, "POST /_mock/accounts")
+        if body.id in names:
+            raise ControlError(400, "account_exists", f"account {body.id} is listed twice", "list it once")
+        names.add(body.id)
+    return bodies
+
+
+async def preload(emulator: Emulator, bodies: list[AccountBody]) -> None:
+    """Make these accounts; those that the log has already stay as they are."""
     await emulator.loaded()
-    for data in bodies:
-        body = parse(AccountBody, data)
+    for body in bodies:
         if emulator.book(body.id) is None:
             await make(emulator, body, cause="accounts")
 

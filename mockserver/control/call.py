@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from msgspec import Struct
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
@@ -19,6 +19,12 @@ def _zone(name: str) -> str:
     return name
 
 
+def _text(value: Any) -> Any:
+    if not isinstance(value, str) or value.replace(".", "").isdigit():
+        raise ValueError("must be ISO 8601 with zone, such as 2026-03-02T10:00:00+01:00")
+    return value
+
+
 def _moment(moment: datetime) -> datetime:
     if not calendar.FIRST_DATE.year < moment.year < calendar.LAST_DATE.year:
         raise ValueError(
@@ -28,7 +34,7 @@ def _moment(moment: datetime) -> datetime:
 
 
 Zone = Annotated[str, AfterValidator(_zone)]
-Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_moment)]
 
 
 class Body(BaseModel):

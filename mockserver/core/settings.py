@@ -13,6 +13,8 @@ class SettingsValue(Struct, frozen=True, gc=False):
 
 
 class SettingsContact(SettingsValue, frozen=True):
+    """Whom customers of the account may write to."""
+
     name: str = ""
     email: str = ""
     phone: str = ""
@@ -20,6 +22,8 @@ class SettingsContact(SettingsValue, frozen=True):
 
 
 class PostalAddress(SettingsValue, frozen=True):
+    """The account's own address; country is free text [C]."""
+
     street_address: str = ""
     careof: str = ""
     zipcode: str = ""
@@ -29,6 +33,8 @@ class PostalAddress(SettingsValue, frozen=True):
 
 
 class VisitingAddress(SettingsValue, frozen=True):
+    """Where the account can be visited; null until given [R]."""
+
     street_address: str | None = None
     careof: str | None = None
     zipcode: str | None = None
@@ -38,6 +44,8 @@ class VisitingAddress(SettingsValue, frozen=True):
 
 
 class InvoiceAddress(SettingsValue, frozen=True):
+    """Where invoices to the account go."""
+
     street_address: str | None = None
     careof: str | None = None
     zipcode: str | None = None
@@ -48,6 +56,8 @@ class InvoiceAddress(SettingsValue, frozen=True):
 
 
 class NamedAddress(SettingsValue, frozen=True):
+    """Registered office, or return address of letters."""
+
     name: str | None = None
     street_address: str | None = None
     careof: str | None = None
@@ -58,11 +68,15 @@ class NamedAddress(SettingsValue, frozen=True):
 
 
 class DomesticBankAccount(SettingsValue, frozen=True):
+    """A Swedish bank account."""
+
     account_no: str = ""
     clearing_no: str = ""
 
 
 class InternationalBankAccount(SettingsValue, frozen=True):
+    """An account outside Sweden."""
+
     bank: str = ""
     iban: str = ""
     bic: str = ""
@@ -70,6 +84,8 @@ class InternationalBankAccount(SettingsValue, frozen=True):
 
 
 class PaymentSettings(SettingsValue, frozen=True):
+    """Where customers pay to."""
+
     bankgiro: str = ""
     plusgiro: str = ""
     domestic_bank_account: DomesticBankAccount = DomesticBankAccount()
@@ -77,12 +93,16 @@ class PaymentSettings(SettingsValue, frozen=True):
 
 
 class Tax(SettingsValue, frozen=True):
+    """Registration for VAT and F-tax."""
+
     is_vat_registered: bool = True
     has_fskatt: bool = True
     vat_no: str = ""
 
 
 class RegionalBookkeeping(SettingsValue, frozen=True):
+    """Accounts that only Sweden has."""
+
     rotavdrag_account: str = "1513"
 
 
@@ -119,25 +139,35 @@ class Bookkeeping(SettingsValue, frozen=True):
 
 
 class AutomaticReminder(SettingsValue, frozen=True):
+    """One step of the account's dunning sequence: days after the step before."""
+
     delay_days: int
     message: str = ""
 
 
 class AutomaticCollection(SettingsValue, frozen=True):
+    """When an unpaid billogram goes to collection; null: never."""
+
     delay_days: int | None = None
     amount: Decimal | None = None
 
 
 class AutomaticWriteoff(SettingsValue, frozen=True):
+    """Which remaining fees are written off by themselves, up to which amount."""
+
     settings: str | None = None
     amount: Decimal | None = None
 
 
 class PdfSettings(SettingsValue, frozen=True):
+    """How the invoice looks."""
+
     template: str = ""
 
 
 class InvoiceSettings(SettingsValue, frozen=True):
+    """Defaults of drafts made later, and automatic dunning."""
+
     default_message: str | None = None
     default_interest_rate: Decimal = Decimal("8.5")
     default_reminder_fee: Decimal = Decimal(60)

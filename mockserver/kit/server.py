@@ -109,8 +109,9 @@ class Mockserver:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         listener = Listener(self._configuration)
-        await listener.start("127.0.0.1", self._port)
+        await listener.open("127.0.0.1", self._port)
         try:
+            await listener.serve()
             await listener.emulator.loaded()
             self._listener = listener
             self._started.set()

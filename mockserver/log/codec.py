@@ -7,6 +7,7 @@ from mockserver.log.interface import LogFailed
 
 _encoder = json.Encoder()
 _decoder = json.Decoder(Record)
+_NEWER = "a record can't be read: written by a newer version of mockserver"
 
 
 class _Format(Struct):
@@ -24,15 +25,18 @@ def encode(record: Record) -> bytes:
 def decode(body: bytes) -> Record:
     """The record of these bytes; LogFailed when they are not of a format that this version knows."""
     try:
-        return _decoder.decode(body)
-    except DecodeError as error:
-        known = _known_format(body)
-        reason = f"damaged record: {error}" if known else "written by a newer version of mockserver"
-        raise LogFailed(f"a record can't be read: {reason}") from error
+        record = _decoder.decode(body)
+    except (DecodeError, UnicodeDecodeError) as error:
+        if _format(body) > FORMAT:
+            raise LogFailed(_NEWER) from error
+        raise LogFailed(f"a record can't be read: damaged record: {error}") from error
+    if record.format > FORMAT:  # it may hold what this version would drop without a word
+        raise LogFailed(_NEWER)
+    return record
 
 
-def _known_format(body: bytes) -> bool:
+def _format(body: bytes) -> int:
     try:
-        return _format_decoder.decode(body).format <= FORMAT
-    except DecodeError:
-        return True
+        return _format_decoder.decode(body).format
+    except (DecodeError, UnicodeDecodeError):
+        return FORMAT

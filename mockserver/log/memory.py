@@ -1,6 +1,7 @@
 """A log in memory: the acts themselves, kept as long as the process lives."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from sys import maxsize
 
 from mockserver.core.events import Record
 from mockserver.log.interface import Append, Branch, LogFailed, Point, Unpoint, Write
@@ -22,19 +23,38 @@ class MemoryLog:
         """Nothing to make ready."""
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """Keep all of it."""
+        """Keep all of it, or nothing."""
+        self._check(writes)
         for write in writes:
-            self.append(write)
+            self._keep(write)
 
     def append(self, write: Write) -> None:
         """Keep it at once."""
+        self._check((write,))
+        self._keep(write)
+
+    def _check(self, writes: Sequence[Write]) -> None:
+        ends: dict[str, int] = {}  # of the streams that these writes make or lengthen
+        for write in writes:
+            match write:
+                case Append(stream, record):
+                    end = ends[stream] if stream in ends else self._end(stream)
+                    if end is None or record.position != end + 1:
+                        raise LogFailed(f"stream {stream} is not at position {record.position - 1}")
+                    ends[stream] = record.position
+                case Branch(stream, _, position):
+                    if stream in ends or stream in self._branches:
+                        raise LogFailed(f"stream {stream} exists already")
+                    ends[stream] = position
+
+    def _end(self, stream: str) -> int | None:
+        branch = self._branches.get(stream)
+        return None if branch is None else branch.position + len(self._records[stream])
+
+    def _keep(self, write: Write) -> None:
         match write:
             case Append(stream, record):
-                records = self._records[stream]
-                expected = self._branches[stream].position + len(records) + 1
-                if record.position != expected:
-                    raise LogFailed(f"stream {stream} is not at position {record.position - 1}")
-                records.append(record)
+                self._records[stream].append(record)
             case Branch(stream):
                 self._branches[stream] = write
                 self._records[stream] = []
@@ -42,7 +62,7 @@ class MemoryLog:
                 self._pointers[name] = stream
                 self._drop_unneeded()
             case Unpoint(name):
-                del self._pointers[name]
+                self._pointers.pop(name, None)
                 self._drop_unneeded()
 
     async def read(self, stream: str) -> AsyncIterator[Record]:
@@ -51,9 +71,14 @@ class MemoryLog:
             yield record
 
     def _chain(self, stream: str) -> list[Record]:
-        branch = self._branches[stream]
-        inherited = self._chain(branch.parent)[: branch.position] if branch.parent else []
-        return inherited + self._records[stream]
+        parts: list[list[Record]] = []
+        walk: str | None = stream
+        last = maxsize
+        while walk is not None:
+            branch = self._branches[walk]
+            parts.append(self._records[walk][: max(0, last - branch.position)])
+            walk, last = branch.parent, min(last, branch.position)
+        return [record for part in reversed(parts) for record in part]
 
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""

@@ -13,18 +13,22 @@ from mockserver.log import codec
 from mockserver.log.interface import Append, Branch, LogFailed, LogInUse, Point, Unpoint, Write
 from mockserver.log.streams import needed
 
+_APPLICATION_ID = 0x42676D73
 _SCHEMA = """
-create table if not exists streams (
-    id text primary key, parent text, position integer not null
-) without rowid;
-create table if not exists records (
+create table streams (id text primary key, parent text, position integer not null) without rowid;
+create table records (
     stream text not null, position integer not null, body blob not null, primary key (stream, position)
 ) without rowid;
-create table if not exists pointers (name text primary key, stream text not null) without rowid;
-create table if not exists attempts (number integer primary key check (number = 1), made integer not null);
-insert or ignore into attempts values (1, 0);
+create table pointers (name text primary key, stream text not null) without rowid;
+create table attempts (number integer primary key check (number = 1), made integer not null);
+insert into attempts values (1, 0);
 """
-_APPLICATION_ID = 0x42676D73
+# only at the next position of its stream
+_APPEND = """
+insert into records select ?1, ?2, ?3 where ?2 = 1 + coalesce(
+    (select max(position) from records where stream = ?1), (select position from streams where id = ?1)
+)
+"""
 _READ_AT_ONCE = 2000
 
 
@@ -47,28 +51,45 @@ class SQLiteLog:
     async def open(self) -> None:
         """Open or make the file, take it for this process, and read back that every commit is flushed."""
         try:
-            self._connection = await aiosqlite.connect(self._path, timeout=0.25)
-            # exclusive: the operating system drops the lock with the process, however it ends
-            await self._connection.execute("pragma locking_mode = exclusive")
-            await self._prepare(self._connection)
-        except sqlite3.Error as error:
-            await self.close()
+            await self._prepare(await self._connect())
+        except BaseException as error:
+            await self.close()  # who was cancelled on the way keeps no lock either
+            if not isinstance(error, sqlite3.Error):
+                raise
             if _is_locked(error):
                 raise LogInUse(f"{self.name} is in use by another process") from error
             raise LogFailed(f"{self.name} can't be opened: {error}") from error
         self._file = _identity(self._path)
 
+    async def _connect(self) -> aiosqlite.Connection:
+        failed: list[sqlite3.Error] = []
+
+        def connect() -> sqlite3.Connection:
+            # when this raises, nobody can wait for the end of aiosqlite's thread, which then finds no loop
+            try:
+                return sqlite3.connect(self._path, timeout=0.25)
+            except sqlite3.Error as error:
+                failed.append(error)
+                return sqlite3.connect(":memory:")
+
+        connection = aiosqlite.Connection(connect, iter_chunk_size=_READ_AT_ONCE)
+        # what was answered is on disk, so a process may end without closing (an application without lifespan)
+        connection._thread.daemon = True  # noqa: SLF001
+        self._connection = await connection
+        if failed:
+            raise failed[0]
+        return self._connection
+
     async def _prepare(self, db: aiosqlite.Connection) -> None:
+        # exclusive: the operating system drops the lock with the process, however it ends
+        await db.execute("pragma locking_mode = exclusive")
         kind = (await self._pragma("application_id"))[0]
-        if kind not in (0, _APPLICATION_ID):
+        if kind != _APPLICATION_ID and (kind or await self._has_tables()):
             raise sqlite3.DatabaseError("the file belongs to another program")
         await db.execute("pragma journal_mode = wal")
         await db.execute("pragma synchronous = full")
-        await db.execute("begin exclusive")
-        await db.commit()
-        await db.executescript(_SCHEMA)
-        await db.execute(f"pragma application_id = {_APPLICATION_ID}")
-        await db.commit()
+        made = "" if kind else f"pragma application_id = {_APPLICATION_ID}; {_SCHEMA}"
+        await db.executescript(f"begin exclusive; {made} commit;")
         modes = (await self._pragma("journal_mode"))[0], (await self._pragma("synchronous"))[0]
         if modes != ("wal", 2):
             raise sqlite3.DatabaseError(f"no durable mode on this file system: {modes}")
@@ -78,6 +99,10 @@ class SQLiteLog:
             row = await cursor.fetchone()
         assert row is not None, name
         return row
+
+    async def _has_tables(self) -> bool:
+        async with self._db.execute("select count(*) from sqlite_master") as cursor:
+            return await cursor.fetchone() != (0,)
 
     def append(self, write: Write) -> None:
         """Only a volatile log can keep a write at once."""
@@ -99,12 +124,16 @@ class SQLiteLog:
             for write in writes:
                 await self._write(write)
             if records:
-                await db.executemany("insert into records values (?, ?, ?)", records)
+                async with db.executemany(_APPEND, records) as cursor:
+                    if cursor.rowcount != len(records):
+                        raise LogFailed(f"{self.name}: an act is not at the next position of its stream")
             await db.commit()
-        except sqlite3.Error as error:
+        except BaseException as error:
             with suppress(sqlite3.Error):
                 await db.rollback()
-            raise LogFailed(f"{self.name} can't be written: {error}") from error
+            if isinstance(error, sqlite3.Error):
+                raise LogFailed(f"{self.name} can't be written: {error}") from error
+            raise
 
     async def _write(self, write: Write) -> None:
         match write:
@@ -118,16 +147,27 @@ class SQLiteLog:
                 pass  # together, in one statement
 
     async def read(self, stream: str) -> AsyncIterator[Record]:
-        """All acts of a stream, its ancestors' first."""
+        """All acts of a stream, its ancestors' first. LogFailed when one is missing or damaged."""
+        expected = 1
         try:
             for part, last in await self._parts(stream):
                 query = "select body from records where stream = ? and position <= ? order by position"
                 async with self._db.execute(query, (part, last)) as cursor:
                     while rows := await cursor.fetchmany(_READ_AT_ONCE):
                         for row in rows:
-                            yield codec.decode(row[0])
+                            yield self._record(row[0], expected)
+                            expected += 1
         except sqlite3.Error as error:
             raise LogFailed(f"{self.name} can't be read: {error}") from error
+
+    def _record(self, body: bytes, expected: int) -> Record:
+        try:
+            record = codec.decode(body)
+        except LogFailed as error:
+            raise LogFailed(f"{self.name}, act {expected}: {error}") from error
+        if record.position != expected:
+            raise LogFailed(f"{self.name} is damaged: act {expected} is missing")
+        return record
 
     async def _parts(self, stream: str) -> list[tuple[str, int]]:
         """The streams that make it up, oldest first, each with the last position that counts."""
@@ -139,14 +179,18 @@ class SQLiteLog:
             query = "select parent, position from streams where id = ?"
             async with self._db.execute(query, (walk,)) as cursor:
                 row = await cursor.fetchone()
-            assert row is not None, walk
+            if row is None:
+                raise LogFailed(f"{self.name} is damaged: stream {walk} is missing")
             walk, last = row[0], min(last, row[1])
         return parts[::-1]
 
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""
-        async with self._db.execute("select name, stream from pointers") as cursor:
-            return {row[0]: row[1] for row in await cursor.fetchall()}
+        try:
+            async with self._db.execute("select name, stream from pointers") as cursor:
+                return {row[0]: row[1] for row in await cursor.fetchall()}
+        except sqlite3.Error as error:
+            raise LogFailed(f"{self.name} can't be read: {error}") from error
 
     async def sweep(self) -> None:
         """Drop the streams that nobody refers to."""

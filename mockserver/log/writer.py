@@ -131,5 +131,5 @@ class Writer:
             try:
                 async with self._one_at_a_time:
                     await self._log.sweep()
-            except LogFailed as failure:  # what is left over is dropped next time
+            except Exception as failure:  # what is left over is dropped next time; the task must live
                 logger.warning("old streams were not dropped: %s", failure)

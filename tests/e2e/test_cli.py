@@ -1,0 +1,650 @@
+"""The command as people run it: a process, its first line, its exit code (reference: control 2)."""
+
+import http.server
+import itertools
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import pytest
+
+from mockserver.cli.options import SERVE
+from mockserver.control.operations import OPERATIONS
+from mockserver.version import __version__
+
+COMMAND = (sys.executable, "-m", "mockserver")
+PATIENCE = 30  # seconds until a process that should have ended counts as hung
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """The environment without options of ours, and without a proxy between us and loopback."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MOCKSERVER_") and not name.lower().endswith("_proxy")
+    }
+    return kept | more
+
+
+class Served:
+    """`mockserver serve` on a free port, for the length of a `with` block. It must end with 0, silently."""
+
+    def __init__(self, *arguments: str, cwd: Path | None = None, **environment: str) -> None:
+        port = () if "--port" in arguments or "MOCKSERVER_PORT" in environment else ("--port", "0")
+        self.process = subprocess.Popen(
+            [*COMMAND, "serve", *port, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=cwd,
+            env=clean_environment(**environment),
+        )
+        assert self.process.stdout is not None
+        self.first_line = self.process.stdout.readline()
+        if not self.first_line:
+            raise AssertionError(self._ended())
+        self.told: dict[str, str] = json.loads(self.first_line)
+        self.address = self.told["control"].removesuffix("/_mock")
+        self.client = httpx.Client(base_url=self.address, trust_env=False, verify=False, timeout=PATIENCE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None or self.process.returncode is not None:
+            self.kill()
+        else:
+            assert self.stop() == (0, "", "")
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
+        """Ask it to end; exit code, what came after the first line, standard error."""
+        self.client.close()
+        self.process.send_signal(number)
+        return self._ended()
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.client.close()
+        self.process.kill()
+        self._ended()
+
+    def _ended(self) -> tuple[int, str, str]:
+        with self.process:
+            if self.process.stdout is not None and self.process.stdout.closed:
+                return self.process.wait(), "", ""
+            try:
+                out, err = self.process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+        return self.process.returncode, out, err
+
+    def api(
+        self, method: str, path: str, body: Any = None, *, user: str = "demo", key: str = "secret"
+    ) -> httpx.Response:
+        """One request to Billogram's API."""
+        return self.client.request(method, f"/api/v2{path}", json=body, auth=(user, key))
+
+    def mock(self, method: str, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
+        """One request to the control plane."""
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return self.client.request(method, f"/_mock{path}", json=body, headers=headers)
+
+    def configuration(self, token: str | None = None) -> dict[str, Any]:
+        """What it was started with, as it says itself."""
+        shown: dict[str, Any] = self.mock("GET", "/info", token=token).json()["configuration"]
+        return shown
+
+
+def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command that is expected to end by itself."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        cwd=cwd,
+        env=clean_environment(**environment),
+    )
+
+
+def refused(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
+    """The one line with which a command refuses to run."""
+    done = run(*arguments, cwd=cwd, **environment)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    return one_line(done.stderr)
+
+
+def one_line(text: str) -> str:
+    """The line, when there is exactly one, written for people."""
+    assert text.endswith("\n"), text
+    assert text.count("\n") == 1, text
+    assert text.startswith("mockserver"), text
+    return text.rstrip()
+
+
+@contextmanager
+def used_port() -> Iterator[int]:
+    """A port on which somebody else listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+@contextmanager
+def dead_port() -> Iterator[int]:
+    """A port that is taken, but where nobody answers."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        yield other.getsockname()[1]
+
+
+# the first line
+
+
+def test_the_first_line_says_where_everything_is(tmp_path: Path) -> None:
+    with Served("--database", "kept.db", cwd=tmp_path) as server:
+        assert server.told == {
+            "url": f"{server.address}/api/v2",
+            "control": f"{server.address}/_mock",
+            "database": "kept.db",
+        }
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d*", server.address)
+        assert server.api("GET", "/settings").status_code == 200
+        assert server.mock("GET", "/health").json() == {"status": "ok"}
+    assert (tmp_path / "kept.db").exists()
+
+
+def test_memory_is_the_default(tmp_path: Path) -> None:
+    with Served(cwd=tmp_path) as server:
+        assert server.told["database"] == "memory"
+        assert server.api("POST", "/customer", {"name": "Test Customer AB"}).status_code == 200
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_token_is_made_where_others_can_reach_it() -> None:
+    with Served("--host", "0.0.0.0") as server:
+        assert set(server.told) == {"url", "control", "database", "control_token"}
+        assert server.told["url"].startswith("http://127.0.0.1:")
+        token = server.told["control_token"]
+        assert len(token) >= 24
+        assert server.mock("GET", "/info").status_code == 401
+        assert server.mock("GET", "/info", token=token).status_code == 200
+
+
+def test_a_token_that_was_given_is_not_shown() -> None:
+    with Served("--host", "0.0.0.0", "--control-token", "my-token") as server:
+        assert set(server.told) == {"url", "control", "database"}
+        assert "my-token" not in server.mock("GET", "/info", token="my-token").text
+
+
+def test_nothing_on_standard_error_in_normal_running() -> None:
+    with Served() as server:  # the end of the block looks at it
+        assert server.api("POST", "/customer", {"name": "Test Customer AB"}).status_code == 200
+        assert server.api("POST", "/customer", {"nome": "x"}).status_code == 400
+        assert server.api("GET", "/nothing").status_code == 404
+        assert server.api("GET", "/settings", key="wrong").status_code == 403
+        assert server.mock("POST", "/accounts", {"id": 1}).status_code == 400
+        assert server.mock("GET", "/nothing").status_code == 404
+        port = server.client.base_url.port
+        assert port is not None
+        with socket.create_connection(("127.0.0.1", port)) as talk:
+            talk.sendall(b"this is not HTTP\r\n\r\n")
+            assert talk.makefile("rb").readline().startswith(b"HTTP/1.1 400")
+        with socket.create_connection(("127.0.0.1", port)) as talk:  # hangs up in the middle
+            talk.sendall(b"POST /api/v2/customer HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+
+
+# options and their environment variables
+
+
+BY_ENVIRONMENT = {
+    "database": "first.db",
+    "closed": "1",
+    "clock": "frozen",
+    "now": "2026-05-04T12:00:00+02:00",
+    "seed": "7",
+    "control-token": "first",
+    "accounts": "first.json",
+    "log-level": "debug",
+    "host": "0.0.0.0",
+    "port": "0",
+}
+ON_THE_COMMAND_LINE = {
+    "database": "second.db",
+    "clock": "live",
+    "now": "2027-05-04T12:00:00+02:00",
+    "seed": "8",
+    "control-token": "second",
+    "accounts": "second.json",
+    "log-level": "error",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.json").write_text(json.dumps([{"id": name, "key": "secret"}]))
+    return tmp_path
+
+
+def variables(values: dict[str, str]) -> dict[str, str]:
+    return {f"MOCKSERVER_{name.upper().replace('-', '_')}": value for name, value in values.items()}
+
+
+def test_every_option_has_its_environment_variable(folder: Path) -> None:
+    assert set(BY_ENVIRONMENT) == {option.name for option in SERVE}
+    server = Served(cwd=folder, **variables(BY_ENVIRONMENT))
+    assert server.configuration("first") == {
+        "database": "first.db",
+        "closed": True,
+        "clock": "frozen",
+        "now": "2026-05-04T12:00:00+02:00",
+        "seed": 7,
+        "control_token": True,
+    }
+    assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == ["first"]
+    code, _, err = server.stop()
+    assert code == 0
+    assert "DEBUG" in err  # what `--log-level` is for
+
+
+def test_the_command_line_comes_first(folder: Path) -> None:
+    line = itertools.chain.from_iterable((f"--{name}", value) for name, value in ON_THE_COMMAND_LINE.items())
+    with Served(*line, cwd=folder, **variables(BY_ENVIRONMENT)) as server:
+        assert server.configuration("second") == {
+            "database": "second.db",
+            "closed": True,
+            "clock": "live",
+            "now": "2027-05-04T12:00:00+02:00",
+            "seed": 8,
+            "control_token": True,
+        }
+        assert server.mock("GET", "/info", token="first").status_code == 401
+        assert [a["id"] for a in server.mock("GET", "/accounts", token="second").json()] == ["second"]
+
+
+def test_the_host_by_environment_and_line() -> None:
+    with Served(MOCKSERVER_HOST="0.0.0.0") as server:
+        assert "control_token" in server.told
+    with Served("--host", "127.0.0.1", MOCKSERVER_HOST="0.0.0.0") as server:
+        assert "control_token" not in server.told
+
+
+def test_the_port_by_environment_and_line() -> None:
+    with used_port() as port:
+        assert f"port {port}" in refused("serve", MOCKSERVER_PORT=str(port))
+        with Served("--port", "0", MOCKSERVER_PORT=str(port)) as server:
+            assert not server.address.endswith(f":{port}")
+
+
+@pytest.mark.parametrize(("value", "closed"), [("0", False), ("", False), ("TRUE", True)])
+def test_a_switch_by_environment(value: str, closed: bool) -> None:
+    with Served(MOCKSERVER_CLOSED=value) as server:
+        assert server.configuration()["closed"] is closed
+
+
+def test_a_switch_on_the_command_line_comes_first() -> None:
+    with Served("--closed", MOCKSERVER_CLOSED="0") as server:
+        assert server.configuration()["closed"] is True
+
+
+def test_help_names_every_option_and_variable() -> None:
+    done = run("serve", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    for option in SERVE:
+        assert f"--{option.name}" in done.stdout
+        assert option.variable in done.stdout.replace("\n", "").replace(" ", "")
+
+
+# refusing to start
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "COMMAND"),
+        (["bogus"], "bogus"),
+        (["--bogus"], "COMMAND"),
+        (["serve", "--bogus"], "--bogus"),
+        (["serve", "--data", "x.db"], "--data"),  # no abbreviations
+        (["serve", "more"], "more"),
+        (["serve", "--port"], "--port"),
+        (["serve", "--closed=1"], "--closed"),
+        (["wait", "--bogus"], "--bogus"),
+        (["wait", "--timeout", "soon"], "--timeout"),
+        (["wait", "--timeout", "30d"], "--timeout"),
+    ],
+)
+def test_an_unknown_command_or_option(arguments: list[str], said: str) -> None:
+    assert said in refused(*arguments)
+
+
+BAD_VALUES = [
+    ("host", ""),
+    ("host", "203.0.113.1"),  # reserved for examples: no interface has it
+    ("port", "x"),
+    ("port", ""),
+    ("port", "-1"),
+    ("port", "65536"),
+    ("port", "8080.0"),
+    ("database", ""),
+    ("database", "no/such/folder.db"),
+    ("database", "."),
+    ("accounts", "missing.json"),
+    ("accounts", "broken.json"),
+    ("accounts", "."),
+    ("clock", "Live"),
+    ("clock", ""),
+    ("now", "yesterday"),
+    ("now", "2026-03-02T10:00:00"),  # no zone
+    ("now", "9999-12-31T23:00:00+00:00"),
+    ("seed", "x"),
+    ("seed", "-1"),
+    ("seed", "1" * 19),
+    ("control-token", ""),
+    ("control-token", "two words"),
+    ("control-token", "käse"),
+    ("log-level", "loud"),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD_VALUES)
+def test_a_bad_value(name: str, value: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.json").write_text("[")
+    port = [] if name == "port" else ["--port", "0"]
+    line = refused("serve", *port, f"--{name}={value}", cwd=tmp_path)
+    named = refused("serve", *port, cwd=tmp_path, **variables({name: value}))
+    if name not in ("host", "database"):  # some of theirs show only when they are used
+        assert f"--{name}" in line
+        assert variables({name: ""}).popitem()[0] in named
+
+
+def test_every_option_with_a_value_has_bad_ones() -> None:
+    assert {name for name, _ in BAD_VALUES} == {o.name for o in SERVE if o.read is not None}
+
+
+def test_a_bad_value_of_a_switch() -> None:
+    assert "MOCKSERVER_CLOSED" in refused("serve", MOCKSERVER_CLOSED="perhaps")
+
+
+@pytest.mark.parametrize("database", ["memory", "kept.db"])
+def test_a_port_in_use(database: str, tmp_path: Path) -> None:
+    with used_port() as port:
+        line = refused("serve", "--port", str(port), "--database", database, cwd=tmp_path)
+    assert f"port {port}" in line
+    assert "in use" in line
+
+
+def test_a_file_in_use(tmp_path: Path) -> None:
+    with Served("--database", "kept.db", cwd=tmp_path) as server:
+        line = refused("serve", "--port", "0", "--database", "kept.db", cwd=tmp_path)
+        assert "kept.db is in use" in line
+        assert server.api("POST", "/customer", {"name": "Test Customer AB"}).status_code == 200
+
+
+def test_a_file_of_another_kind(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("notes, not a database\n" * 50)
+    other = sqlite3.connect(tmp_path / "other.db")
+    other.execute("pragma application_id = 1")
+    other.execute("create table records (x)")
+    other.commit()
+    other.close()
+    for name in ("text.db", "other.db"):
+        before = (tmp_path / name).read_bytes()
+        assert name in refused("serve", "--port", "0", "--database", name, cwd=tmp_path)
+        assert (tmp_path / name).read_bytes() == before
+
+
+# the end
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_a_running_request_end(number: signal.Signals, tmp_path: Path) -> None:
+    server = Served("--database", "kept.db", cwd=tmp_path)
+    port = server.client.base_url.port
+    assert port is not None
+    server.api("GET", "/settings")  # its connection stays open and idle: that holds nothing up
+    with socket.create_connection(("127.0.0.1", port)) as talk:
+        body = b'{"name": "Test Customer AB"}'
+        answer = talk.makefile("rb")
+        talk.sendall(_head(len(body)))
+        assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"  # it has begun
+        answer.readline()
+        server.process.send_signal(number)
+        _until_nobody_listens(port)
+        talk.sendall(body)
+        assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
+        assert b'"customer_no":1' in answer.read()  # to the end: the server closes the connection
+        answer.close()
+    assert server.stop(number) == (0, "", "")
+    with Served("--database", "kept.db", cwd=tmp_path) as again:
+        assert again.api("GET", "/customer/1").json()["data"]["name"] == "Test Customer AB"
+
+
+@pytest.mark.deep
+def test_a_request_that_never_ends_is_given_up_silently() -> None:
+    with Served() as server:
+        port = server.client.base_url.port
+        assert port is not None
+        with socket.create_connection(("127.0.0.1", port)) as talk:
+            answer = talk.makefile("rb")
+            talk.sendall(_head(9))
+            assert answer.readline() == b"HTTP/1.1 100 Continue\r\n"
+            assert server.stop() == (0, "", "")
+            answer.close()
+
+
+def _head(length: int) -> bytes:
+    lines = (
+        "POST /api/v2/customer HTTP/1.1",
+        "Host: mock.test",
+        "Authorization: Basic ZGVtbzpzZWNyZXQ=",  # demo:secret
+        "Expect: 100-continue",
+        f"Content-Length: {length}",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def _until_nobody_listens(port: int) -> None:
+    with suppress(ConnectionError):
+        while True:
+            socket.create_connection(("127.0.0.1", port)).close()
+
+
+# accounts
+
+
+def test_accounts_are_a_closed_list(tmp_path: Path) -> None:
+    listed = [
+        {"id": "shop", "key": "secret", "clock": {"mode": "frozen"}, "timezone": "Europe/Helsinki"},
+        {"id": "adopts"},
+    ]
+    (tmp_path / "accounts.json").write_text(json.dumps(listed))
+    with Served("--accounts", "accounts.json", "--database", "kept.db", cwd=tmp_path) as server:
+        assert server.api("GET", "/settings", user="shop").status_code == 200
+        assert server.api("GET", "/settings", user="shop", key="wrong").status_code == 403
+        assert server.api("GET", "/settings", user="adopts", key="first").status_code == 200
+        assert server.api("GET", "/settings", user="adopts", key="second").status_code == 403
+        refusal = server.api("GET", "/settings", user="nobody")
+        assert (refusal.status_code, refusal.json()["status"]) == (403, "INVALID_AUTH")
+        clock = server.mock("GET", "/accounts/shop/clock").json()
+        assert (clock["mode"], clock["timezone"]) == ("frozen", "Europe/Helsinki")
+        server.api("POST", "/customer", {"name": "Test Customer AB"}, user="shop")
+    with Served("--accounts", "accounts.json", "--database", "kept.db", cwd=tmp_path) as again:
+        assert again.api("GET", "/customer/1", user="shop").status_code == 200  # it stays as it was
+
+
+def test_ready_means_that_the_accounts_are_there(tmp_path: Path) -> None:
+    listed = [{"id": f"shop-{number}", "key": "secret"} for number in range(300)]
+    (tmp_path / "accounts.json").write_text(json.dumps(listed))
+    with Served("--accounts", "accounts.json", "--database", "kept.db", cwd=tmp_path) as server:
+        while server.mock("GET", "/ready").status_code == 503:
+            pass
+        assert server.api("GET", "/settings", user="shop-299").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", "list"),
+        ("nonsense", "JSON"),
+        ("[" * 100_000, "JSON"),
+        ("[7]", "object"),
+        ("[{}]", "id"),
+        ('[{"id": "a/b"}]', "id"),
+        ('[{"id": "shop", "colour": "red"}]', "colour"),
+        ('[{"id": "shop", "clock": {"mode": "odd"}}]', "clock.mode"),
+        ('[{"id": "shop", "timezone": "Europe/Nowhere"}]', "timezone"),
+        ('[{"id": "shop", "fixture": "demo"}]', "fixture"),
+        ('[{"id": "shop"}, {"id": 7}]', "id"),
+    ],
+)
+def test_a_bad_accounts_file(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "accounts.json").write_text(text)
+    options = ("--port", "0", "--database", "kept.db", "--accounts", "accounts.json")
+    assert said in refused("serve", *options, cwd=tmp_path)
+    assert not (tmp_path / "kept.db").exists()  # it is read before anything is made
+
+
+def test_closed() -> None:
+    with Served("--closed") as server:
+        assert server.api("GET", "/settings").status_code == 403
+        assert server.mock("POST", "/accounts", {"id": "demo", "key": "secret"}).status_code == 201
+        assert server.api("GET", "/settings").status_code == 200
+
+
+def test_a_frozen_clock() -> None:
+    with Served("--clock", "frozen", "--now", "2027-12-31T23:30:00+00:00") as server:
+        made = server.api("POST", "/customer", {"name": "Test Customer AB"}).json()["data"]
+        assert made["created_at"] == "2027-12-31 23:30:00"
+        assert server.mock("GET", "/accounts/demo/clock").json() == {
+            "mode": "frozen",
+            "now": "2028-01-01T00:30:00+01:00",
+            "timezone": "Europe/Stockholm",
+            "speed": 1,
+        }
+
+
+def test_a_frozen_clock_has_a_first_moment_of_its_own() -> None:
+    with Served("--clock", "frozen") as server:
+        server.api("GET", "/settings")
+        assert server.mock("GET", "/accounts/demo/clock").json()["now"] == "2026-03-02T10:00:00+01:00"
+
+
+def test_seed_changes_ids_and_the_same_seed_gives_the_same() -> None:
+    def made(*options: str) -> str:
+        with Served("--clock", "frozen", *options) as server:
+            server.api("POST", "/customer", {"name": "Test Customer AB"})
+            row = {"title": "Row", "count": 1, "price": 100, "vat": 25}
+            answer = server.api("POST", "/billogram", {"customer": {"customer_no": 1}, "items": [row]})
+            assert answer.status_code == 200
+            return answer.text
+
+    plain, seven, again = made(), made("--seed", "7"), made("--seed", "7")
+    assert seven == again
+    assert json.loads(plain)["data"]["id"] != json.loads(seven)["data"]["id"]
+
+
+def test_the_control_token_guards_every_path_but_two() -> None:
+    with Served("--control-token", "s3cret") as server:
+        for row in OPERATIONS:
+            path = re.sub(r"\{\w+\}", "demo", row.path)
+            for token in (None, "wrong", "s3cret "[:5]):
+                answer = server.mock(row.method, path, token=token)
+                assert (answer.status_code == 401) is (row.id not in ("health", "ready")), (row, answer.text)
+                if answer.status_code == 401:
+                    assert answer.headers["www-authenticate"] == "Bearer"
+                    assert answer.json()["error"]["code"] == "unauthorized"
+            assert server.mock(row.method, path, token="s3cret").status_code != 401, row
+        assert server.mock("GET", "/no/such/path").status_code == 401  # nor is it told what exists
+        assert server.api("GET", "/settings").status_code == 200  # Billogram's API is not guarded by it
+
+
+# wait, and the rest
+
+
+@contextmanager
+def answering(*answers: tuple[int, str]) -> Iterator[int]:
+    """A server that gives these answers, the last one for ever."""
+    left = list(answers)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, text = left.pop(0) if len(left) > 1 else left[0]
+            self.send_response(status)
+            self.send_header("content-length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *args: Any, **more: Any) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_wait_until_ready() -> None:
+    with Served() as server:
+        for url in (server.address, server.address + "/", server.address.removeprefix("http://")):
+            done = run("wait", "--url", url)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_wait_asks_again() -> None:
+    with answering((503, "{}"), (503, "{}"), (200, "{}")) as port:
+        done = run("wait", "--url", f"http://127.0.0.1:{port}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_wait_in_vain() -> None:
+    with dead_port() as port:
+        done = run("wait", "--url", f"http://127.0.0.1:{port}", "--timeout", "0.2s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "refused" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize("text", ['{"error": {"message": "the log is being replayed"}}', "<html>\n<p>No\n"])
+def test_wait_says_what_was_answered_last(text: str) -> None:
+    with answering((503, text)) as port:
+        done = run("wait", "--url", f"http://127.0.0.1:{port}", "--timeout", "0.2s")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "503" in one_line(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://", "ftp://127.0.0.1", "http://127.0.0.1:x", "http://127.0.0.1:65536", "http://[::1"]
+)
+def test_wait_for_a_bad_address(url: str) -> None:
+    assert "address" in refused("wait", f"--url={url}")
+
+
+def test_version() -> None:
+    done = run("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"mockserver {__version__}\n", "")
+
+
+def test_the_command_is_installed() -> None:
+    script = Path(sys.executable).parent / "mockserver"
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert done.stdout == f"mockserver {__version__}\n"
