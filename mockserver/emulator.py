@@ -93,6 +93,7 @@ class Emulator:
         self._writer = None if log.volatile else Writer(log)
         self._opened = log.volatile
         self._loading: asyncio.Task[None] | None = None
+        self._registry: Batch | None = None  # the last write that changed which accounts there are
         self._loaded = log.volatile
 
     # life
@@ -159,10 +160,17 @@ class Emulator:
 
     def books(self) -> Iterator[Book]:
         """All accounts, in order of their birth."""
-        return iter(list(self._books.values()))
+        return iter(sorted(self._books.values(), key=lambda book: book.account.order))
 
     def book(self, name: str) -> Book | None:
         """The account with this id."""
+        return self._books.get(name)
+
+    async def find(self, name: str) -> Book | None:
+        """The account with this id; that there is none is said only once it is on disk."""
+        await self.loaded()
+        while name not in self._books and self._registry is not None and not self._registry.settled:
+            await self._registry.ended()
         return self._books.get(name)
 
     async def enter(self, name: str, key: str, *, cause: str) -> Book | None:
@@ -170,28 +178,30 @@ class Emulator:
 
         Unless the list is closed an unknown name is born with this key; an account without one adopts it.
         """
-        while (book := self._books.get(name)) is None:
-            if self.defaults.closed or not key:
+        while True:
+            book = await self.find(name) if self.defaults.closed else self._books.get(name)
+            if book is None:
+                if self.defaults.closed or not key:
+                    return None
+                with contextlib.suppress(ValueError):  # born by another request in the meantime
+                    return await self.open_account(Birth(name, key), cause=cause)
+                continue
+            if book.account.key_hash is None and key:
+                await self.execute(book, lambda act: accounts.adopt(act, key), cause=cause, rule="key")
+            if accounts.key_fits(book.account, key):
+                return book
+            if await _kept(book.batch):  # the key that it was held against is on disk
                 return None
-            with contextlib.suppress(ValueError):  # born by another request in the meantime
-                return await self.open_account(Birth(name, key), cause=cause)
-        if book.account.key_hash is None and key:
-            key_hash = accounts.hashed(name, key)
-            await self.execute(
-                book, lambda act: accounts.change(act, {"key_hash": key_hash}), cause=cause, rule="key"
-            )
-            return book
-        return book if accounts.key_fits(book.account, key) else None
 
     async def open_account(self, birth: Birth, *, cause: str) -> Book:
         """Make an account; ValueError when the id is taken or the zone unknown."""
         await self._writable()
-        if birth.id in self._books:
-            raise ValueError(f"account {birth.id} exists already")
+        while (taken := self._books.get(birth.id)) is not None:
+            if await _kept(taken.batch):
+                raise ValueError(f"account {birth.id} exists already")
         account = self._new_account(birth)
         book = Book(birth.id, _new_stream())
-        batch = self._begin(book, account, cause=cause, rule="account")
-        await _durable(batch)
+        await _durable(self._begin(book, account, cause=cause, rule="account"))
         return book
 
     def _new_account(self, birth: Birth) -> Account:
@@ -203,6 +213,7 @@ class Emulator:
         stirred = birth.id if self.defaults.seed is None else f"{self.defaults.seed}:{birth.id}"
         return Account(
             id=birth.id,
+            order=1 + max((book.account.order for book in self._books.values()), default=0),
             key_hash=None if birth.key is None else accounts.hashed(birth.id, birth.key),
             seed=numbers.seed_of(stirred) if birth.seed is None else birth.seed,
             clock=accounts.started(mode, now, real),
@@ -241,7 +252,9 @@ class Emulator:
 
         self._books[book.id] = book
         point = Point(f"account:{book.id}", book.stream)
-        return self._apply(book, act, cause, rule, around=(Branch(book.stream), point), undo=undo)
+        around = (Branch(book.stream), point)
+        self._registry = self._apply(book, act, cause, rule, around=around, undo=undo)
+        return self._registry
 
     async def remove(self, book: Book) -> None:
         """Forget an account and all it holds."""
@@ -252,8 +265,8 @@ class Emulator:
         def undo() -> None:
             self._books[book.id] = book
 
-        batch = self._write((Unpoint(f"account:{book.id}"),), undo)
-        await _durable(batch)
+        self._registry = self._write((Unpoint(f"account:{book.id}"),), undo)
+        await _durable(self._registry)
 
     # acts
 
@@ -284,12 +297,31 @@ class Emulator:
         """The clock of an act's account with another mode, moment or speed, from the act's moment on."""
         return accounts.moved(act.account.clock, self._real_time(), {"now": act.now} | given)
 
-    async def read(self, book: Book, view: Callable[[State], T]) -> T:
-        """What `view` sees once everything that it could see is on disk."""
-        while book.batch is not None and not book.batch.settled:
-            await book.batch.ended()
-        self._check_open(book)
-        return view(book.state)
+    async def read(self, book: Book, view: Callable[[State], T], *, gone_too: bool = False) -> T:
+        """What `view` sees now, once everything that it could see is on disk; anew if that was undone.
+
+        `gone_too`: also when the account was reset or removed since, as for the answer of a write.
+        """
+        while True:
+            if not gone_too:
+                self._check_open(book)
+            batch = book.batch
+            try:
+                shown = view(book.state)
+            except Exception:
+                if await _kept(batch):
+                    raise
+                continue
+            if await _kept(batch):
+                return shown
+
+    async def read_all(self, view: Callable[[], T]) -> T:
+        """The same over all accounts."""
+        await self.loaded()
+        while True:
+            shown, batch = view(), None if self._writer is None else self._writer.pending
+            if await _kept(batch):
+                return shown
 
     def _check_open(self, book: Book) -> None:
         if self._books.get(book.id) is not book:
@@ -334,6 +366,14 @@ class Emulator:
         for write in writes:
             self.log.append(write)
         return None
+
+
+async def _kept(batch: Batch | None) -> bool:
+    """Wait until a batch has ended: whether it is on disk. None: there is nothing to wait for."""
+    if batch is not None and not batch.settled:
+        await batch.ended()
+        return batch.failure is None
+    return True
 
 
 async def _durable(batch: Batch | None) -> None:

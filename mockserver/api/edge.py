@@ -105,24 +105,19 @@ class Api:
         if path != BASE and not path.startswith(f"{BASE}/"):
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
         while True:
-            book = await self._authenticate(scope, request_id)
-            operation, params = self._route(scope["method"], path)
-            call = Call(
-                self._emulator,
-                self._cache,
-                book,
-                request_id,
-                params,
-                scope["query_string"],
-                body,
-                _base(scope),
-            )
             try:
-                if operation.endpoint is None:
-                    return await not_built(operation, call)
-                return await operation.endpoint(call)
+                return await self._operate(scope, path, body, request_id)
             except AccountGone:  # reset or removed on the way: the credentials are looked at again
                 continue
+
+    async def _operate(self, scope: Scope, path: str, body: bytes | None, request_id: str) -> bytes:
+        book = await self._authenticate(scope, request_id)
+        operation, params = self._route(scope["method"], path)
+        query, base = scope["query_string"], _base(scope)
+        call = Call(self._emulator, self._cache, book, request_id, params, query, body, base)
+        if operation.endpoint is None:
+            return await not_built(operation, call)
+        return await operation.endpoint(call)
 
     async def _authenticate(self, scope: Scope, request_id: str) -> Book:
         scheme, _, value = (header(scope, b"authorization") or b"").strip().partition(b" ")

@@ -112,15 +112,17 @@ def _refuse_later(body: Body, where: str) -> None:
 
 async def listing(call: ControlCall) -> Answer:
     """`GET /_mock/accounts`."""
-    await call.emulator.loaded()
-    return Answer([render_account(call.emulator, book) for book in call.emulator.books()])
+    books = call.emulator.books
+    return Answer(
+        await call.emulator.read_all(lambda: [render_account(call.emulator, book) for book in books()])
+    )
 
 
 async def create(call: ControlCall) -> Answer:
     """`POST /_mock/accounts`; `key` is shown only here."""
     body = call.read(AccountBody)
     book = await make(call.emulator, body, cause=call.request_id)
-    shown = render_account(call.emulator, book)
+    shown = await _shown(call.emulator, book)
     if body.key is not None:
         shown["key"] = body.key
     return Answer(shown, 201)
@@ -149,18 +151,15 @@ async def make(emulator: Emulator, body: AccountBody, *, cause: str) -> Book:
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET /_mock/accounts/{a}`."""
-    await call.emulator.loaded()
-    book = call.book
-    await call.emulator.read(book, lambda state: state)
-    return Answer(render_account(call.emulator, book))
+    book = await call.book()
+    return Answer(await call.emulator.read(book, lambda _: render_account(call.emulator, book)))
 
 
 async def change(call: ControlCall) -> Answer:
     """`PATCH /_mock/accounts/{a}`."""
-    await call.emulator.loaded()
     body = call.read(AccountPatch)
     _refuse_later(body, "PATCH /_mock/accounts/{a}")
-    book = call.book
+    book = await call.book()
     changes = body.given()
     key = changes.pop("key", None)
     if key is not None:
@@ -173,24 +172,22 @@ async def change(call: ControlCall) -> Answer:
             accounts.change(act, changes)
 
     await call.emulator.execute(book, decide, cause=call.request_id, rule="account")
-    return Answer(render_account(call.emulator, book))
+    return Answer(await _shown(call.emulator, book))
 
 
 async def remove(call: ControlCall) -> Answer:
     """`DELETE /_mock/accounts/{a}`: the account and all it holds."""
-    await call.emulator.loaded()
-    book = call.book
+    book = await call.book()
     await call.emulator.remove(book)
     return Answer({"id": book.id})
 
 
 async def reset(call: ControlCall) -> Answer:
     """`POST /_mock/accounts/{a}/reset`."""
-    await call.emulator.loaded()
     body = call.read(ResetBody)
     _refuse_later(body, "POST /_mock/accounts/{a}/reset")
-    book = await call.emulator.reset(call.book, seed=body.seed, cause=call.request_id)
-    return Answer(render_account(call.emulator, book))
+    book = await call.emulator.reset(await call.book(), seed=body.seed, cause=call.request_id)
+    return Answer(await _shown(call.emulator, book))
 
 
 def read_list(listed: list[Any]) -> list[AccountBody]:
@@ -211,6 +208,11 @@ async def preload(emulator: Emulator, bodies: list[AccountBody]) -> None:
     for body in bodies:
         if emulator.book(body.id) is None:
             await make(emulator, body, cause="accounts")
+
+
+async def _shown(emulator: Emulator, book: Book) -> AccountShape:
+    """The account after a write, even if another one has reset or removed it since."""
+    return await emulator.read(book, lambda _: render_account(emulator, book), gone_too=True)
 
 
 def render_account(emulator: Emulator, book: Book) -> AccountShape:

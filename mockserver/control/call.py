@@ -65,10 +65,9 @@ class ControlCall(Struct):
     params: dict[str, str]
     body: bytes
 
-    @property
-    def book(self) -> Book:
+    async def book(self) -> Book:
         """The account of the path."""
-        book = self.emulator.book(self.params["a"])
+        book = await self.emulator.find(self.params["a"])
         if book is None:
             raise unknown_account(self.params["a"])
         return book

@@ -28,17 +28,14 @@ class ClockShape(TypedDict):
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/clock`."""
-    await call.emulator.loaded()
-    book = call.book
-    await call.emulator.read(book, lambda state: state)
-    return Answer(render_clock(call.emulator, book))
+    book = await call.book()
+    return Answer(await call.emulator.read(book, lambda _: render_clock(call.emulator, book)))
 
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/clock`: another mode, a later moment, another zone or speed."""
-    await call.emulator.loaded()
     body = call.read(ClockBody)
-    book = call.book
+    book = await call.book()
     given = body.given()
     timezone = given.pop("timezone", None)
 
@@ -51,7 +48,8 @@ async def put(call: ControlCall) -> Answer:
         accounts.change(act, changes)
 
     await call.emulator.execute(book, decide, cause=call.request_id, rule="clock")
-    return Answer(render_clock(call.emulator, book))
+    shown = await call.emulator.read(book, lambda _: render_clock(call.emulator, book), gone_too=True)
+    return Answer(shown)
 
 
 def _check_move(act: Act, now: datetime) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from mockserver.control.call import ControlCall, ServerInfo
-from mockserver.control.errors import ControlError, not_built, unknown_account
+from mockserver.control.errors import ControlError, not_built
 from mockserver.control.operations import OPERATIONS, Operation
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import AccountGone, Emulator
@@ -57,8 +57,6 @@ class Control:
         except Refusal as refusal:
             hint = f"it breaks the rule {refusal.rule}"
             status, body = 400, ControlError(400, "refused", refusal.message, hint).body()
-        except AccountGone as gone:
-            status, body = 404, unknown_account(str(gone)).body()
         except LogFailed as problem:
             hint = "nothing was changed; free the disk or the lock and send it again"
             status, body = 503, ControlError(503, "log_unavailable", str(problem), hint).body()
@@ -105,8 +103,12 @@ class Control:
         if row.endpoint is None:
             raise not_built(f"{row.method} {BASE}{row.path}")
         call = ControlCall(self._emulator, self._info, request_id, found[1], body)
-        answer = await row.endpoint(call)
-        return answer.status, answer.body
+        while True:
+            try:
+                answer = await row.endpoint(call)
+            except AccountGone:  # reset or removed on the way: it is looked for again
+                continue
+            return answer.status, answer.body
 
     def _check_token(self, scope: Scope) -> None:
         """Bearer token, compared in constant time."""

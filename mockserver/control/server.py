@@ -41,12 +41,7 @@ async def ready(call: ControlCall) -> Answer:
 
 async def info(call: ControlCall) -> Answer:
     """`GET /_mock/info`."""
-    books = list(call.emulator.books())
-    counts: InfoCountsShape = {
-        "accounts": len(books),
-        "billograms": sum(len(book.state.billogram_order) for book in books),
-        "acts": sum(book.position for book in books),
-    }
+    counts = await call.emulator.read_all(lambda: _counts(call))
     shown: InfoShape = {
         "version": __version__,
         "uptime": round(monotonic() - call.info.started, 3),
@@ -55,3 +50,12 @@ async def info(call: ControlCall) -> Answer:
         "configuration": call.info.configuration,
     }
     return Answer(shown)
+
+
+def _counts(call: ControlCall) -> InfoCountsShape:
+    books = list(call.emulator.books())
+    return {
+        "accounts": len(books),
+        "billograms": sum(len(book.state.billogram_order) for book in books),
+        "acts": sum(book.position for book in books),
+    }

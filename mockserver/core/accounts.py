@@ -27,6 +27,12 @@ def open_account(act: Act, account: Account) -> None:
     act.add(events.AccountOpened(account))
 
 
+def adopt(act: Act, key: str) -> None:
+    """The first password that comes to an account without a key becomes its key."""
+    if act.account.key_hash is None:
+        change(act, {"key_hash": hashed(act.account.id, key)})
+
+
 def change(act: Act, changes: Mapping[str, Any]) -> None:
     """Change members of the account."""
     act.add(events.AccountChanged(replace(act.account, **changes)))

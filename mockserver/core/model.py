@@ -382,6 +382,7 @@ class Account(Value, frozen=True):
     """One creditor: what an API user's credentials open, and its counters."""
 
     id: str
+    order: int  # of its birth among the accounts of the server
     key_hash: str | None  # None until the first password comes and is adopted
     seed: int
     clock: Clock

@@ -48,7 +48,7 @@ class LogFailed(Exception):
     """The log can't be written; the text says why. Nothing of the commit has happened."""
 
 
-class LogInUse(Exception):
+class LogInUse(LogFailed):
     """Another process holds this log."""
 
 

@@ -77,6 +77,11 @@ class Writer:
         batch.undo.append(undo)
         return batch
 
+    @property
+    def pending(self) -> Batch | None:
+        """The last batch that is not on disk yet."""
+        return self._filling or self._writing
+
     async def works(self) -> None:
         """While writing fails: try it, before anything is applied. LogFailed when it still does."""
         async with self._one_at_a_time:

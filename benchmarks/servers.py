@@ -1,0 +1,105 @@
+"""The servers that are measured: each a process of its own, alone on one core."""
+
+import json
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+ACCOUNT, KEY = "bench", "secret"
+HEADERS = {
+    "Authorization": "Basic " + b64encode(f"{ACCOUNT}:{KEY}".encode()).decode(),
+    "Content-Type": "application/json",
+}
+_PATIENCE = 10  # seconds until a server that does not stop is killed
+
+
+class Answer(Struct, frozen=True):
+    """One answer, as a client sees it."""
+
+    headers: dict[str, str]  # names in lower case
+    body: Any
+
+
+class Server(Struct, frozen=True):
+    """A running server; `url` ends in `/api/v2`."""
+
+    url: str
+    pid: int
+
+    def seconds(self) -> float:
+        """CPU time that its process has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def call(self, method: str, path: str, body: Any = None) -> Answer:
+        """One request that keeps its connection, as those of the load do: the headers tell the difference."""
+        parts = urlsplit(self.url + path)
+        data = None if body is None else json.dumps(body)
+        with closing(HTTPConnection(parts.netloc, timeout=10)) as connection:
+            connection.request(method, parts.path, data, HEADERS)
+            response = connection.getresponse()
+            content = response.read()
+            if response.status != 200:
+                raise RuntimeError(f"{method} {path}: {response.status} {content!r}")
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            assert "connection" not in headers, headers
+            return Answer(headers, json.loads(content))
+
+
+def cores() -> tuple[int, int]:
+    """The core of the servers and that of whoever calls them."""
+    allowed = sorted(os.sched_getaffinity(0))
+    if len(allowed) < 2:
+        sys.exit("the figures need two cores: one for the server, one for the load")
+    return allowed[-1], allowed[0]
+
+
+@contextmanager
+def mockserver(database: str | Path = "memory") -> Iterator[Server]:
+    """The real command."""
+    with _running("mockserver", "serve", "--port", "0", "--database", str(database)) as server:
+        yield server
+
+
+@contextmanager
+def ceiling(answer: Path) -> Iterator[Server]:
+    """The bare application that gives this answer."""
+    with _running("benchmarks.ceiling", str(answer)) as server:
+        yield server
+
+
+@contextmanager
+def _running(module: str, *arguments: str) -> Iterator[Server]:
+    """Run a module until the block ends. Its first line on standard output says where it listens."""
+    core, _ = cores()
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MOCKSERVER_")},
+        preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+    )
+    with process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"{module} did not start: exit code {process.wait(_PATIENCE)}")
+            yield Server(json.loads(line)["url"], process.pid)
+            if process.poll() is not None:
+                raise RuntimeError(f"{module} ended by itself: exit code {process.returncode}")
+        finally:
+            process.terminate()
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
