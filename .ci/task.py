@@ -95,7 +95,28 @@ def environment(folder, kind, base):
         called([*pip, "--requirement", str(pins[0]), "--requirement", str(pins[-1])])
         called([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
         stamp.write_text(digest)
+    if kind == "dev":
+        wheelhouse(python)
     return python
+
+
+def wheelhouse(python):
+    """What the server and its build need, as wheels: the tests install them without a network."""
+    tag = subprocess.run(
+        [str(python), "-c", "import sys; print(sys.implementation.cache_tag)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    place = ROOT / ".wheelhouse" / tag.stdout.strip()
+    stamp = place / "pins"
+    pins = [ROOT / "requirements" / name for name in ("build.txt", "run.txt")]
+    text = "".join(p.read_text() for p in pins)
+    if not stamp.exists() or stamp.read_text() != text:
+        shutil.rmtree(str(place), ignore_errors=True)
+        pip = [str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+        called([*pip, "--wheel-dir", str(place), *(word for p in pins for word in ("--requirement", str(p)))])
+        stamp.write_text(text)
 
 
 def _make(place, base):

@@ -9,9 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from mockserver.api.edge import Api
+from mockserver.api.settings import changed_settings
 from mockserver.control.call import ServerInfo
 from mockserver.control.edge import BASE as CONTROL_BASE
 from mockserver.control.edge import Control
@@ -33,6 +34,8 @@ class Configuration(Struct, frozen=True, kw_only=True):
     now: datetime | None = None  # of new accounts, with zone
     seed: int | None = None
     control_token: str | None = None
+    invalid_auth_status: int = 403
+    public_url: str | None = None  # where clients and recipients reach the server, instead of their Host
 
     def shown(self) -> dict[str, Any]:
         """Without secrets."""
@@ -42,8 +45,30 @@ class Configuration(Struct, frozen=True, kw_only=True):
             "clock": self.clock,
             "now": None if self.now is None else self.now.isoformat(),
             "seed": self.seed,
+            "invalid_auth_status": self.invalid_auth_status,
+            "public_url": self.public_url,
             "control_token": self.control_token is not None,
         }
+
+
+class Application(Starlette):
+    """Starlette for the lifespan; a request goes straight to its room.
+
+    Its routes would cost a tenth of a GET, and to their patterns a line break in a path is none.
+    """
+
+    def __init__(self, control: ASGIApp, api: ASGIApp, lifespan: Lifespan["Application"]) -> None:
+        super().__init__(lifespan=lifespan)
+        self._control = control
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        path = scope["path"]
+        ours = path == CONTROL_BASE or path.startswith(f"{CONTROL_BASE}/")
+        await (self._control if ours else self._api)(scope, receive, send)
 
 
 def create_app(
@@ -54,6 +79,8 @@ def create_app(
     now: datetime | None = None,
     seed: int | None = None,
     control_token: str | None = None,
+    invalid_auth_status: int = 403,
+    public_url: str | None = None,
 ) -> Starlette:
     """An ASGI application: for `httpx.ASGITransport`, or for any ASGI server.
 
@@ -62,7 +89,14 @@ def create_app(
     that request.
     """
     configuration = Configuration(
-        database=str(database), closed=closed, clock=clock, now=now, seed=seed, control_token=control_token
+        database=str(database),
+        closed=closed,
+        clock=clock,
+        now=now,
+        seed=seed,
+        control_token=control_token,
+        invalid_auth_status=invalid_auth_status,
+        public_url=public_url,
     )
     return build(configuration)[0]
 
@@ -80,7 +114,9 @@ def build(configuration: Configuration, log: Log | None = None) -> tuple[Starlet
     )
     emulator = Emulator(log, defaults)
     request_ids = RequestIds()
-    info = ServerInfo(started=monotonic(), configuration=configuration.shown())
+    info = ServerInfo(
+        started=monotonic(), change_settings=changed_settings, configuration=configuration.shown()
+    )
     control = Control(emulator, request_ids, info, configuration.control_token)
 
     @contextlib.asynccontextmanager
@@ -90,5 +126,11 @@ def build(configuration: Configuration, log: Log | None = None) -> tuple[Starlet
         yield
         await emulator.close()
 
-    routes = [Mount(CONTROL_BASE, app=control), Mount("", app=Api(emulator, request_ids))]
-    return Starlette(routes=routes, lifespan=lifespan), emulator
+    api = Api(
+        emulator,
+        request_ids,
+        control_token=configuration.control_token,
+        invalid_auth_status=configuration.invalid_auth_status,
+        public_url=configuration.public_url,
+    )
+    return Application(control, api, lifespan), emulator

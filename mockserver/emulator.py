@@ -14,8 +14,8 @@ from typing import TypeVar
 from mockserver.core import accounts, calendar, evolve, numbers
 from mockserver.core.act import Act
 from mockserver.core.events import Record
-from mockserver.core.model import Account, Clock, Features, Value, merged
-from mockserver.core.settings import new_settings
+from mockserver.core.model import Account, Clock, Features, Value
+from mockserver.core.settings import Settings, new_settings
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
 from mockserver.log.writer import Batch, Writer
@@ -41,7 +41,7 @@ class Birth(Value, frozen=True):
     timezone: str = "Europe/Stockholm"
     features: Features = Features()
     default_due_days: int = 30
-    settings: dict[str, object] | None = None  # as in PUT /settings, checked at the edge
+    settings: Callable[[Settings], Settings] | None = None  # from those of a new account
 
 
 class Defaults(Value, frozen=True):
@@ -193,6 +193,15 @@ class Emulator:
             if await _kept(book.batch):  # the key that it was held against is on disk
                 return None
 
+    async def pick(self, name: str, *, cause: str) -> Book | None:
+        """The account with this id, its key not asked for; unless the list is closed it is born."""
+        while (book := self._books.get(name)) is None:
+            if self.defaults.closed:
+                return None
+            with contextlib.suppress(ValueError):  # born by another request in the meantime
+                return await self.open_account(Birth(name), cause=cause)
+        return book
+
     async def open_account(self, birth: Birth, *, cause: str) -> Book:
         """Make an account; ValueError when the id is taken or the zone unknown."""
         await self._writable()
@@ -209,7 +218,9 @@ class Emulator:
         mode = birth.clock_mode or self.defaults.clock_mode
         now = birth.now or self.defaults.now or (FROZEN_START if mode == "frozen" else real)
         year = calendar.local_date(now, birth.timezone).year
-        settings = merged(new_settings(birth.id, year), dict(birth.settings or {}))
+        settings = new_settings(birth.id, year)
+        if birth.settings is not None:
+            settings = birth.settings(settings)
         stirred = birth.id if self.defaults.seed is None else f"{self.defaults.seed}:{birth.id}"
         return Account(
             id=birth.id,

@@ -9,12 +9,33 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mockserver.app import Configuration, build
 
 logger = logging.getLogger(__name__)
 
 _LOOK = 0.002  # seconds between two looks whether the last requests have ended
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn tells only the newest of pipelined requests that the client has gone; here all hear of it.
+
+    The others would write to a closed connection: harmless, but it is logged as a failure of ours.
+    """
+
+    _cycles: tuple[RequestResponseCycle, ...] = ()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._cycles = (*(each for each in self._cycles if not each.response_complete), self.cycle)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for cycle in self._cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        super().connection_lost(exc)
 
 
 class Listener:
@@ -24,11 +45,12 @@ class Listener:
         app, self.emulator = build(configuration)
         self._config = uvicorn.Config(
             app,
-            http="httptools",
+            http=_Protocol,
             ws="none",
             lifespan="off",  # opened and closed here
             log_config=None,
             access_log=False,
+            proxy_headers=False,
             server_header=False,
             date_header=False,
         )

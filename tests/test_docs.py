@@ -18,12 +18,12 @@ from typing import Self
 import pytest
 from msgspec import Struct
 
-from mockserver.api.billogram import COMMANDS
+from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
 from mockserver.cli.options import SERVE
 from mockserver.control.edge import BASE as CONTROL
 from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
-from tests.e2e.test_cli import PATIENCE, Served, clean_environment
+from tests.e2e.served import PATIENCE, Served, clean_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mockserver.api.billogram import COMMANDS
+from mockserver.api.commands import COMMANDS
 from mockserver.core import machine
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,90 +1,27 @@
-"""Resource `billogram` and its commands (reference: api 8)."""
+"""Resource `billogram` (reference: api 8); its commands stand in `commands`."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
-
-from msgspec import Raw, Struct
-from pydantic import PlainValidator
+from decimal import Decimal
+from typing import Any, cast
 
 from mockserver.api.billogram_fields import read_billogram
+from mockserver.api.billogram_view import render_billogram, render_compact, shown_number
 from mockserver.api.call import Call, answer
 from mockserver.api.errors import NotEmulated
-from mockserver.api.fields import Fields, Given, Text, decimals, read, required
-from mockserver.api.listing import page_of
-from mockserver.api.rendering import (
-    as_float,
-    as_number,
-    optional_day,
-    render_address,
-    render_delivery_address,
-    render_event,
-    render_permanent_address,
-    render_sums,
-    timestamp,
+from mockserver.api.fields import (
+    PUT,
+    Given,
+    Kept,
+    check_read_only,
 )
-from mockserver.api.shapes import (
-    BillogramShape,
-    CallbacksShape,
-    CompactBillogramShape,
-    InfoShape,
-    RecipientShape,
-    RegionalShape,
-    RowShape,
-)
+from mockserver.api.listing import Filter, Listed, Query, answer_list, read_query, select, sliced
 from mockserver.core import billogram as drafts
-from mockserver.core import payments
+from mockserver.core import money
 from mockserver.core.act import Act
-from mockserver.core.machine import check_state, flags, public_state
-from mockserver.core.model import Billogram, Callbacks, Info, Internal, Recipient, Regional, Row
-from mockserver.core.refusal import NotFound, no_object
-from mockserver.core.state import State
-
-SHOWN_EVENTS = 100  # newest ones inside a billogram [D]
-
-
-class MethodFields(Fields):
-    method: Text = None
-
-
-class AmountFields(Fields):
-    amount: Annotated[Any, PlainValidator(required(decimals(2)))]
-
-
-class Command(Struct, frozen=True):
-    """What a built command reads and decides; the state check stands before it, for all commands."""
-
-    fields: type[Fields]
-    decide: Callable[[Act, Billogram, Given], None]
-
-
-def _send(act: Act, billogram: Billogram, given: Given) -> None:
-    drafts.send(act, billogram, given.get("method"))
-
-
-def _payment(act: Act, billogram: Billogram, given: Given) -> None:
-    payments.pay(act, billogram, given["amount"])
-
-
-COMMANDS: dict[str, Command | None] = {
-    "send": Command(MethodFields, _send),
-    "resend": None,
-    "remind": None,
-    "collect": None,
-    "payment": Command(AmountFields, _payment),
-    "settle-underpayment": None,
-    "credit": None,
-    "writeoff": None,
-    "writedown": None,
-    "revert-writedown": None,
-    "confirmed-loss": None,
-    "respite": None,
-    "remove-respite": None,
-    "message": None,
-    "attach": None,
-    "sell": None,
-    "credit-payment": None,
-    "credit-allocate": None,
-}
+from mockserver.core.content import changed_content
+from mockserver.core.machine import check_state, public_state
+from mockserver.core.model import Billogram, Internal
+from mockserver.core.refusal import ReadOnlyParameter, no_object
+from mockserver.core.state import Bucket, State, is_digits, merged_slice
 
 
 async def create(call: Call) -> bytes:
@@ -101,7 +38,7 @@ async def create(call: Call) -> bytes:
             drafts.send(act, act.billogram(key), on_success.get("method"))
 
     act = await call.execute(decide, rule="create")
-    return _shown(call, act.billogram(key))
+    return shown(call, act.billogram(key))
 
 
 def _check_built(given: Given, on_success: Given | None) -> None:
@@ -115,22 +52,153 @@ def _check_built(given: Given, on_success: Given | None) -> None:
 async def fetch(call: Call) -> bytes:
     """`GET /billogram/{id}`."""
     billogram = await call.read(lambda state: find(state, call.params["id"]))
-    return call.cache.get(call.book.id, billogram, call.base) or _shown(call, billogram)
+    return call.cache.get(call.book.id, billogram, call.base) or shown(call, billogram)
+
+
+LISTED: Listed[Billogram] = Listed(
+    number=lambda each: each.number,
+    filters={
+        "id": lambda each: each.id,
+        "invoice_no": lambda each: shown_number(each),
+        "invoice_date": lambda each: each.content.terms.invoice_date.isoformat(),
+        "due_date": lambda each: each.content.terms.due_date.isoformat(),
+        "ocr_number": lambda each: each.ocr_number,
+        "customer:name": lambda each: each.recipient.name,
+        "customer:customer_no": lambda each: each.recipient.customer_no,
+        "customer:org_no": lambda each: each.recipient.org_no,
+        "state": public_state,
+        "creditor_unique_value": lambda each: each.creditor_unique_value,
+    },
+    orders={
+        "invoice_no": lambda each: shown_number(each),
+        "invoice_date": lambda each: each.content.terms.invoice_date.isoformat(),
+        "due_date": lambda each: each.content.terms.due_date.isoformat(),
+        "customer:name": lambda each: each.recipient.name,
+        "customer:customer_no": lambda each: each.recipient.customer_no,
+        "state": public_state,
+        "attested_at": lambda each: None if each.attested_at is None else each.attested_at.isoformat(),
+        "created_at": lambda each: each.created_at.isoformat(),
+        "updated_at": lambda each: each.updated_at.isoformat(),
+    },
+    special=lambda each: (
+        each.id,
+        shown_number(each),
+        each.ocr_number,
+        each.recipient.name,
+        each.recipient.customer_no,
+    ),
+)
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /billogram`, by page; the sum is over all matches, not over the page [R]."""
-    start, stop = page_of(call.query)
+    """`GET /billogram`; the remaining sum is that of all matches, not of the page [R]."""
+    query = read_query(LISTED, call.query)
+    found, totals = await call.read(lambda state: _candidates(state, query))
+    if totals is not None and query.order is None:
+        page = found
+    else:
+        matches = await select(LISTED, query, found)
+        page = matches[query.start : query.stop]
+        totals = totals or (len(matches), await _remaining(matches))
+    count, remaining = totals
+    meta = {"total_count": count, "total_remaining_sum": f"{money.cents(remaining):f}"}
+    return await answer_list(page, render_compact, meta)
 
-    def view(state: State) -> bytes:
-        rows = [render_compact(billogram) for billogram in state.billograms_in_order(start, stop)]
-        meta = {
-            "total_count": len(state.billogram_order),
-            "total_remaining_sum": f"{state.total_remaining:.2f}",
-        }
-        return answer(rows, meta)
 
-    return await call.read(view)
+def _candidates(state: State, query: Query) -> tuple[list[Billogram], tuple[int, Decimal] | None]:
+    """The page itself where an index has it in order, else what has to be looked through or put in order.
+
+    With it how many match and what remains of them, where an index knows.
+    """
+    buckets = _buckets(state, query.filter)
+    orders = [bucket.order for bucket in ([state.bucket()] if buckets is None else buckets)]
+    whole = buckets is None or query.order is not None
+    start, stop = (0, None) if whole else (query.start, query.stop)
+    found = state.billograms_of(merged_slice(orders, start, stop))
+    if buckets is None:
+        return found, None
+    return found, (sum(map(len, orders)), money.add(*(bucket.remaining for bucket in buckets)))
+
+
+async def _remaining(matches: list[Billogram]) -> Decimal:
+    """What remains of them, added up slice by slice."""
+    total = money.ZERO
+    async for part in sliced(matches):
+        total = money.add(total, *(each.sums.remaining for each in part))
+    return total
+
+
+def _buckets(state: State, wanted: Filter | None) -> list[Bucket] | None:
+    """The indexes that hold just the matches of a filter; None when it has to be looked through."""
+    if wanted is None:
+        return [state.bucket()]
+    if wanted.type != "field" or not wanted.value:
+        return None
+    if wanted.field == "state":
+        states = {part.strip().casefold() for part in wanted.value.split(",")}
+        return [state.bucket_of_state(each) for each in state.states() if each.casefold() in states]
+    if wanted.field == "customer:customer_no" and is_digits(wanted.value) and len(wanted.value) <= 20:
+        return [state.bucket_of_customer(int(wanted.value))]
+    return None
+
+
+async def update(call: Call) -> bytes:
+    """`PUT /billogram/{id}`: drafts; of a sent one only what changes nothing."""
+    key = call.params["id"]
+
+    def decide(act: Act) -> None:
+        billogram = act.billogram(key)
+        sent = read_billogram(call.json(), PUT)
+        check_state(billogram, "put")
+        shown = cast("dict[str, Any]", render_billogram(billogram, call.base))
+        for name in ("url", "recipient_url"):  # they depend on how this client reaches the server
+            if isinstance(sent.get(name), Kept) and _same_place(sent[name].value, shown[name]):
+                del sent[name]
+        check_read_only(sent, shown)
+        _check_fixed(billogram, sent)
+        content = changed_content(act, billogram.content, sent)
+        recipient = drafts.recipient_after(act, billogram, sent.get("customer"))
+        if billogram.internal is Internal.UNATTESTED:
+            drafts.change(act, billogram, content, recipient)
+        elif (content, recipient) != (billogram.content, billogram.recipient):
+            raise NotEmulated("PUT /billogram/{id} on a sent billogram")
+
+    act = await call.execute(decide, rule="put")
+    return shown(call, act.billogram(key))
+
+
+def _same_place(sent: Any, shown: str | None) -> bool:
+    """Whether two addresses of a billogram differ in the server's address at most."""
+    return (
+        isinstance(sent, str)
+        and shown is not None
+        and sent.rpartition("/r/")[2] == shown.rpartition("/r/")[2]
+    )
+
+
+def _check_fixed(billogram: Billogram, sent: Given) -> None:
+    """What is settled at creation, and what is settled by sending (reference: api 8.2, behaviour 2.2)."""
+    fixed = {
+        "creditor_unique_value": billogram.creditor_unique_value,
+        "invoice_no": billogram.invoice_no,
+        "on_success": None,
+        "event": None,
+    }
+    if billogram.internal is Internal.UNPAID:
+        fixed["currency"] = billogram.content.terms.currency
+        number = (sent.get("customer") or {}).get("customer_no")
+        if number not in (None, billogram.recipient.customer_no):
+            raise _fixed("customer_no", ("customer",))
+    for name, stored in fixed.items():
+        if sent.get(name) not in (None, stored):
+            raise _fixed("_event" if name == "event" else name)
+    for name in ("attachment", "attachment_content"):
+        if sent.get(name) is not None:
+            raise NotEmulated(f"PUT /billogram/{{id}} with {name}")
+
+
+def _fixed(name: str, path: tuple[str, ...] = ()) -> ReadOnlyParameter:
+    return ReadOnlyParameter(f"read-only key: {name}", rule="billogram.fixed", field=name, path=path)
 
 
 async def delete(call: Call) -> bytes:
@@ -145,26 +213,6 @@ async def delete(call: Call) -> bytes:
     return answer({})
 
 
-async def command(call: Call) -> bytes:
-    """`POST /billogram/{id}/command/{command}`: body, state, then what the command itself refuses."""
-    name = call.params["command"]
-    if name not in COMMANDS:
-        raise NotFound(f"no such command: {name}", rule="command.exists", command=name)
-    row = COMMANDS[name]
-
-    def decide(act: Act) -> None:
-        billogram = act.billogram(call.params["id"])
-        body = call.json()
-        given = read(row.fields, body) if row is not None else {}
-        check_state(billogram, name)
-        if row is None:
-            raise NotEmulated(f"command {name}")
-        row.decide(act, billogram, given)
-
-    act = await call.execute(decide, rule=name)
-    return _shown(call, act.billogram(call.params["id"]))
-
-
 def find(state: State, key: str) -> Billogram:
     """The billogram of a path."""
     billogram = state.billograms.get(key)
@@ -173,201 +221,7 @@ def find(state: State, key: str) -> Billogram:
     return billogram
 
 
-def _shown(call: Call, billogram: Billogram) -> bytes:
+def shown(call: Call, billogram: Billogram) -> bytes:
+    """The answer that shows a billogram; kept for the next GET."""
     body = answer(render_billogram(billogram, call.base))
     return call.cache.keep(call.book.id, billogram, call.base, body)
-
-
-def render_compact(billogram: Billogram) -> CompactBillogramShape:
-    """The row of a list [R]; an own invoice number is shown only after attest [C]."""
-    to, terms, sums = billogram.recipient, billogram.content.terms, billogram.sums
-    attested = billogram.attested_at is not None
-    return {
-        "id": billogram.id,
-        "invoice_no": billogram.invoice_no if attested else None,
-        "ocr_number": billogram.ocr_number,
-        "creditor_unique_value": billogram.creditor_unique_value,
-        "customer": {
-            "customer_no": to.customer_no,
-            "name": to.name,
-            "email": to.email,
-            "org_no": to.org_no,
-        },
-        "invoice_date": terms.invoice_date.isoformat(),
-        "due_date": terms.due_date.isoformat(),
-        "currency": terms.currency,
-        "total_sum": as_float(sums.total),
-        "remaining_sum": as_float(sums.remaining),
-        "state": public_state(billogram),
-        "flags": flags(billogram),
-        "created_at": timestamp(billogram.created_at),
-        "updated_at": timestamp(billogram.updated_at),
-    }
-
-
-def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
-    """The full object; `base` is the address under which this client knows the server."""
-    content, sums, dunning = billogram.content, billogram.sums, billogram.dunning
-    terms = content.terms
-    # both addresses open the page that the recipient sees [A]
-    link = f"{base}/r/{billogram.ocr_number}/{billogram.link}" if billogram.link else None
-    return {
-        "id": billogram.id,
-        "invoice_no": billogram.invoice_no,
-        "ocr_number": billogram.ocr_number,
-        "creditor_unique_value": billogram.creditor_unique_value,
-        "customer": _recipient(billogram.recipient),
-        "items": [_row(row) for row in content.items],
-        "invoice_date": terms.invoice_date.isoformat(),
-        "due_date": terms.due_date.isoformat(),
-        "due_days": terms.due_days,
-        "respite_date": optional_day(dunning.respite_date),
-        "invoice_fee": as_number(terms.invoice_fee),
-        "invoice_fee_vat": as_number(sums.invoice_fee_vat),
-        "reminder_fee": as_float(terms.reminder_fee),
-        "interest_rate": as_float(terms.interest_rate),
-        "interest_fee": as_float(sums.interest_fee),
-        "currency": terms.currency,
-        "info": _info(content.info),
-        "regional_sweden": _regional(content.regional),
-        "delivery_method": terms.delivery_method,
-        "state": public_state(billogram),
-        "url": link,
-        "recipient_url": link,
-        "flags": flags(billogram),
-        "events": [render_event(event) for event in billogram.events[-SHOWN_EVENTS:]],
-        "total_sum": as_float(sums.total),
-        "remaining_sum": as_float(sums.remaining),
-        "rounding_value": as_float(sums.rounding_value),
-        "detailed_sums": render_sums(sums),
-        "automatic_reminders": terms.automatic_reminders,
-        "automatic_reminders_settings": [
-            {"delay_days": step.delay_days, "message": step.message}
-            for step in terms.automatic_reminders_settings
-        ],
-        "reminder_count": dunning.reminder_count,
-        "automatic_collection": {
-            "delay_days": terms.collection_delay_days,
-            "amount": None if terms.collection_amount is None else as_number(terms.collection_amount),
-            "use_default_settings": terms.collection_default_settings,
-        },
-        "callbacks": _callbacks(content.callbacks),
-        "attachment": None,
-        "contract": None if content.contract is None else _raw(content.contract),
-        "show_item_gross_prices": terms.show_item_gross_prices,
-        "pdf": {"template": terms.pdf_template},
-        "offers": [],
-        "sales_accepted": [],
-        "created_at": timestamp(billogram.created_at),
-        "updated_at": timestamp(billogram.updated_at),
-        "attested_at": None if billogram.attested_at is None else timestamp(billogram.attested_at),
-    }
-
-
-def _callbacks(callbacks: Callbacks) -> CallbacksShape:
-    return {"url": callbacks.url, "sign_key": callbacks.sign_key, "custom": callbacks.custom}
-
-
-def _recipient(to: Recipient) -> RecipientShape:
-    return {
-        "customer_no": to.customer_no,
-        "name": to.name,
-        "org_no": to.org_no,
-        "vat_no": to.vat_no,
-        "email": to.email,
-        "phone": to.phone,
-        "address": render_address(to.address),
-        "delivery_address": render_delivery_address(to.delivery_address),
-        "permanent_establishment_address": render_permanent_address(to.permanent_establishment_address),
-    }
-
-
-def _row(row: Row) -> RowShape:
-    electricity = row.electricity_collection
-    return {
-        "item_no": row.item_no,
-        "title": row.title,
-        "description": row.description,
-        "count": as_float(row.count),
-        "price": as_float(row.price),
-        "vat": as_number(row.vat),
-        "discount": as_float(row.discount),
-        "unit": row.unit,
-        "bookkeeping": {
-            "income_account": row.income_account,
-            "vat_account": row.vat_account,
-            "objects": _raw(row.objects) if row.objects != "[]" else [],
-        },
-        "regional_sweden": {
-            "rotavdrag": row.rotavdrag,
-            "electricity_collection": {"nyttighet": None} if electricity is None else _raw(electricity),
-        },
-        "zero_vat_reason": row.zero_vat_reason,
-        "zero_vat_reason_reference": row.zero_vat_reason_reference,
-        "external_id": row.external_id,
-    }
-
-
-def _raw(json: str) -> Any:
-    return Raw(json.encode())
-
-
-def _info(info: Info) -> InfoShape:
-    return {
-        "order_no": info.order_no,
-        "order_date": optional_day(info.order_date),
-        "our_reference": info.our_reference,
-        "your_reference": info.your_reference,
-        "shipping_date": optional_day(info.shipping_date),
-        "delivery_date": optional_day(info.delivery_date),
-        "reference_number": info.reference_number,
-        "message": info.message,
-    }
-
-
-def _regional(regional: Regional) -> RegionalShape:
-    edi, power = regional.edi, regional.electricity_collection
-    requested = regional.efaktura_requested_amount
-    return {
-        "rotavdrag": as_number(regional.rotavdrag),
-        "rotavdrag_personal_number": regional.rotavdrag_personal_number,
-        "rotavdrag_description": regional.rotavdrag_description,
-        "rotavdrag_description_of_property": regional.rotavdrag_description_of_property,
-        "rotavdrag_apartment_designation": regional.rotavdrag_apartment_designation,
-        "rotavdrag_housing_association_org_no": regional.rotavdrag_housing_association_org_no,
-        "reversed_vat": regional.reversed_vat,
-        "autogiro_betalarnummer": regional.autogiro_betalarnummer,
-        "autogiro_payment_date": None,
-        "autogiro_status": None,
-        "autogiro_full_status": None,
-        "autogiro_total_sum": None,
-        "efaktura_recipient_identifier": regional.efaktura_recipient_identifier,
-        "efaktura_recipient_type": regional.efaktura_recipient_type,
-        "efaktura_recipient_bank_name": regional.efaktura_recipient_bank_name,
-        "efaktura_recipient_bank_id": regional.efaktura_recipient_bank_id,
-        "efaktura_recipient_bank_code": regional.efaktura_recipient_bank_code,
-        "efaktura_recipient_id_number": regional.efaktura_recipient_id_number,
-        "efaktura_requested_amount": None if requested is None else _raw(requested),
-        "edi": {
-            "electronic_id": edi.electronic_id,
-            "operator": edi.operator,
-            "subtype": edi.subtype,
-            "reference": edi.reference,
-            "note": edi.note,
-        },
-        "electricity_collection": {
-            "kommunkod": power.kommunkod,
-            "naringsidkare": power.naringsidkare,
-            "avflyttad": power.avflyttad,
-            "avflyttad_datum": power.avflyttad_datum,
-            "frankopplad": power.frankopplad,
-            "frankopplad_datum": power.frankopplad_datum,
-            "anladr": power.anladr,
-            "natom": power.natom,
-            "arsforb": power.arsforb,
-            "anlid": power.anlid,
-            "kravmall": power.kravmall,
-            "plombkod": power.plombkod,
-            "slutfaktura": power.slutfaktura,
-        },
-    }

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from mockserver.api.customer import AddressFields, DeliveryAddressFields, PermanentAddressFields
 from mockserver.api.fields import (
+    PUT,
     Amount,
     Bool,
     Currency,
@@ -20,16 +21,14 @@ from mockserver.api.fields import (
     Object,
     Percent,
     ReadOnly,
-    Required,
     Text,
     Text30,
     Text35,
-    Text40,
     Text200,
     Text350,
     Title,
     Url,
-    given,
+    changeable,
     number,
     one_of,
     read,
@@ -37,16 +36,18 @@ from mockserver.api.fields import (
     text_to,
     whole,
 )
+from mockserver.api.item import UNITS, BookkeepingFields, read_objects, upper_case_word
+from mockserver.core.content import MAX_DUE_DAYS
 from mockserver.core.refusal import Refusal, invalid
 from mockserver.wire import encode
 
-# `-` stands in one billing-tab example [D]
-UNITS = (
-    *("unit", "hour", "day", "month", "year"),  # [D]
-    *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
-)
 
-DueDays = Annotated[int | None, PlainValidator(whole(0, 365))]
+def _due_days(value: Any, info: ValidationInfo) -> Any:
+    """In a PUT a stored one may be longer: the core looks at it once it differs."""
+    return whole(0, 10**7 if info.context == PUT else MAX_DUE_DAYS)(value)
+
+
+DueDays = Annotated[int | None, PlainValidator(_due_days)]
 DelayDays = Annotated[int | None, PlainValidator(whole(0, 3650))]
 Unit = Annotated[str | None, PlainValidator(one_of(*UNITS))]
 Text20 = Annotated[str | None, PlainValidator(text_to(20))]
@@ -56,8 +57,8 @@ RecipientType = Annotated[str | None, PlainValidator(one_of("individual", "compa
 CustomerNo = Annotated[int, PlainValidator(required(whole(1, 10**15 - 1)))]
 
 
-class RecipientFields(Fields):
-    customer_no: CustomerNo
+class RecipientChanges(Fields):
+    customer_no: Annotated[int | None, PlainValidator(changeable(whole(1, 10**15 - 1)))] = None
     name: Text = None
     org_no: Text = None
     vat_no: Text = None
@@ -68,17 +69,8 @@ class RecipientFields(Fields):
     permanent_establishment_address: PermanentAddressFields | None = None
 
 
-class BookkeepingObjectFields(Fields):
-    dimension_id: Required
-    object_id: Required
-    dimension_name: Text = None
-    object_name: Text = None
-
-
-class RowBookkeepingFields(Fields):
-    income_account: Text = None
-    vat_account: Text = None
-    objects: list[BookkeepingObjectFields] | None = None
+class RecipientFields(RecipientChanges):
+    customer_no: CustomerNo
 
 
 class ElectricityFields(Fields):
@@ -109,8 +101,12 @@ class RowRegionalFields(Fields):
     electricity_collection: RowElectricityFields | None = None
 
 
+def _row_number(value: Any) -> Any:
+    return text_to(30)(value) or None
+
+
 class RowFields(Fields):
-    item_no: Text30 = None
+    item_no: Annotated[str | None, PlainValidator(_row_number)] = None
     title: Title = None
     description: Text200 = None
     count: Number = None
@@ -118,9 +114,9 @@ class RowFields(Fields):
     vat: Percent = None
     unit: Unit = None
     discount: Number = None
-    bookkeeping: RowBookkeepingFields | None = None
+    bookkeeping: BookkeepingFields | None = None
     regional_sweden: RowRegionalFields | None = None
-    zero_vat_reason: Text = None
+    zero_vat_reason: Annotated[str | None, PlainValidator(upper_case_word)] = None
     zero_vat_reason_reference: Text = None
     external_id: Text = None
 
@@ -215,22 +211,29 @@ def _read_row(item: Any, index: int) -> Given | Refusal:
     except Refusal as refusal:
         refusal.path = ("items", index, *(refusal.path or ()))
         return refusal
-    bookkeeping = row.get("bookkeeping")
-    if bookkeeping and bookkeeping.get("objects") is not None:
-        bookkeeping["objects"] = _json([given(o) for o in bookkeeping["objects"]])
+    read_objects(row.get("bookkeeping"))
     regional = row.get("regional_sweden")
     if regional and regional.get("electricity_collection") is not None:
-        regional["electricity_collection"] = _json(regional["electricity_collection"])
+        power = {
+            name: value for name, value in regional["electricity_collection"].items() if value is not None
+        }
+        regional["electricity_collection"] = _json(power) if power else None
     return row
+
+
+def _unique_value(value: Any) -> Any:
+    return text_to(40)(value) or None  # an empty one is none [A]
 
 
 def _json(value: Any) -> str:
     return encode(value).decode()
 
 
-class BillogramFields(Fields):
-    customer: Annotated[RecipientFields, BeforeValidator(required(lambda value: value))]
-    items: Annotated[list[Any], PlainValidator(_rows)]
+class BillogramChanges(Fields):
+    """What a PUT may send."""
+
+    customer: RecipientChanges | None = None
+    items: Annotated[list[Any] | None, PlainValidator(changeable(_rows))] = None
     invoice_date: Date = None
     due_date: Date = None
     due_days: DueDays = None
@@ -240,7 +243,7 @@ class BillogramFields(Fields):
     interest_rate: NotNegative = None
     info: InfoFields | None = None
     regional_sweden: RegionalFields | None = None
-    creditor_unique_value: Text40 = None
+    creditor_unique_value: Annotated[str | None, PlainValidator(_unique_value)] = None
     callbacks: CallbacksFields | None = None
     automatic_reminders: Bool = None
     automatic_reminders_settings: list[ReminderFields] | None = None
@@ -276,9 +279,16 @@ class BillogramFields(Fields):
     attested_at: ReadOnly = None
 
 
-def read_billogram(body: Any) -> Given:
-    """The members of a creation that were given; rows, reminders and contract in the form of the core."""
-    sent = read(BillogramFields, body)
+class BillogramFields(BillogramChanges):
+    """What a POST may send."""
+
+    customer: Annotated[RecipientFields, BeforeValidator(required(lambda value: value))]
+    items: Annotated[list[Any], PlainValidator(_rows)]
+
+
+def read_billogram(body: Any, context: str | None = None) -> Given:
+    """The members that were given; rows, reminders and contract in the form of the core."""
+    sent = read(BillogramChanges if context == PUT else BillogramFields, body, context)
     steps = sent.get("automatic_reminders_settings")
     if steps is not None:
         sent["automatic_reminders_settings"] = [_step(step) for step in steps]

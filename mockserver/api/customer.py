@@ -1,28 +1,33 @@
 """Resource `customer` (reference: api 2)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import PlainValidator
 
 from mockserver.api.call import Call, answer
 from mockserver.api.fields import (
     NOT_GIVEN,
+    PUT,
     Bool,
     Country,
     Email,
     Fields,
+    Given,
     Language,
     Object,
     ReadOnly,
     Required,
     Text,
     Zipcode,
+    changeable,
+    check_read_only,
     one_of,
     read,
     required,
+    text_to,
     whole,
 )
-from mockserver.api.listing import page_of
+from mockserver.api.listing import Listed, answer_list, read_query, select
 from mockserver.api.rendering import (
     render_address,
     render_delivery_address,
@@ -109,9 +114,11 @@ def _own_number(value: Any) -> Any:
     return NOT_GIVEN if value == "" else required(whole(1, 10**15 - 1))(value)
 
 
-class CustomerFields(Fields):
-    customer_no: Annotated[int | None, PlainValidator(_own_number)] = None
-    name: Required
+class CustomerChanges(Fields):
+    """What a PUT may send."""
+
+    customer_no: Annotated[int | None, PlainValidator(changeable(whole(1, 10**15 - 1)))] = None
+    name: Annotated[str | None, PlainValidator(changeable(required(text_to(100))))] = None
     company_type: Annotated[
         str | None, PlainValidator(one_of("individual", "business", "foreign individual", "foreign business"))
     ] = None
@@ -132,16 +139,70 @@ class CustomerFields(Fields):
     updated_at: ReadOnly = None
 
 
+class CustomerFields(CustomerChanges):
+    """What a POST may send."""
+
+    customer_no: Annotated[int | None, PlainValidator(_own_number)] = None
+    name: Required
+
+
+LISTED: Listed[Customer] = Listed(
+    number=lambda each: each.number,
+    filters={
+        "customer_no": lambda each: each.customer_no,
+        "name": lambda each: each.name,
+        "notes": lambda each: each.notes,
+        "org_no": lambda each: each.org_no,
+        "company_type": lambda each: each.company_type,
+        "contact:name": lambda each: each.contact.name,
+        "contact:email": lambda each: each.contact.email,
+        "contact:phone": lambda each: each.contact.phone,
+        "address:street_address": lambda each: each.address.street_address,
+        "address:address_line_1": lambda each: each.address.street_address,
+        "address:careof": lambda each: each.address.careof,
+        "address:zipcode": lambda each: each.address.zipcode,
+        "address:city": lambda each: each.address.city,
+        "address:country": lambda each: each.address.country,
+        "delivery_address:name": lambda each: each.delivery_address.name,
+        "delivery_address:street_address": lambda each: each.delivery_address.street_address,
+        "delivery_address:address_line_1": lambda each: each.delivery_address.street_address,
+        "delivery_address:careof": lambda each: each.delivery_address.careof,
+        "delivery_address:zipcode": lambda each: each.delivery_address.zipcode,
+        "delivery_address:city": lambda each: each.delivery_address.city,
+        "delivery_address:country": lambda each: each.delivery_address.country,
+    },
+    orders={
+        "customer_no": lambda each: each.customer_no,
+        "name": lambda each: each.name,
+        "org_no": lambda each: each.org_no,
+        "contact:email": lambda each: each.contact.email,
+        "contact:phone": lambda each: each.contact.phone,
+        "address:zipcode": lambda each: each.address.zipcode,
+        "address:city": lambda each: each.address.city,
+        "delivery_address:name": lambda each: each.delivery_address.name,
+        "delivery_address:zipcode": lambda each: each.delivery_address.zipcode,
+        "delivery_address:city": lambda each: each.delivery_address.city,
+        "created_at": lambda each: each.created_at.isoformat(),
+        "updated_at": lambda each: None if each.updated_at is None else each.updated_at.isoformat(),
+    },
+    special=lambda each: (
+        each.name,
+        each.org_no,
+        each.contact.name,
+        each.contact.email,
+        each.contact.phone,
+        each.customer_no,
+    ),
+)
+
+
 async def create(call: Call) -> bytes:
     """`POST /customer`."""
     number = 0
 
     def decide(act: Act) -> None:
         nonlocal number
-        sent = read(CustomerFields, call.json())
-        if sent.get("regional_sweden") is not None:
-            sent["regional_sweden"] = encode(sent["regional_sweden"]).decode()
-        number = register.create_customer(act, sent)
+        number = register.create_customer(act, _read(CustomerFields, call.json()))
 
     act = await call.execute(decide, rule="customer.create")
     return answer(render_customer(act.customer(number)))
@@ -153,14 +214,34 @@ async def fetch(call: Call) -> bytes:
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /customer`, by page."""
-    start, stop = page_of(call.query)
+    """`GET /customer`."""
+    query = read_query(LISTED, call.query)
+    matches = await call.read(lambda state: [state.customers[number] for number in state.customer_order])
+    matches = await select(LISTED, query, matches)
+    page = matches[query.start : query.stop]
+    return await answer_list(page, render_customer, {"total_count": len(matches)})
 
-    def view(state: State) -> bytes:
-        rows = [render_customer(customer) for customer in state.customers_in_order(start, stop)]
-        return answer(rows, {"total_count": len(state.customer_order)})
 
-    return await call.read(view)
+async def update(call: Call) -> bytes:
+    """`PUT /customer/{customer_no}`."""
+    number = 0
+
+    def decide(act: Act) -> None:
+        nonlocal number
+        customer = find(act.state, call.params["customer_no"])
+        sent = _read(CustomerChanges, call.json(), PUT)
+        check_read_only(sent, cast("dict[str, Any]", render_customer(customer)))
+        number = register.change_customer(act, customer, sent)
+
+    act = await call.execute(decide, rule="customer.update")
+    return answer(render_customer(act.customer(number)))
+
+
+def _read(model: type[Fields], body: Any, context: str | None = None) -> Given:
+    sent = read(model, body, context)
+    if sent.get("regional_sweden") is not None:
+        sent["regional_sweden"] = encode(sent["regional_sweden"]).decode()
+    return sent
 
 
 def find(state: State, text: str) -> Customer:

@@ -4,8 +4,9 @@ Order of checks: credentials, path, method, query, object, JSON, body, state, an
 refuses. An endpoint reads, calls, renders.
 """
 
-import logging
+import contextlib
 from base64 import b64decode
+from hmac import compare_digest
 
 from starlette.types import Receive, Scope, Send
 
@@ -35,8 +36,6 @@ from mockserver.wire import (
     send_answer,
 )
 
-logger = logging.getLogger(__name__)
-
 BASE = "/api/v2"
 _MAX_REQUEST_LINE = 4094  # bytes [R]
 _LINE_TOO_LONG = b"<html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>\n"
@@ -56,9 +55,21 @@ Headers = list[tuple[bytes, bytes]]
 class Api:
     """The ASGI application of Billogram's API."""
 
-    def __init__(self, emulator: Emulator, request_ids: RequestIds) -> None:
+    def __init__(
+        self,
+        emulator: Emulator,
+        request_ids: RequestIds,
+        *,
+        control_token: str | None = None,
+        invalid_auth_status: int = 403,
+        public_url: str | None = None,
+    ) -> None:
         self._emulator = emulator
         self._request_ids = request_ids
+        self._control_token = control_token
+        self._public_url = None if public_url is None else public_url.rstrip("/")
+        # 401 for those who follow the newer guide
+        self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
         self._date = HttpDate()
         self._cache = AnswerCache()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
@@ -90,11 +101,12 @@ class Api:
 
     def _refused(self, refusal: Refusal, extra: Headers) -> tuple[int, bytes]:
         extra.append((b"mock-rule", refusal.rule.encode()))
-        if isinstance(refusal, MissingAuth):
+        status = self._http_status[type(refusal)]
+        if status == 401:
             extra.append(_CHALLENGE)
         elif isinstance(refusal, MethodNotAllowed):
             extra.append((b"allow", str(refusal.compared["allowed"]).encode()))
-        return HTTP_STATUS[type(refusal)], _error(refusal.status, error_data(refusal))
+        return status, _error(refusal.status, error_data(refusal))
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> bytes:
         try:
@@ -113,14 +125,18 @@ class Api:
     async def _operate(self, scope: Scope, path: str, body: bytes | None, request_id: str) -> bytes:
         book = await self._authenticate(scope, request_id)
         operation, params = self._route(scope["method"], path)
-        query, base = scope["query_string"], _base(scope)
+        query, base = scope["query_string"], self._public_url or _base(scope)
         call = Call(self._emulator, self._cache, book, request_id, params, query, body, base)
         if operation.endpoint is None:
             return await not_built(operation, call)
         return await operation.endpoint(call)
 
     async def _authenticate(self, scope: Scope, request_id: str) -> Book:
-        scheme, _, value = (header(scope, b"authorization") or b"").strip().partition(b" ")
+        authorization = (header(scope, b"authorization") or b"").strip()
+        picked = header(scope, b"mock-account")
+        if picked is not None and authorization:
+            return await self._pick(scope, picked, request_id)
+        scheme, _, value = authorization.partition(b" ")
         if scheme.lower() != b"basic":
             raise MissingAuth("credentials missing", rule="auth.missing")
         try:
@@ -133,6 +149,19 @@ class Api:
             if book is not None:
                 return book
         raise InvalidAuth("invalid credentials", rule="auth.invalid")
+
+    async def _pick(self, scope: Scope, name: bytes, request_id: str) -> Book:
+        """`Mock-Account` instead of the credentials; where there is a control token, `Mock-Token` too."""
+        sent = (header(scope, b"mock-token") or b"").strip()
+        if self._control_token is None or compare_digest(sent, self._control_token.encode()):
+            with contextlib.suppress(UnicodeDecodeError):
+                account = name.strip().decode()
+                book = (
+                    await self._emulator.pick(account, cause=request_id) if is_account_id(account) else None
+                )
+                if book is not None:
+                    return book
+        raise InvalidAuth("invalid account or token", rule="auth.mock_account")
 
     def _route(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
         found = self._paths.find(path[len(BASE) :])

@@ -6,12 +6,13 @@ contract: unknown key, wrong type or range, read-only key, missing key; rows com
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+from msgspec import Struct
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mockserver.core.calendar import FIRST_DATE, LAST_DATE
@@ -26,6 +27,7 @@ from mockserver.core.refusal import (
 
 Given: TypeAlias = dict[str, Any]
 
+PUT = "PUT"  # context of `read`: a partial update
 NOT_GIVEN: Any = object()  # an empty string where one means "field not given"
 _LIMIT = Decimal(10) ** 15  # every number stays below
 _NEAR = Decimal("1e-9")  # as JavaScript and PHP send 0.1 + 0.2
@@ -228,11 +230,24 @@ def language(value: Any) -> Any:
     return found.lower() if found else None
 
 
-def read_only(value: Any) -> Any:
-    """At creation anything but null is refused."""
+class Kept(Struct, frozen=True):
+    """A value sent for a read-only key in a PUT: it is compared with the stored one later."""
+
+    value: Any
+
+
+def read_only(value: Any, info: ValidationInfo) -> Any:
+    """At creation anything but null is refused; in a PUT it is kept for `check_read_only`."""
+    if info.context == PUT:
+        return Kept(value)
     if value is not None:
         raise PydanticCustomError("read_only", "read-only")
     return NOT_GIVEN
+
+
+def changeable(reader: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A required member in a PUT: null is ignored, anything else is read as at creation [A]."""
+    return lambda value: NOT_GIVEN if value is None else reader(value)
 
 
 def anything(value: Any) -> Any:
@@ -245,7 +260,6 @@ def anything(value: Any) -> Any:
 Text: TypeAlias = Annotated[str | None, PlainValidator(text)]
 Text30: TypeAlias = Annotated[str | None, PlainValidator(text_to(30))]
 Text35: TypeAlias = Annotated[str | None, PlainValidator(text_to(35))]
-Text40: TypeAlias = Annotated[str | None, PlainValidator(text_to(40))]
 Text200: TypeAlias = Annotated[str | None, PlainValidator(text_to(200))]
 Text350: TypeAlias = Annotated[str | None, PlainValidator(text_to(350))]
 Required: TypeAlias = Annotated[str, PlainValidator(required(text_to(100)))]
@@ -263,7 +277,6 @@ Number: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(6))]
 NotNegative: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(6, 0))]
 Percent: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(2, 0, 100))]
 Amount: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(2))]
-Positive: TypeAlias = Annotated[int | None, PlainValidator(whole(1, 10**15 - 1))]
 InvoiceNo: TypeAlias = Annotated[int | None, PlainValidator(whole(1, 999_999_999))]
 ReadOnly: TypeAlias = Annotated[Any, PlainValidator(read_only)]
 Object: TypeAlias = Annotated[dict[str, Any] | None, PlainValidator(anything)]
@@ -279,14 +292,14 @@ class NoFields(Fields):
     """A command without parameters."""
 
 
-def read(model: type[Fields], body: Any) -> Given:
+def read(model: type[Fields], body: Any, context: str | None = None) -> Given:
     """The members that were given, under one name each; Refusal for the first problem."""
     if body is None:
         body = {}
     if not isinstance(body, dict):
         raise InvalidParameter("invalid request body", rule="body.object")
     try:
-        return given(model.model_validate(body))
+        return given(model.model_validate(body, context=context))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise _refusal(min(problems, key=_phase)) from None
@@ -301,6 +314,23 @@ def given(fields: BaseModel) -> Given:
         if value is not NOT_GIVEN:
             found[name] = given(value) if isinstance(value, BaseModel) else value
     return found
+
+
+def check_read_only(given: Given, shown: Mapping[str, Any], path: tuple[str, ...] = ()) -> None:
+    """Take the read-only members out of `given`; ReadOnlyParameter for the first that is not as `shown`.
+
+    null and what equals the stored value are ignored, arrays and objects always [A] (reference: api 1.8).
+    """
+    for name, value in list(given.items()):
+        if isinstance(value, Kept):
+            del given[name]
+            same = value.value is None or isinstance(value.value, list | dict) or value.value == shown[name]
+            if not same:
+                raise ReadOnlyParameter(
+                    f"read-only key: {name}", rule="body.read_only", field=name, path=path
+                )
+        elif isinstance(value, dict) and isinstance(shown.get(name), dict):
+            check_read_only(value, shown[name], (*path, name))
 
 
 _PHASES = {"extra_forbidden": 0, "read_only": 2, "missing": 3}  # all others: 1

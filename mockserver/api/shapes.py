@@ -115,6 +115,31 @@ class CustomerShape(TypedDict):
     updated_at: Timestamp | None
 
 
+class ItemBookkeepingShape(TypedDict):
+    income_account: str
+    vat_account: str
+    objects: NotRequired[list[Any]]
+
+
+class ItemRegionalShape(TypedDict):
+    rotavdrag: bool
+
+
+class ItemShape(TypedDict):
+    item_no: str
+    title: str
+    description: str
+    price: Float
+    vat: Number
+    unit: str
+    zero_vat_reason: str | None
+    zero_vat_reason_reference: str | None
+    bookkeeping: ItemBookkeepingShape
+    regional_sweden: NotRequired[ItemRegionalShape]
+    created_at: Timestamp
+    updated_at: Timestamp | None
+
+
 class RecipientShape(TypedDict):
     customer_no: int
     name: str
@@ -218,6 +243,10 @@ class EventShape(TypedDict):
     created_at: Timestamp
     data: dict[str, Any] | None
     event_uuid: str
+
+
+class ListedEventShape(EventShape):
+    billogram_id: str
 
 
 class RotavdragSumShape(TypedDict):

@@ -1,10 +1,12 @@
 """The options of `serve`: one table, from which the command line and the environment are read."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -94,6 +96,25 @@ def accounts_file(text: str) -> Any:
     return found
 
 
+_ADDRESS = re.compile(
+    r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[A-Za-z0-9._~%!$&'()*+,;=:@/-]*)?", re.ASCII
+)
+
+
+def address(text: str) -> str:
+    """http:// or https://, a host, perhaps a path."""
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError("must be an address such as https://mock.example.com")
+    if (urlsplit(text).port or 0) > 65535:  # raises ValueError by itself too
+        raise ValueError("must have a port from 0 to 65535")
+    return text.rstrip("/")
+
+
+def auth_status(text: str) -> int:
+    """403, or 401 as the newer guide has it."""
+    return int(one_of("403", "401")(text))
+
+
 def token(text: str) -> str:
     """A secret that fits in a header."""
     if not text or not text.isascii() or not text.isprintable() or " " in text:
@@ -110,6 +131,8 @@ SERVE: tuple[Option, ...] = (
     Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
     Option("now", None, "what the clock of new accounts shows first", moment, "TIME"),
     Option("seed", None, "number from which ids are drawn", seed, "N"),
+    Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
+    Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
     Option("control-token", None, "token that the control plane wants", token, "TOKEN"),
     Option(
         "log-level",

@@ -1,23 +1,40 @@
 """`mockserver serve`."""
 
 import asyncio
+import contextlib
 import gc
 import ipaddress
+import itertools
 import json
 import logging
 import secrets
+import shlex
 import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
 
+from mockserver.api.settings import changed_settings
 from mockserver.app import Configuration
 from mockserver.control.accounts import AccountBody, preload, read_list
 from mockserver.control.errors import ControlError
+from mockserver.core.accounts import key_fits
+from mockserver.core.refusal import Refusal
+from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.serving import Listener, new_event_loop
 
 _COULD_NOT = 2
+_KEY = "secret"  # of the account in the greeting
+_GREETING = """
+  mockserver serves {url}
+  {who}:
+
+    {request}
+
+  control plane: {control} ({access})
+  docs: README.md; of Billogram's API itself: https://docs.billogram.com   stop: Ctrl-C
+"""
 
 
 def serve(options: Mapping[str, Any]) -> int:
@@ -27,16 +44,24 @@ def serve(options: Mapping[str, Any]) -> int:
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     try:
-        bodies = read_list(options["accounts"] or [])
+        bodies = read_list(options["accounts"] or [], changed_settings)
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
         return _failed(str(error))
-    except OSError as error:
-        return _failed(f"can't listen on {options['host']} port {options['port']}: {error.strerror}")
-    except ControlError as error:
+    except _NoAddress as error:
+        return _failed(str(error))
+    except (ControlError, Refusal) as error:
         return _failed(f"accounts: {error.message}")
+    finally:
+        # the runner has put the default handlers back: a second signal may not end what has ended in order
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
     return 0
+
+
+class _NoAddress(Exception):
+    """The address can't be listened on."""
 
 
 def _failed(reason: str) -> int:
@@ -55,19 +80,27 @@ async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
         now=options["now"],
         seed=options["seed"],
         control_token=token,
+        invalid_auth_status=options["invalid_auth_status"],
+        public_url=options["public_url"],
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     listener = Listener(configuration)
-    await listener.open(options["host"], options["port"])
+    try:
+        await listener.open(options["host"], options["port"])
+    except OSError as error:
+        where = f"{options['host']} port {options['port']}"
+        raise _NoAddress(f"can't listen on {where}: {error.strerror}") from error
     try:
         if bodies:  # they are there before anybody is answered
-            await preload(listener.emulator, bodies)
+            await preload(listener.emulator, bodies, changed_settings)
         await listener.serve()
-        _tell(listener, configuration, token if made else None)
         if await _loaded_or_stopped(listener, stop):
+            _tell(listener, configuration, token if made else None)
+            if sys.stderr.isatty():
+                print(_greeting(listener, token, made), file=sys.stderr, flush=True)
             _settle_memory()
             await stop.wait()
     finally:
@@ -95,7 +128,39 @@ def _tell(listener: Listener, configuration: Configuration, made_token: str | No
     }
     if made_token is not None:
         line["control_token"] = made_token
-    print(json.dumps(line), flush=True)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it
+        print(json.dumps(line), flush=True)
+
+
+def _greeting(listener: Listener, token: str | None, made: bool) -> str:
+    """For a person: a first request that works, whatever accounts there are. A given token is not shown."""
+    url, control = f"{listener.address}/api/v2", f"{listener.address}/_mock"
+    shown = token if made else "$TOKEN"
+    access = "open" if token is None else f"token: {token}" if made else "with the token it was given"
+    emulator = listener.emulator
+    known = [book.id for book in emulator.books() if ":" not in book.id]
+    if not emulator.defaults.closed:
+        who = "any user name with any password is an account"
+        request = f"curl -u {_free_name(emulator)}:{_KEY} {url}/settings"
+    elif known:
+        who = "only known accounts are let in; curl asks for the key of this one"
+        request = f"curl -u {shlex.quote(known[0])} {url}/settings"
+    else:
+        who = "only known accounts are let in, and there is none yet; this makes one"
+        if token is not None and not made:
+            who += " (TOKEN is the control token)"
+        header = "" if token is None else f' -H "Authorization: Bearer {shown}"'
+        request = f"""curl{header} {control}/accounts -d '{{"id": "demo", "key": "{_KEY}"}}'"""
+    return _GREETING.format(url=url, control=control, who=who, request=request, access=access)
+
+
+def _free_name(emulator: Emulator) -> str:
+    """`demo`, or the first like it that this key opens."""
+    for name in itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2))):
+        book = emulator.book(name)
+        if book is None or key_fits(book.account, _KEY):
+            return name
+    raise AssertionError("not reached: names don't end")
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import AfterValidator, Field
 
-from mockserver.control.call import Answer, Body, ControlCall, Moment, Zone, parse
+from mockserver.control.call import Answer, Body, ChangeSettings, ControlCall, Moment, Zone, parse
 from mockserver.control.clock import ClockShape, render_clock
 from mockserver.control.errors import ControlError, not_built
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.model import Features, merged
+from mockserver.core.settings import new_settings
 from mockserver.emulator import Birth, Book, Emulator
 
 
@@ -101,7 +102,7 @@ class AccountShape(TypedDict):
     counts: CountsShape
 
 
-_LATER = ("settings", "callbacks", "market", "pdf_delay", "fixture")
+_LATER = ("callbacks", "market", "pdf_delay", "fixture")
 
 
 def _refuse_later(body: Body, where: str) -> None:
@@ -121,17 +122,18 @@ async def listing(call: ControlCall) -> Answer:
 async def create(call: ControlCall) -> Answer:
     """`POST /_mock/accounts`; `key` is shown only here."""
     body = call.read(AccountBody)
-    book = await make(call.emulator, body, cause=call.request_id)
+    book = await make(call.emulator, body, call.info.change_settings, cause=call.request_id)
     shown = await _shown(call.emulator, book)
     if body.key is not None:
         shown["key"] = body.key
     return Answer(shown, 201)
 
 
-async def make(emulator: Emulator, body: AccountBody, *, cause: str) -> Book:
+async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSettings, *, cause: str) -> Book:
     """Make the account that a body describes."""
     _refuse_later(body, "POST /_mock/accounts")
     start = body.clock or ClockStart()
+    settings = body.settings
     birth = Birth(
         id=body.id,
         key=body.key,
@@ -141,6 +143,7 @@ async def make(emulator: Emulator, body: AccountBody, *, cause: str) -> Book:
         timezone=body.timezone or "Europe/Stockholm",
         features=merged(Features(), body.features.given() if body.features else {}),
         default_due_days=30 if body.default_due_days is None else body.default_due_days,
+        settings=None if settings is None else lambda new: change_settings(new, settings, new),
     )
     try:
         return await emulator.open_account(birth, cause=cause)
@@ -168,6 +171,9 @@ async def change(call: ControlCall) -> Answer:
     def decide(act: Act) -> None:
         if "features" in changes:
             changes["features"] = merged(act.account.features, changes["features"].given())
+        if "settings" in changes:
+            old, first = act.account.settings, act.account.first_settings
+            changes["settings"] = call.info.change_settings(old, changes["settings"], first)
         if changes:
             accounts.change(act, changes)
 
@@ -190,24 +196,27 @@ async def reset(call: ControlCall) -> Answer:
     return Answer(await _shown(call.emulator, book))
 
 
-def read_list(listed: list[Any]) -> list[AccountBody]:
-    """The bodies of a `--accounts` file."""
+def read_list(listed: list[Any], change_settings: ChangeSettings) -> list[AccountBody]:
+    """The bodies of a `--accounts` file, wholly checked before anything is made."""
     bodies = [parse(AccountBody, data) for data in listed]
     names: set[str] = set()
     for body in bodies:
         _refuse_later(body, "POST /_mock/accounts")
         if body.id in names:
             raise ControlError(400, "account_exists", f"account {body.id} is listed twice", "list it once")
+        if body.settings is not None:
+            new = new_settings(body.id, 2000)
+            change_settings(new, body.settings, new)
         names.add(body.id)
     return bodies
 
 
-async def preload(emulator: Emulator, bodies: list[AccountBody]) -> None:
+async def preload(emulator: Emulator, bodies: list[AccountBody], change_settings: ChangeSettings) -> None:
     """Make these accounts; those that the log has already stay as they are."""
     await emulator.loaded()
     for body in bodies:
         if emulator.book(body.id) is None:
-            await make(emulator, body, cause="accounts")
+            await make(emulator, body, change_settings, cause="accounts")
 
 
 async def _shown(emulator: Emulator, book: Book) -> AccountShape:
@@ -233,7 +242,7 @@ def render_account(emulator: Emulator, book: Book) -> AccountShape:
         "default_due_days": account.default_due_days,
         "counts": {
             "customers": len(book.state.customer_order),
-            "billograms": len(book.state.billogram_order),
+            "billograms": len(book.state.bucket().order),
             "acts": book.position,
         },
     }

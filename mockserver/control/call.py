@@ -1,5 +1,6 @@
 """One call of the control plane, and how its bodies are read."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
+from mockserver.core.settings import Settings
 from mockserver.emulator import Book, Emulator
 from mockserver.wire import BadJson, decode
 
@@ -49,10 +51,15 @@ class Body(BaseModel):
         }
 
 
+# settings, body as in PUT /settings, settings as made -> settings; Refusal for a bad body
+ChangeSettings = Callable[[Settings, Any, Settings], Settings]
+
+
 class ServerInfo(Struct, frozen=True):
     """What the server can say of itself: when it started, and its configuration without secrets."""
 
     started: float  # monotonic seconds
+    change_settings: ChangeSettings
     configuration: dict[str, Any]
 
 

@@ -56,6 +56,6 @@ def _counts(call: ControlCall) -> InfoCountsShape:
     books = list(call.emulator.books())
     return {
         "accounts": len(books),
-        "billograms": sum(len(book.state.billogram_order) for book in books),
+        "billograms": sum(len(book.state.bucket().order) for book in books),
         "acts": sum(book.position for book in books),
     }

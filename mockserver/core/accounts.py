@@ -50,6 +50,8 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
         settings=account.first_settings,
         generation=account.generation + 1,
         billograms=0,
+        items=0,
+        highest_item_no=0,
         highest_invoice_no=0,
     )
 

@@ -7,9 +7,9 @@ from mockserver.core import calendar, numbers
 from mockserver.core.events import BillogramEnded, BillogramEvent, Event, Mark
 from mockserver.core.evolve import evolve
 from mockserver.core.machine import public_state
-from mockserver.core.model import Account, Billogram, Customer, Internal, Recipient, replace
+from mockserver.core.model import Account, Billogram, Customer, Internal, Item, Recipient, replace
 from mockserver.core.refusal import no_object
-from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, State
+from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, State
 
 
 class Act:
@@ -31,8 +31,8 @@ class Act:
 
     def find(self, kind: str, key: Any) -> Any:
         """The aggregate as it is after the events so far, or None."""
-        found = self.changes.get((kind, key))
-        return self._state.find(kind, key) if found is None else found
+        changed = (kind, key)
+        return self.changes[changed] if changed in self.changes else self._state.find(kind, key)
 
     def recipient(self, customer_no: int) -> Recipient:
         """The copy that a billogram made now would keep of this customer."""
@@ -66,6 +66,11 @@ class Act:
         found: Customer | None = self.find(CUSTOMER, customer_no)
         if found is None:
             raise no_object(customer_no)
+        return found
+
+    def item(self, item_no: str) -> Item | None:
+        """The item of the register with this number, or None."""
+        found: Item | None = self.find(ITEM, item_no)
         return found
 
     # adding

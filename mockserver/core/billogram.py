@@ -1,38 +1,12 @@
-"""Drafts: made, sent, deleted (reference: behaviour 3.1, 2.4, 4.1)."""
+"""Drafts: made, changed, sent, deleted (reference: behaviour 3.1, 2.4, 4.1)."""
 
-from collections.abc import Sequence
-from datetime import date, timedelta
 from decimal import Decimal
-from typing import Any
 
-from mockserver.core import delivery, dunning, events, money, numbers
+from mockserver.core import delivery, dunning, events, numbers
 from mockserver.core.act import Act
-from mockserver.core.model import (
-    Billogram,
-    Callbacks,
-    Content,
-    Info,
-    Recipient,
-    Regional,
-    Reminder,
-    Row,
-    Terms,
-    merged,
-    replace,
-)
-from mockserver.core.refusal import (
-    InvalidParameter,
-    InvalidParameterCombination,
-    PermissionDenied,
-    Refusal,
-    invalid,
-    missing,
-)
-from mockserver.core.register import given_address
-from mockserver.core.settings import InvoiceSettings, bookkeeping_accounts
-
-Given = dict[str, Any]  # what a client sent, read and checked at the edge: no key, not given
-MAX_DUE_DAYS = 365
+from mockserver.core.content import Given, new_content, overridden, sums_of
+from mockserver.core.model import Billogram, Content, Recipient
+from mockserver.core.refusal import InvalidParameter, PermissionDenied
 
 
 def create(act: Act, given: Given) -> str:
@@ -42,33 +16,12 @@ def create(act: Act, given: Given) -> str:
     `items` as the refusal it is, so that the first bad row wins through all phases [C].
     """
     account = act.account
-    terms = _new_terms(act, given)
-    rows = _rows(act, given["items"])
+    content = new_content(act, given)
     customer_no = given["customer"]["customer_no"]
-    if act.find("customer", customer_no) is None:
-        raise InvalidParameter(
-            f"Customer with customer_no={customer_no} not found",
-            rule="billogram.customer",
-            field="customer_no",
-            path=("customer",),
-            customer_no=customer_no,
-        )
-    content = Content(
-        terms=terms,
-        items=rows,
-        info=merged(Info(message=account.settings.invoices.default_message), present(given.get("info"))),
-        regional=merged(Regional(), present(given.get("regional_sweden"))),
-        callbacks=merged(Callbacks(), present(given.get("callbacks"))),
-        contract=given.get("contract"),
-    )
-    sums = money.invoiced(
-        rows,
-        invoice_fee=terms.invoice_fee,
-        currency=terms.currency,
-        reversed_vat=bool(content.regional.reversed_vat),
-        rotavdrag=content.regional.rotavdrag,
-    )
+    copy = copy_of(act, customer_no)
+    sums = sums_of(content)
     unique, own_number = _check_rules(act, given, sums.total)
+    recipient = overridden(copy, given["customer"])
     number = account.billograms + 1
     key = _free_id(act, number)
     uuid = numbers.event_uuid(account.seed, account.generation, number, 0)
@@ -79,12 +32,44 @@ def create(act: Act, given: Given) -> str:
             number=number,
             customer_no=customer_no,
             content=content,
-            recipient=_overridden(act.recipient(customer_no), given["customer"]),
+            recipient=None if recipient == copy else recipient,
             creditor_unique_value=unique,
             invoice_no=own_number,
         )
     )
     return key
+
+
+def copy_of(act: Act, customer_no: int) -> Recipient:
+    """The copy of a customer that a billogram would keep; refused when there is none."""
+    if act.find("customer", customer_no) is None:
+        raise InvalidParameter(  # [A]
+            f"Customer with customer_no={customer_no} not found",
+            rule="billogram.customer",
+            field="customer_no",
+            path=("customer",),
+            customer_no=customer_no,
+        )
+    return act.recipient(customer_no)
+
+
+def change(act: Act, billogram: Billogram, content: Content, recipient: Recipient) -> None:
+    """Rewrite a draft; when nothing differs, nothing happens."""
+    sums = sums_of(content)
+    if sums.total < 0:
+        _check_credits_allowed(act, sums.total)
+    if (content, recipient) != (billogram.content, billogram.recipient):
+        act.add(events.DraftChanged(billogram.id, act.now, content, recipient, sums))
+
+
+def recipient_after(act: Act, billogram: Billogram, given: Given | None) -> Recipient:
+    """The copied customer after a PUT: another number makes the copy anew [R]; the rest overrides it."""
+    if not given:
+        return billogram.recipient
+    number = given.get("customer_no")
+    if number is None or number == billogram.recipient.customer_no:
+        return overridden(billogram.recipient, given)
+    return overridden(copy_of(act, number), given)
 
 
 def send(act: Act, billogram: Billogram, method: str | None) -> None:
@@ -118,118 +103,6 @@ def send(act: Act, billogram: Billogram, method: str | None) -> None:
 def delete(act: Act, billogram: Billogram) -> None:
     """Delete a draft: its id is not found any more."""
     act.add(events.Deleted(act.mark(billogram), billogram.sums))
-
-
-def present(given: Given | None) -> Given:
-    """At creation null is the same as not given (reference: api 1.8)."""
-    if not given:
-        return {}
-    return {
-        name: present(value) if isinstance(value, dict) else value
-        for name, value in given.items()
-        if value is not None
-    }
-
-
-def _new_terms(act: Act, given: Given) -> Terms:
-    settings: InvoiceSettings = act.account.settings.invoices
-    sent = present(given)
-    invoice_date = sent.get("invoice_date") or act.today
-    due_date, due_days = _due(act, sent, invoice_date)
-    reminders = sent.get("automatic_reminders_settings")
-    automatic = bool(settings.automatic_reminders) if reminders is None else bool(reminders)
-    collection = sent.get("automatic_collection", {})
-    return Terms(
-        invoice_date=invoice_date,
-        due_date=due_date,
-        due_days=due_days,
-        currency=sent.get("currency", "SEK"),
-        invoice_fee=sent.get("invoice_fee", settings.default_invoice_fee),
-        reminder_fee=sent.get("reminder_fee", settings.default_reminder_fee),
-        interest_rate=sent.get("interest_rate", settings.default_interest_rate),
-        automatic_reminders=sent.get("automatic_reminders", automatic),
-        automatic_reminders_settings=tuple(Reminder(**step) for step in reminders or ()),
-        collection_delay_days=collection.get("delay_days"),
-        collection_amount=collection.get("amount"),
-        collection_default_settings=collection.get("use_default_settings", False),
-        show_item_gross_prices=sent.get("show_item_gross_prices", settings.show_item_gross_prices),
-        pdf_template=sent.get("pdf", {}).get("template", settings.pdf.template),
-    )
-
-
-def _due(act: Act, sent: Given, invoice_date: date) -> tuple[date, int]:
-    """Due date and days: either one is enough, both must agree [A]; neither, the account's default [D]."""
-    due_date: date | None = sent.get("due_date")
-    due_days: int | None = sent.get("due_days")
-    if due_date is None:
-        days = act.account.default_due_days if due_days is None else due_days
-        return invoice_date + timedelta(days=days), days
-    days = (due_date - invoice_date).days
-    if days < 0:
-        raise invalid("due_date", rule="billogram.due_date", due_date=due_date, invoice_date=invoice_date)
-    if due_days is not None and due_days != days:
-        raise InvalidParameterCombination(
-            "due_date and due_days cannot be combined",
-            rule="billogram.due",
-            field="due_days",
-            due_date=due_date,
-            due_days=due_days,
-        )
-    return due_date, days
-
-
-def _rows(act: Act, items: Sequence[Given | Refusal]) -> tuple[Row, ...]:
-    return tuple(_row(act, item, ("items", index)) for index, item in enumerate(items))
-
-
-def _row(act: Act, item: Given | Refusal, path: tuple[str | int, ...]) -> Row:
-    """One row. There is no register of items yet, so every number is that of a single-use row [C]."""
-    if isinstance(item, Refusal):
-        raise item
-    sent = present(item)
-    for name in ("count", "title", "price", "vat"):
-        if sent.get(name) in (None, ""):
-            raise missing(name, path)
-    book = sent.get("bookkeeping", {})
-    income, vat_account = bookkeeping_accounts(act.account.settings, sent["vat"])
-    regional = sent.get("regional_sweden", {})
-    return Row(
-        title=sent["title"],
-        count=sent["count"],
-        price=sent["price"],
-        vat=sent["vat"],
-        item_no=sent.get("item_no"),
-        description=sent.get("description", ""),
-        unit=sent.get("unit", "unit"),
-        discount=sent.get("discount", money.ZERO),
-        income_account=book.get("income_account") or income,
-        vat_account=book.get("vat_account") or vat_account,
-        objects=book.get("objects", "[]"),
-        rotavdrag=regional.get("rotavdrag", False),
-        electricity_collection=regional.get("electricity_collection"),
-        zero_vat_reason=sent.get("zero_vat_reason"),
-        zero_vat_reason_reference=sent.get("zero_vat_reason_reference"),
-        external_id=sent.get("external_id"),
-    )
-
-
-def _overridden(copy: Recipient, given: Given) -> Recipient | None:
-    """The copy with what was sent beside the number [S]; None when nothing was."""
-    sent = present(given)
-    changes: Given = {name: sent[name] for name in _COPIED_TEXTS if name in sent}
-    for name in _COPIED_ADDRESSES:
-        if name in sent:
-            base = getattr(copy, name)
-            changes[name] = given_address(base, sent[name], path=("customer", name))
-    if "address" in changes:
-        address = changes["address"]
-        changes["address"] = replace(address, city=address.city.upper())  # [R]
-    overridden = replace(copy, **changes)
-    return None if overridden == copy else overridden
-
-
-_COPIED_TEXTS = ("name", "org_no", "vat_no", "email", "phone")
-_COPIED_ADDRESSES = ("address", "delivery_address", "permanent_establishment_address")
 
 
 def _check_rules(act: Act, given: Given, total: Decimal) -> tuple[str | None, int | None]:

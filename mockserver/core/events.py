@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, TypeAlias, get_args
 
-from mockserver.core.model import Account, Content, Customer, Recipient, Sums, Value
+from mockserver.core.model import Account, Content, Customer, Item, Recipient, Sums, Value
 
 FORMAT = 1
 
@@ -130,6 +130,33 @@ class Payment(BillogramEvent, frozen=True, tag=True, kw_only=True):
     payment_flags: tuple[str, ...] = ()
 
 
+class Credit(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A credit invoice was made: `amount` is its sum."""
+
+    keys = ("invoice_no", "letter_id", "delivery_method", "amount", "remaining_sum", "total_sum")
+
+    invoice_no: int
+    letter_id: str
+    delivery_method: str
+    amount: Decimal
+
+
+class OverpaymentCustomerLiability(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Money beyond the debt, owed to the customer."""
+
+    keys = ("amount", "remaining_sum", "total_sum")
+
+    amount: Decimal
+
+
+class CreditorMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The creditor wrote to the recipient."""
+
+    keys = ("message",)
+
+    message: str
+
+
 class BillogramEnded(BillogramEvent, frozen=True, tag=True, kw_only=True):
     """Nothing more to collect. `ended_as` is the public state that follows."""
 
@@ -140,6 +167,16 @@ class Deleted(BillogramEvent, frozen=True, tag=True):
     """The draft is gone; its id is not found any more. Callback only [C]."""
 
     shows = "Deleted"
+
+
+class DraftChanged(Value, frozen=True, tag=True):
+    """A draft was rewritten. No event of Billogram [R]."""
+
+    billogram: str
+    at: datetime
+    content: Content
+    recipient: Recipient
+    sums: Sums
 
 
 class AccountOpened(Value, frozen=True, tag=True):
@@ -160,6 +197,32 @@ class CustomerCreated(Value, frozen=True, tag=True):
     customer: Customer
 
 
+class CustomerChanged(Value, frozen=True, tag=True):
+    """A customer was changed; `before` is the number it had."""
+
+    before: int
+    customer: Customer
+
+
+class ItemCreated(Value, frozen=True, tag=True):
+    """An item entered the register."""
+
+    item: Item
+
+
+class ItemChanged(Value, frozen=True, tag=True):
+    """An item was changed; `before` is the number it had."""
+
+    before: str
+    item: Item
+
+
+class ItemDeleted(Value, frozen=True, tag=True):
+    """An item left the register; rows keep what they took from it."""
+
+    item_no: str
+
+
 Event: TypeAlias = (
     BillogramCreated
     | BillogramSent
@@ -169,11 +232,19 @@ Event: TypeAlias = (
     | Overdue
     | InterestStarted
     | Payment
+    | Credit
+    | OverpaymentCustomerLiability
+    | CreditorMessage
     | BillogramEnded
     | Deleted
+    | DraftChanged
     | AccountOpened
     | AccountChanged
     | CustomerCreated
+    | CustomerChanged
+    | ItemCreated
+    | ItemChanged
+    | ItemDeleted
 )
 EVENTS: tuple[type[Value], ...] = get_args(Event)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from mockserver.core import events
 from mockserver.core.events import BillogramEvent, Event
-from mockserver.core.model import Billogram, Internal, replace
-from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, Change, View
+from mockserver.core.model import Billogram, Internal, Item, replace
+from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, Change, View, is_digits
 
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
@@ -15,9 +15,67 @@ def evolve(view: View, event: Event) -> tuple[Change, ...]:
         return _created(view, event)
     if isinstance(event, BillogramEvent):
         return _happened(view, event)
-    if isinstance(event, events.CustomerCreated):
-        return ((CUSTOMER, event.customer.customer_no, event.customer),)
+    return _OTHERS[type(event)](view, event)
+
+
+def _draft_changed(view: View, event: events.DraftChanged) -> tuple[Change, ...]:
+    old: Billogram = view.find(BILLOGRAM, event.billogram)
+    new = replace(
+        old,
+        content=event.content,
+        recipient=event.recipient,
+        sums=event.sums,
+        updated_at=event.at,
+    )
+    return ((BILLOGRAM, event.billogram, new),)
+
+
+def _account(_: View, event: events.AccountOpened | events.AccountChanged) -> tuple[Change, ...]:
     return ((ACCOUNT, "", event.account),)
+
+
+def _customer_created(_: View, event: events.CustomerCreated) -> tuple[Change, ...]:
+    return ((CUSTOMER, event.customer.customer_no, event.customer),)
+
+
+def _customer_changed(_: View, event: events.CustomerChanged) -> tuple[Change, ...]:
+    new = (CUSTOMER, event.customer.customer_no, event.customer)
+    if event.before == event.customer.customer_no:
+        return (new,)
+    return ((CUSTOMER, event.before, None), new)
+
+
+def _item_created(view: View, event: events.ItemCreated) -> tuple[Change, ...]:
+    return (_item_numbers(view, event.item), (ITEM, event.item.item_no, event.item))
+
+
+def _item_changed(view: View, event: events.ItemChanged) -> tuple[Change, ...]:
+    new = (ITEM, event.item.item_no, event.item)
+    if event.before == event.item.item_no:
+        return (new,)
+    return ((ITEM, event.before, None), _item_numbers(view, event.item), new)
+
+
+def _item_numbers(view: View, item: Item) -> Change:
+    account = view.find(ACCOUNT, "")
+    highest = max(account.highest_item_no, int(item.item_no) if is_digits(item.item_no) else 0)
+    return (ACCOUNT, "", replace(account, items=max(account.items, item.number), highest_item_no=highest))
+
+
+def _item_deleted(_: View, event: events.ItemDeleted) -> tuple[Change, ...]:
+    return ((ITEM, event.item_no, None),)
+
+
+_OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
+    events.DraftChanged: _draft_changed,
+    events.AccountOpened: _account,
+    events.AccountChanged: _account,
+    events.CustomerCreated: _customer_created,
+    events.CustomerChanged: _customer_changed,
+    events.ItemCreated: _item_created,
+    events.ItemChanged: _item_changed,
+    events.ItemDeleted: _item_deleted,
+}
 
 
 def _created(view: View, event: events.BillogramCreated) -> tuple[Change, ...]:
@@ -53,7 +111,7 @@ def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
     }
     new = replace(old, **every | _EFFECTS[type(event)](old, event))
     change = (BILLOGRAM, key, new)
-    if isinstance(event, events.BillogramSent):
+    if isinstance(event, events.BillogramSent | events.Credit):
         account = view.find(ACCOUNT, "")
         if event.invoice_no > account.highest_invoice_no:
             return (change, (ACCOUNT, "", replace(account, highest_invoice_no=event.invoice_no)))
@@ -88,8 +146,16 @@ def _interest_started(old: Billogram, event: events.InterestStarted) -> dict[str
     return {"dunning": replace(old.dunning, interest_started=True)}
 
 
+def _message_written(old: Billogram, event: events.CreditorMessage) -> dict[str, Any]:
+    return {"flags": tuple(flag for flag in old.flags if flag != "new message")}
+
+
 def _nothing_more(old: Billogram, event: events.Payment) -> dict[str, Any]:
     return {}
+
+
+def _credit(old: Billogram, event: events.Credit) -> dict[str, Any]:
+    return {"letters": old.letters + 1}
 
 
 def _ended(old: Billogram, event: events.BillogramEnded) -> dict[str, Any]:
@@ -114,6 +180,9 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.Overdue: _overdue,
     events.InterestStarted: _interest_started,
     events.Payment: _nothing_more,
+    events.Credit: _credit,
+    events.OverpaymentCustomerLiability: _flag("overpaid"),
+    events.CreditorMessage: _message_written,
     events.BillogramEnded: _ended,
     events.Deleted: _deleted,
 }

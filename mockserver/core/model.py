@@ -32,6 +32,7 @@ __all__ = [
     "Features",
     "Info",
     "Internal",
+    "Item",
     "Recipient",
     "Regional",
     "Reminder",
@@ -130,6 +131,7 @@ class Customer(Value, frozen=True):
     """A customer of the register (reference: api 2)."""
 
     customer_no: int
+    number: int  # of its creation in the account
     name: str
     created_at: datetime
     updated_at: datetime | None = None
@@ -146,6 +148,26 @@ class Customer(Value, frozen=True):
     recurring_payment_type: str | None = None
     edi: CustomerEdi = CustomerEdi()
     regional_sweden: str | None = None  # JSON text, kept and never shown [A]
+
+
+class Item(Value, frozen=True):
+    """An item of the register (reference: api 3). `price` is per unit without VAT, `vat` percent."""
+
+    item_no: str
+    number: int  # of its creation in the account
+    title: str
+    price: Decimal
+    vat: Decimal
+    unit: str
+    created_at: datetime
+    updated_at: datetime | None = None
+    description: str = ""
+    income_account: str = ""
+    vat_account: str = ""
+    objects: str = "[]"  # JSON text of the bookkeeping objects
+    rotavdrag: bool | None = None  # None: never set, not shown
+    zero_vat_reason: str | None = None
+    zero_vat_reason_reference: str | None = None
 
 
 class Recipient(Value, frozen=True):
@@ -393,4 +415,6 @@ class Account(Value, frozen=True):
     default_due_days: int = 30
     generation: int = 0
     billograms: int = 0  # ever created
+    items: int = 0  # ever created
+    highest_item_no: int = 0  # of those that are digits: numbers of deleted items are not reused [R]
     highest_invoice_no: int = 0

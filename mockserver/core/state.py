@@ -1,16 +1,31 @@
 """The state of one account: tables of immutable aggregates, and the indexes that `put` keeps beside them."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, Protocol
+from heapq import merge
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.model import Account, Billogram, Customer, Internal, Recipient, replace
+from mockserver.core.machine import public_state
+from mockserver.core.model import (
+    Account,
+    Billogram,
+    Customer,
+    Internal,
+    Item,
+    Recipient,
+    replace,
+)
 
-ACCOUNT, CUSTOMER, BILLOGRAM = "account", "customer", "billogram"
+ACCOUNT, CUSTOMER, ITEM, BILLOGRAM = "account", "customer", "item", "billogram"
 
+_ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
+K = TypeVar("K", int, tuple[int, int, str])
 
 
 class View(Protocol):
@@ -39,21 +54,64 @@ def copied(customer: Customer) -> Recipient:
     )
 
 
+def is_digits(text: str) -> bool:
+    """Whether a text is a number in plain digits."""
+    return text.isascii() and text.isdigit()
+
+
+def item_rank(item_no: str) -> tuple[int, int, str]:
+    """Items stand in order of their number [R]; those that are none come last [A]."""
+    return (0, int(item_no), item_no) if is_digits(item_no) else (1, 0, item_no)
+
+
+class Bucket(Struct):
+    """Billograms that share something: their numbers in order of creation, and the sum of what remains."""
+
+    order: list[int]
+    remaining: Decimal
+
+
+class Buckets:
+    """All buckets of one kind, by what their billograms share."""
+
+    def __init__(self) -> None:
+        self.of: dict[Any, Bucket] = {}
+
+    def enter(self, value: Any, number: int, remaining: Decimal) -> None:
+        """Put a billogram in."""
+        bucket = self.of.get(value)
+        if bucket is None:
+            bucket = self.of[value] = Bucket([], money.ZERO)
+        _insert(bucket.order, number)
+        bucket.remaining = money.cents(money.add(bucket.remaining, remaining))
+
+    def leave(self, value: Any, number: int, remaining: Decimal) -> None:
+        """Take a billogram out."""
+        bucket = self.of[value]
+        _remove(bucket.order, number)
+        bucket.remaining = money.cents(money.subtract(bucket.remaining, remaining))
+        if not bucket.order:
+            del self.of[value]
+
+
 class State:
     """The tables of an account and their indexes. Everything changes through `put`."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[Any, Any]] = {ACCOUNT: {}, CUSTOMER: {}, BILLOGRAM: {}}
+        self._tables: dict[str, dict[Any, Any]] = {ACCOUNT: {}, CUSTOMER: {}, ITEM: {}, BILLOGRAM: {}}
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
+        self.items: dict[str, Item] = self._tables[ITEM]
         self.billograms: dict[str, Billogram] = self._tables[BILLOGRAM]
         # indexes
         self._recipients: dict[int, Recipient] = {}
         self.customer_order: list[int] = []
-        self.billogram_order: list[int] = []  # numbers of those that are not deleted
-        self._by_number: dict[int, str] = {}
+        self.item_order: list[tuple[int, int, str]] = []
+        self._by_number: dict[int, Billogram] = {}
         self.unique_values: dict[str, str] = {}  # of deleted ones too: unique for ever [D]
         self.invoice_numbers: dict[int, str] = {}
-        self.total_remaining = Decimal(0)
+        self._all = Buckets()  # those that are not deleted, under one key
+        self._by_state = Buckets()
+        self._by_customer = Buckets()
         self.open_sent = 0  # sent and not ended: what time could still change
 
     @property
@@ -85,66 +143,120 @@ class State:
             self._index_billogram(key, old, new)
         elif kind == CUSTOMER:
             self._index_customer(key, old, new)
+        elif kind == ITEM:
+            _index(self.item_order, item_rank(key), old, new)
         return old
 
     def _index_customer(self, key: int, old: Customer | None, new: Customer | None) -> None:
+        _index(self.customer_order, key, old, new)
         if new is None:
             del self._recipients[key]
-            _remove(self.customer_order, key)
-            return
-        self._recipients[key] = copied(new)
-        if old is None:
-            insort(self.customer_order, key)
+        else:
+            self._recipients[key] = copied(new)
 
     def _index_billogram(self, key: str, old: Billogram | None, new: Billogram | None) -> None:
-        before = old is not None and old.internal is not Internal.DELETED
-        after = new is not None and new.internal is not Internal.DELETED
-        if old is None and new is not None:
-            self._by_number[new.number] = key
-            if new.creditor_unique_value is not None:
-                self.unique_values[new.creditor_unique_value] = key
+        if new is not None:
+            self._by_number[new.number] = new
+        if old is None and new is not None and new.creditor_unique_value is not None:
+            self.unique_values[new.creditor_unique_value] = key
         elif old is not None and new is None:
             del self._by_number[old.number]
             if old.creditor_unique_value is not None:
                 del self.unique_values[old.creditor_unique_value]
-        if before and old is not None:
-            if not after:
-                _remove(self.billogram_order, old.number)
-            if old.invoice_no is not None:
-                del self.invoice_numbers[old.invoice_no]
-            self.open_sent -= _is_open(old)
-        if after and new is not None:
-            if not before:
-                insort(self.billogram_order, new.number)
-            if new.invoice_no is not None:
-                self.invoice_numbers[new.invoice_no] = key
-            self.open_sent += _is_open(new)
-        was = old.sums.remaining if before and old is not None else money.ZERO
-        now = new.sums.remaining if after and new is not None else money.ZERO
+        left = None if old is None or old.internal is Internal.DELETED else old
+        entered = None if new is None or new.internal is Internal.DELETED else new
+        self._index_numbers(key, left, entered)
+        was, now = _shared(left), _shared(entered)
         if was != now:
-            self.total_remaining = money.add(self.total_remaining, money.subtract(now, was))
+            for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
+                if was is not None:
+                    buckets.leave(was[index], was[-2], was[-1])
+                if now is not None:
+                    buckets.enter(now[index], now[-2], now[-1])
 
-    def billograms_in_order(self, start: int, stop: int) -> Iterator[Billogram]:
-        """Those that are not deleted, in order of creation, from `start` up to `stop`."""
-        for number in self.billogram_order[start:stop]:
-            yield self.billograms[self._by_number[number]]
-
-    def customers_in_order(self, start: int, stop: int) -> Iterator[Customer]:
-        """By customer number [R], from `start` up to `stop`."""
-        for number in self.customer_order[start:stop]:
-            yield self.customers[number]
+    def _index_numbers(self, key: str, left: Billogram | None, entered: Billogram | None) -> None:
+        if left is not None:
+            if left.invoice_no is not None:
+                del self.invoice_numbers[left.invoice_no]
+            self.open_sent -= _is_open(left)
+        if entered is not None:
+            if entered.invoice_no is not None:
+                self.invoice_numbers[entered.invoice_no] = key
+            self.open_sent += _is_open(entered)
 
     def image(self) -> dict[str, Any]:
         """All of it as plain values, indexes too: two states are the same when their images are."""
-        return {
-            name: dict(value) if isinstance(value, dict) else value
-            for name, value in sorted(vars(self).items())
-        }
+        return {name: _plain(value) for name, value in sorted(vars(self).items())}
+
+    # reading in order
+
+    def bucket(self) -> Bucket:
+        """All billograms that are not deleted."""
+        return self._all.of.get(_ALL) or _EMPTY
+
+    def bucket_of_state(self, state: str) -> Bucket:
+        """The billograms of this public state."""
+        return self._by_state.of.get(state) or _EMPTY
+
+    def bucket_of_customer(self, customer_no: int) -> Bucket:
+        """The billograms whose copied customer has this number."""
+        return self._by_customer.of.get(customer_no) or _EMPTY
+
+    def states(self) -> Iterable[str]:
+        """The public states that occur."""
+        return self._by_state.of.keys()
+
+    def billograms_of(self, numbers: Iterable[int]) -> list[Billogram]:
+        """The billograms with these numbers."""
+        return list(map(self._by_number.__getitem__, numbers))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Buckets):
+        return {key: (list(bucket.order), bucket.remaining) for key, bucket in value.of.items()}
+    return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
+
+
+_EMPTY = Bucket([], money.ZERO)  # nobody enters it
+
+
+def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[int]:
+    """A part of the orders taken together."""
+    if len(orders) == 1:
+        return orders[0][start:stop]
+    count = sum(map(len, orders))  # a slice of a list may end anywhere, islice not beyond sys.maxsize
+    return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
+
+
+def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
+    if billogram is None:
+        return None
+    return (
+        _ALL,
+        public_state(billogram),
+        billogram.recipient.customer_no,
+        billogram.number,
+        billogram.sums.remaining,
+    )
 
 
 def _is_open(billogram: Billogram) -> bool:
     return billogram.internal in (Internal.UNPAID, Internal.COLLECTION, Internal.FACTORING)
 
 
-def _remove(order: list[int], number: int) -> None:
-    del order[bisect_left(order, number)]
+def _index(order: list[K], key: K, old: object, new: object) -> None:
+    if old is None and new is not None:
+        _insert(order, key)
+    elif old is not None and new is None:
+        _remove(order, key)
+
+
+def _insert(order: list[K], key: K) -> None:
+    if order and key < order[-1]:
+        insort(order, key)
+    else:
+        order.append(key)
+
+
+def _remove(order: list[K], key: K) -> None:
+    del order[bisect_left(order, key)]

@@ -32,10 +32,20 @@ class Mockserver:
         clock: str = "live",
         now: datetime | None = None,
         seed: int | None = None,
+        control_token: str | None = None,
+        invalid_auth_status: int = 403,
+        public_url: str | None = None,
         port: int = 0,
     ) -> None:
         self._configuration = Configuration(
-            database=str(database), closed=closed, clock=clock, now=now, seed=seed
+            database=str(database),
+            closed=closed,
+            clock=clock,
+            now=now,
+            seed=seed,
+            control_token=control_token,
+            invalid_auth_status=invalid_auth_status,
+            public_url=public_url,
         )
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -113,7 +113,7 @@ def at(value: Any, path: str) -> Any:
         (
             {"items": [{**ROW, "regional_sweden": {"electricity_collection": {"anlid": "1"}}}]},
             "items.0.regional_sweden.electricity_collection",
-            {"anlid": "1"},
+            {"nyttighet": None, "anlid": "1"},
         ),
         ({"items": [{"title": "Text", "count": 0, "price": 0, "vat": 0}]}, "total_sum", Decimal("0.0")),
         ({"items": [{**ROW, "price": "-5", "count": "2"}]}, "total_sum", Decimal("-13.0")),

@@ -110,3 +110,77 @@ def test_1_zero_ends_at_once(server: Server) -> None:
 def test_what_a_late_sending_finds_due(server: Server, terms: dict[str, Any], expected: list[str]) -> None:
     made = server.sent(**terms)
     assert [event["type"] for event in made["events"][2:]] == expected
+
+
+def test_2_full(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    done = server.command(key, "credit", {"mode": "full"}).data
+    assert told(server, key)[2:] == [("Credit", "Unpaid"), ("BillogramEnded", "Credited")]
+    credit = done["events"][2]["data"]
+    assert (credit["amount"], credit["remaining_sum"], credit["total_sum"]) == (125, 0, 125)
+    assert (credit["invoice_no"], credit["delivery_method"]) == (2, "Email")
+    assert credit["letter_id"] != done["events"][1]["data"]["letter_id"]
+    assert (done["state"], done["remaining_sum"]) == ("Credited", 0)
+    assert (done["detailed_sums"]["credited_sum"], done["detailed_sums"]["paid_sum"]) == (-125, 0)
+    assert server.sent()["invoice_no"] == 3  # credit invoices take from the same series
+
+
+def test_2_part_paid(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    server.command(key, "payment", {"amount": 25})
+    done = server.command(key, "credit", {"mode": "full", "amount": 0, "method": "Email"}).data
+    assert told(server, key)[3:] == [
+        ("Credit", "PartlyPaid"),
+        ("OverpaymentCustomerLiability", "PartlyPaid"),
+        ("BillogramEnded", "Credited"),
+    ]
+    assert done["events"][3]["data"]["amount"] == 125
+    assert done["events"][4]["data"] == {"amount": 25, "remaining_sum": 0, "total_sum": 125}
+    assert (done["detailed_sums"]["paid_sum"], done["detailed_sums"]["credited_sum"]) == (0, -125)
+    assert (done["state"], done["flags"]) == ("Credited", ["overpaid"])
+
+
+def test_2_paid(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    server.command(key, "payment", {"amount": 125})
+    done = server.command(key, "credit", {"mode": "full"}).data
+    assert told(server, key)[4:] == [("Credit", "Paid"), ("OverpaymentCustomerLiability", "Paid")]
+    assert done["events"][4]["data"]["amount"] == 125
+    assert done["events"][5]["data"] == {"amount": 125, "remaining_sum": 0, "total_sum": 125}
+    assert done["state"] == "Paid"
+    assert (done["detailed_sums"]["paid_sum"], done["detailed_sums"]["credited_sum"]) == (0, -125)
+    again = server.command(key, "credit", {"mode": "full"})
+    assert again.error[0] == "INVALID_OBJECT_STATE"
+
+
+def test_a_credit_that_cannot_be_sent_is_none(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    position = server.position()
+    for body, message in (
+        ({}, "Mode not set"),
+        ({"mode": ""}, "Mode not set"),
+        ({"mode": "half"}, "invalid mode"),
+        ({"mode": "full", "method": "Pigeon"}, "invalid method"),
+        ({"mode": "full", "method": "EDI"}, "invalid delivery method, edi electronic_id missing"),
+        ({"mode": "full", "amount": "x"}, "invalid amount"),
+        ({"mode": "full", "colour": 1}, "unexpected key: colour"),
+    ):
+        assert server.command(key, "credit", body).error[1]["message"] == message
+    for mode in ("items", "amount", "remaining", "rest", "principal"):
+        assert server.command(key, "credit", {"mode": mode}).status == 501
+    assert server.position() == position
+
+
+def test_a_message_is_an_event(server: Server) -> None:
+    key = server.draft()["id"]
+    done = server.command(key, "message", {"message": "Hej å"}).data
+    assert [event["type"] for event in done["events"]] == ["BillogramCreated", "CreditorMessage"]
+    assert done["events"][1]["data"] == {"message": "Hej å"}
+    position = server.position()
+    for body, message in (
+        ({}, "Message not set"),
+        ({"message": ""}, "invalid message"),
+        ({"message": []}, "invalid message"),
+    ):
+        assert server.command(key, "message", body).error[1]["message"] == message
+    assert server.position() == position

@@ -4,7 +4,9 @@ import http.server
 import itertools
 import json
 import os
+import pty
 import re
+import select
 import signal
 import socket
 import sqlite3
@@ -17,97 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 import pytest
 
 from mockserver.cli.options import SERVE
 from mockserver.control.operations import OPERATIONS
 from mockserver.version import __version__
-
-COMMAND = (sys.executable, "-m", "mockserver")
-PATIENCE = 30  # seconds until a process that should have ended counts as hung
-
-
-def clean_environment(**more: str) -> dict[str, str]:
-    """The environment without options of ours, and without a proxy between us and loopback."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("MOCKSERVER_") and not name.lower().endswith("_proxy")
-    }
-    return kept | more
-
-
-class Served:
-    """`mockserver serve` on a free port, for the length of a `with` block. It must end with 0, silently."""
-
-    def __init__(self, *arguments: str, cwd: Path | None = None, **environment: str) -> None:
-        port = () if "--port" in arguments or "MOCKSERVER_PORT" in environment else ("--port", "0")
-        self.process = subprocess.Popen(
-            [*COMMAND, "serve", *port, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-            env=clean_environment(**environment),
-        )
-        assert self.process.stdout is not None
-        self.first_line = self.process.stdout.readline()
-        if not self.first_line:
-            raise AssertionError(self._ended())
-        self.told: dict[str, str] = json.loads(self.first_line)
-        self.address = self.told["control"].removesuffix("/_mock")
-        self.client = httpx.Client(base_url=self.address, trust_env=False, verify=False, timeout=PATIENCE)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None or self.process.returncode is not None:
-            self.kill()
-        else:
-            assert self.stop() == (0, "", "")
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str, str]:
-        """Ask it to end; exit code, what came after the first line, standard error."""
-        self.client.close()
-        self.process.send_signal(number)
-        return self._ended()
-
-    def kill(self) -> None:
-        """End it as a crash does."""
-        self.client.close()
-        self.process.kill()
-        self._ended()
-
-    def _ended(self) -> tuple[int, str, str]:
-        with self.process:
-            if self.process.stdout is not None and self.process.stdout.closed:
-                return self.process.wait(), "", ""
-            try:
-                out, err = self.process.communicate(timeout=PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                raise
-        return self.process.returncode, out, err
-
-    def api(
-        self, method: str, path: str, body: Any = None, *, user: str = "demo", key: str = "secret"
-    ) -> httpx.Response:
-        """One request to Billogram's API."""
-        return self.client.request(method, f"/api/v2{path}", json=body, auth=(user, key))
-
-    def mock(self, method: str, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
-        """One request to the control plane."""
-        headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return self.client.request(method, f"/_mock{path}", json=body, headers=headers)
-
-    def configuration(self, token: str | None = None) -> dict[str, Any]:
-        """What it was started with, as it says itself."""
-        shown: dict[str, Any] = self.mock("GET", "/info", token=token).json()["configuration"]
-        return shown
+from tests.e2e.served import COMMAND, PATIENCE, Served, clean_environment
 
 
 def run(*arguments: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -218,6 +135,8 @@ BY_ENVIRONMENT = {
     "clock": "frozen",
     "now": "2026-05-04T12:00:00+02:00",
     "seed": "7",
+    "public-url": "https://first.example.com/",
+    "invalid-auth-status": "401",
     "control-token": "first",
     "accounts": "first.json",
     "log-level": "debug",
@@ -229,6 +148,8 @@ ON_THE_COMMAND_LINE = {
     "clock": "live",
     "now": "2027-05-04T12:00:00+02:00",
     "seed": "8",
+    "public-url": "http://second.example.com:8080/sandbox",
+    "invalid-auth-status": "403",
     "control-token": "second",
     "accounts": "second.json",
     "log-level": "error",
@@ -255,6 +176,8 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "clock": "frozen",
         "now": "2026-05-04T12:00:00+02:00",
         "seed": 7,
+        "public_url": "https://first.example.com",
+        "invalid_auth_status": 401,
         "control_token": True,
     }
     assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == ["first"]
@@ -272,6 +195,8 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "clock": "live",
             "now": "2027-05-04T12:00:00+02:00",
             "seed": 8,
+            "public_url": "http://second.example.com:8080/sandbox",
+            "invalid_auth_status": 403,
             "control_token": True,
         }
         assert server.mock("GET", "/info", token="first").status_code == 401
@@ -356,6 +281,19 @@ BAD_VALUES = [
     ("seed", "x"),
     ("seed", "-1"),
     ("seed", "1" * 19),
+    ("public-url", ""),
+    ("public-url", "mock.example.com"),
+    ("public-url", "mock.example.com:8080"),
+    ("public-url", "ftp://mock.example.com"),
+    ("public-url", "https://"),
+    ("public-url", "https:///path"),
+    ("public-url", "https://[::1"),
+    ("public-url", "https://mock.example.com/?page=1"),
+    ("public-url", "https://mock.example.com/#top"),
+    ("invalid-auth-status", ""),
+    ("invalid-auth-status", "400"),
+    ("invalid-auth-status", "403.0"),
+    ("invalid-auth-status", "0401"),
     ("control-token", ""),
     ("control-token", "two words"),
     ("control-token", "käse"),
@@ -431,7 +369,8 @@ def test_a_signal_lets_a_running_request_end(number: signal.Signals, tmp_path: P
         assert answer.readline() == b"HTTP/1.1 200 OK\r\n"
         assert b'"customer_no":1' in answer.read()  # to the end: the server closes the connection
         answer.close()
-    assert server.stop(number) == (0, "", "")
+    server.client.close()
+    assert server._ended() == (0, "", "")
     with Served("--database", "kept.db", cwd=tmp_path) as again:
         assert again.api("GET", "/customer/1").json()["data"]["name"] == "Test Customer AB"
 
@@ -528,6 +467,34 @@ def test_closed() -> None:
         assert server.api("GET", "/settings").status_code == 200
 
 
+def test_the_public_address() -> None:
+    with Served("--public-url", "https://mock.example.com/sandbox/") as server:
+        assert server.told["url"] == f"{server.address}/api/v2"  # where it is, not where others see it
+        customer = {"name": "Test Customer AB", "contact": {"email": "contact@example.com"}}
+        server.api("POST", "/customer", customer)
+        body = {
+            "customer": {"customer_no": 1},
+            "items": [{"title": "Row", "count": 1, "price": 100, "vat": 25}],
+            "on_success": {"command": "send", "method": "Email"},
+        }
+        made = server.api("POST", "/billogram", body).json()["data"]
+        shown = server.api("GET", f"/billogram/{made['id']}").json()["data"]
+        for data in (made, shown):
+            assert data["url"].startswith("https://mock.example.com/sandbox/")
+            assert "//" not in data["url"].removeprefix("https://")
+            assert data["recipient_url"] == data["url"]
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 403), (("--invalid-auth-status", "401"), 401)])
+def test_the_status_of_wrong_credentials(options: tuple[str, ...], status: int) -> None:
+    with Served(*options) as server:
+        assert server.api("GET", "/settings").status_code == 200
+        answer = server.api("GET", "/settings", key="wrong")
+        assert (answer.status_code, answer.json()["status"]) == (status, "INVALID_AUTH")
+        assert ("www-authenticate" in answer.headers) is (status == 401)
+        assert server.client.get("/api/v2/settings").json()["status"] == "MISSING_AUTH"
+
+
 def test_a_frozen_clock() -> None:
     with Served("--clock", "frozen", "--now", "2027-12-31T23:30:00+00:00") as server:
         made = server.api("POST", "/customer", {"name": "Test Customer AB"}).json()["data"]
@@ -573,6 +540,135 @@ def test_the_control_token_guards_every_path_but_two() -> None:
             assert server.mock(row.method, path, token="s3cret").status_code != 401, row
         assert server.mock("GET", "/no/such/path").status_code == 401  # nor is it told what exists
         assert server.api("GET", "/settings").status_code == 200  # Billogram's API is not guarded by it
+
+
+# a person at a terminal
+
+
+class Terminal:
+    """`mockserver serve` whose standard error is a terminal, for the length of a `with` block."""
+
+    def __init__(self, *arguments: str, cwd: Path) -> None:
+        self._cwd = cwd
+        self._screen, terminal = pty.openpty()
+        self._process = subprocess.Popen(
+            [*COMMAND, "serve", "--port", "0", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            text=True,
+            cwd=cwd,
+            env=clean_environment(),
+        )
+        os.close(terminal)
+
+    def __enter__(self) -> Self:
+        assert self._process.stdout is not None
+        try:
+            self.told: dict[str, str] = json.loads(self._process.stdout.readline())
+            self.shown = self._until("Ctrl-C")
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        code = self._end()
+        assert kind is not None or code == 0
+
+    def _end(self) -> int:
+        with self._process:
+            self._process.terminate()
+            try:
+                return self._process.wait(PATIENCE)
+            finally:
+                self._process.kill()
+                os.close(self._screen)
+
+    def _until(self, last: str) -> str:
+        shown = b""
+        while last.encode() not in shown:
+            assert select.select([self._screen], [], [], PATIENCE)[0], shown
+            shown += os.read(self._screen, 10_000)  # OSError: the process has ended
+        return shown.decode().replace("\r\n", "\n")
+
+    @property
+    def request(self) -> str:
+        """The request to try: the one indented line."""
+        (line,) = re.findall(r"^    (\S.*)$", self.shown, re.MULTILINE)
+        return str(line)
+
+    def follow(self, command: str, typed: str = "", **environment: str) -> dict[str, Any]:
+        """What a command shows to somebody who copies it to another terminal, and types this when asked."""
+        done = subprocess.run(
+            ["bash", "-euc", command],
+            input=typed + "\n",
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=True,
+            cwd=self._cwd,
+            env=clean_environment(NO_PROXY="127.0.0.1", CURL_HOME=str(self._cwd), **environment),
+            start_new_session=True,  # curl asks the terminal when there is one
+        )
+        answer: dict[str, Any] = json.loads(done.stdout)
+        return answer
+
+
+def test_a_person_sees_the_address_a_first_request_and_the_docs(tmp_path: Path) -> None:
+    with Terminal(cwd=tmp_path) as terminal:
+        assert f"serves {terminal.told['url']}\n" in terminal.shown
+        assert "any user name with any password" in terminal.shown
+        assert f"control plane: {terminal.told['control']} (open)\n" in terminal.shown
+        assert "docs: README.md" in terminal.shown
+        answer = terminal.follow(terminal.request)
+        assert (answer["status"], answer["data"]["name"]) == ("OK", "demo")
+
+
+def test_the_first_request_works_when_its_account_has_another_key(tmp_path: Path) -> None:
+    with Served("--database", "kept.db", cwd=tmp_path) as server:
+        server.api("GET", "/settings", user="demo", key="another")
+        server.api("GET", "/settings", user="demo-2", key="another")
+    for _ in range(2):
+        with Terminal("--database", "kept.db", cwd=tmp_path) as terminal:
+            assert terminal.follow(terminal.request)["data"]["name"] == "demo-3"
+
+
+def test_closed_it_names_an_account_that_is_known(tmp_path: Path) -> None:
+    listed = [{"id": "a:b", "key": "x"}, {"id": "The Shop's", "key": "hush"}, {"id": "other", "key": "x"}]
+    (tmp_path / "accounts.json").write_text(json.dumps(listed))
+    with Terminal("--accounts", "accounts.json", cwd=tmp_path) as terminal:
+        assert "any user name" not in terminal.shown
+        assert "hush" not in terminal.shown
+        assert terminal.follow(terminal.request, typed="hush")["data"]["name"] == "The Shop's"
+
+
+@pytest.mark.parametrize("options", [(), ("--host", "0.0.0.0"), ("--control-token", "my-token")])
+def test_closed_and_empty_it_makes_an_account(options: tuple[str, ...], tmp_path: Path) -> None:
+    with Terminal("--closed", *options, cwd=tmp_path) as terminal:
+        assert "any user name" not in terminal.shown
+        answer = terminal.follow(terminal.request, TOKEN="my-token")
+        assert (answer["id"], answer["key"]) == ("demo", "secret")
+        assert terminal.follow(f"curl -u demo:secret {terminal.told['url']}/settings")["status"] == "OK"
+
+
+def test_a_person_sees_a_token_that_was_made_and_none_that_was_given(tmp_path: Path) -> None:
+    with Terminal("--host", "0.0.0.0", cwd=tmp_path) as terminal:
+        assert terminal.told["control_token"] in terminal.shown
+        assert terminal.follow(terminal.request)["status"] == "OK"
+    with Terminal("--control-token", "my-token", cwd=tmp_path) as terminal:
+        assert "my-token" not in terminal.shown
+        assert "open" not in terminal.shown
+        assert "token" in terminal.shown
+        assert terminal.follow(terminal.request)["status"] == "OK"
+
+
+@pytest.mark.parametrize("options", [("--closed",), ("--host", "0.0.0.0"), ("--log-level", "info")])
+def test_a_program_sees_nothing(options: tuple[str, ...]) -> None:
+    with Served(*options) as server:  # the end of the block looks at it
+        assert server.mock("GET", "/ready").status_code == 200
 
 
 # wait, and the rest

@@ -1,6 +1,7 @@
 """Billogram's own Python client, unchanged, over a socket; then a crash (reference: clients)."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,10 +10,15 @@ from typing import Any
 import pytest
 from billogram_api import BillogramAPI, BillogramExceptions
 
-from tests.e2e.test_cli import Served
+from mockserver.api.commands import COMMANDS
+from mockserver.api.operations import OPERATIONS
+from mockserver.core import machine
+from mockserver.core.model import Internal
+from tests.e2e.served import Served
 
 NEW_ACCOUNT = Path(__file__).parent.parent / "recorded" / "settings-new-account.json"
 ROW = {"title": "Row", "count": 1, "price": 100, "vat": 25}
+ITEM = {"title": "A", "price": 1, "vat": 25, "unit": "hour"}
 CUSTOMER = {
     "name": "Test Customer AB",
     "contact": {"email": "contact@example.com"},
@@ -58,6 +64,38 @@ def test_customers(api: Any) -> None:
     assert found.data == made.data
     assert found.refresh().data == made.data
     assert api.customers.query().count == 1
+    made.update({"name": "Renamed AB", "contact": {"phone": "0700000001"}, "address": {"city": "Ort"}})
+    assert (made["name"], made["address"]["city"], made["address"]["zipcode"]) == (
+        "Renamed AB",
+        "Ort",
+        "12345",
+    )
+    assert made["contact"]["email"] == "contact@example.com"
+    assert found["name"] == "Test Customer AB"  # a copy, until it is fetched again
+    assert found.refresh().data == made.data
+    made.update({"customer_no": 7})
+    assert api.customers.get(7).data == made.data
+    assert [each["customer_no"] for each in api.customers.query().iter_all()] == [7]
+
+
+def test_items(api: Any) -> None:
+    made = api.items.create({"title": "Hour", "price": 130, "vat": 25, "unit": "hour"})
+    assert (made["item_no"], made["price"], made["description"]) == ("1", 130.0, "")
+    own = api.items.create({"item_no": "extra", "title": "Part", "price": "9.50", "vat": 6, "unit": "unit"})
+    assert api.items.get("extra").data == own.data
+    made.update({"price": 140, "bookkeeping": {"income_account": "3001"}})
+    assert (made["price"], made["bookkeeping"]["income_account"]) == (140.0, "3001")
+    assert api.items.get(1).refresh().data == made.data
+    assert [each["item_no"] for each in api.items.query().iter_all()] == ["1", "extra"]
+    billogram = draft(api, items=[{"item_no": "1", "count": 2}])
+    assert (billogram["items"][0]["title"], billogram["total_sum"]) == ("Hour", 350.0)
+    assert made.delete() is None
+    with pytest.raises(BillogramExceptions.ObjectNotFoundError):
+        made.refresh()
+    with pytest.raises(BillogramExceptions.ObjectNotFoundError):
+        made.delete()
+    assert billogram.refresh()["items"][0]["title"] == "Hour"
+    assert api.items.create({"title": "New", "price": 1, "vat": 0, "unit": "unit"})["item_no"] == "2"
 
 
 def test_a_draft_is_made_sent_and_paid(api: Any) -> None:
@@ -117,6 +155,133 @@ def test_settings(api: Any) -> None:
     assert set(recorded) <= set(api.settings.data)
     assert api.settings["invoices"]["default_reminder_fee"] == 60
     assert api.settings.refresh().data == api.settings.data
+    steps = [{"delay_days": "5", "message": "First reminder"}]
+    changed = {
+        "name": "Test Creditor AB",
+        "invoices": {"automatic_reminders": steps, "default_reminder_fee": 50},
+    }
+    assert api.settings.update(changed)["name"] == "Test Creditor AB"
+    assert api.settings["invoices"]["automatic_reminders"] == [{"delay_days": 5, "message": "First reminder"}]
+    fetched = client_of_same(api).settings
+    assert fetched.data == api.settings.data
+    assert draft(api)["reminder_fee"] == 50.0
+
+
+def test_a_draft_is_updated(api: Any) -> None:
+    billogram = draft(api)
+    billogram.update({"due_days": 10, "info": {"order_no": 1234}, "items": [ROW, ROW | {"count": 2}]})
+    assert (billogram["due_days"], billogram["info"]["order_no"]) == (10, "1234")
+    assert (len(billogram["items"]), billogram["total_sum"]) == (2, 375.0)
+    billogram.update(billogram.data)  # what was read can be sent back
+    assert api.billogram.get(billogram["id"]).data == billogram.data
+    assert [event["type"] for event in billogram["events"]] == ["BillogramCreated"]
+
+
+def test_a_full_credit(api: Any) -> None:
+    billogram = sent(api)
+    assert billogram.credit_full() is billogram
+    assert (billogram["state"], billogram["remaining_sum"]) == ("Credited", 0)
+    assert billogram["detailed_sums"]["credited_sum"] == -125
+    types = [event["type"] for event in billogram["events"]]
+    assert types == ["BillogramCreated", "BillogramSent", "Credit", "BillogramEnded"]
+    assert sent(api)["invoice_no"] == 3  # the credit invoice has a number of the same series
+
+
+def test_messages(api: Any) -> None:
+    for billogram in (draft(api), sent(api)):
+        state = billogram["state"]
+        billogram.send_message("Thank you för beställningen! 😀")
+        assert billogram["state"] == state
+        event = billogram["events"][-1]
+        assert (event["type"], event["data"]["message"]) == (
+            "CreditorMessage",
+            "Thank you för beställningen! 😀",
+        )
+        assert billogram.refresh()["events"][-1] == event
+
+
+def test_reports(api: Any) -> None:
+    query = api.reports.query()
+    assert (query.count, query.total_pages, list(query.iter_all())) == (0, 0, [])
+    query.order = {"order_field": "created_at", "order_direction": "desc"}
+    assert query.filter_field("filename", "x").get_page(1) == []
+    with pytest.raises(BillogramExceptions.ObjectNotFoundError):
+        api.reports.get("ff")
+
+
+def client_of_same(api: Any) -> Any:
+    """Another client on the same account: it has fetched nothing yet."""
+    return BillogramAPI(*api._auth, api_base=api._api_base)
+
+
+# queries
+
+
+def names(query: Any) -> list[str]:
+    return [found["name"] for found in query.iter_all()]
+
+
+def test_filters(api: Any) -> None:
+    for name, city in (("Alfa AB", "Ort"), ("Beta AB", "Stad"), ("alfa Beta", "Ort")):
+        api.customers.create({"name": name, "address": {"city": city}, "notes": name[::-1]})
+    query = api.customers.query()
+    assert names(query) == ["Alfa AB", "Beta AB", "alfa Beta"]
+    assert names(query.filter_field("name", "ALFA ab")) == ["Alfa AB"]
+    assert names(query.filter_field("customer_no", 2)) == ["Beta AB"]
+    assert names(query.filter_field("address:city", "ort")) == ["Alfa AB", "alfa Beta"]
+    assert names(query.filter_prefix("name", "alf")) == ["Alfa AB", "alfa Beta"]
+    assert names(query.filter_search("name", "beta")) == ["Beta AB", "alfa Beta"]
+    assert names(query.filter_search("notes", "afl")) == ["Alfa AB", "alfa Beta"]
+    assert names(query.filter_special("search", "beta alfa")) == ["alfa Beta"]
+    assert names(query.search("ab")) == ["Alfa AB", "Beta AB"]
+    assert (query.count, query.filter["filter_type"]) == (2, "special")
+    assert names(query.filter_field("name", "")) == []
+    assert names(query.remove_filter()) == ["Alfa AB", "Beta AB", "alfa Beta"]
+    for wrong in (query.filter_field("colour", "red"), api.items.query().filter_special("other", "x")):
+        with pytest.raises(BillogramExceptions.RequestFormError) as raised:
+            list(wrong.iter_all())
+        assert (raised.value.field, raised.value.field_path) == ("filter_field", [])
+
+
+def test_order_and_pages(api: Any) -> None:
+    for name in ("C", "A", "E", "B", "D"):
+        api.customers.create({"name": name})
+    query = api.customers.query()
+    query.order = {"order_field": "name", "order_direction": "asc"}
+    assert names(query) == ["A", "B", "C", "D", "E"]
+    query.order = {"order_field": "name", "order_direction": "desc"}
+    for size in (1, 2, 3, 500, 10_000_000):
+        query.page_size = size
+        assert (query.count, query.total_pages) == (5, -(-5 // size))
+        assert names(query) == ["E", "D", "C", "B", "A"]
+        assert [found["name"] for found in query.get_page(1)] == ["E", "D", "C", "B", "A"][:size]
+    assert names(query.filter_prefix("name", "b")) == ["B"]
+    query.order = {}
+    assert names(query.remove_filter()) == ["C", "A", "E", "B", "D"]
+    query.order = {"order_field": "colour", "order_direction": "asc"}
+    with pytest.raises(BillogramExceptions.RequestFormError):
+        query.get_page(1)
+
+
+def test_states(api: Any) -> None:
+    drafts = [draft(api)["id"] for _ in range(2)]
+    unpaid, paid, partly, credited = (sent(api) for _ in range(4))
+    paid.create_payment(125)
+    partly.create_payment(25)
+    credited.credit_full()
+
+    def found(*states: Any) -> list[str]:
+        return [each["id"] for each in api.billogram.query().filter_state_any(*states).iter_all()]
+
+    assert found("Unattested") == found("unattested") == drafts
+    assert found("Paid", "Credited") == found(["Paid", "Credited"]) == [paid["id"], credited["id"]]
+    assert found("Unpaid", "PartlyPaid") == [unpaid["id"], partly["id"]]
+    assert found("Overdue") == []
+    query = api.billogram.query()
+    assert query.filter_field("invoice_no", paid["invoice_no"]).get_page(1)[0]["id"] == paid["id"]
+    assert query.filter_field("customer:customer_no", 1).count == 1
+    assert query.search(unpaid["ocr_number"]).get_page(1)[0]["id"] == unpaid["id"]
+    assert query.filter_prefix("id", unpaid["id"][:7]).count >= 1
 
 
 # what is refused
@@ -207,6 +372,76 @@ WRONG: dict[str, tuple[Wrong, str, str | None, Any]] = {
         [],
     ),
     "a wrong method": (lambda api: api.delete("settings"), "RequestFormError", None, None),
+    "an unknown path": (lambda api: api.get("creditor"), NOT_FOUND, None, None),
+    "an item number twice": (
+        lambda api: [api.items.create({"item_no": "a"} | ITEM) for _ in range(2)],
+        VALUE,
+        "item_no",
+        None,
+    ),
+    "an item without unit": (
+        lambda api: api.items.create({"title": "A", "price": 1, "vat": 6}),
+        VALUE,
+        "unit",
+        [],
+    ),
+    "a count on an item": (lambda api: api.items.create(ITEM | {"count": 1}), UNKNOWN, "count", []),
+    "nobody's item": (lambda api: api.items.get("nosuch"), NOT_FOUND, None, None),
+    "an unknown setting": (
+        lambda api: api.settings.update({"invoices": {"colour": "red"}}),
+        UNKNOWN,
+        "colour",
+        ["invoices"],
+    ),
+    "a bad setting": (
+        lambda api: api.settings.update({"invoices": {"default_reminder_fee": "much"}}),
+        VALUE,
+        "default_reminder_fee",
+        ["invoices"],
+    ),
+    "a customer changed to a taken number": (
+        lambda api: api.customers.create(CUSTOMER).update(
+            {"customer_no": api.customers.create(CUSTOMER)["customer_no"]}
+        ),
+        VALUE,
+        "customer_no",
+        None,
+    ),
+    "a customer changed badly": (
+        lambda api: api.customers.create(CUSTOMER).update({"contact": {"email": "no"}}),
+        VALUE,
+        "email",
+        ["contact"],
+    ),
+    "a draft's read-only member": (
+        lambda api: draft(api).update({"ocr_number": "1"}),
+        READ_ONLY,
+        "ocr_number",
+        [],
+    ),
+    "a draft's rows": (
+        lambda api: draft(api).update({"items": [ROW, ROW | {"title": ""}]}),
+        VALUE,
+        "title",
+        ["items", 1],
+    ),
+    "an empty message": (lambda api: sent(api).send_message(""), VALUE, "message", []),
+    "a draft credited": (lambda api: draft(api).credit_full(), STATE, None, None),
+    "credited twice": (lambda api: sent(api).credit_full().credit_full(), STATE, None, None),
+    "no mode of credit": (lambda api: sent(api).perform_event("credit", {}), VALUE, "mode", []),
+    "an unknown mode of credit": (
+        lambda api: sent(api).perform_event("credit", {"mode": "x"}),
+        VALUE,
+        "mode",
+        [],
+    ),
+    "an unknown member of a command": (
+        lambda api: sent(api).perform_event("payment", {"amount": 1, "x": 1}),
+        UNKNOWN,
+        "x",
+        [],
+    ),
+    "no amount": (lambda api: sent(api).perform_event("payment"), VALUE, "amount", []),
 }
 
 
@@ -231,6 +466,27 @@ def test_credentials(served: Served, api: Any) -> None:
     assert api.customers.query().count == 0
 
 
+def test_no_credentials(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NETRC", os.devnull)  # where `requests` would look for others
+    api._auth = None
+    with pytest.raises(BillogramExceptions.RequestDataError, match="credentials missing") as raised:
+        api.settings.refresh()
+    assert type(raised.value) is BillogramExceptions.RequestDataError
+
+
+def test_what_is_not_built_is_a_malfunction_and_never_a_pretended_success(api: Any) -> None:
+    for row in OPERATIONS:
+        if row.endpoint is None and row.method == "GET" and "{" not in row.path:
+            with pytest.raises(BillogramExceptions.ServiceMalfunctioningError, match="not emulated yet"):
+                api.get(row.path.strip("/"))
+    billogram = sent(api)
+    for name, built in COMMANDS.items():
+        if built is None and Internal.UNPAID in machine.COMMANDS[name].sources:
+            with pytest.raises(BillogramExceptions.ServiceMalfunctioningError, match="not emulated yet"):
+                billogram.perform_event(name)
+    assert client_of_same(api).billogram.get(billogram["id"]).data == billogram.data
+
+
 def test_a_feature_that_is_off(served: Served) -> None:
     api = client_of(served, "no-credits")
     api.settings.refresh()
@@ -248,7 +504,8 @@ def everything(api: Any) -> list[dict[str, Any]]:
     billograms = [api.billogram.get(row["id"]) for row in api.billogram.query().iter_all()]
     customers = list(api.customers.query().iter_all())
     rows = list(api.billogram.query().iter_all())
-    return [found.data for found in (*customers, *rows, *billograms, api.settings.refresh())]
+    items = list(api.items.query().iter_all())
+    return [found.data for found in (*customers, *items, *rows, *billograms, api.settings.refresh())]
 
 
 def test_after_a_crash_everything_is_there(tmp_path: Path) -> None:
@@ -256,7 +513,11 @@ def test_after_a_crash_everything_is_there(tmp_path: Path) -> None:
     api = client_of(server)
     sent(api).create_payment(50)
     sent(api).create_payment(125)
-    draft(api)
+    draft(api).update({"due_days": 10})
+    sent(api).send_message("Hello").credit_full()
+    api.items.create(ITEM).update({"price": 2})
+    api.items.create(ITEM).delete()
+    api.settings.update({"invoices": {"default_reminder_fee": 50}})
     draft(api).delete()
     before = everything(api)
     server.kill()
@@ -266,7 +527,8 @@ def test_after_a_crash_everything_is_there(tmp_path: Path) -> None:
         assert [replaced(data, again.address, server.address) for data in after] == before
         with pytest.raises(BillogramExceptions.InvalidAuthenticationError):
             client_of(again, key="other").settings.refresh()
-        assert sent(api)["invoice_no"] == 3  # the series goes on
+        assert sent(api)["invoice_no"] == 5  # the series goes on, the credit invoice counted
+        assert api.items.create(ITEM)["item_no"] == "3"  # numbers are not used again
 
 
 def replaced(value: Any, old: str, new: str) -> Any:

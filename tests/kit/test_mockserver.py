@@ -79,6 +79,8 @@ def test_what_it_is_made_with() -> None:
             "clock": "frozen",
             "now": "2026-03-02T09:00:00+00:00",
             "seed": 7,
+            "invalid_auth_status": 403,
+            "public_url": None,
             "control_token": False,
         }
 

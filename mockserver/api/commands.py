@@ -1,0 +1,111 @@
+"""Commands of a billogram: one row each (reference: api 8.9)."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from msgspec import Struct
+from pydantic import PlainValidator
+
+from mockserver.api.billogram import shown
+from mockserver.api.call import Call
+from mockserver.api.errors import NotEmulated
+from mockserver.api.fields import Amount, Fields, Given, Text, decimals, read, required, text
+from mockserver.core import billogram as drafts
+from mockserver.core import credits, messages, payments
+from mockserver.core.act import Act
+from mockserver.core.machine import check_state
+from mockserver.core.model import Billogram
+from mockserver.core.refusal import NotFound
+
+
+class MethodFields(Fields):
+    method: Text = None
+
+
+def _sent_text(value: Any) -> Any:
+    """It must be there; whether it says something is looked at after the state [A]."""
+    return "" if value == "" else required(text)(value)
+
+
+class AmountFields(Fields):
+    amount: Annotated[Any, PlainValidator(required(decimals(2)))]
+
+
+class Command(Struct, frozen=True):
+    """What a built command reads and decides; the state check stands before it, for all commands."""
+
+    fields: type[Fields]
+    decide: Callable[[Act, Billogram, Given], None]
+
+
+def _send(act: Act, billogram: Billogram, given: Given) -> None:
+    drafts.send(act, billogram, given.get("method"))
+
+
+class MessageFields(Fields):
+    message: Annotated[str, PlainValidator(_sent_text)]
+
+
+def _message(act: Act, billogram: Billogram, given: Given) -> None:
+    messages.write(act, billogram, given["message"])
+
+
+class CreditFields(Fields):
+    mode: Annotated[str, PlainValidator(required(text))]
+    amount: Amount = None
+    items: list[Any] | None = None
+    method: Text = None
+
+
+def _credit(act: Act, billogram: Billogram, given: Given) -> None:
+    left = credits.check_creditable(billogram)
+    credits.check_mode(given["mode"])
+    if given["mode"] != "full":
+        raise NotEmulated(f"command credit in mode {given['mode']}")
+    credits.credit(act, billogram, left, given.get("method"))
+
+
+def _payment(act: Act, billogram: Billogram, given: Given) -> None:
+    payments.pay(act, billogram, given["amount"])
+
+
+COMMANDS: dict[str, Command | None] = {
+    "send": Command(MethodFields, _send),
+    "resend": None,
+    "remind": None,
+    "collect": None,
+    "payment": Command(AmountFields, _payment),
+    "settle-underpayment": None,
+    "credit": Command(CreditFields, _credit),
+    "writeoff": None,
+    "writedown": None,
+    "revert-writedown": None,
+    "confirmed-loss": None,
+    "respite": None,
+    "remove-respite": None,
+    "message": Command(MessageFields, _message),
+    "attach": None,
+    "sell": None,
+    "credit-payment": None,
+    "credit-allocate": None,
+}
+
+
+async def command(call: Call) -> bytes:
+    """`POST /billogram/{id}/command/{command}`: body, state, then what the command itself refuses."""
+    name = call.params["command"]
+    if name not in COMMANDS:
+        raise NotFound(f"no such command: {name}", rule="command.exists", command=name)
+    row = COMMANDS[name]
+
+    def decide(act: Act) -> None:
+        billogram = act.billogram(call.params["id"])
+        body = call.json()
+        given = read(row.fields, body) if row is not None else {}
+        check_state(billogram, name)
+        if row is None:
+            raise NotEmulated(f"command {name}")
+        row.decide(act, billogram, given)
+
+    act = await call.execute(decide, rule=name)
+    return shown(call, act.billogram(call.params["id"]))

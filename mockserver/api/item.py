@@ -1,0 +1,231 @@
+"""Resource `item` (reference: api 3)."""
+
+import re
+from typing import Annotated, Any, cast
+
+from msgspec import Raw
+from pydantic import PlainValidator
+from pydantic_core import PydanticCustomError
+
+from mockserver.api.call import Call, answer
+from mockserver.api.fields import (
+    NOT_GIVEN,
+    PUT,
+    Bool,
+    Fields,
+    Given,
+    ReadOnly,
+    Required,
+    Text,
+    Text200,
+    changeable,
+    check_read_only,
+    decimals,
+    given,
+    one_of,
+    read,
+    required,
+    text,
+    text_to,
+)
+from mockserver.api.listing import Listed, answer_list, read_query, select
+from mockserver.api.rendering import as_float, as_number, timestamp
+from mockserver.api.shapes import ItemShape
+from mockserver.core import register
+from mockserver.core.act import Act
+from mockserver.core.model import Item
+from mockserver.core.refusal import no_object
+from mockserver.core.state import State, item_rank
+from mockserver.wire import encode
+
+# `-` stands in one billing-tab example [D]
+UNITS = (
+    *("unit", "hour", "day", "month", "year"),  # [D]
+    *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
+)
+_WORD = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
+
+
+def upper_case_word(value: Any) -> Any:
+    """Any upper-case word: the list may be longer than the two that are known [A]."""
+    found = text(value)
+    if found and not _WORD.fullmatch(found):
+        raise PydanticCustomError("value", "bad value")
+    return found or None
+
+
+_price = decimals(6)
+_vat = decimals(2, 0, 100)
+_unit = one_of(*UNITS)
+
+
+class BookkeepingObjectFields(Fields):
+    dimension_id: Required
+    object_id: Required
+    dimension_name: Text = None
+    object_name: Text = None
+
+
+class BookkeepingFields(Fields):
+    income_account: Text = None
+    vat_account: Text = None
+    objects: list[BookkeepingObjectFields] | None = None
+
+
+def read_objects(bookkeeping: Given | None) -> None:
+    """Bookkeeping objects are kept as JSON text."""
+    if bookkeeping and bookkeeping.get("objects") is not None:
+        bookkeeping["objects"] = encode([given(each) for each in bookkeeping["objects"]]).decode()
+
+
+class RegionalItemFields(Fields):
+    rotavdrag: Bool = None
+
+
+class ItemChanges(Fields):
+    """What a PUT may send."""
+
+    item_no: Annotated[str | None, PlainValidator(changeable(required(text)))] = None
+    title: Annotated[str | None, PlainValidator(changeable(required(text_to(100))))] = None
+    description: Text200 = None
+    price: Annotated[Any, PlainValidator(changeable(_price))] = None
+    vat: Annotated[Any, PlainValidator(changeable(_vat))] = None
+    unit: Annotated[Any, PlainValidator(changeable(_unit))] = None
+    bookkeeping: BookkeepingFields | None = None
+    regional_sweden: RegionalItemFields | None = None
+    zero_vat_reason: Annotated[str | None, PlainValidator(upper_case_word)] = None
+    zero_vat_reason_reference: Text = None
+    created_at: ReadOnly = None
+    updated_at: ReadOnly = None
+
+
+def _own_number(value: Any) -> Any:
+    """null is refused: the documentation warns against it [D]; `""` is not given."""
+    return NOT_GIVEN if value == "" else required(text)(value)
+
+
+class ItemFields(ItemChanges):
+    """What a POST may send."""
+
+    item_no: Annotated[str | None, PlainValidator(_own_number)] = None
+    title: Required
+    price: Annotated[Any, PlainValidator(required(_price))]
+    vat: Annotated[Any, PlainValidator(required(_vat))]
+    unit: Annotated[Any, PlainValidator(required(_unit))]
+
+
+LISTED: Listed[Item] = Listed(
+    number=lambda each: each.number,
+    filters={
+        "item_no": lambda each: each.item_no,
+        "title": lambda each: each.title,
+        "description": lambda each: each.description,
+        "price": lambda each: each.price,
+        "bookkeeping:income_account": lambda each: each.income_account,
+        "bookkeeping:vat_account": lambda each: each.vat_account,
+    },
+    orders={
+        "item_no": lambda each: _rank_text(each.item_no),
+        "title": lambda each: each.title,
+        "price": lambda each: each.price,
+        "created_at": lambda each: each.created_at.isoformat(),
+        "updated_at": lambda each: None if each.updated_at is None else each.updated_at.isoformat(),
+    },
+    special=lambda each: (each.item_no, each.title, each.description),
+    strict=False,
+)
+
+
+def _rank_text(item_no: str) -> str:
+    """Sorts as the numbers do, the others behind them."""
+    digits, number, name = item_rank(item_no)
+    return f"{digits}{number:030d}{name}"
+
+
+async def create(call: Call) -> bytes:
+    """`POST /item`."""
+    number = ""
+
+    def decide(act: Act) -> None:
+        nonlocal number
+        number = register.create_item(act, _read(ItemFields, call.json()))
+
+    act = await call.execute(decide, rule="item.create")
+    return answer(render_item(act.item(number)))
+
+
+async def fetch(call: Call) -> bytes:
+    """`GET /item/{item_no}`."""
+    return answer(render_item(await call.read(lambda state: find(state, call.params["item_no"]))))
+
+
+async def update(call: Call) -> bytes:
+    """`PUT /item/{item_no}`."""
+    number = ""
+
+    def decide(act: Act) -> None:
+        nonlocal number
+        item = find(act.state, call.params["item_no"])
+        sent = _read(ItemChanges, call.json(), PUT)
+        check_read_only(sent, cast("dict[str, Any]", render_item(item)))
+        number = register.change_item(act, item, sent)
+
+    act = await call.execute(decide, rule="item.update")
+    return answer(render_item(act.item(number)))
+
+
+async def delete(call: Call) -> bytes:
+    """`DELETE /item/{item_no}`."""
+
+    def decide(act: Act) -> None:
+        register.delete_item(act, find(act.state, call.params["item_no"]))
+
+    await call.execute(decide, rule="item.delete")
+    return answer({})
+
+
+async def listing(call: Call) -> bytes:
+    """`GET /item`."""
+    query = read_query(LISTED, call.query)
+    matches = await call.read(lambda state: [state.items[name] for _, _, name in state.item_order])
+    matches = await select(LISTED, query, matches)
+    page = matches[query.start : query.stop]
+    return await answer_list(page, render_item, {"total_count": len(matches)})
+
+
+def _read(model: type[Fields], body: Any, context: str | None = None) -> Given:
+    sent = read(model, body, context)
+    read_objects(sent.get("bookkeeping"))
+    return sent
+
+
+def find(state: State, item_no: str) -> Item:
+    """The item of a path."""
+    item = state.items.get(item_no)
+    if item is None:
+        raise no_object(item_no)
+    return item
+
+
+def render_item(item: Item | None) -> ItemShape:
+    """The full object; `objects` and `rotavdrag` only when there are some [A]."""
+    assert item is not None, "it was made or found"
+    shown: ItemShape = {
+        "item_no": item.item_no,
+        "title": item.title,
+        "description": item.description,
+        "price": as_float(item.price),
+        "vat": as_number(item.vat),
+        "unit": item.unit,
+        "zero_vat_reason": item.zero_vat_reason,
+        "zero_vat_reason_reference": item.zero_vat_reason_reference,
+        "bookkeeping": {"income_account": item.income_account, "vat_account": item.vat_account},
+        "created_at": timestamp(item.created_at),
+        "updated_at": None if item.updated_at is None else timestamp(item.updated_at),
+    }
+    if item.objects != "[]":
+        objects: Any = Raw(item.objects.encode())
+        shown["bookkeeping"]["objects"] = objects
+    if item.rotavdrag is not None:
+        shown["regional_sweden"] = {"rotavdrag": item.rotavdrag}
+    return shown

@@ -1,0 +1,733 @@
+"""What nobody should send: it is answered like anything else, and changes nothing it was refused for.
+
+Every field of every body gets values of every kind; then bodies, paths and query strings that are broken in
+themselves; then random bytes at a socket (reference: api 1.1, 1.3, 1.6, 1.7).
+"""
+
+import json
+import logging
+import random
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from mockserver import Mockserver
+from mockserver.api import (
+    billogram,
+    billogram_event,
+    billogram_fields,
+    commands,
+    customer,
+    item,
+    report,
+    settings,
+)
+from mockserver.api.call import MAX_BODY
+from mockserver.api.commands import COMMANDS
+from mockserver.api.fields import Fields
+from mockserver.api.listing import Listed
+from mockserver.wire import BadJson, decode
+from tests.server import Answer, Server, basic, dumps, hold
+
+SEED = 20260302
+PATIENCE = 30  # seconds until an answer that should have come counts as missing
+ANSWERS = {200, 400, 403, 404, 405, 409, 413, 501}
+
+MARK = "\N{WHITE SQUARE}"  # stands in a body where the hostile value goes
+# as they stand in the JSON: a float would not keep all of them
+VALUES = [
+    *(b"null", b"true", b"false", b"0", b"-1", b"1.5", b"1e400", b'""', b'"' + b"x" * 100_000 + b'"'),
+    *(rb'"\u0000"', b"[]", b"[[]]", b"{}", b'{"x":1}', b'"2026-02-30"', '"😀"'.encode()),
+]
+NUMBERS = [
+    *(b"1e308", b"-1e308", b"-1e400", b"1e-400", b"-0.0", b"1" + b"0" * 400, b"-1" + b"0" * 400),
+    *(b"18446744073709551616", b"-9223372036854775809", b"0." + b"3" * 5000),
+    *(b'"1e308"', b'"1e-308"', b'"' + b"9" * 40 + b'"', b'"' + b"9" * 5000 + b'"', '"٣"'.encode(), b'"NaN"'),
+]
+NO_JSON = [
+    *(b"NaN", b"Infinity", b"-Infinity", b"1e99999999999999999999", b"9" * 5000, b"01", b"+1", b".5", b"1."),
+    *(rb'"\ud800"', rb'"\udc00\ud800"', rb'"\ud83dx"', b'"\xed\xa0\x80"', b'"\x00"', b'"\xff\xfe"', b"'x'"),
+    *(b"[" * 100_000, b'{"a":' * 100_000, b"[" * 20_000 + b"]" * 20_000, b"[1,]", b'{"x":1,}', b"", b"1 2"),
+]
+
+Path_ = tuple[str | int, ...]
+Given = dict[str, Any]
+
+CUSTOMER: Given = {"name": "A", "contact": {"email": "a@example.com", "phone": "0700000001"}}
+ITEM: Given = {"title": "Row", "price": 100, "vat": 25, "unit": "hour"}
+ROW: Given = {"title": "Row", "count": 1, "price": 100, "vat": 25}
+# what a member needs beside it, so that it is itself what counts
+BESIDE: dict[type[Fields], Given] = {
+    item.BookkeepingObjectFields: {"dimension_id": "1", "object_id": "1"},
+    settings.AutomaticReminderFields: {"delay_days": 5},
+    billogram_fields.ReminderFields: {"delay_days": 5},
+    billogram_fields.OnSuccessFields: {"command": "send", "method": "DoNotNotify"},
+    billogram_fields.RecipientFields: {"customer_no": 1},
+    billogram_fields.RowFields: ROW,
+}
+COMMAND_BODIES: dict[str, Given] = {
+    "send": {"method": "DoNotNotify"},
+    "payment": {"amount": 1},
+    "credit": {"mode": "full", "method": "DoNotNotify"},
+    "message": {"message": "Hello"},
+}
+BUILT = {name: row.fields for name, row in COMMANDS.items() if row is not None}
+
+
+class Target:
+    """An operation on an account of its own: where it is sent, what a good body is, which model reads it.
+
+    `ready` makes what it works on and returns its path; a success may have used that up.
+    """
+
+    def __init__(
+        self, method: str, body: Given, model: type[Fields], ready: Callable[["Client"], str]
+    ) -> None:
+        self.method, self.body, self.model, self.ready = method, body, model, ready
+
+
+class Client:
+    """An account, and what it looked like after the last success."""
+
+    def __init__(self, server: Server, account: str) -> None:
+        self.server, self.account = server, account
+        self.headers = {"authorization": basic(account, "secret")}
+        assert self.send("POST", "/customer", dumps(CUSTOMER)).status == 200
+        self.look()
+
+    def look(self) -> None:
+        self.seen = self.server.image(self.account), self.server.position(self.account)
+
+    def send(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """Not checked: what an error must look like is held in `attack`."""
+        return self.server.run(self.server.asgi(method, f"/api/v2{path}", body, self.headers))
+
+    def made(self, path: str, body: Given) -> Any:
+        return self.send("POST", path, dumps(body)).data
+
+    def attack(self, method: str, path: str, body: bytes = b"") -> Answer:
+        """One request: an answer of the API, and after a refusal all is as it was."""
+        answer = self.send(method, path, body)
+        assert answer.status in ANSWERS, (method, path, body[:200], answer)
+        if answer.status == 200:
+            assert json.loads(answer.body)["status"] == "OK"
+            self.look()
+        else:
+            hold(method, path, answer)
+            now = self.server.image(self.account), self.server.position(self.account)
+            assert now == self.seen, (method, path, body[:200])
+        return answer
+
+    def prepared(self, target: "Target") -> str:
+        """Where the target's request goes now."""
+        where = target.ready(self)
+        self.look()
+        return where
+
+    def settle(self) -> None:
+        """The log tells the same."""
+        assert self.server.fold(self.account).image() == self.server.image(self.account)
+
+
+def draft(client: Client, **more: Any) -> str:
+    key = client.made("/billogram", {"customer": {"customer_no": 1}, "items": [ROW]} | more)["id"]
+    return f"/billogram/{key}"
+
+
+def sent(client: Client) -> str:
+    return draft(client, on_success={"command": "send", "method": "DoNotNotify"})
+
+
+def commanded(name: str) -> Callable[[Client], str]:
+    make = draft if name == "send" else sent
+    return lambda client: f"{make(client)}/command/{name}"
+
+
+BILLOGRAM: Given = {"customer": {"customer_no": 1}, "items": [ROW]}
+TARGETS = {
+    "POST customer": Target("POST", CUSTOMER, customer.CustomerFields, lambda _: "/customer"),
+    "POST item": Target("POST", ITEM, item.ItemFields, lambda _: "/item"),
+    "POST billogram": Target("POST", BILLOGRAM, billogram_fields.BillogramFields, lambda _: "/billogram"),
+    "PUT settings": Target("PUT", {}, settings.SettingsFields, lambda _: "/settings"),
+    "PUT customer": Target("PUT", {}, customer.CustomerChanges, lambda _: "/customer/1"),
+    "PUT item": Target(
+        "PUT", {}, item.ItemChanges, lambda client: f"/item/{client.made('/item', ITEM)['item_no']}"
+    ),
+    "PUT draft": Target("PUT", {}, billogram_fields.BillogramChanges, draft),
+    "PUT sent": Target("PUT", {}, billogram_fields.BillogramChanges, sent),
+} | {
+    name: Target("POST", COMMAND_BODIES.get(name, {}), model, commanded(name))
+    for name, model in BUILT.items()
+}
+
+
+def below(model: type[Fields], name: str, annotation: Any) -> Iterator[tuple[type[Fields], Path_]]:
+    """The models inside of a field, and the path to each from the object that holds the field."""
+    if name == "items" and issubclass(model, billogram_fields.BillogramChanges):  # read row by row
+        yield billogram_fields.RowFields, (name, 0)
+    for inner in (annotation, *get_args(annotation)):
+        if isinstance(inner, type) and issubclass(inner, Fields):
+            yield inner, (name,)
+        for element in get_args(inner):
+            if isinstance(element, type) and issubclass(element, Fields) and inner is not annotation:
+                yield element, (name, 0)
+
+
+def walk(model: type[Fields], path: Path_ = ()) -> Iterator[tuple[type[Fields], Path_, str]]:
+    """Every field of a body: the model it stands in, the path of its object, its name."""
+    for own_name, field in model.model_fields.items():
+        name = field.alias or own_name
+        yield model, path, name
+        for inner, steps in below(model, name, field.annotation):
+            yield from walk(inner, (*path, *steps))
+
+
+def attacked(target: Target, model: type[Fields], path: Path_, name: str, value: Any = MARK) -> Given:
+    """The good body with one member set, and with what that one needs beside it."""
+    body: Given = json.loads(json.dumps(target.body))
+    holder: Any = body
+    for index, step in enumerate(path):
+        if isinstance(step, int):
+            continue
+        rows = path[index + 1 : index + 2] == (0,)
+        if not holder.get(step):
+            holder[step] = [{}] if rows else {}
+        holder = holder[step][0] if rows else holder[step]
+    holder.update(BESIDE.get(model, {}) if path else {}, **{name: value})
+    return body
+
+
+def with_value(body: Given, value: bytes) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode().replace(f'"{MARK}"'.encode(), value)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Server]:
+    """Many accounts, each small: what it looks like is quickly told."""
+    server = Server()
+    yield server
+    server.close()
+
+
+def test_every_model_is_attacked() -> None:
+    modules: list[ModuleType] = [customer, item, settings, billogram_fields, commands]
+    known = {
+        each
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Fields) and each.__module__ == module.__name__
+    }
+    reached = {model for target in TARGETS.values() for model, _, _ in walk(target.model)}
+    assert known - reached == set()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_value_in_every_field(shared: Server, name: str) -> None:
+    target = TARGETS[name]
+    for number, (model, path, field) in enumerate(walk(target.model)):
+        client = Client(shared, f"{name} {number}")
+        blamed = pester(client, target, attacked(target, model, path, field), VALUES)
+        assert (field, [*path]) in blamed, (path, field)  # it was read, and not only what stands before it
+
+
+@pytest.mark.parametrize("name", ["POST customer", "POST item", "POST billogram", "PUT settings", *BUILT])
+def test_numbers_beyond_reason(shared: Server, name: str) -> None:
+    target = TARGETS[name]
+    for number, (model, path, field) in enumerate(walk(target.model)):
+        client = Client(shared, f"numbers {name} {number}")
+        pester(client, target, attacked(target, model, path, field), NUMBERS)
+
+
+def pester(client: Client, target: Target, body: Given, values: list[bytes]) -> list[tuple[Any, Any]]:
+    """One body with each of the values; which fields were blamed, and their paths."""
+    blamed = []
+    where = client.prepared(target)
+    for value in values:
+        answer = client.attack(target.method, where, with_value(body, value))
+        if answer.status == 200:
+            where = client.prepared(target)
+        else:
+            blamed.append((answer.error[1].get("field"), answer.error[1].get("field_path")))
+    client.settle()
+    return blamed
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_no_json(shared: Server, name: str) -> None:
+    target = TARGETS[name]
+    client = Client(shared, f"no JSON {name}")
+    where = client.prepared(target)
+    good = dumps(target.body)
+    assert client.attack(target.method, where, good).status == 200
+    where = client.prepared(target)
+    bodies = [with_value({**target.body, "field": MARK}, value) for value in NO_JSON]
+    bodies += [value for value in NO_JSON if value] + [good[:-1], good + b"}", good + b"\x00", good * 2]
+    bodies += [b"\xef\xbb\xbf" + good, good.decode().encode("utf-16"), good.decode().encode("utf-32-le")]
+    bodies += [
+        b"name=A&title=B",
+        b"<xml/>",
+        b"\x00" * 1000,
+        bytes(range(256)),
+        b"// null\nnull",
+        b"undefined",
+    ]
+    for body in bodies:
+        answer = client.attack(target.method, where, body)
+        assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", {"message": "invalid JSON"})), (
+            body
+        )
+    for body in (b"[]", b"true", b"0", b'""', b"1e400", b"[" * 500 + b"]" * 500):
+        answer = client.attack(target.method, where, body)
+        assert (answer.status, answer.error[1]) == (400, {"message": "invalid request body"}), body
+    huge = client.attack(target.method, where, b'{"name":"' + b"x" * (33 * 1024 * 1024) + b'"}')
+    assert (huge.status, huge.error[0]) == (413, "INVALID_PARAMETER")
+    client.settle()
+
+
+def test_of_a_key_given_twice_the_last_counts(server: Server) -> None:
+    client = Client(server, "test")
+    answer = client.attack(
+        "POST", "/customer", b'{"name":1,"contact":{"x":1},"name":"B","contact":{"name":"C"}}'
+    )
+    assert (answer.data["name"], answer.data["contact"]["name"]) == ("B", "C")
+    assert client.attack("POST", "/customer", b'{"name":"A","name":null}').error[1]["field"] == "name"
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("POST customer", b'{"name":"A","regional_sweden":', b"}"),
+        ("PUT customer", b'{"regional_sweden":', b"}"),
+        ("PUT customer", b'{"links":', b"}"),
+        ("PUT settings", b'{"invoices":{"reminders_without_fee":[', b"]}}"),
+        ("POST billogram", dumps(BILLOGRAM)[:-1] + b',"contract":', b"}"),
+        ("PUT draft", b'{"contract":', b"}"),
+        ("PUT draft", b'{"events":', b"}"),
+        ("PUT draft", b'{"items":[', b"]}"),
+        ("message", b'{"message":', b"}"),
+    ],
+)
+def test_nesting_about_as_deep_as_can_be_read(shared: Server, name: str, start: bytes, end: bytes) -> None:
+    """What could just be read must also be written, and what is refused must not be half done."""
+    target = TARGETS[name]
+    client = Client(shared, f"deep {name} {len(start)}")
+    where = client.prepared(target)
+    deepest = deepest_object()
+    refused = []
+    for depth in range(deepest - 60, deepest + 10):
+        body = start + b'{"a":' * depth + b"1" + b"}" * depth + end
+        answer = client.attack(target.method, where, body)
+        if answer.status != 200:
+            refused.append(answer.error[1]["message"])
+    assert refused[-1] == "invalid JSON"
+    client.settle()
+
+
+def deepest_object() -> int:
+    """How deep an object may be nested and still be read."""
+    low, high = 1, 1_000_000
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            decode(b'{"a":' * middle + b"1" + b"}" * middle)
+            low = middle
+        except BadJson:
+            high = middle
+    return low
+
+
+IDS = [
+    *(
+        "\x00",
+        "%",
+        "%zz",
+        "%00",
+        "²",
+        "٣",
+        "\uff11",
+        "-1",
+        "+1",
+        "1.0",
+        "1e0",
+        " 1",
+        "1 ",
+        "01",
+        "null",
+        "..",
+        ".",
+    ),
+    *(
+        "..\\..",
+        "~",
+        "*",
+        "'\"",
+        "<b>",
+        "{id}",
+        "\x7f",
+        "\ud7ff",
+        "\uffff",
+        "😀",
+        "é",
+        "e\u0301",
+        "\u202e",
+        "\r\n",
+    ),
+    *(
+        "9" * 19,
+        "9" * 20,
+        "9" * 1000,
+        "x" * 1000,
+        ".pdf",
+        "a.pdf.pdf",
+        "1;DROP TABLE",
+        "#",
+        "&",
+        "=",
+        "1/",
+        "//",
+    ),
+]
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "POST", "HEAD", "PATCH", "", "G\u0130T"])
+def test_paths(server: Server, method: str) -> None:
+    client = Client(server, "test")
+    for each in IDS:
+        for path in (
+            *(f"/customer/{each}", f"/item/{each}", f"/billogram/{each}", f"/report/{each}", f"/{each}"),
+            *(f"/billogram/{each}/command/send", f"/billogram/{each}.pdf", f"/customer/{each}/einvoice"),
+            *(f"/billogram/{each}/command/{each}", f"{each}", f"/customer{each}"),
+        ):
+            answer = client.send(method, path, b"{}")
+            assert answer.status in ANSWERS, (path, answer)
+            if method != "HEAD" and answer.status != 200:
+                hold(method, path, answer)
+    for each in ("01", "²", "٣", "\uff11", "1.0", "+1", " 1", "1e0"):
+        assert client.send("GET", f"/customer/{each}").status == (200 if each == "01" else 404), each
+    client.settle()
+
+
+QUERIES = [
+    *(
+        "page=²",
+        "page=%C2%B2",
+        "page=%D9%A3",
+        "page=%EF%BC%91",
+        "page=",
+        "page",
+        "page=1e3",
+        "page=0x1",
+        "page=-0",
+    ),
+    *(
+        "page=+1",
+        "page=%201",
+        "page=1%00",
+        "page=1_0",
+        "page=NaN",
+        "page=[]",
+        f"page={'9' * 16}",
+        "page=%",
+        "page=%f",
+    ),
+    *(
+        f"page={'9' * 1000}",
+        f"page_size={'9' * 16}",
+        "page_size=1.0",
+        "page_size=Infinity",
+        "page[]=1",
+        "page=1;2",
+    ),
+]
+STRANGE = [
+    *(
+        "",
+        "%00",
+        "%",
+        "%zz",
+        "%ff%fe",
+        "%ED%A0%80",
+        "%F0%9F%98%80",
+        "²",
+        "1e999999999",
+        "-1e-999999999",
+        "NaN",
+    ),
+    *("Infinity", "sNaN", "9" * 1000, "." * 100, "\\", "*", "(", "[", "%25", "%0A", "+", ",,,", "," * 1000),
+    *("0" * 40 + "1", "1_000", "%D9%A3", "%E2%80%AE", "é"),
+]
+
+
+@pytest.mark.parametrize("path", ["/customer", "/billogram"])
+def test_page_numbers(server: Server, path: str) -> None:
+    client = Client(server, "test")
+    for query in QUERIES:
+        answer = client.attack("GET", f"{path}?page=1&page_size=1&{query}")
+        if query == "page[]=1":  # of no meaning to us
+            assert answer.status == 200
+        else:
+            name = query.partition("=")[0]
+            assert (answer.error[0], answer.error[1]["field"]) == ("INVALID_QUERY_PARAMETER", name), query
+    far = f"page={'9' * 15}&page_size={'9' * 15}"
+    for more in ("", "&filter_type=field&filter_field=name&filter_value=A", "&order_field=name"):
+        if path == "/customer":
+            assert client.attack("GET", f"{path}?{far}{more}").data == []
+    states = "&filter_type=field&filter_field=state&filter_value=Paid,Unpaid,Unattested"
+    if path == "/billogram":
+        assert client.attack("GET", f"{path}?{far}{states}").data == []
+
+
+@pytest.mark.parametrize(
+    ("path", "listed"),
+    [
+        ("/customer", customer.LISTED),
+        ("/item", item.LISTED),
+        ("/billogram", billogram.LISTED),
+        ("/report", report.LISTED),
+        ("/billogram_event", billogram_event.LISTED),
+    ],
+)
+def test_query_strings(server: Server, path: str, listed: Listed[Any]) -> None:
+    client = Client(server, "test")
+    client.made("/item", ITEM)
+    sent(client)
+    draft(client)
+    client.look()
+    for value in STRANGE:
+        for field in listed.filters:
+            for kind in ("field", "field-prefix", "field-search"):
+                filtered = f"filter_type={kind}&filter_field={field}&filter_value={value}"
+                client.attack("GET", f"{path}?page=1&page_size=9&{filtered}")
+        for name in ("filter_type", "filter_field", "filter_value", "order_field", "order_direction", value):
+            client.attack("GET", f"{path}?page=1&page_size=9&{name}={value}")
+            client.attack("GET", f"{path}?page=1&page_size=9&{name}&&;={value}&{value}")
+        search = f"filter_type=special&filter_field=search&filter_value={value}"
+        client.attack("GET", f"{path}?page=1&page_size=9&{search}")
+    many = "&".join("page=1" for _ in range(500))
+    client.attack("GET", f"{path}?{many}")
+    client.settle()
+
+
+@pytest.mark.parametrize(
+    ("path", "field"), [("/customer", "customer_no"), ("/billogram", "customer:customer_no")]
+)
+@pytest.mark.parametrize("value", ["1", "01", "0" * 40 + "1", "1.0", "1e0"])
+def test_numbers_are_compared_by_value(server: Server, path: str, field: str, value: str) -> None:
+    client = Client(server, "test")
+    draft(client)
+    found = f"page=1&page_size=9&filter_type=field&filter_field={field}&filter_value={value}"
+    assert len(client.send("GET", f"{path}?{found}").data) == 1
+
+
+@pytest.mark.parametrize(
+    "start", ["2026-13", "2026-00", "2026-1", "2026/01", "\uff12026-01", "2026-01-01", "-026-01"]
+)
+def test_a_financial_year_starts_in_a_month(server: Server, start: str) -> None:
+    client = Client(server, "test")
+    refused = client.attack("PUT", "/settings", dumps({"bookkeeping": {"financial_year_start": start}}))
+    assert refused.error[1]["field"] == "financial_year_start"
+
+
+# at a socket
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Nothing came out of the application, or was lost in the loop: that would be logged."""
+    yield
+    assert [each for each in caplog.get_records("call") if each.levelno >= logging.ERROR] == []
+
+
+class Raw:
+    """A server in a thread, its log in a file; requests are bytes."""
+
+    def __init__(self, server: Mockserver) -> None:
+        self.server = server
+        parts = urlsplit(server.url)
+        self.address = parts.hostname, parts.port
+        self.client = httpx.Client(
+            base_url=server.url, auth=("test", "secret"), trust_env=False, verify=False, timeout=PATIENCE
+        )
+
+    def send(self, data: bytes, *, whole: bool) -> bytes:
+        """All that comes back. What is not a whole request is given up after the last byte."""
+        with socket.create_connection(self.address, timeout=PATIENCE) as talk:
+            got = b""
+            with suppress(ConnectionError):
+                talk.sendall(data)
+                if not whole:
+                    talk.shutdown(socket.SHUT_WR)
+                while chunk := talk.recv(65536):
+                    got += chunk
+        return got
+
+    def everything(self) -> Any:
+        """What the account holds, as it answers it."""
+        paths = ("settings", "customer?page=1&page_size=100000", "item?page=1&page_size=100000")
+        answers = [self.client.get(f"/{path}") for path in (*paths, "billogram?page=1&page_size=100000")]
+        assert {answer.status_code for answer in answers} == {200}
+        return [answer.json() for answer in answers]
+
+
+@contextmanager
+def raw(path: Path) -> Iterator[Raw]:
+    with Mockserver(database=path, clock="frozen", seed=1) as server:
+        talk = Raw(server)
+        with talk.client:
+            yield talk
+
+
+AUTH = b"Authorization: " + basic("test", "secret").encode() + b"\r\n"
+
+
+def request(method: str, path: str, body: bytes = b"", more: bytes = b"") -> bytes:
+    """A whole request, after which the server hangs up."""
+    line = f"{method} {path} HTTP/1.1\r\nHost: mock.test\r\nConnection: close\r\n".encode()
+    return line + AUTH + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+@pytest.mark.usefixtures("quiet")
+def test_paths_at_a_socket(tmp_path: Path) -> None:
+    with raw(tmp_path / "kept.db") as server:
+        assert server.client.post("/customer", json=CUSTOMER).status_code == 200
+        for path in (
+            *(
+                b"/customer/%",
+                b"/customer/%zz",
+                b"/customer/%00",
+                b"/customer/%C3%28",
+                b"/customer/%F0%9F%98%80",
+            ),
+            *(
+                b"/customer/%ED%A0%80",
+                b"/customer/\xff",
+                b"/customer/\xc3\xa9",
+                b"/customer/%2e%2e",
+                b"/../..",
+                b"/",
+            ),
+            *(
+                b"/customer?page=%zz&page_size=\xff",
+                b"/customer/" + b"9" * 4000,
+                b"/" + b"%" * 4000,
+                b"/customer;x=1",
+            ),
+            *(
+                b"//customer//1",
+                b"/billogram/" + b"%2F" * 1000,
+                b"/" + b"x" * 70_000,
+                b"\\",
+                b"?",
+                b"#",
+                b"/customer#x",
+            ),
+        ):
+            line = b"GET /api/v2" + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + AUTH + b"\r\n"
+            status, kind = parsed(server.send(line, whole=True))
+            assert status in ANSWERS, path
+            assert kind == b"application/json" or status == 400, path
+        assert len(server.everything()[1]["data"]) == 1
+
+
+def parsed(answer: bytes) -> tuple[int, bytes]:
+    """Status and content type of an answer."""
+    head, _, _ = answer.partition(b"\r\n\r\n")
+    line, *headers = head.split(b"\r\n")
+    assert line.startswith(b"HTTP/1.1 "), answer
+    names = dict(each.lower().split(b": ", 1) for each in headers)
+    return int(line.split()[1]), names[b"content-type"]
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_body_above_the_limit_at_a_socket(tmp_path: Path) -> None:
+    body = b'{"name":"' + b"x" * MAX_BODY + b'"}'
+    chunked = b"".join(b"%x\r\n%b\r\n" % (1 << 20, body[:1].ljust(1 << 20)) for _ in range(33)) + b"0\r\n\r\n"
+    line = b"POST /api/v2/customer HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+    with raw(tmp_path / "kept.db") as server:
+        for data in (request("POST", "/api/v2/customer", body), line + AUTH + b"\r\n" + chunked):
+            assert parsed(server.send(data, whole=True)) == (413, b"application/json")
+        assert server.everything()[1]["data"] == []
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.deep)])
+def test_random_bytes_at_a_socket(tmp_path: Path, seconds: int) -> None:
+    print(f"seed {SEED}")
+    chance = random.Random(SEED)
+    refused = 0
+    with raw(tmp_path / "kept.db") as server:
+        assert server.client.post("/customer", json=CUSTOMER).status_code == 200
+        key = server.client.post("/billogram", json=BILLOGRAM).json()["data"]["id"]
+        good = valid_requests(key)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            method, path, body = chance.choice(good)
+            kind = chance.randrange(4)
+            if kind == 0:
+                server.send(chance.randbytes(chance.randrange(1, 3000)), whole=False)
+            elif kind == 1:  # framing and all
+                server.send(mutated(chance, request(method, path, body)), whole=False)
+            elif kind == 2:
+                two = request(method, path, body).replace(b"Connection: close\r\n", b"") * 2
+                server.send(two[: chance.randrange(len(two))], whole=False)
+            else:  # inside of the framing: it is answered
+                answer = server.send(request(method, path, mutated(chance, body)), whole=True)
+                status, _ = parsed(answer)
+                assert status in (ANSWERS if path.startswith("/api") else ANSWERS | {201}), (path, answer)
+                refused += status != 200
+        assert refused > 0
+        before = server.everything()
+    with raw(tmp_path / "kept.db") as again:  # the log tells the same
+        assert again.everything() == before
+
+
+def valid_requests(key: str) -> list[tuple[str, str, bytes]]:
+    """Requests of many kinds: method, path, body."""
+    billogram = f"/api/v2/billogram/{key}"
+    return [
+        ("GET", "/api/v2/settings", b""),
+        (
+            "GET",
+            "/api/v2/customer?page=1&page_size=10&filter_type=field&filter_field=name&filter_value=A",
+            b"",
+        ),
+        ("GET", billogram, b""),
+        ("POST", "/api/v2/customer", dumps(CUSTOMER | {"address": {"city": "Teststad", "country": "SE"}})),
+        ("POST", "/api/v2/item", dumps(ITEM)),
+        ("POST", "/api/v2/billogram", dumps(BILLOGRAM | {"invoice_date": "2026-03-02", "due_days": 30})),
+        ("PUT", "/api/v2/settings", dumps({"invoices": {"default_reminder_fee": 50}})),
+        ("PUT", "/api/v2/customer/1", dumps({"notes": "ändrad", "customer_no": 1})),
+        ("PUT", billogram, dumps({"items": [ROW, ROW], "info": {"message": "Hej"}})),
+        ("POST", f"{billogram}/command/payment", dumps({"amount": 12.5})),
+        ("POST", f"{billogram}/command/message", dumps({"message": "Hej"})),
+        ("POST", "/_mock/accounts", dumps({"id": "other", "key": "secret"})),
+    ]
+
+
+def mutated(chance: random.Random, data: bytes) -> bytes:
+    """A few bytes changed, removed, doubled or put in."""
+    found = bytearray(data)
+    for _ in range(chance.randrange(1, 6)):
+        at = chance.randrange(len(found) + 1)
+        kind = chance.randrange(5)
+        if kind == 0 and at < len(found):
+            found[at] = chance.randrange(256)
+        elif kind == 1:
+            del found[at : at + chance.randrange(1, 9)]
+        elif kind == 2:
+            found[at:at] = chance.choice(
+                [b"\r\n", b"\x00", b'"', b"{", b"}", b"[", b",", b"9" * 30, b"e9", b"\xff"]
+            )
+        elif kind == 3:
+            found[at:at] = found[at : at + chance.randrange(1, 40)]
+        else:
+            found[at : at + 1] = chance.choice([b"0", b"-", b"null", b"1e400", b":", b" ", b"%", b"\\u0000"])
+    return bytes(found)

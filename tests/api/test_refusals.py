@@ -1,0 +1,166 @@
+"""One shape of error: every refusal that the code can raise, walked by the names of its rules (reference: api 1.7)."""
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mockserver
+from mockserver.log.interface import LogFailed
+from tests.server import Answer, Server, basic, hold
+
+SOURCE = Path(mockserver.__file__).parent
+ROW = {"title": "Row", "count": 1, "price": 100, "vat": 25}
+BACK = {"title": "Back", "count": -1, "price": 100, "vat": 25}
+NO_FIELD: Any = object()
+
+
+def draft(**more: Any) -> dict[str, Any]:
+    return {"customer": {"customer_no": 1}, "items": [ROW]} | more
+
+
+def as_nobody(server: Server, headers: dict[str, str]) -> Answer:
+    answer = server.run(server.asgi("GET", "/api/v2/settings", b"", headers))
+    hold("GET", "/settings", answer)
+    return answer
+
+
+def too_large(server: Server) -> Answer:
+    body = b" " * (32 * 1024 * 1024 + 1)
+    answer = server.run(
+        server.asgi("POST", "/api/v2/customer", body, {"authorization": basic("test", "secret")})
+    )
+    hold("POST", "/customer", answer)
+    return answer
+
+
+def without_log(server: Server) -> Answer:
+    async def failing(*_: object, **__: object) -> None:
+        raise LogFailed("disk full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.emulator, "execute", failing)
+        return server.post("/customer", {"name": "A"})
+
+
+def without_credits(server: Server) -> Answer:
+    server.mock("PATCH", "/accounts/test", {"features": {"standalone_credits": False}})
+    return server.post("/billogram", draft(items=[BACK]))
+
+
+def of(server: Server, name: str) -> str:
+    """The id of a billogram that the fixture made."""
+    return next(each.id for each in server.state().billograms.values() if each.creditor_unique_value == name)
+
+
+# rule, request, HTTP status, identifier, field, field_path
+CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
+    ("auth.missing", lambda s: as_nobody(s, {}), 401, "MISSING_AUTH", NO_FIELD, None),
+    ("auth.invalid", lambda s: s.get("/settings", key="wrong"), 403, "INVALID_AUTH", NO_FIELD, None),
+    ("auth.mock_account", lambda s: as_nobody(s, {"authorization": "x", "mock-account": "a/b"}), 403, "INVALID_AUTH", NO_FIELD, None),
+    ("path.exists", lambda s: s.get("/nowhere"), 404, "NOT_FOUND", NO_FIELD, None),
+    ("path.method", lambda s: s.call("DELETE", "/settings"), 405, "METHOD_NOT_ALLOWED", NO_FIELD, None),
+    ("query.required", lambda s: s.get("/customer?page=1"), 400, "MISSING_QUERY_PARAMETER", "page_size", []),
+    ("query.value", lambda s: s.get("/customer?page=x&page_size=1"), 400, "INVALID_QUERY_PARAMETER", "page", []),
+    ("object.exists", lambda s: s.get("/billogram/none"), 404, "NOT_FOUND", NO_FIELD, None),
+    ("object.exists", lambda s: s.get("/report/none"), 404, "NOT_FOUND", NO_FIELD, None),
+    ("command.exists", lambda s: s.command(of(s, "draft"), "fly"), 404, "NOT_FOUND", NO_FIELD, None),
+    ("not_emulated", lambda s: s.command(of(s, "sent"), "remind"), 501, "INTERNAL_ERROR", NO_FIELD, None),
+    ("log.unavailable", without_log, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
+    ("body.json", lambda s: s.post("/customer", b"{"), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("body.object", lambda s: s.post("/customer", []), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("body.size", too_large, 413, "INVALID_PARAMETER", NO_FIELD, None),
+    ("body.unknown", lambda s: s.post("/customer", {"name": "A", "contact": {"x": 1}}), 400, "UNKNOWN_PARAMETER", "x", ["contact"]),
+    ("body.value", lambda s: s.post("/billogram", draft(due_days=400)), 400, "INVALID_PARAMETER", "due_days", []),
+    ("body.value", lambda s: s.call("PUT", f"/billogram/{of(s, 'draft')}", {"due_days": 400}), 400, "INVALID_PARAMETER", "due_days", []),
+    ("body.value", lambda s: s.post("/billogram", draft(items=[ROW, {**ROW, "vat": "x"}])), 400, "INVALID_PARAMETER", "vat", ["items", 1]),
+    ("body.length", lambda s: s.post("/billogram", draft(info={"order_no": "x" * 31})), 400, "INVALID_PARAMETER", "order_no", ["info"]),
+    ("body.read_only", lambda s: s.post("/billogram", draft(state="Paid")), 400, "READ_ONLY_PARAMETER", "state", []),
+    ("body.read_only", lambda s: s.call("PUT", f"/billogram/{of(s, 'draft')}", {"state": "Paid"}), 400, "READ_ONLY_PARAMETER", "state", []),
+    ("billogram.fixed", lambda s: s.call("PUT", f"/billogram/{of(s, 'draft')}", {"invoice_no": 9}), 400, "READ_ONLY_PARAMETER", "invoice_no", []),
+    ("required", lambda s: s.post("/customer", {}), 400, "INVALID_PARAMETER", "name", []),
+    ("address.careof_attention", lambda s: s.post("/customer", {"name": "A", "address": {"careof": "a", "attention": "b"}}), 400, "INVALID_PARAMETER_COMBINATION", "attention", ["address"]),
+    ("customer.customer_no", lambda s: s.post("/customer", {"name": "A", "customer_no": 1}), 400, "INVALID_PARAMETER", "customer_no", None),
+    ("item.item_no", lambda s: s.post("/item", {"item_no": "x" * 31, "title": "A", "price": 1, "vat": 0, "unit": "day"}), 400, "INVALID_PARAMETER", "item_no", []),
+    ("item.item_no_taken", lambda s: s.post("/item", {"item_no": "1", "title": "A", "price": 1, "vat": 0, "unit": "day"}), 400, "INVALID_PARAMETER", "item_no", None),
+    ("billogram.customer", lambda s: s.post("/billogram", draft(customer={"customer_no": 99})), 400, "INVALID_PARAMETER", "customer_no", ["customer"]),
+    ("billogram.due", lambda s: s.post("/billogram", draft(due_days=3, due_date="2026-06-01")), 400, "INVALID_PARAMETER_COMBINATION", "due_days", []),
+    ("billogram.due_date", lambda s: s.post("/billogram", draft(due_date="2026-01-01")), 400, "INVALID_PARAMETER", "due_date", []),
+    ("billogram.due_date", lambda s: s.call("PUT", f"/billogram/{of(s, 'long')}", {"invoice_date": "8999-12-31"}), 400, "INVALID_PARAMETER", "invoice_date", []),
+    ("billogram.creditor_unique_value", lambda s: s.post("/billogram", draft(creditor_unique_value="sent")), 400, "INVALID_PARAMETER", "creditor_unique_value", None),
+    ("billogram.invoice_no", lambda s: s.post("/billogram", draft(invoice_no=1)), 400, "INVALID_PARAMETER", "invoice_no", None),
+    ("feature.standalone_credits", without_credits, 403, "PERMISSION_DENIED", NO_FIELD, None),
+    ("delivery.method", lambda s: s.command(of(s, "draft"), "send", {"method": "Pigeon"}), 400, "INVALID_PARAMETER", "method", []),
+    ("delivery.data", lambda s: s.command(of(s, "draft"), "send", {"method": "EDI"}), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("payment.amount", lambda s: s.command(of(s, "sent"), "payment", {"amount": 126}), 400, "INVALID_PARAMETER", "amount", []),
+    ("payment.not_on_credit", lambda s: s.command(of(s, "credit"), "payment", {"amount": 1}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("credit.not_on_credit", lambda s: s.command(of(s, "credit"), "credit", {"mode": "full"}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("credit.left", lambda s: s.command(of(s, "credited"), "credit", {"mode": "full"}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("credit.mode", lambda s: s.command(of(s, "sent"), "credit", {"mode": "half"}), 400, "INVALID_PARAMETER", "mode", []),
+    ("message.text", lambda s: s.command(of(s, "sent"), "message", {"message": ""}), 400, "INVALID_PARAMETER", "message", []),
+    ("state.*", lambda s: s.command(of(s, "sent"), "send", {}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+]  # fmt: skip
+
+
+def rules_of_the_source() -> set[str]:
+    """Every rule that a refusal of the core or the API is raised with."""
+    found = set()
+    for path in [*(SOURCE / "core").glob("*.py"), *(SOURCE / "api").glob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and not _is_execute(node):
+                found |= {_text(word.value) for word in node.keywords if word.arg == "rule"}
+    return found - {""}
+
+
+def _is_execute(node: ast.Call) -> bool:
+    """`call.execute(..., rule=...)` names what decides, not what refuses."""
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "execute"
+
+
+def _text(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.Constant):
+        return f"{node.values[0].value!s}*"
+    return ""  # handed on: `rule=rule`
+
+
+def test_every_rule_of_the_source_is_walked() -> None:
+    assert rules_of_the_source() - {"value.*"} == {case[0] for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{index}-{case[0]}" for index, case in enumerate(CASES)])
+def test_each_refusal(
+    server: Server, case: tuple[str, Callable[[Server], Answer], int, str, Any, Any]
+) -> None:
+    rule, request, status, identifier, field, field_path = case
+    server.customer()
+    server.post("/item", {"title": "A", "price": 1, "vat": 0, "unit": "day"})
+    server.post("/billogram", draft(creditor_unique_value="draft"))
+    for name, more in (
+        ("sent", {}),
+        ("credited", {}),
+        ("credit", {"items": [BACK]}),
+        ("long", {"due_date": "8000-01-01"}),
+    ):
+        on_success = None if name == "long" else {"command": "send", "method": "Email"}
+        server.post("/billogram", draft(creditor_unique_value=name, on_success=on_success, **more))
+    server.command(of(server, "credited"), "credit", {"mode": "full"})
+    position, image = server.position(), server.image()
+    answer = request(server)
+    assert answer.status == status
+    assert answer.headers["mock-rule"] == (rule if "*" not in rule else "state.send")
+    got, data = answer.error
+    assert got == identifier
+    assert data["message"]
+    if field is NO_FIELD:
+        assert set(data) == {"message"}
+    else:
+        assert (data["field"], data["field_path"]) == (field, field_path)
+    if request is without_credits:  # switching the feature off was an act of its own
+        assert server.position() == position + 1
+    else:
+        assert (server.position(), server.image()) == (position, image)
+    assert server.fold().image() == server.image()

@@ -1,0 +1,108 @@
+"""The package as it is installed: built, put into a fresh environment, and run; all without a network."""
+
+import email
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mockserver.version import __version__
+from tests.e2e.served import PATIENCE, Served, clean_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+WHEELHOUSE = ROOT / ".wheelhouse" / str(sys.implementation.cache_tag)
+PIP = (sys.executable, "-m", "pip")
+
+
+def offline() -> dict[str, str]:
+    """An environment in which pip finds what `make test` has put aside, and nothing else."""
+    assert any(WHEELHOUSE.glob("*.whl")), f"{WHEELHOUSE} is empty: `make test` fills it"
+    kept = {
+        name: value
+        for name, value in clean_environment().items()
+        if not name.startswith("PIP_") and name != "PYTHONPATH"
+    }
+    return kept | {
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_FIND_LINKS": str(WHEELHOUSE),
+        "PIP_NO_CACHE_DIR": "1",
+        "PIP_NO_INDEX": "1",
+        "PIP_QUIET": "1",
+    }
+
+
+def fresh(folder: Path) -> Path:
+    """The Python of a new environment with nothing in it: `pip --python` installs into it."""
+    venv.create(folder, with_pip=False, symlinks=True)
+    return folder / "bin" / "python"
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    done = subprocess.run(
+        [str(word) for word in command],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        cwd=cwd,
+        env=offline(),
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("wheel")
+    run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", made, ROOT, cwd=made)
+    (path,) = made.iterdir()
+    return path
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    assert wheel.name == f"billogram_mockserver-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        text = archive.read(f"billogram_mockserver-{__version__}.dist-info/METADATA").decode()
+    source = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "mockserver").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert "mockserver/py.typed" in source
+    assert {name for name in names if ".dist-info/" not in name} == source
+    assert {name.rpartition("/")[2] for name in names - source} == {
+        "METADATA",
+        "WHEEL",
+        "RECORD",
+        "LICENSE",
+        "entry_points.txt",
+    }
+    metadata = email.message_from_string(text)
+    assert (metadata["Name"], metadata["Version"]) == ("billogram-mockserver", __version__)
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert (ROOT / "README.md").read_text(encoding="utf-8") in text
+
+
+def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python = fresh(tmp_path / "installed")
+    run(*PIP, "--python", python, "install", wheel, cwd=tmp_path)
+    run(*PIP, "--python", python, "check", cwd=tmp_path)
+    command = python.parent / "mockserver"
+    assert run(command, "--version", cwd=tmp_path) == f"mockserver {__version__}\n"
+    where = run(python, "-c", "import mockserver; print(mockserver.__file__)", cwd=tmp_path)
+    assert Path(where).is_relative_to(tmp_path / "installed")
+
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr("tests.e2e.served.COMMAND", (str(command),))
+    with Served("--database", "kept.db", cwd=tmp_path) as server:
+        assert server.mock("GET", "/info").json()["version"] == __version__
+        made = server.api("POST", "/customer", {"name": "Test Customer AB"})
+        assert (made.status_code, made.json()["data"]["customer_no"]) == (200, 1)
+        run(command, "wait", "--url", server.address, cwd=tmp_path)
+    assert (tmp_path / "kept.db").exists()
