@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mockserver.core import accounts, calendar, evolve, numbers
 from mockserver.core.act import Act
-from mockserver.core.events import Record
+from mockserver.core.events import FORMAT, Record
 from mockserver.core.model import Account, Clock, Features, Value
 from mockserver.core.settings import Settings, new_settings
 from mockserver.core.state import State
@@ -27,7 +27,11 @@ _REPLAY_SLICE = 500  # records between two chances for other requests
 
 
 class AccountGone(Exception):
-    """The account was removed while the caller was on its way."""
+    """The account is not any more what the caller found: look for it, or at its credentials, again."""
+
+
+class AccountExists(ValueError):
+    """An account of this id is there already."""
 
 
 class Birth(Value, frozen=True):
@@ -105,8 +109,13 @@ class Emulator:
             self._opened = True
 
     def load(self) -> None:
-        """Begin to replay the log (and open it, if that was not done), beside whatever else runs."""
-        if not self._loaded and self._loading is None:
+        """Begin to replay the log (and open it, if that was not done), beside whatever else runs.
+
+        After a failure it is tried anew.
+        """
+        failed = self._loading is not None and self._loading.done() and not self._loaded
+        if not self._loaded and (self._loading is None or failed):
+            self._books.clear()
             self._loading = asyncio.create_task(self._replay(), name="replay")
 
     async def loaded(self) -> None:
@@ -183,7 +192,7 @@ class Emulator:
             if book is None:
                 if self.defaults.closed or not key:
                     return None
-                with contextlib.suppress(ValueError):  # born by another request in the meantime
+                with contextlib.suppress(AccountExists):  # born by another request in the meantime
                     return await self.open_account(Birth(name, key), cause=cause)
                 continue
             if book.account.key_hash is None and key:
@@ -198,16 +207,16 @@ class Emulator:
         while (book := self._books.get(name)) is None:
             if self.defaults.closed:
                 return None
-            with contextlib.suppress(ValueError):  # born by another request in the meantime
+            with contextlib.suppress(AccountExists):  # born by another request in the meantime
                 return await self.open_account(Birth(name), cause=cause)
         return book
 
     async def open_account(self, birth: Birth, *, cause: str) -> Book:
-        """Make an account; ValueError when the id is taken or the zone unknown."""
+        """Make an account; AccountExists when the id is taken."""
         await self._writable()
         while (taken := self._books.get(birth.id)) is not None:
             if await _kept(taken.batch):
-                raise ValueError(f"account {birth.id} exists already")
+                raise AccountExists(f"account {birth.id} exists already")
         account = self._new_account(birth)
         book = Book(birth.id, _new_stream())
         await _durable(self._begin(book, account, cause=cause, rule="account"))
@@ -322,9 +331,11 @@ class Emulator:
             except Exception:
                 if await _kept(batch):
                     raise
-                continue
-            if await _kept(batch):
-                return shown
+            else:
+                if await _kept(batch):
+                    return shown
+            if not gone_too:  # undone, perhaps with the key that the caller came in by
+                raise AccountGone(book.id)
 
     async def read_all(self, view: Callable[[], T]) -> T:
         """The same over all accounts."""
@@ -356,7 +367,7 @@ class Emulator:
         """Put the changes, hand the record to the log; without suspending."""
         state, position, last = book.state, book.position, book.last
         old = [(kind, key, state.put(kind, key, new)) for (kind, key), new in act.changes.items()]
-        record = Record(position + 1, act.now, cause, rule, tuple(act.events))
+        record = Record(position + 1, act.now, cause, rule, tuple(act.events), FORMAT)
         book.position, book.last = record.position, act.now
 
         def undo_all() -> None:
@@ -397,4 +408,4 @@ def _new_stream() -> str:
     return secrets.token_hex(8)
 
 
-__all__ = ["AccountGone", "Birth", "Book", "Defaults", "Emulator", "LogFailed"]
+__all__ = ["AccountExists", "AccountGone", "Birth", "Book", "Defaults", "Emulator", "LogFailed"]

@@ -11,7 +11,7 @@ from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.model import Features, merged
 from mockserver.core.settings import new_settings
-from mockserver.emulator import Birth, Book, Emulator
+from mockserver.emulator import AccountExists, Birth, Book, Emulator
 
 
 def _account_id(text: str) -> str:
@@ -147,7 +147,7 @@ async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSet
     )
     try:
         return await emulator.open_account(birth, cause=cause)
-    except ValueError as error:
+    except AccountExists as error:
         hint = f"use it, reset it by POST /_mock/accounts/{body.id}/reset, or DELETE it first"
         raise ControlError(409, "account_exists", str(error), hint) from None
 

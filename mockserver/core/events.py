@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias, get_args
 
 from mockserver.core.model import Account, Content, Customer, Item, Recipient, Sums, Value
 
-FORMAT = 1
+FORMAT = 1  # of the records that are written now
 
 
 class Mark(Value, frozen=True):
@@ -261,4 +261,4 @@ class Record(Value, frozen=True):
     cause: str
     rule: str
     events: tuple[Event, ...]
-    format: int = FORMAT
+    format: int = 1  # of a record that names none

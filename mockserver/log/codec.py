@@ -11,7 +11,7 @@ _NEWER = "a record can't be read: written by a newer version of mockserver"
 
 
 class _Format(Struct):
-    format: int = FORMAT
+    format: int = 1
 
 
 _format_decoder = json.Decoder(_Format)

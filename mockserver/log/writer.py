@@ -56,6 +56,14 @@ class Writer:
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="log writer")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Should the task die by our own mistake, nobody waits for it for ever."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("the log writer has died", exc_info=error)
+            batch, self._writing = self._writing or Batch(), None
+            self._undo(batch, LogFailed(f"the log writer has died: {error}"))
 
     async def stop(self) -> None:
         """Write what waits, then end."""
@@ -87,6 +95,8 @@ class Writer:
         async with self._one_at_a_time:
             if self.failure is not None:
                 await self._commit([])
+                if self._task is None or self._task.done():
+                    self.start()
                 self.failure = None
                 logger.warning("the log can be written again")
 
