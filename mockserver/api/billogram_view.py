@@ -4,6 +4,7 @@ from typing import Any
 
 from msgspec import Raw
 
+from mockserver.api.cache import Rendered
 from mockserver.api.rendering import (
     as_float,
     as_number,
@@ -73,7 +74,7 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
         "invoice_no": billogram.invoice_no,
         "ocr_number": billogram.ocr_number,
         "creditor_unique_value": billogram.creditor_unique_value,
-        "customer": _recipient(billogram.recipient),
+        "customer": _recipients(billogram.recipient),
         "items": [_row(row) for row in content.items],
         "invoice_date": terms.invoice_date.isoformat(),
         "due_date": terms.due_date.isoformat(),
@@ -86,7 +87,7 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
         "interest_fee": as_float(sums.interest_fee),
         "currency": terms.currency,
         "info": _info(content.info),
-        "regional_sweden": _regional(content.regional),
+        "regional_sweden": _regionals(content.regional),
         "delivery_method": terms.delivery_method,
         "state": public_state(billogram),
         "url": link,
@@ -233,3 +234,7 @@ def _regional(regional: Regional) -> RegionalShape:
             "slutfaktura": power.slutfaktura,
         },
     }
+
+
+_recipients = Rendered(_recipient)
+_regionals = Rendered(_regional)

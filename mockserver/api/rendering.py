@@ -34,6 +34,7 @@ def as_number(value: Decimal) -> int | Decimal:
     return int(value) if value == value.to_integral_value() else value.normalize(EXACT)
 
 
+@lru_cache(maxsize=1024)
 def timestamp(moment: datetime) -> str:
     """`YYYY-MM-DD hh:mm:ss`, UTC, no zone mark [R]."""
     return moment.isoformat(" ", "seconds")[:19]

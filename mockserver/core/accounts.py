@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
@@ -11,6 +12,7 @@ from mockserver.core.act import Act
 from mockserver.core.model import Account, Clock, replace
 
 
+@lru_cache(maxsize=1024)
 def hashed(account: str, key: str) -> str:
     """How the log keeps the key of an account."""
     salt = blake2b(account.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -24,6 +24,7 @@ class Act:
         self.now = now
         self.events: list[Event] = []
         self.changes: dict[tuple[str, Any], Any] = {}
+        self._today: date | None = None
         self._before: dict[str, str] = {}  # public state from before the act
         self._after: list[str] = []  # public state after each event
 
@@ -52,7 +53,9 @@ class Act:
     @property
     def today(self) -> date:
         """The local date of the account."""
-        return calendar.local_date(self.now, self.account.timezone)
+        if self._today is None:
+            self._today = calendar.local_date(self.now, self.account.timezone)
+        return self._today
 
     def billogram(self, key: str) -> Billogram:
         """The billogram with this id; NotFound when there is none or it was deleted."""

@@ -20,8 +20,19 @@ def seed_of(text: str) -> int:
 
 def draw(seed: int, kind: str, *counters: int) -> int:
     """A 256-bit number that looks random and always is the same for the same arguments."""
-    text = f"{kind}:{':'.join(map(str, counters))}"
-    return int.from_bytes(blake2b(text.encode(), digest_size=32, key=str(seed).encode()).digest())
+    return int.from_bytes(_drawn(seed, kind, *counters))
+
+
+def _drawn(seed: int, kind: str, *counters: int) -> bytes:
+    hashed = _keyed(seed).copy()
+    hashed.update(f"{kind}:{':'.join(map(str, counters))}".encode())
+    return hashed.digest()
+
+
+@lru_cache(maxsize=256)
+def _keyed(seed: int) -> blake2b:
+    """The hash of a seed: it is copied, as making it costs more than using it."""
+    return blake2b(digest_size=32, key=str(seed).encode())
 
 
 def _letters(number: int, alphabet: str, length: int) -> str:
@@ -50,7 +61,7 @@ def link_token(seed: int, number: int) -> str:
 
 def event_uuid(seed: int, generation: int, number: int, index: int) -> str:
     """A version 4 uuid; the generation keeps it apart from the one before a reset."""
-    digits = f"{draw(seed, 'event', generation, number, index):064x}"
+    digits = _drawn(seed, "event", generation, number, index).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 

@@ -221,10 +221,10 @@ def country_of(settings: Settings) -> str:
 def bookkeeping_accounts(settings: Settings, vat: Decimal) -> tuple[str, str]:
     """Income and VAT account for a rate [R]; an unusual rate is booked as none [A]."""
     book = settings.bookkeeping
-    by_rate = {
-        25: (book.income_account_for_vat_25, book.vat_account_for_vat_25),
-        12: (book.income_account_for_vat_12, book.vat_account_for_vat_12),
-        6: (book.income_account_for_vat_6, book.vat_account_for_vat_6),
-    }
-    whole = int(vat) if vat == vat.to_integral_value() else -1
-    return by_rate.get(whole, (book.income_account_for_vat_0, ""))
+    if vat == 25:
+        return book.income_account_for_vat_25, book.vat_account_for_vat_25
+    if vat == 12:
+        return book.income_account_for_vat_12, book.vat_account_for_vat_12
+    if vat == 6:
+        return book.income_account_for_vat_6, book.vat_account_for_vat_6
+    return book.income_account_for_vat_0, ""
