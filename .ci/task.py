@@ -51,8 +51,8 @@ def deep(arguments):
     lint([])
     pytest(environment(".venv", "dev", sys.executable), ["--deep", *arguments])
     for name in KNOWN:
-        found = shutil.which(name)
-        if found and _works(found):
+        found = _found(name)
+        if found:
             print("== the suite on " + name, flush=True)
             pytest(environment(".venv-" + name, "dev", found), arguments)
 
@@ -140,6 +140,15 @@ def debian(*packages):
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run([*prefix, "apt-get", "update", "-qq"], check=True, env=quiet)
     subprocess.run([*prefix, "apt-get", "install", "-y", "-qq", *packages], check=True, env=quiet)
+
+
+def _found(name):
+    """This Python, on the path or among those that pyenv keeps beside it."""
+    kept = Path.home().glob(".pyenv/versions/*/bin/" + name)
+    for python in [shutil.which(name), *map(str, sorted(kept))]:
+        if python and _works(python):
+            return python
+    return None
 
 
 def _works(python):

@@ -25,8 +25,9 @@ insert into attempts values (1, 0);
 """
 # only at the next position of its stream
 _APPEND = """
-insert into records select ?1, ?2, ?3 where ?2 = 1 + coalesce(
-    (select max(position) from records where stream = ?1), (select position from streams where id = ?1)
+insert into records select :stream, :position, :body where :position = 1 + coalesce(
+    (select max(position) from records where stream = :stream),
+    (select position from streams where id = :stream)
 )
 """
 _READ_AT_ONCE = 2000
@@ -117,7 +118,11 @@ class SQLiteLog:
             if not writes:
                 await db.execute("update attempts set made = made + 1")
             records = [
-                (write.stream, write.record.position, codec.encode(write.record))
+                {
+                    "stream": write.stream,
+                    "position": write.record.position,
+                    "body": codec.encode(write.record),
+                }
                 for write in writes
                 if isinstance(write, Append)
             ]
