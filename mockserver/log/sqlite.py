@@ -1,5 +1,6 @@
 """A log in one SQLite file: write-ahead log, every commit flushed to the disk before it counts."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -76,7 +77,16 @@ class SQLiteLog:
         connection = aiosqlite.Connection(connect, iter_chunk_size=_READ_AT_ONCE)
         # what was answered is on disk, so a process may end without closing (an application without lifespan)
         connection._thread.daemon = True  # noqa: SLF001
-        self._connection = await connection
+
+        async def opened() -> aiosqlite.Connection:
+            return await connection
+
+        opening = asyncio.ensure_future(opened())
+        try:
+            self._connection = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # who gives up while it opens leaves nothing open
+            await (await opening).close()
+            raise
         if failed:
             raise failed[0]
         return self._connection
