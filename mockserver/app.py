@@ -5,21 +5,27 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from msgspec import Struct
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mockserver.api.billogram_event import render_listed
+from mockserver.api.billogram_view import render_billogram
 from mockserver.api.edge import Api
 from mockserver.api.settings import changed_settings
 from mockserver.control.call import ServerInfo
 from mockserver.control.edge import BASE as CONTROL_BASE
 from mockserver.control.edge import Control
+from mockserver.core.model import CallbackSettings
 from mockserver.emulator import Defaults, Emulator
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
 from mockserver.log.sqlite import SQLiteLog
+from mockserver.traffic import Traffic
+from mockserver.webhooks.sender import Sender
+from mockserver.webhooks.transport import Transport
 from mockserver.wire import RequestIds
 
 MEMORY = "memory"
@@ -36,6 +42,9 @@ class Configuration(Struct, frozen=True, kw_only=True):
     control_token: str | None = None
     invalid_auth_status: int = 403
     public_url: str | None = None  # where clients and recipients reach the server, instead of their Host
+    callback_url: str | None = None  # of new accounts: where their callbacks go
+    sign_key: str | None = None  # of new accounts: with which callbacks are signed
+    callback_hosts: tuple[str, ...] | None = None  # where callbacks may go; None: everywhere but ourselves
 
     def shown(self) -> dict[str, Any]:
         """Without secrets."""
@@ -48,7 +57,34 @@ class Configuration(Struct, frozen=True, kw_only=True):
             "invalid_auth_status": self.invalid_auth_status,
             "public_url": self.public_url,
             "control_token": self.control_token is not None,
+            "callback_url": self.callback_url,
+            "sign_key": self.sign_key is not None,
+            "callback_hosts": None if self.callback_hosts is None else list(self.callback_hosts),
         }
+
+
+class Options(TypedDict, total=False):
+    """What `create_app` and `Mockserver` take; each has the meaning and default of `Configuration`."""
+
+    database: str | Path
+    closed: bool
+    clock: str
+    now: datetime | None
+    seed: int | None
+    control_token: str | None
+    invalid_auth_status: int
+    public_url: str | None
+    callback_url: str | None
+    sign_key: str | None
+    callback_hosts: tuple[str, ...] | None
+
+
+def configured(options: Options) -> Configuration:
+    """The configuration of these options."""
+    named: dict[str, Any] = dict(options)
+    if "database" in named:
+        named["database"] = str(named["database"])
+    return Configuration(**named)
 
 
 class Application(Starlette):
@@ -57,8 +93,10 @@ class Application(Starlette):
     Its routes would cost a tenth of a GET, and to their patterns a line break in a path is none.
     """
 
-    def __init__(self, control: ASGIApp, api: ASGIApp, lifespan: Lifespan["Application"]) -> None:
-        super().__init__(lifespan=lifespan)
+    def __init__(self, emulator: Emulator, sender: Sender, control: Control, api: ASGIApp) -> None:
+        super().__init__(lifespan=_lifespan)
+        self.emulator = emulator
+        self.sender = sender
         self._control = control
         self._api = api
 
@@ -70,39 +108,37 @@ class Application(Starlette):
         ours = path == CONTROL_BASE or path.startswith(f"{CONTROL_BASE}/")
         await (self._control if ours else self._api)(scope, receive, send)
 
+    def hurry(self) -> None:
+        """End the requests that wait for something to happen."""
+        self._control.stop()
 
-def create_app(
-    *,
-    database: str | Path = MEMORY,
-    closed: bool = False,
-    clock: str = "live",
-    now: datetime | None = None,
-    seed: int | None = None,
-    control_token: str | None = None,
-    invalid_auth_status: int = 403,
-    public_url: str | None = None,
-) -> Starlette:
+    async def close(self) -> None:
+        """Send no more, write what waits and let go of the log."""
+        self.hurry()
+        await self.sender.stop()
+        await self.emulator.close()
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: Application) -> AsyncIterator[None]:
+    await app.emulator.open()
+    app.emulator.load()
+    yield
+    await app.close()
+
+
+def create_app(**options: Unpack[Options]) -> Starlette:
     """An ASGI application: for `httpx.ASGITransport`, or for any ASGI server.
 
     `database` is `memory` or a path. A server that runs the lifespan closes the log at the end; without
     one (as under `ASGITransport`) a file is opened at the first request, and belongs to the event loop of
     that request.
     """
-    configuration = Configuration(
-        database=str(database),
-        closed=closed,
-        clock=clock,
-        now=now,
-        seed=seed,
-        control_token=control_token,
-        invalid_auth_status=invalid_auth_status,
-        public_url=public_url,
-    )
-    return build(configuration)[0]
+    return build(configured(options))
 
 
-def build(configuration: Configuration, log: Log | None = None) -> tuple[Starlette, Emulator]:
-    """The application and the emulator under it; `log` instead of the one the configuration names."""
+def build(configuration: Configuration, log: Log | None = None) -> Application:
+    """The application, put together; `log` instead of the one the configuration names."""
     if log is None:
         in_memory = configuration.database == MEMORY
         log = MemoryLog() if in_memory else SQLiteLog(configuration.database)
@@ -111,26 +147,25 @@ def build(configuration: Configuration, log: Log | None = None) -> tuple[Starlet
         now=configuration.now,
         seed=configuration.seed,
         closed=configuration.closed,
+        callbacks=CallbackSettings(url=configuration.callback_url, sign_key=configuration.sign_key),
     )
-    emulator = Emulator(log, defaults)
-    request_ids = RequestIds()
+    emulator, traffic, request_ids = Emulator(log, defaults), Traffic(), RequestIds()
+    sender = Sender(emulator, Transport(configuration.callback_hosts))
     info = ServerInfo(
-        started=monotonic(), change_settings=changed_settings, configuration=configuration.shown()
+        started=monotonic(),
+        change_settings=changed_settings,
+        render_event=render_listed,
+        render_billogram=render_billogram,
+        configuration=configuration.shown(),
+        public_url=configuration.public_url,
     )
-    control = Control(emulator, request_ids, info, configuration.control_token)
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        await emulator.open()
-        emulator.load()
-        yield
-        await emulator.close()
-
+    control = Control(emulator, sender, traffic, request_ids, info, configuration.control_token)
     api = Api(
         emulator,
+        traffic,
         request_ids,
         control_token=configuration.control_token,
         invalid_auth_status=configuration.invalid_auth_status,
         public_url=configuration.public_url,
     )
-    return Application(control, api, lifespan), emulator
+    return Application(emulator, sender, control, api)

@@ -9,71 +9,34 @@ import contextlib
 import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
-from mockserver.core import accounts, calendar, evolve, numbers
+from mockserver.book import (
+    AccountExists,
+    AccountGone,
+    Birth,
+    Book,
+    Defaults,
+    Watcher,
+    fold,
+    notes_of,
+    read_notes,
+)
+from mockserver.core import accounts, calendar, callbacks, numbers
 from mockserver.core.act import Act
-from mockserver.core.events import FORMAT, Record
-from mockserver.core.model import Account, Clock, Features, Value
-from mockserver.core.settings import Settings, new_settings
+from mockserver.core.callbacks import Planned
+from mockserver.core.events import FORMAT, AttemptMade, Record
+from mockserver.core.model import Account, Clock
+from mockserver.core.settings import new_settings
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
-from mockserver.log.writer import Batch, Writer
+from mockserver.log.writer import Batch, Writer, durable, kept
+from mockserver.moving import Mover
 
 T = TypeVar("T")
 
 FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
-_REPLAY_SLICE = 500  # records between two chances for other requests
-
-
-class AccountGone(Exception):
-    """The account is not any more what the caller found: look for it, or at its credentials, again."""
-
-
-class AccountExists(ValueError):
-    """An account of this id is there already."""
-
-
-class Birth(Value, frozen=True):
-    """What an account is made with; None: the server's default."""
-
-    id: str
-    key: str | None = None
-    seed: int | None = None
-    clock_mode: str | None = None
-    now: datetime | None = None
-    timezone: str = "Europe/Stockholm"
-    features: Features = Features()
-    default_due_days: int = 30
-    settings: Callable[[Settings], Settings] | None = None  # from those of a new account
-
-
-class Defaults(Value, frozen=True):
-    """What the server gives to accounts that don't say: clock, moment, and a number that stirs the seeds."""
-
-    clock_mode: str = "live"
-    now: datetime | None = None
-    seed: int | None = None
-    closed: bool = False  # only accounts that are known
-
-
-class Book:
-    """An open account: its state, and where it stands in the log."""
-
-    __slots__ = ("batch", "id", "last", "position", "state", "stream")
-
-    def __init__(self, name: str, stream: str) -> None:
-        self.id = name
-        self.stream = stream
-        self.position = 0
-        self.state = State()
-        self.last = datetime.min.replace(tzinfo=UTC)  # moment of the last act
-        self.batch: Batch | None = None  # the last write that was not on disk yet
-
-    @property
-    def account(self) -> Account:
-        """The account's own values."""
-        return self.state.account
 
 
 def _real_time() -> datetime:
@@ -99,6 +62,12 @@ class Emulator:
         self._loading: asyncio.Task[None] | None = None
         self._registry: Batch | None = None  # the last write that changed which accounts there are
         self._loaded = log.volatile
+        self._watchers: list[Watcher] = []
+        self.time = Mover(self)
+
+    def subscribe(self, watcher: Watcher) -> None:
+        """Tell this one of what is on disk from now on."""
+        self._watchers.append(watcher)
 
     # life
 
@@ -127,6 +96,7 @@ class Emulator:
 
     async def close(self) -> None:
         """Write what waits and let go of the log."""
+        await self.time.stop()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.wait([self._loading])
@@ -146,24 +116,23 @@ class Emulator:
 
     async def _replay(self) -> None:
         await self.open()
-        for name, stream in sorted((await self.log.pointers()).items()):
+        pointers = await self.log.pointers()
+        told: list[tuple[Book, list[Planned], list[AttemptMade]]] = []
+        for name, stream in sorted(pointers.items()):
             kind, _, account = name.partition(":")
-            assert kind == "account", name
-            self._books[account] = await self._fold(account, stream)
+            if kind == "account":
+                book = Book(account, stream)
+                planned = await fold(self.log, book)
+                notes = await read_notes(self.log, book, pointers.get(notes_of(account)))
+                told.append((book, planned, notes))
+                self._books[account] = book
         if self._writer is not None:
             self._writer.start()
         self._loaded = True
-
-    async def _fold(self, name: str, stream: str) -> Book:
-        book = Book(name, stream)
-        async for record in self.log.read(stream):
-            for event in record.events:
-                for change in evolve.evolve(book.state, event):
-                    book.state.put(*change)
-            book.position, book.last = record.position, record.at
-            if record.position % _REPLAY_SLICE == 0:
-                await asyncio.sleep(0)
-        return book
+        for book, planned, notes in told:
+            for watcher in self._watchers:
+                watcher.replayed(book, planned, notes)
+            self.time.look_ahead(book)
 
     # accounts
 
@@ -199,7 +168,7 @@ class Emulator:
                 await self.execute(book, lambda act: accounts.adopt(act, key), cause=cause, rule="key")
             if accounts.key_fits(book.account, key):
                 return book
-            if await _kept(book.batch):  # the key that it was held against is on disk
+            if await kept(book.batch):  # the key that it was held against is on disk
                 return None
 
     async def pick(self, name: str, *, cause: str) -> Book | None:
@@ -213,13 +182,13 @@ class Emulator:
 
     async def open_account(self, birth: Birth, *, cause: str) -> Book:
         """Make an account; AccountExists when the id is taken."""
-        await self._writable()
+        await self.writable()
         while (taken := self._books.get(birth.id)) is not None:
-            if await _kept(taken.batch):
+            if await kept(taken.batch):
                 raise AccountExists(f"account {birth.id} exists already")
         account = self._new_account(birth)
         book = Book(birth.id, _new_stream())
-        await _durable(self._begin(book, account, cause=cause, rule="account"))
+        await durable(self._begin(book, account, cause=cause, rule="account"))
         return book
 
     def _new_account(self, birth: Birth) -> Account:
@@ -241,20 +210,23 @@ class Emulator:
             settings=settings,
             first_settings=settings,
             features=birth.features,
+            callbacks=self.defaults.callbacks if birth.callbacks is None else birth.callbacks,
             default_due_days=birth.default_due_days,
         )
 
     async def reset(self, book: Book, *, seed: int | None, cause: str) -> Book:
         """Empty an account: it goes on in a new root stream, from the moment its clock shows."""
-        await self._writable()
-        self._check_open(book)
+        await self.writable()
+        self.check_open(book)
+        for watcher in self._watchers:
+            watcher.left(book)
         now = self.now(book)
         account = book.account
         clock = accounts.moved(account.clock, self._real_time(), {"now": now})
         account = accounts.emptied(account, clock=clock, seed=seed)
         fresh = Book(book.id, _new_stream())
         batch = self._begin(fresh, account, cause=cause, rule="reset")
-        await _durable(batch)
+        await durable(batch)
         return fresh
 
     def _begin(self, book: Book, account: Account, *, cause: str, rule: str) -> Batch | None:
@@ -269,26 +241,49 @@ class Emulator:
                 del self._books[book.id]
             else:
                 self._books[book.id] = old
+                self._stays(old)
 
         self._books[book.id] = book
-        point = Point(f"account:{book.id}", book.stream)
-        around = (Branch(book.stream), point)
-        self._registry = self._apply(book, act, cause, rule, around=around, undo=undo)
+        around: tuple[Write, ...] = (Branch(book.stream), Point(f"account:{book.id}", book.stream))
+        if old is not None and old.notes_stream is not None:
+            around += (Unpoint(notes_of(book.id)),)
+        then = None if old is None else partial(self._gone, old, book)
+        self.apply(book, act, cause, rule, around=around, undo=undo, then=then)
+        self._registry = book.batch
         return self._registry
 
     async def remove(self, book: Book) -> None:
         """Forget an account and all it holds."""
-        await self._writable()
-        self._check_open(book)
+        await self.writable()
+        self.check_open(book)
+        for watcher in self._watchers:
+            watcher.left(book)
         del self._books[book.id]
 
         def undo() -> None:
             self._books[book.id] = book
+            self._stays(book)
 
-        self._registry = self._write((Unpoint(f"account:{book.id}"),), undo)
-        await _durable(self._registry)
+        names = [Unpoint(f"account:{book.id}")]
+        if book.notes_stream is not None:
+            names.append(Unpoint(notes_of(book.id)))
+        self._registry = self._write(tuple(names), undo, partial(self._gone, book, None))
+        await durable(self._registry)
+
+    def _stays(self, book: Book) -> None:
+        for watcher in self._watchers:
+            watcher.stays(book)
+
+    def _gone(self, book: Book, fresh: Book | None) -> None:
+        for watcher in self._watchers:
+            watcher.gone(book, fresh)
+        book.signal.notify()
 
     # acts
+
+    def real_time(self) -> datetime:
+        """The time of the machine, in UTC."""
+        return self._real_time()
 
     def now(self, book: Book) -> datetime:
         """The account's time; it never falls behind its last act."""
@@ -297,20 +292,24 @@ class Emulator:
     async def execute(self, book: Book, decide: Callable[[Act], object], *, cause: str, rule: str) -> Act:
         """Decide, apply, and wait until it is on disk. The act that comes back shows what it made.
 
-        What `decide` raises leaves everything as it was. LogFailed: it was undone.
+        What is due by now is done first. What `decide` raises leaves everything as it was. LogFailed: it was
+        undone.
         """
-        await self._writable()
-        self._check_open(book)
+        await self.writable()
+        self.check_open(book)
+        if self.time.is_due(book):
+            await self.time.settle(book)
+            self.check_open(book)
         act = Act(book.state, self.now(book))
         try:
             decide(act)
         except Exception:
-            await _durable(book.batch)  # what it was refused for must be on disk too
+            await durable(book.batch)  # what it was refused for must be on disk too
             raise
         if act.events:
             act.close()
-            self._apply(book, act, cause, rule)
-        await _durable(book.batch)
+            self.apply(book, act, cause, rule)
+        await durable(book.batch)
         return act
 
     def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
@@ -324,15 +323,20 @@ class Emulator:
         """
         while True:
             if not gone_too:
-                self._check_open(book)
+                self.check_open(book)
+                if self.time.is_due(book):
+                    with contextlib.suppress(LogFailed):  # then what is there is shown
+                        await self.writable()
+                        await self.time.settle(book)
+                    self.check_open(book)
             batch = book.batch
             try:
                 shown = view(book.state)
             except Exception:
-                if await _kept(batch):
+                if await kept(batch):
                     raise
             else:
-                if await _kept(batch):
+                if await kept(batch):
                     return shown
             if not gone_too:  # undone, perhaps with the key that the caller came in by
                 raise AccountGone(book.id)
@@ -342,19 +346,45 @@ class Emulator:
         await self.loaded()
         while True:
             shown, batch = view(), None if self._writer is None else self._writer.pending
-            if await _kept(batch):
+            if await kept(batch):
                 return shown
 
-    def _check_open(self, book: Book) -> None:
+    # notes: what became of callbacks, in a second stream that the fold never reads
+
+    def note(self, book: Book, made: AttemptMade) -> None:
+        """Keep the result of an attempt; who is cut off before it is on disk will send again."""
+        if self._books.get(book.id) is not book:
+            return
+        fresh, position = book.notes_stream is None, book.notes
+        stream = book.notes_stream or _new_stream()
+        record = Record(position + 1, made.at, made.delivery, "attempt", (made,), FORMAT)
+        book.notes_stream, book.notes = stream, position + 1
+
+        def undo() -> None:
+            book.notes = position
+            if fresh:
+                book.notes_stream = None
+
+        def noted() -> None:
+            book.noted = record.position
+            book.signal.notify()
+
+        append = Append(stream, record)
+        writes = (Branch(stream), append, Point(notes_of(book.id), stream)) if fresh else (append,)
+        self._write(writes, undo, noted)
+
+    def check_open(self, book: Book) -> None:
+        """AccountGone when it was reset or removed."""
         if self._books.get(book.id) is not book:
             raise AccountGone(book.id)
 
-    async def _writable(self) -> None:
+    async def writable(self) -> None:
+        """Wait until something can be applied; LogFailed while the log can't be written."""
         await self.loaded()
         if self._writer is not None and self._writer.failure is not None:
             await self._writer.works()
 
-    def _apply(
+    def apply(
         self,
         book: Book,
         act: Act,
@@ -363,12 +393,14 @@ class Emulator:
         *,
         around: tuple[Write, ...] = (),
         undo: Callable[[], None] | None = None,
-    ) -> Batch | None:
+        then: Callable[[], None] | None = None,
+    ) -> Record:
         """Put the changes, hand the record to the log; without suspending."""
         state, position, last = book.state, book.position, book.last
         old = [(kind, key, state.put(kind, key, new)) for (kind, key), new in act.changes.items()]
         record = Record(position + 1, act.now, cause, rule, tuple(act.events), FORMAT)
         book.position, book.last = record.position, act.now
+        planned = callbacks.plan(state, record)
 
         def undo_all() -> None:
             for kind, key, value in reversed(old):
@@ -378,30 +410,32 @@ class Emulator:
             if undo is not None:
                 undo()
 
-        branch, point = around[:1], around[1:]
-        book.batch = self._write((*branch, Append(book.stream, record), *point), undo_all)
-        return book.batch
+        def told() -> None:
+            if then is not None:
+                then()
+            book.told = record.position
+            for watcher in self._watchers:
+                watcher.acted(book, record, planned)
+            book.signal.notify()
 
-    def _write(self, writes: tuple[Write, ...], undo: Callable[[], None]) -> Batch | None:
+        branch, point = around[:1], around[1:]
+        book.batch = self._write((*branch, Append(book.stream, record), *point), undo_all, told)
+        self.time.look_ahead(book)
+        return record
+
+    def _write(
+        self,
+        writes: tuple[Write, ...],
+        undo: Callable[[], None],
+        then: Callable[[], None] | None = None,
+    ) -> Batch | None:
         if self._writer is not None:
-            return self._writer.add(writes, undo)
+            return self._writer.add(writes, undo, then)
         for write in writes:
             self.log.append(write)
+        if then is not None:
+            then()
         return None
-
-
-async def _kept(batch: Batch | None) -> bool:
-    """Wait until a batch has ended: whether it is on disk. None: there is nothing to wait for."""
-    if batch is not None and not batch.settled:
-        await batch.ended()
-        return batch.failure is None
-    return True
-
-
-async def _durable(batch: Batch | None) -> None:
-    """Wait until a batch is on disk; LogFailed when it was undone. None: there is nothing to wait for."""
-    if batch is not None:
-        await batch.durable()
 
 
 def _new_stream() -> str:

@@ -42,9 +42,10 @@ class Listener:
     """The application on one listening socket."""
 
     def __init__(self, configuration: Configuration) -> None:
-        app, self.emulator = build(configuration)
+        self._app = build(configuration)
+        self.emulator = self._app.emulator
         self._config = uvicorn.Config(
-            app,
+            self._app,
             http=_Protocol,
             ws="none",
             lifespan="off",  # opened and closed here
@@ -71,6 +72,7 @@ class Listener:
             raise
         self._socket = sock
         self.address = _address(sock)
+        self._app.sender.transport.own.append(sock.getsockname()[:2])
         self.emulator.load()
 
     async def serve(self) -> None:
@@ -87,6 +89,7 @@ class Listener:
             server.close()
         if self._socket is not None:
             self._socket.close()
+        self._app.hurry()
         for connection in list(state.connections):
             connection.shutdown()
         deadline = asyncio.get_running_loop().time() + patience
@@ -97,7 +100,7 @@ class Listener:
             connection.transport.abort()
         if late := list(state.tasks):
             await asyncio.wait(late, timeout=0.5)
-        await self.emulator.close()
+        await self._app.close()
 
 
 def _bound(host: str, port: int) -> socket.socket:

@@ -170,3 +170,9 @@ def header(scope: Scope, name: bytes) -> bytes | None:
             found: bytes = value
             return found
     return None
+
+
+def base_of(scope: Scope) -> str:
+    """Where the server is for this client: scheme and host."""
+    host = header(scope, b"host") or b"localhost"
+    return f"{scope['scheme']}://{host.decode('latin-1')}"

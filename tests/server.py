@@ -14,8 +14,13 @@ from mockserver.api.errors import HTTP_STATUS
 from mockserver.api.operations import OPERATIONS
 from mockserver.app import Configuration, build
 from mockserver.control import accounts as control_accounts
+from mockserver.control import callbacks as control_callbacks
 from mockserver.control import clock as control_clock
+from mockserver.control import deliveries as control_deliveries
+from mockserver.control import payments as control_payments
+from mockserver.control import requests as control_requests
 from mockserver.control import server as control_server
+from mockserver.control import timeline as control_timeline
 from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
 from mockserver.core.evolve import evolve
 from mockserver.core.state import State
@@ -60,6 +65,21 @@ CONTROL_SHAPES: dict[str, Any] = {
     "changeAccount": control_accounts.AccountShape,
     "deleteAccount": control_accounts.RemovedShape,
     "resetAccount": control_accounts.AccountShape,
+    "advanceClock": control_clock.MovedShape,
+    "getAgenda": list[control_clock.DueShape],
+    "listPayments": list[control_payments.PaymentShape],
+    "createPayment": control_payments.PaymentShape,
+    "getPayment": control_payments.PaymentShape,
+    "allocatePayment": control_payments.PaymentShape,
+    "simulateBillogram": shapes.BillogramShape,
+    "getTimeline": list[control_timeline.RowShape],
+    "getCallbacks": control_callbacks.AccountCallbacksShape,
+    "setCallbacks": control_callbacks.AccountCallbacksShape,
+    "getInbox": list[control_deliveries.InboxShape],
+    "listDeliveries": list[control_deliveries.DeliveryShape],
+    "replayDelivery": control_deliveries.DeliveryShape,
+    "waitForDeliveries": list[control_deliveries.DeliveryShape],
+    "listRequests": list[control_requests.RequestShape],
     "getClock": control_clock.ClockShape,
     "setClock": control_clock.ClockShape,
 }
@@ -101,14 +121,15 @@ class Server:
 
     def __init__(self, log: Log | None = None, **configuration: Any) -> None:
         configuration.setdefault("clock", "frozen")
-        self.app, self.emulator = build(Configuration(**configuration), log)
+        self.app = build(Configuration(**configuration), log)
+        self.emulator, self.sender = self.app.emulator, self.app.sender
         self.loop = asyncio.new_event_loop()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
     def close(self) -> None:
-        self.run(self.emulator.close())
+        self.run(self.app.close())
         self.loop.close()
 
     # calling
@@ -270,7 +291,7 @@ def hold_control(method: str, path: str, answer: Answer) -> None:
     assert answer.headers["content-type"] == "application/json", answer.headers
     body = answer.json
     if answer.status >= 300:
-        assert set(body) == {"error"}, body
+        assert set(body) == ({"error", "arrived"} if answer.status == 408 else {"error"}), body
         assert set(body["error"]) == {"code", "message", "hint"}, body
         assert all(isinstance(text, str) and text for text in body["error"].values()), body
         return

@@ -7,7 +7,9 @@ refuses. An endpoint reads, calls, renders.
 import contextlib
 from base64 import b64decode
 from hmac import compare_digest
+from time import perf_counter
 
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from mockserver.api.cache import AnswerCache
@@ -24,12 +26,14 @@ from mockserver.api.operations import OPERATIONS, Operation, not_built
 from mockserver.core.refusal import NotFound, Refusal
 from mockserver.emulator import AccountGone, Book, Emulator
 from mockserver.log.interface import LogFailed
+from mockserver.traffic import Entry, Traffic
 from mockserver.wire import (
     BodyTooLarge,
     ClientGone,
     HttpDate,
     Paths,
     RequestIds,
+    base_of,
     encode,
     header,
     read_body,
@@ -58,6 +62,7 @@ class Api:
     def __init__(
         self,
         emulator: Emulator,
+        traffic: Traffic,
         request_ids: RequestIds,
         *,
         control_token: str | None = None,
@@ -65,6 +70,7 @@ class Api:
         public_url: str | None = None,
     ) -> None:
         self._emulator = emulator
+        self._traffic = traffic
         self._request_ids = request_ids
         self._control_token = control_token
         self._public_url = None if public_url is None else public_url.rstrip("/")
@@ -82,17 +88,23 @@ class Api:
             return
         extra: Headers = [(b"mock-request-id", request_id.encode())]
         failure: Exception | None = None
+        refused: Refusal | None = None
+        passing = _Passing(perf_counter())
         try:
-            status, body = 200, await self._answer(scope, receive, request_id)
+            status, body = 200, await self._answer(scope, receive, request_id, passing)
         except ClientGone:
             return
         except Refusal as refusal:
+            refused = refusal
             status, body = self._refused(refusal, extra)
         except LogFailed as error:
-            status, body = self._refused(Unavailable(str(error), rule="log.unavailable"), extra)
+            refused = Unavailable(str(error), rule="log.unavailable")
+            status, body = self._refused(refused, extra)
         except Exception as error:  # our own mistake: the client hears of it in the API's dialect, we in full
             status, body = 500, _error("INTERNAL_ERROR", {"message": "internal error"})
             failure = error
+        if passing.entry is not None:
+            self._journal(passing, passing.entry, status, refused)
         date = self._date.now()
         dates = [(b"date", date), (b"last-modified", date), (b"expires", date)]
         await send_answer(scope, send, status, [*_FIXED, *dates, *extra], body)
@@ -108,7 +120,26 @@ class Api:
             extra.append((b"allow", str(refusal.compared["allowed"]).encode()))
         return status, _error(refusal.status, error_data(refusal))
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> bytes:
+    def _journal(self, passing: "_Passing", entry: Entry, status: int, refused: Refusal | None) -> None:
+        took = (perf_counter() - passing.begun) * 1000
+        if refused is None:
+            self._traffic.finish(entry, status=status, duration_ms=took)
+            return
+        book = passing.book
+        self._traffic.finish(
+            entry,
+            status=status,
+            error=refused.status,
+            rule=refused.rule,
+            message=refused.message,
+            compared=refused.compared,
+            duration_ms=took,
+            after=None if book is None else (book.position, book.notes),
+        )
+        if book is not None:
+            book.signal.notify()
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str, passing: "_Passing") -> bytes:
         try:
             body: bytes | None = await read_body(receive, MAX_BODY)
         except BodyTooLarge:
@@ -118,14 +149,19 @@ class Api:
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
         while True:
             try:
-                return await self._operate(scope, path, body, request_id)
+                return await self._operate(scope, path, body, request_id, passing)
             except AccountGone:  # reset or removed on the way: the credentials are looked at again
                 continue
 
-    async def _operate(self, scope: Scope, path: str, body: bytes | None, request_id: str) -> bytes:
-        book = await self._authenticate(scope, request_id)
+    async def _operate(
+        self, scope: Scope, path: str, body: bytes | None, request_id: str, passing: "_Passing"
+    ) -> bytes:
+        book = passing.book = await self._authenticate(scope, request_id)
+        passing.entry = self._traffic.begin(
+            book.id, request_id, self._emulator.now(book), scope["method"], _asked(scope), body or b""
+        )
         operation, params = self._route(scope["method"], path)
-        query, base = scope["query_string"], self._public_url or _base(scope)
+        query, base = scope["query_string"], self._public_url or base_of(scope)
         call = Call(self._emulator, self._cache, book, request_id, params, query, body, base)
         if operation.endpoint is None:
             return await not_built(operation, call)
@@ -175,6 +211,20 @@ class Api:
         return operation, params
 
 
+class _Passing(Struct):
+    """A request on its way: what the journal needs of it."""
+
+    begun: float
+    book: Book | None = None
+    entry: Entry | None = None
+
+
+def _asked(scope: Scope) -> str:
+    query: bytes = scope["query_string"]
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return (path + b"?" + query if query else path).decode("latin-1")
+
+
 def is_account_id(text: str) -> bool:
     """Whether an account may be called so: 1..100 printable characters without slash [A]."""
     return 0 < len(text) <= 100 and text.isprintable() and "/" not in text
@@ -188,8 +238,3 @@ def _line_length(scope: Scope) -> int:
     query = scope["query_string"]
     path = scope.get("raw_path") or scope["path"].encode()
     return len(scope["method"]) + len(path) + len(query) + bool(query) + len("  HTTP/1.1")
-
-
-def _base(scope: Scope) -> str:
-    host = header(scope, b"host") or b"localhost"
-    return f"{scope['scheme']}://{host.decode('latin-1')}"

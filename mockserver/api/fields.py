@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, Val
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mockserver.core.calendar import FIRST_DATE, LAST_DATE
+from mockserver.core.callbacks import INBOX
 from mockserver.core.refusal import (
     InvalidParameter,
     ReadOnlyParameter,
@@ -215,9 +216,9 @@ def digits_to(maximum: int) -> Callable[[Any], Any]:
 
 
 def url(value: Any) -> Any:
-    """http:// or https:// [D; http here A]."""
+    """http:// or https:// [D; http here A]; `mock:inbox` is the receiver inside [A]."""
     found = text(value)
-    if found and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", found):
+    if found and found != INBOX and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", found):
         raise _bad()
     return found or None
 

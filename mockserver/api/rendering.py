@@ -1,20 +1,31 @@
-"""What the wire shows of values: number forms, moments, addresses (reference: api 1.6)."""
+"""What the wire shows of values, beside what it shares with the callbacks (reference: api 1.6)."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
 
 from mockserver.api.shapes import (
     AddressShape,
     DeliveryAddressShape,
-    DetailedSumsShape,
     EventShape,
     PermanentAddressShape,
 )
 from mockserver.core.events import BillogramEvent
-from mockserver.core.model import Address, Sums
+from mockserver.core.model import Address
 from mockserver.core.money import EXACT
+from mockserver.core.showing import as_number, event_data, render_sums, timestamp
+
+__all__ = [
+    "as_float",
+    "as_number",
+    "optional_day",
+    "render_address",
+    "render_delivery_address",
+    "render_event",
+    "render_permanent_address",
+    "render_sums",
+    "timestamp",
+]
 
 _TENTH = Decimal("0.1")
 
@@ -26,18 +37,6 @@ def as_float(value: Decimal) -> Decimal:
     exponent = short.as_tuple().exponent
     assert isinstance(exponent, int), "money is finite"
     return short.quantize(_TENTH, context=EXACT) if exponent > -1 else short
-
-
-@lru_cache(maxsize=8192)
-def as_number(value: Decimal) -> int | Decimal:
-    """An integer when whole (`60`), else a float (`67.2`) [R]."""
-    return int(value) if value == value.to_integral_value() else value.normalize(EXACT)
-
-
-@lru_cache(maxsize=1024)
-def timestamp(moment: datetime) -> str:
-    """`YYYY-MM-DD hh:mm:ss`, UTC, no zone mark [R]."""
-    return moment.isoformat(" ", "seconds")[:19]
 
 
 def optional_day(day: date | None) -> str | None:
@@ -104,43 +103,11 @@ def render_permanent_address(address: Address) -> PermanentAddressShape:
     }
 
 
-def render_sums(sums: Sums) -> DetailedSumsShape:
-    """`detailed_sums`: integers when whole [R]."""
-    return {
-        "net_sum": as_number(sums.net),
-        "vat_sum": as_number(sums.vat),
-        "gross_sum": as_number(sums.gross),
-        "rounding": as_number(sums.rounding),
-        "invoice_fee": as_number(sums.invoice_fee),
-        "invoice_fee_vat": as_number(sums.invoice_fee_vat),
-        "reminder_fee": as_number(sums.reminder_fee),
-        "interest_fee": as_number(sums.interest_fee),
-        "credited_sum": as_number(sums.credited),
-        "paid_sum": as_number(sums.paid),
-        "collector_paid_sum": as_number(sums.collector_paid),
-        "remaining_sum": as_number(sums.remaining),
-        "regional_sweden": {"rotavdrag_sum": as_number(sums.rotavdrag)},
-    }
-
-
 def render_event(event: BillogramEvent) -> EventShape:
     """An event as a billogram shows it."""
     return {
         "type": type(event).__name__,
         "created_at": timestamp(event.mark.at),
-        "data": _event_data(event) if event.keys else None,
+        "data": event_data(event),
         "event_uuid": event.mark.uuid,
     }
-
-
-def _event_data(event: BillogramEvent) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    for name in event.keys:
-        if name == "remaining_sum":
-            value: Any = event.sums.remaining
-        elif name == "total_sum":
-            value = event.sums.total
-        else:
-            value = getattr(event, name)
-        data[name] = as_number(value) if isinstance(value, Decimal) else value
-    return data

@@ -7,6 +7,8 @@ as recorded (reference: api 1.6). Both leave as exact decimals.
 from decimal import Decimal
 from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from mockserver.core.showing import DetailedSumsShape
+
 Float: TypeAlias = Decimal
 Number: TypeAlias = int | Decimal
 Text: TypeAlias = str
@@ -247,26 +249,6 @@ class EventShape(TypedDict):
 
 class ListedEventShape(EventShape):
     billogram_id: str
-
-
-class RotavdragSumShape(TypedDict):
-    rotavdrag_sum: Number
-
-
-class DetailedSumsShape(TypedDict):
-    net_sum: Number
-    vat_sum: Number
-    gross_sum: Number
-    rounding: Number
-    invoice_fee: Number
-    invoice_fee_vat: Number
-    reminder_fee: Number
-    interest_fee: Number
-    credited_sum: Number
-    paid_sum: Number
-    collector_paid_sum: Number
-    remaining_sum: Number
-    regional_sweden: RotavdragSumShape
 
 
 class ReminderShape(TypedDict):

@@ -3,11 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from mockserver.cli.options import SERVE, BadOption, Option, from_environment
+from mockserver.cli.options import SERVE, BadOption, Option, from_environment, port, sign_key, token
 from mockserver.version import __version__
+
+
+_URL = "http://127.0.0.1:8080"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,6 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             code = serve(values)
         except BadOption as error:
             parser.error(str(error))
+    elif command == "listen":
+        from mockserver.cli.listen import listen
+
+        code = listen(given["port"], given["sign_key"], given["respond"], given["forward"])
+    elif command == "clock":
+        from mockserver.cli.clock import clock
+
+        given["control_token"] = given["control_token"] or os.environ.get("MOCKSERVER_CONTROL_TOKEN")
+        code = clock(given)
     else:
         from mockserver.cli.wait import wait
 
@@ -51,9 +63,44 @@ def _parser() -> argparse.ArgumentParser:
     for option in SERVE:
         _add(serve, option)
     wait = commands.add_parser("wait", help="wait until a server is ready", allow_abbrev=False)
-    wait.add_argument("--url", default="http://127.0.0.1:8080", help="address of the server (%(default)s)")
-    wait.add_argument("--timeout", default="30s", type=_duration, help="how long to wait (%(default)s)")
+    wait.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
+    wait.add_argument(
+        "--timeout", default="30s", type=_checked(_duration), help="how long to wait (%(default)s)"
+    )
+    _add_listen(commands.add_parser("listen", help="receive and show callbacks", allow_abbrev=False))
+    _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
     return parser
+
+
+def _add_clock(parser: argparse.ArgumentParser) -> None:
+    deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
+    for name, text in (
+        ("show", "what it shows"),
+        ("advance", "move it forward, doing what falls due"),
+        ("freeze", "let it stand still"),
+        ("live", "let it run"),
+    ):
+        deed = deeds.add_parser(name, help=text, allow_abbrev=False)
+        deed.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
+        deed.add_argument("--account", help="id of the account; not needed where there is just one")
+        deed.add_argument(
+            "--control-token", type=_checked(token), help="token of the server [MOCKSERVER_CONTROL_TOKEN]"
+        )
+        if name == "advance":
+            deed.add_argument("span", help="such as 30d, 1mo or PT2H; a moment with zone; or next")
+            deed.add_argument("--dry-run", action="store_true", help="only tell what would happen")
+        if name == "live":
+            deed.add_argument("--speed", type=_checked(_speed), help="how many times as fast as real time")
+
+
+def _add_listen(parser: argparse.ArgumentParser) -> None:
+    for name, default, read, metavar, text in (
+        ("port", 8090, port, "PORT", "port to listen on; 0 picks a free one (default: %(default)s)"),
+        ("sign-key", None, sign_key, "KEY", "key that signatures are checked with"),
+        ("respond", 200, _status, "STATUS", "status to answer (default: %(default)s)"),
+        ("forward", None, _forward, "URL", "where callbacks are passed on to; its status is answered"),
+    ):
+        parser.add_argument(f"--{name}", default=default, type=_checked(read), metavar=metavar, help=text)
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
@@ -63,7 +110,22 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     if option.read is None:
         parser.add_argument(f"--{option.name}", action="store_true", default=argparse.SUPPRESS, help=text)
         return
-    read = option.read
+    more: dict[str, Any] = {"nargs": "+", "action": _Joined} if option.many else {}
+    read = _checked(option.read)
+    parser.add_argument(
+        f"--{option.name}", type=read, default=argparse.SUPPRESS, metavar=option.metavar, help=text, **more
+    )
+
+
+class _Joined(argparse.Action):
+    """Several words, of each of which some values were read."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+        setattr(namespace, self.dest, tuple(value for found in values for value in found))
+
+
+def _checked(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The same, so that argparse shows the text of its ValueError."""
 
     def checked(value: str) -> Any:
         try:
@@ -71,15 +133,30 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    parser.add_argument(
-        f"--{option.name}", type=checked, default=argparse.SUPPRESS, metavar=option.metavar, help=text
-    )
+    return checked
 
 
 def _duration(text: str) -> float:
     from mockserver.core.calendar import absolute
 
-    try:
-        return absolute(text).total_seconds()
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    return absolute(text).total_seconds()
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not 0 < speed <= 1_000_000:
+        raise ValueError("must be above 0 and at most 1000000")
+    return speed
+
+
+def _status(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) == 3 and 200 <= int(text) < 600):
+        raise ValueError("must be a number from 200 to 599")
+    return int(text)
+
+
+def _forward(text: str) -> str:
+    from mockserver.cli.listen import target_of
+
+    target_of(text)
+    return text

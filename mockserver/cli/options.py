@@ -19,6 +19,7 @@ class Option(Struct, frozen=True):
     help: str
     read: Callable[[str], Any] | None = str
     metavar: str | None = None
+    many: bool = False  # several words may be given
 
     @property
     def variable(self) -> str:
@@ -110,6 +111,31 @@ def address(text: str) -> str:
     return text.rstrip("/")
 
 
+def receiver(text: str) -> str:
+    """An address that callbacks can be posted to, or the receiver inside."""
+    parts = urlsplit(text)  # raises ValueError too
+    usable = parts.scheme in ("http", "https") and parts.hostname and not any(map(str.isspace, text))
+    if text != "mock:inbox" and not usable:
+        raise ValueError("must be an http or https address, or mock:inbox")
+    _ = parts.port  # raises ValueError when it is none
+    return text
+
+
+def sign_key(text: str) -> str:
+    """A key that signatures are made or checked with."""
+    if not text or not text.isprintable():  # bytes that are no UTF-8 are not printable either
+        raise ValueError("must be printable text")
+    return text
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """Host patterns, between blanks or commas."""
+    found = tuple(text.replace(",", " ").split())
+    if not found:
+        raise ValueError("must name a host, such as hooks.example.com or *.example.com")
+    return found
+
+
 def auth_status(text: str) -> int:
     """403, or 401 as the newer guide has it."""
     return int(one_of("403", "401")(text))
@@ -134,6 +160,9 @@ SERVE: tuple[Option, ...] = (
     Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
     Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
     Option("control-token", None, "token that the control plane wants", token, "TOKEN"),
+    Option("callback-url", None, "where callbacks of new accounts go, or mock:inbox", receiver, "URL"),
+    Option("sign-key", None, "key that they are signed with", sign_key, "KEY"),
+    Option("callback-hosts", None, "hosts that callbacks may go to", patterns, "PATTERN", many=True),
     Option(
         "log-level",
         "warning",

@@ -82,6 +82,9 @@ async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
         control_token=token,
         invalid_auth_status=options["invalid_auth_status"],
         public_url=options["public_url"],
+        callback_url=options["callback_url"],
+        sign_key=options["sign_key"],
+        callback_hosts=_hosts(options),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -161,6 +164,12 @@ def _free_name(emulator: Emulator) -> str:
         if book is None or key_fits(book.account, _KEY):
             return name
     raise AssertionError("not reached: names don't end")
+
+
+def _hosts(options: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Where callbacks may go: everywhere while only this machine can reach us, else what is named."""
+    named: tuple[str, ...] | None = options["callback_hosts"]
+    return () if named is None and not _is_loopback(options["host"]) else named
 
 
 def _is_loopback(host: str) -> bool:

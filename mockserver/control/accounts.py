@@ -5,6 +5,12 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from pydantic import AfterValidator, Field
 
 from mockserver.control.call import Answer, Body, ChangeSettings, ControlCall, Moment, Zone, parse
+from mockserver.control.callbacks import (
+    AccountCallbacksShape,
+    CallbacksBody,
+    checked,
+    render_callbacks,
+)
 from mockserver.control.clock import ClockShape, render_clock
 from mockserver.control.errors import ControlError, not_built
 from mockserver.core import accounts
@@ -49,7 +55,7 @@ class AccountBody(Body):
     features: FeatureSwitches | None = None
     default_due_days: DueDays | None = None
     settings: dict[str, Any] | None = None
-    callbacks: dict[str, Any] | None = None
+    callbacks: CallbacksBody | None = None
     market: str | None = None
     pdf_delay: str | None = None
     fixture: str | None = None
@@ -63,7 +69,7 @@ class AccountPatch(Body):
     features: FeatureSwitches | None = None
     default_due_days: DueDays | None = None
     settings: dict[str, Any] | None = None
-    callbacks: dict[str, Any] | None = None
+    callbacks: CallbacksBody | None = None
     market: str | None = None
     pdf_delay: str | None = None
 
@@ -98,11 +104,12 @@ class AccountShape(TypedDict):
     clock: ClockShape
     timezone: str
     features: FeaturesShape
+    callbacks: AccountCallbacksShape
     default_due_days: int
     counts: CountsShape
 
 
-_LATER = ("callbacks", "market", "pdf_delay", "fixture")
+_LATER = ("market", "pdf_delay", "fixture")
 
 
 def _refuse_later(body: Body, where: str) -> None:
@@ -122,6 +129,8 @@ async def listing(call: ControlCall) -> Answer:
 async def create(call: ControlCall) -> Answer:
     """`POST /_mock/accounts`; `key` is shown only here."""
     body = call.read(AccountBody)
+    if body.callbacks is not None:
+        checked(call, body.callbacks)
     book = await make(call.emulator, body, call.info.change_settings, cause=call.request_id)
     shown = await _shown(call.emulator, book)
     if body.key is not None:
@@ -142,6 +151,7 @@ async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSet
         now=start.now,
         timezone=body.timezone or "Europe/Stockholm",
         features=merged(Features(), body.features.given() if body.features else {}),
+        callbacks=None if body.callbacks is None else body.callbacks.settings(),
         default_due_days=30 if body.default_due_days is None else body.default_due_days,
         settings=None if settings is None else lambda new: change_settings(new, settings, new),
     )
@@ -164,6 +174,8 @@ async def change(call: ControlCall) -> Answer:
     _refuse_later(body, "PATCH /_mock/accounts/{a}")
     book = await call.book()
     changes = body.given()
+    if body.callbacks is not None:
+        changes["callbacks"] = checked(call, body.callbacks)
     key = changes.pop("key", None)
     if key is not None:
         changes["key_hash"] = accounts.hashed(book.id, key)
@@ -185,6 +197,7 @@ async def remove(call: ControlCall) -> Answer:
     """`DELETE /_mock/accounts/{a}`: the account and all it holds."""
     book = await call.book()
     await call.emulator.remove(book)
+    call.traffic.forget(book.id)
     return Answer({"id": book.id})
 
 
@@ -193,6 +206,7 @@ async def reset(call: ControlCall) -> Answer:
     body = call.read(ResetBody)
     _refuse_later(body, "POST /_mock/accounts/{a}/reset")
     book = await call.emulator.reset(await call.book(), seed=body.seed, cause=call.request_id)
+    call.traffic.forget(book.id)
     return Answer(await _shown(call.emulator, book))
 
 
@@ -239,6 +253,7 @@ def render_account(emulator: Emulator, book: Book) -> AccountShape:
             "factoring": features.factoring,
             "recipient_updated_callback": features.recipient_updated_callback,
         },
+        "callbacks": render_callbacks(account.callbacks),
         "default_due_days": account.default_due_days,
         "counts": {
             "customers": len(book.state.customer_order),

@@ -1,16 +1,22 @@
 """One call of the control plane, and how its bodies are read."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
+from urllib.parse import parse_qsl
 
 from msgspec import Struct
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
+from mockserver.core.events import BillogramEvent
+from mockserver.core.model import Billogram
 from mockserver.core.settings import Settings
 from mockserver.emulator import Book, Emulator
+from mockserver.traffic import Traffic
+from mockserver.webhooks.sender import Sender
 from mockserver.wire import BadJson, decode
 
 M = TypeVar("M", bound="Body")
@@ -35,6 +41,25 @@ def _moment(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _amount(value: Any) -> Any:
+    if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
+        try:
+            number = Decimal(value)
+            near = number.quantize(_CENT)
+        except ArithmeticError:
+            raise ValueError("must be an amount of money such as 125 or 50.25") from None
+        # 0.1 + 0.2 as JavaScript sends it
+        value = near if abs(number - near) <= _NEAR else number
+        if value != near:
+            raise ValueError("has more than two decimals")
+        if not 0 < value < _TOO_MUCH:
+            raise ValueError("must be above 0 and below 10^15")
+        return value
+    raise ValueError("must be an amount of money such as 125 or 50.25")
+
+
+_CENT, _NEAR, _TOO_MUCH = Decimal("0.01"), Decimal("1e-9"), Decimal(10) ** 15
+Amount = Annotated[Decimal, BeforeValidator(_amount)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_moment)]
 
@@ -60,17 +85,41 @@ class ServerInfo(Struct, frozen=True):
 
     started: float  # monotonic seconds
     change_settings: ChangeSettings
+    render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
+    render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
     configuration: dict[str, Any]
+    public_url: str | None = None
 
 
 class ControlCall(Struct):
     """What an endpoint gets."""
 
     emulator: Emulator
+    sender: Sender
+    traffic: Traffic
     info: ServerInfo
     request_id: str
     params: dict[str, str]
+    query_string: bytes
+    headers: Mapping[str, str]  # lower-case names
     body: bytes
+    base: str  # where the server is for this client: scheme and host
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """The query parameters that say something; of one given twice the last counts."""
+        return dict(parse_qsl(self.query_string.decode("latin-1")))
+
+    def number(self, name: str, default: int, maximum: int) -> int:
+        """A query parameter that is a whole number from 1."""
+        text = self.query.get(name)
+        if text is None:
+            return default
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):
+            raise ControlError(
+                400, "invalid_query", f"{name} is not a whole number from 1", f"at most {maximum}"
+            )
+        return min(int(text), maximum)
 
     async def book(self) -> Book:
         """The account of the path."""
@@ -89,10 +138,11 @@ class ControlCall(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """A 2xx answer: the object itself."""
+    """An answer: the object itself, or a stream of server-sent events."""
 
-    body: Any
+    body: Any = None
     status: int = 200
+    stream: AsyncIterator[bytes] | None = None
 
 
 def parse(model: type[M], data: Any) -> M:

@@ -1,15 +1,20 @@
-"""The clock of an account (reference: control 1, behaviour 6.1)."""
+"""The clock of an account, and what is going to happen (reference: control 1, behaviour 6.1)."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
 from mockserver.control.call import Answer, Body, ControlCall, Moment, Zone
-from mockserver.control.errors import ControlError, not_built
-from mockserver.core import accounts, calendar
+from mockserver.control.deliveries import shown
+from mockserver.control.errors import ControlError
+from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
+from mockserver.core.events import BillogramEvent, Record
+from mockserver.core.state import State
 from mockserver.emulator import Book, Emulator
+from mockserver.moving import Moved
 
 
 class ClockBody(Body):
@@ -19,11 +24,38 @@ class ClockBody(Body):
     speed: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
 
 
+class AdvanceBody(Body):
+    """One of `by` (a duration), `to` (a moment) and `until` (`next`)."""
+
+    by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    to: Moment | None = None
+    until: Literal["next"] | None = None
+    dry_run: bool = False
+
+
 class ClockShape(TypedDict):
     mode: str
     now: str
     timezone: str
     speed: float
+
+
+class HappenedShape(TypedDict):
+    at: str
+    rule: str
+    billogram: str | None
+    events: list[Any]
+
+
+# `from` is a word of Python
+MovedShape = TypedDict("MovedShape", {"from": str, "to": str, "count": int, "happened": list[HappenedShape]})
+
+
+class DueShape(TypedDict):
+    at: str
+    rule: str
+    billogram: str
+    reason: str
 
 
 async def fetch(call: ControlCall) -> Answer:
@@ -33,41 +65,137 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/clock`: another mode, a later moment, another zone or speed."""
+    """`PUT …/clock`: another mode, a later moment (an advance), another zone or speed."""
     body = call.read(ClockBody)
     book = await call.book()
     given = body.given()
-    timezone = given.pop("timezone", None)
+    timezone, now = given.pop("timezone", None), given.pop("now", None)
 
     def decide(act: Act) -> None:
-        if body.now is not None:
-            _check_move(act, body.now)
         changes: dict[str, object] = {"clock": call.emulator.clock_after(act, given)}
         if timezone is not None:
             changes["timezone"] = timezone
         accounts.change(act, changes)
 
-    await call.emulator.execute(book, decide, cause=call.request_id, rule="clock")
-    shown = await call.emulator.read(book, lambda _: render_clock(call.emulator, book), gone_too=True)
-    return Answer(shown)
+    if now is None:
+        await call.emulator.execute(book, decide, cause=call.request_id, rule="clock")
+    else:
+        await call.emulator.time.advance(book, _to(now), cause=call.request_id, finish=decide)
+    shown_clock = await call.emulator.read(book, lambda _: render_clock(call.emulator, book), gone_too=True)
+    return Answer(shown_clock)
 
 
-def _check_move(act: Act, now: datetime) -> None:
-    """Forward only; with a sent billogram open not yet, as its due date could pass."""
-    if now < act.now:
-        hint = f"it shows {act.now.isoformat()}; time moves forward only"
-        raise ControlError(409, "clock_backwards", "the clock can't be moved back", hint)
-    if now > act.now and act.state.open_sent:
-        raise not_built("a later clock while a sent billogram is open: its due date could pass")
+async def advance(call: ControlCall) -> Answer:
+    """`POST …/clock/advance`; it answers when all that was due has been done and committed."""
+    body = call.read(AdvanceBody)
+    book = await call.book()
+    target = _target(body, book)
+    moved = await call.emulator.time.advance(book, target, cause=call.request_id, dry_run=body.dry_run)
+    return Answer(_render_moved(call, moved, book.account.timezone))
+
+
+def _target(body: AdvanceBody, book: Book) -> Callable[[datetime], datetime | None]:
+    given = [name for name in ("by", "to", "until") if getattr(body, name) is not None]
+    if len(given) != 1:
+        raise ControlError(
+            400,
+            "invalid_body",
+            "exactly one of by, to and until must be given",
+            'such as {"by": "30d"}, {"to": "2026-04-02T08:00:00+02:00"} or {"until": "next"}',
+        )
+    if body.to is not None:
+        return _to(body.to)
+    if body.by is not None:
+        return _by(body.by, book)
+    return lambda _: None if (due := book.state.agenda.head()) is None else due.at
+
+
+def _by(span: str, book: Book) -> Callable[[datetime], datetime]:
+    def target(now: datetime) -> datetime:
+        try:
+            return calendar.after(now, span, book.account.timezone)
+        except ValueError as error:
+            raise ControlError(400, "invalid_body", f"by: {error}", "a span such as 30d, P1M or 2h") from None
+
+    return target
+
+
+def _to(moment: datetime) -> Callable[[datetime], datetime]:
+    def target(now: datetime) -> datetime:
+        if moment < now:
+            hint = f"it shows {now.isoformat()}; time moves forward only"
+            raise ControlError(409, "clock_backwards", "the clock can't be moved back", hint)
+        return moment
+
+    return target
+
+
+def _render_moved(call: ControlCall, moved: Moved, timezone: str) -> MovedShape:
+    return {
+        "from": shown(moved.start, timezone),
+        "to": shown(moved.end, timezone),
+        "count": moved.count,
+        "happened": [_render_act(call, record, timezone) for record in moved.happened],
+    }
+
+
+def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedShape:
+    told = [event for event in record.events if isinstance(event, BillogramEvent)]
+    return {
+        "at": shown(record.at, timezone),
+        "rule": record.rule,
+        "billogram": told[0].mark.billogram if told else None,
+        "events": [call.info.render_event(event) for event in told],
+    }
+
+
+async def upcoming(call: ControlCall) -> Answer:
+    """`GET …/agenda?until=&billogram=`: the next entry of each object."""
+    book = await call.book()
+    until, key = _until(call), call.query.get("billogram")
+
+    def view(state: State) -> list[DueShape]:
+        if key is None:
+            entries = state.agenda.entries()
+        else:
+            due = state.agenda.of(key)
+            entries = [] if due is None else [due]
+        timezone = state.account.timezone
+        return [
+            {
+                "at": shown(due.at, timezone),
+                "rule": due.rule,
+                "billogram": due.key,
+                "reason": agenda.reason(due, state.billograms[due.key]),
+            }
+            for due in entries
+            if until is None or due.at <= until
+        ]
+
+    return Answer(await call.emulator.read(book, view))
+
+
+def _until(call: ControlCall) -> datetime | None:
+    text = call.query.get("until")
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus that was not escaped
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ControlError(
+            400, "invalid_query", "until is not a moment", "ISO 8601 with zone, such as 2026-04-02T00:00:00Z"
+        )
+    return found
 
 
 def render_clock(emulator: Emulator, book: Book) -> ClockShape:
     """Mode, the moment it shows in the account's zone, zone and speed."""
     account = book.account
-    now = emulator.now(book).astimezone(calendar.zone(account.timezone))
     return {
         "mode": account.clock.mode,
-        "now": now.isoformat(),
+        "now": shown(emulator.now(book), account.timezone),
         "timezone": account.timezone,
         "speed": account.clock.speed,
     }

@@ -1,27 +1,36 @@
 """The edge of the control plane: token, path, method, errors; once for all operations."""
 
+import asyncio
+import contextlib
 import hmac
+import logging
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from mockserver.control.call import ControlCall, ServerInfo
-from mockserver.control.errors import ControlError, not_built
+from mockserver.control.call import Answer, ControlCall, ServerInfo
+from mockserver.control.errors import ControlError, not_built, refused
 from mockserver.control.operations import OPERATIONS, Operation
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import AccountGone, Emulator
 from mockserver.log.interface import LogFailed
+from mockserver.traffic import Traffic
+from mockserver.webhooks.sender import Sender
 from mockserver.wire import (
     BodyTooLarge,
     ClientGone,
     HttpDate,
     Paths,
     RequestIds,
+    base_of,
     encode,
     header,
     read_body,
     send_answer,
 )
+
+logger = logging.getLogger(__name__)
 
 BASE = "/_mock"
 MAX_BODY = 32 * 1024 * 1024  # bytes
@@ -33,13 +42,23 @@ class Control:
     """The ASGI application of the control plane."""
 
     def __init__(
-        self, emulator: Emulator, request_ids: RequestIds, info: ServerInfo, token: str | None = None
+        self,
+        emulator: Emulator,
+        sender: Sender,
+        traffic: Traffic,
+        request_ids: RequestIds,
+        info: ServerInfo,
+        token: str | None = None,
     ) -> None:
         self._emulator = emulator
+        self._sender = sender
+        self._traffic = traffic
         self._request_ids = request_ids
         self._info = info
         self._token = token
         self._date = HttpDate()
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._stopping = False
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,44 +66,63 @@ class Control:
         extra: Headers = []
         failure: Exception | None = None
         try:
-            status, body = await self._answer(scope, receive, request_id)
+            answer = await self._answer(scope, receive, request_id)
         except ClientGone:
             return
-        except ControlError as error:
-            status, body = error.status, error.body()
-            if status == 401:
-                extra.append((b"www-authenticate", b"Bearer"))
-        except Refusal as refusal:
-            hint = f"it breaks the rule {refusal.rule}"
-            status, body = 400, ControlError(400, "refused", refusal.message, hint).body()
-        except LogFailed as problem:
-            hint = "nothing was changed; free the disk or the lock and send it again"
-            status, body = 503, ControlError(503, "log_unavailable", str(problem), hint).body()
         except Exception as problem:
-            hint = "this is a mistake of mockserver: please report it"
-            status, body = 500, ControlError(500, "internal_error", "internal error", hint).body()
-            failure = problem
+            error = _told(problem)
+            answer = Answer(error.body(), error.status)
+            if error.status == 401:
+                extra.append((b"www-authenticate", b"Bearer"))
+            elif error.status == 500:
+                failure = problem
         headers: Headers = [
-            (b"content-type", b"application/json"),
+            (b"content-type", b"application/json" if answer.stream is None else b"text/event-stream"),
             (b"cache-control", b"no-store"),
             (b"server", b"mockserver"),
             (b"date", self._date.now()),
             (b"mock-request-id", request_id.encode()),
             *extra,
         ]
-        await send_answer(scope, send, status, headers, encode(body))
+        if answer.stream is not None:
+            await self._stream(scope, receive, send, headers, answer.stream)
+            return
+        await send_answer(scope, send, answer.status, headers, encode(answer.body))
         if failure is not None:
             raise failure
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> tuple[int, Any]:
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
         try:
             body = await read_body(receive, MAX_BODY)
         except BodyTooLarge:
             raise ControlError(
                 413, "too_large", "the body is too large", f"at most {MAX_BODY} bytes"
             ) from None
-        path = scope["path"].removeprefix(BASE)
-        found = self._paths.find(path)
+        row, params = self._route(scope)
+        if row.endpoint is None:
+            raise not_built(f"{row.method} {BASE}{row.path}")
+        call = ControlCall(
+            emulator=self._emulator,
+            sender=self._sender,
+            traffic=self._traffic,
+            info=self._info,
+            request_id=request_id,
+            params=params,
+            query_string=scope["query_string"],
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+            body=body,
+            base=self._info.public_url or base_of(scope),
+        )
+        while True:
+            try:
+                if row.waits:
+                    return await self._unless_gone(row.endpoint(call), receive)
+                return await row.endpoint(call)
+            except AccountGone:  # reset or removed on the way: it is looked for again
+                continue
+
+    def _route(self, scope: Scope) -> tuple[Operation, dict[str, str]]:
+        found = self._paths.find(scope["path"].removeprefix(BASE))
         row = None if found is None else found[0].get("GET" if scope["method"] == "HEAD" else scope["method"])
         if not (row is not None and row.open):
             self._check_token(scope)
@@ -100,15 +138,55 @@ class Control:
             raise ControlError(
                 405, "method_not_allowed", f"{scope['method']} is not possible here", f"possible: {allowed}"
             )
-        if row.endpoint is None:
-            raise not_built(f"{row.method} {BASE}{row.path}")
-        call = ControlCall(self._emulator, self._info, request_id, found[1], body)
-        while True:
-            try:
-                answer = await row.endpoint(call)
-            except AccountGone:  # reset or removed on the way: it is looked for again
-                continue
-            return answer.status, answer.body
+        return row, found[1]
+
+    async def _stream(
+        self, scope: Scope, receive: Receive, send: Send, headers: Headers, stream: AsyncIterator[bytes]
+    ) -> None:
+        """Send what comes until the client goes or the server stops."""
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+        async def sending() -> Answer:
+            async for chunk in stream:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            return Answer()
+
+        try:
+            if scope["method"] != "HEAD":
+                await self._unless_gone(sending(), receive)
+        except (ClientGone, ControlError):
+            pass
+        except Exception:  # the status is out already: the end of the stream is all that can be told
+            logger.exception("a stream was broken off")
+        with contextlib.suppress(OSError):
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _unless_gone(self, work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
+        """Work that may take long: it ends when the client goes (ClientGone) or the server stops (503)."""
+        task = asyncio.ensure_future(work)
+        leaving = asyncio.ensure_future(_gone(receive))
+        self._waiting.add(task)
+        try:
+            if self._stopping:
+                task.cancel()
+            await asyncio.wait((task, leaving), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise ClientGone
+            if task.cancelled():
+                raise ControlError(503, "stopping", "the server stops", "start it again")
+            return task.result()
+        finally:
+            self._waiting.discard(task)
+            leaving.cancel()
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+
+    def stop(self) -> None:
+        """End what waits for something to happen."""
+        self._stopping = True
+        for task in self._waiting:
+            task.cancel()
 
     def _check_token(self, scope: Scope) -> None:
         """Bearer token, compared in constant time."""
@@ -122,3 +200,22 @@ class Control:
                 "the control token is missing or wrong",
                 "send Authorization: Bearer with the token of --control-token",
             )
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _told(problem: Exception) -> ControlError:
+    """What the client hears of a problem."""
+    match problem:
+        case ControlError():
+            return problem
+        case Refusal():
+            return refused(problem)
+        case LogFailed():
+            hint = "nothing was changed; free the disk or the lock and send it again"
+            return ControlError(503, "log_unavailable", str(problem), hint)
+    hint = "this is a mistake of mockserver: please report it"
+    return ControlError(500, "internal_error", "internal error", hint)

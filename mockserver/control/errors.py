@@ -1,5 +1,7 @@
 """Errors of the control plane: `{"error": {"code", "message", "hint"}}`; the hint says what to do instead."""
 
+from mockserver.core.refusal import InvalidObjectState, NotFound, PermissionDenied, Refusal
+
 
 class ControlError(Exception):
     """A refusal of the control plane with a fitting 4xx (or 501, 503)."""
@@ -31,3 +33,19 @@ def not_built(what: str) -> ControlError:
     return ControlError(
         501, "not_built", f"not built yet: {what}", "the README lists what works today and what does not"
     )
+
+
+def unknown(what: str, key: str, where: str) -> ControlError:
+    """No object of the account has this id; `where` lists those that there are."""
+    return ControlError(404, f"unknown_{what}", f"there is no {what} {key}", f"{where} lists what there is")
+
+
+def refused(refusal: Refusal) -> ControlError:
+    """A rule of the emulated world that says no: 404 for what is not there, 409 for a fact, else 400."""
+    hint = refusal.hint or f"it breaks the rule {refusal.rule}"
+    match refusal:
+        case NotFound():
+            return ControlError(404, "unknown_object", refusal.message, refusal.hint or "look it up first")
+        case InvalidObjectState() | PermissionDenied():
+            return ControlError(409, "rule", refusal.message, hint)
+    return ControlError(400, "refused", refusal.message, hint)

@@ -40,6 +40,11 @@ def change(act: Act, changes: Mapping[str, Any]) -> None:
     act.add(events.AccountChanged(replace(act.account, **changes)))
 
 
+def move_clock(act: Act, clock: Clock) -> None:
+    """The end of a move: the clock shows the new moment."""
+    act.add(events.ClockMoved(clock))
+
+
 def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
     """The account as a reset makes it anew: what it was made with stays, counters start again.
 

@@ -1,13 +1,20 @@
 """Local time and UTC. Nothing else turns one into the other (reference: behaviour 6.1)."""
 
 import re
-from datetime import UTC, date, datetime, time, timedelta
+from calendar import monthrange
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-_SHORT = re.compile(r"(\d+(?:\.\d+)?)(h|m|s)", re.ASCII)
-_ISO = re.compile(r"PT(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?", re.ASCII)
-_UNITS = {"h": "hours", "m": "minutes", "s": "seconds"}
+_UNITS = ("y", "mo", "w", "d", "h", "m", "s")
+_SHORT = re.compile(r"(\d+)(y|mo|w|d)|(\d+(?:\.\d+)?)(h|m|s)", re.ASCII)
+_ISO = re.compile(
+    r"P(?=[\dT])(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?",
+    re.ASCII,
+)
+_MAX_TEXT = 40  # of a span [A]
+_DAY = timedelta(days=1)
 
 # Dates outside are refused at the edge, so that adding days or zones never leaves the calendar [A].
 FIRST_DATE = date(1900, 1, 1)
@@ -33,7 +40,7 @@ def moment(day: date, at: time, timezone: str) -> datetime:
 
     A time that a change of the clocks skips is the first instant after it; a double one is the first.
     """
-    local = datetime.combine(day, at, zone(timezone))
+    local = datetime.combine(day, at.replace(fold=0), zone(timezone))
     first = local.astimezone(UTC)
     if first.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):
         return first
@@ -49,9 +56,21 @@ def moment(day: date, at: time, timezone: str) -> datetime:
     return high.replace(microsecond=0)
 
 
+@lru_cache(maxsize=4096)  # asked for at every change of a billogram
 def day_start(day: date, timezone: str) -> datetime:
     """00:05 local, when the dates of billograms are looked at [R: nightly, just after midnight]."""
     return moment(day, time(0, 5), timezone)
+
+
+def next_day_start(moment: datetime, timezone: str) -> datetime:
+    """The first 00:05 local after a moment.
+
+    Each date has one, as in `day_start`: the first of two, and the first instant after a skipped one.
+    """
+    day = local_date(moment, timezone)
+    while (start := day_start(day, timezone)) <= moment:
+        day += _DAY
+    return start
 
 
 def absolute(text: str) -> timedelta:
@@ -59,13 +78,64 @@ def absolute(text: str) -> timedelta:
 
     ValueError for anything else; calendar steps such as `30d` are none of these.
     """
-    short, iso = _SHORT.fullmatch(text), _ISO.fullmatch(text)
+    parts = _parts(text)
+    if parts is not None and parts.keys() <= {"h", "m", "s"}:
+        try:
+            return _exact(parts)
+        except OverflowError:
+            pass
+    raise _no_duration(text, "30s, 15m, 2h or PT2H")
+
+
+def after(start: datetime, span: str, timezone: str) -> datetime:
+    """The moment a span after another one: `2h`, `30d`, `1mo`, `P1M`, `P1DT2H` (reference: control 1).
+
+    Years to days are steps on the account's calendar, at the same local time; then hours to seconds are
+    absolute. Never before the start. ValueError for what is no span, and for an end after the last year.
+    """
+    assert start.tzinfo is not None
+    parts = _parts(span)
+    if parts is None:
+        raise _no_duration(span, "30s, 2h, 30d, 1mo or P1M")
     try:
-        if short is not None:
-            return timedelta(**{_UNITS[short[2]]: float(short[1])})
-        if iso is not None:
-            hours, minutes, seconds = (float(part or 0) for part in iso.groups())
-            return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        end = _stepped(start.astimezone(UTC), parts, timezone) + _exact(parts)
     except OverflowError:
-        pass
-    raise ValueError(f"not a duration: {text} (try 30s, 15m, 2h or PT2H)")
+        end = None
+    if end is None or end.year > LAST_DATE.year:
+        raise ValueError(f"{span} after {start.date()} leaves the calendar")
+    return end
+
+
+def _parts(text: str) -> dict[str, str] | None:
+    """The numbers of a span by unit; None when it is no span."""
+    if len(text) > _MAX_TEXT:
+        return None
+    if short := _SHORT.fullmatch(text):
+        return {short[2] or short[4]: short[1] or short[3]}
+    if iso := _ISO.fullmatch(text):
+        return {unit: part for unit, part in zip(_UNITS, iso.groups(), strict=True) if part is not None}
+    return None
+
+
+def _exact(parts: dict[str, str]) -> timedelta:
+    hours, minutes, seconds = (float(parts.get(unit, 0)) for unit in ("h", "m", "s"))
+    return timedelta(hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _stepped(start: datetime, parts: dict[str, str], timezone: str) -> datetime:
+    """The start after the years to days of a span: months first, cut at the month's end [A]."""
+    years, months, weeks, days = (int(parts.get(unit, 0)) for unit in ("y", "mo", "w", "d"))
+    if not (years or months or weeks or days):
+        return start
+    local = start.astimezone(zone(timezone))
+    year, month = divmod((local.year + years) * 12 + local.month - 1 + months, 12)
+    if year > MAXYEAR:
+        raise OverflowError
+    day = date(year, month + 1, min(local.day, monthrange(year, month + 1)[1]))
+    day += timedelta(days=weeks * 7 + days)
+    return max(start, moment(day, local.time(), timezone))
+
+
+def _no_duration(text: str, examples: str) -> ValueError:
+    shown = text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
+    return ValueError(f"not a duration: {shown} (try {examples})")

@@ -40,6 +40,7 @@ def new_content(act: Act, given: Given) -> Content:
         items=_rows(act, given["items"]),
         info=Info(message=act.account.settings.invoices.default_message),
     )
+    _check_https(act, given)
     return _texts(
         blank, {name: present(given.get(name)) for name in _GROUPS} | {"contract": given.get("contract")}
     )
@@ -65,7 +66,15 @@ def changed_content(act: Act, base: Content, given: Given) -> Content:
     info = dict(sent.get("info") or {})
     if info.get("message", "") is None:  # null, over a text: the account's default
         info["message"] = base.info.message and act.account.settings.invoices.default_message
+    _check_https(act, sent)
     return _texts(replace(base, terms=terms, items=items), sent | {"info": info})
+
+
+def _check_https(act: Act, given: Given) -> None:
+    """The real service sends to https addresses only [D]; here as the account wants it [A]."""
+    url = (given.get("callbacks") or {}).get("url") or ""
+    if act.account.callbacks.require_https and url.startswith("http:"):
+        raise invalid("url", ("callbacks",), rule="callbacks.https", url=url)
 
 
 MAX_DUE_DAYS = 365  # as sent [A]

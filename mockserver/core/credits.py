@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mockserver.core import delivery, events, money, numbers
+from mockserver.core import delivery, events, money, numbers, payments
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal, Sums, replace
 from mockserver.core.refusal import InvalidObjectState, invalid
@@ -67,6 +67,7 @@ def credit(act: Act, billogram: Billogram, amount: Decimal, method: str | None) 
     if freed:
         after = act.billogram(billogram.id)
         act.add(events.OverpaymentCustomerLiability(act.mark(after), sums, amount=freed))
+        payments.set_free(act, billogram.id, freed)
     after = act.billogram(billogram.id)
     if not sums.remaining and after.internal is not Internal.ENDED:
         act.add(events.BillogramEnded(act.mark(after), sums, ended_as="Credited"))  # [C]

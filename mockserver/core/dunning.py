@@ -1,25 +1,10 @@
 """What the passing of the due date brings (reference: behaviour 6.2, 6.4)."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable
 
-from mockserver.core import calendar, events
+from mockserver.core import agenda, events
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram
-
-_INTEREST_FREE = timedelta(days=30)  # after the invoice date [S]
-_DAY = timedelta(days=1)
-
-
-def overdue_at(billogram: Billogram, timezone: str) -> datetime:
-    """00:05 on the day after the due date [R]."""
-    return calendar.day_start(billogram.content.terms.due_date + _DAY, timezone)
-
-
-def interest_starts_at(billogram: Billogram, timezone: str) -> datetime:
-    """00:05 on the day after the later of due date and invoice date + 30 days [S]."""
-    terms = billogram.content.terms
-    latest = max(terms.due_date, terms.invoice_date + _INTEREST_FREE)
-    return calendar.day_start(latest + _DAY, timezone)
 
 
 def after_sending(act: Act, key: str) -> None:
@@ -28,9 +13,27 @@ def after_sending(act: Act, key: str) -> None:
     if billogram.is_credit:  # never overdue [A]
         return
     timezone = act.account.timezone
-    if overdue_at(billogram, timezone) <= act.now:
-        act.add(events.Overdue(act.mark(billogram), billogram.sums))
-    rate = billogram.content.terms.interest_rate
-    if rate > 0 and interest_starts_at(billogram, timezone) <= act.now:
+    if agenda.overdue_at(billogram, timezone) <= act.now:
+        overdue(act, billogram)
         billogram = act.billogram(key)
-        act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))
+    rate = billogram.content.terms.interest_rate
+    if rate > 0 and agenda.interest_starts_at(billogram, timezone) <= act.now:
+        interest_started(act, billogram)
+
+
+def overdue(act: Act, billogram: Billogram) -> None:
+    """The due date has passed."""
+    act.add(events.Overdue(act.mark(billogram), billogram.sums))
+
+
+def interest_started(act: Act, billogram: Billogram) -> None:
+    """Interest runs from today on."""
+    rate = billogram.content.terms.interest_rate
+    act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))
+
+
+# how each rule of the agenda is carried out
+RULES: dict[str, Callable[[Act, Billogram], None]] = {
+    agenda.OVERDUE: overdue,
+    agenda.INTEREST: interest_started,
+}

@@ -9,7 +9,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar, TypeAlias, get_args
 
-from mockserver.core.model import Account, Content, Customer, Item, Recipient, Sums, Value
+from mockserver.core.model import (
+    Account,
+    Clock,
+    Content,
+    Customer,
+    IncomingPayment,
+    Item,
+    Recipient,
+    Sums,
+    Value,
+)
 
 FORMAT = 1  # of the records that are written now
 
@@ -111,7 +121,7 @@ class InterestStarted(BillogramEvent, frozen=True, tag=True, kw_only=True):
 
 
 class Payment(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Money received: `amount` is all that came for this billogram, `booked` what went into `paid_sum`."""
+    """Money received: `amount` is all that came for this billogram, of which the debt at most was booked."""
 
     keys = (
         "amount",
@@ -141,12 +151,29 @@ class Credit(BillogramEvent, frozen=True, tag=True, kw_only=True):
     amount: Decimal
 
 
+class OverpaymentAdjustment(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A little more than the debt was paid; the rest is adjusted."""
+
+    keys = ("amount", "remaining_sum", "total_sum")
+
+    amount: Decimal
+
+
 class OverpaymentCustomerLiability(BillogramEvent, frozen=True, tag=True, kw_only=True):
     """Money beyond the debt, owed to the customer."""
 
     keys = ("amount", "remaining_sum", "total_sum")
 
     amount: Decimal
+
+
+class CustomerMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The recipient wrote to the creditor."""
+
+    keys = ("message", "ip")
+
+    message: str
+    ip: str | None = None
 
 
 class CreditorMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
@@ -191,6 +218,18 @@ class AccountChanged(Value, frozen=True, tag=True):
     account: Account
 
 
+class ClockMoved(Value, frozen=True, tag=True):
+    """The clock of the account was moved forward: the end of a move."""
+
+    clock: Clock
+
+
+class PaymentStored(Value, frozen=True, tag=True):
+    """A payment came in, or its parts moved. What that means for a billogram, its own events tell."""
+
+    payment: IncomingPayment
+
+
 class CustomerCreated(Value, frozen=True, tag=True):
     """A customer entered the register."""
 
@@ -223,6 +262,26 @@ class ItemDeleted(Value, frozen=True, tag=True):
     item_no: str
 
 
+class AttemptMade(Value, frozen=True, tag=True, kw_only=True):
+    """One attempt to deliver a callback; `at` is its planned moment by the account's clock.
+
+    It stands in the second stream of an account, which the fold never reads. `delivery` is the id of the
+    delivery, `after` the last act when it was made, `pending`: it will be tried again.
+    """
+
+    delivery: str
+    at: datetime
+    after: int
+    pending: bool
+    status_code: int | None
+    error: str | None
+    duration_ms: float
+    timestamp: str | None = None  # header Billogram-Request-Timestamp, when it was signed
+    headers: tuple[tuple[str, str], ...] = ()  # of the answer, cut
+    body: str = ""  # of the answer, cut
+    replay: bool = False
+
+
 Event: TypeAlias = (
     BillogramCreated
     | BillogramSent
@@ -233,18 +292,23 @@ Event: TypeAlias = (
     | InterestStarted
     | Payment
     | Credit
+    | OverpaymentAdjustment
     | OverpaymentCustomerLiability
+    | CustomerMessage
     | CreditorMessage
     | BillogramEnded
     | Deleted
     | DraftChanged
     | AccountOpened
     | AccountChanged
+    | ClockMoved
+    | PaymentStored
     | CustomerCreated
     | CustomerChanged
     | ItemCreated
     | ItemChanged
     | ItemDeleted
+    | AttemptMade
 )
 EVENTS: tuple[type[Value], ...] = get_args(Event)
 

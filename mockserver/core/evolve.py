@@ -6,7 +6,7 @@ from typing import Any
 from mockserver.core import events
 from mockserver.core.events import BillogramEvent, Event
 from mockserver.core.model import Billogram, Internal, Item, replace
-from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, Change, View, is_digits
+from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, PAYMENT, Change, View, is_digits
 
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
@@ -32,6 +32,14 @@ def _draft_changed(view: View, event: events.DraftChanged) -> tuple[Change, ...]
 
 def _account(_: View, event: events.AccountOpened | events.AccountChanged) -> tuple[Change, ...]:
     return ((ACCOUNT, "", event.account),)
+
+
+def _clock_moved(view: View, event: events.ClockMoved) -> tuple[Change, ...]:
+    return ((ACCOUNT, "", replace(view.find(ACCOUNT, ""), clock=event.clock)),)
+
+
+def _payment_stored(_: View, event: events.PaymentStored) -> tuple[Change, ...]:
+    return ((PAYMENT, event.payment.id, event.payment),)
 
 
 def _customer_created(_: View, event: events.CustomerCreated) -> tuple[Change, ...]:
@@ -70,6 +78,8 @@ _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.DraftChanged: _draft_changed,
     events.AccountOpened: _account,
     events.AccountChanged: _account,
+    events.ClockMoved: _clock_moved,
+    events.PaymentStored: _payment_stored,
     events.CustomerCreated: _customer_created,
     events.CustomerChanged: _customer_changed,
     events.ItemCreated: _item_created,
@@ -146,6 +156,11 @@ def _interest_started(old: Billogram, event: events.InterestStarted) -> dict[str
     return {"dunning": replace(old.dunning, interest_started=True)}
 
 
+def _customer_wrote(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
+    added = tuple(flag for flag in ("new message", "message") if flag not in old.flags)
+    return {"flags": old.flags + added}
+
+
 def _message_written(old: Billogram, event: events.CreditorMessage) -> dict[str, Any]:
     return {"flags": tuple(flag for flag in old.flags if flag != "new message")}
 
@@ -181,7 +196,9 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.InterestStarted: _interest_started,
     events.Payment: _nothing_more,
     events.Credit: _credit,
+    events.OverpaymentAdjustment: _flag("overpaid"),
     events.OverpaymentCustomerLiability: _flag("overpaid"),
+    events.CustomerMessage: _customer_wrote,
     events.CreditorMessage: _message_written,
     events.BillogramEnded: _ended,
     events.Deleted: _deleted,

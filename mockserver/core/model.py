@@ -19,7 +19,9 @@ from mockserver.core.settings import Settings
 __all__ = [
     "Account",
     "Address",
+    "Allocation",
     "Billogram",
+    "CallbackSettings",
     "Callbacks",
     "Clock",
     "Contact",
@@ -30,6 +32,7 @@ __all__ = [
     "Edi",
     "ElectricityCollection",
     "Features",
+    "IncomingPayment",
     "Info",
     "Internal",
     "Item",
@@ -374,6 +377,50 @@ class Billogram(Value, frozen=True):
         return self.sums.total < 0
 
 
+class Allocation(Value, frozen=True):
+    """What of a payment was booked on one billogram, and the `Payment` event that told of it."""
+
+    billogram: str
+    amount: Decimal
+    event_uuid: str
+
+
+class IncomingPayment(Value, frozen=True):
+    """Money that arrived (reference: behaviour 1, 5; control 1). Its parts add up to `amount`.
+
+    The parts: the allocations, `unmatched` (not placed yet), `adjustment` and `liability` (beyond the debt)
+    and `recalled`. `currency` is None until a billogram gives it one. `number` counts in the account.
+    """
+
+    id: str
+    number: int
+    amount: Decimal
+    currency: str | None
+    scheme: str
+    date: date
+    at: datetime
+    payer_name: str | None = None
+    ocr_number: str | None = None  # as the bank reported it
+    b2b: bool = False
+    status: str = "settled"
+    allocations: tuple[Allocation, ...] = ()
+    unmatched: Decimal = ZERO
+    adjustment: Decimal = ZERO
+    liability: Decimal = ZERO
+    recalled: Decimal = ZERO
+
+
+class CallbackSettings(Value, frozen=True):
+    """Where an account's callbacks go, and how (reference: control 1, webhooks 5)."""
+
+    url: str | None = None  # None: nothing is sent
+    sign_key: str | None = None
+    require_https: bool = False
+    types: tuple[str, ...] | None = None  # callback types that are sent; None: all
+    timeout: str = "10s"  # real time [A]
+    retry_schedule: tuple[str, ...] = ("1m", "5m", "15m", "1h", "3h", "6h", "12h")  # account's clock [A]
+
+
 class Features(Value, frozen=True):
     """What Billogram would have to switch on; here all of it is on at first [A]."""
 
@@ -412,6 +459,7 @@ class Account(Value, frozen=True):
     settings: Settings
     first_settings: Settings  # as made; a reset goes back to them
     features: Features = Features()
+    callbacks: CallbackSettings = CallbackSettings()
     default_due_days: int = 30
     generation: int = 0
     billograms: int = 0  # ever created

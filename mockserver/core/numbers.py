@@ -61,7 +61,21 @@ def link_token(seed: int, number: int) -> str:
 
 def event_uuid(seed: int, generation: int, number: int, index: int) -> str:
     """A version 4 uuid; the generation keeps it apart from the one before a reset."""
-    digits = _drawn(seed, "event", generation, number, index).hex()
+    return _uuid(_drawn(seed, "event", generation, number, index))
+
+
+def callback_id(seed: int, generation: int, position: int, index: int) -> str:
+    """Of the callback of the `index`th event of the act at this position; the generation as above."""
+    return _uuid(_drawn(seed, "callback", generation, position, index))
+
+
+def payment_id(seed: int, number: int) -> str:
+    """Of the `number`th payment of the account: a uuid [D]."""
+    return _uuid(_drawn(seed, "payment", number))
+
+
+def _uuid(drawn: bytes) -> str:
+    digits = drawn.hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 

@@ -1,11 +1,40 @@
 """Money that comes in (reference: behaviour 5)."""
 
+from datetime import date
 from decimal import Decimal
 
-from mockserver.core import events, money
+from mockserver.core import events, money, numbers
 from mockserver.core.act import Act
-from mockserver.core.model import Billogram, Sums, replace
-from mockserver.core.refusal import InvalidObjectState, invalid
+from mockserver.core.model import (
+    Allocation,
+    Billogram,
+    IncomingPayment,
+    Internal,
+    Sums,
+    Value,
+    replace,
+)
+from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid, no_object
+from mockserver.core.state import BILLOGRAM, PAYMENT
+
+MANUAL = "MANUAL"
+BANK_SCHEMES = ("BANKGIRO", "SEPA_CREDIT_TRANSFER", "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SWISH", "CARD")
+
+# an excess up to this is adjusted, a larger one is owed to the customer [S threshold; A which is which]
+_SMALL_EXCESS = {"SEK": Decimal(10), "NOK": Decimal(10), "DKK": Decimal(10)}
+_SMALL_EXCESS_ELSEWHERE = Decimal(1)
+
+
+class Reported(Value, frozen=True):
+    """Money as the bank reports it; `shares` are the billograms it is for, and how much of it for each."""
+
+    amount: Decimal
+    shares: tuple[tuple[str, Decimal], ...] = ()
+    scheme: str | None = None
+    payer_name: str | None = None
+    ocr_number: str | None = None
+    b2b: bool = False
+    day: date | None = None  # today, if not given
 
 
 def booked(sums: Sums, amount: Decimal) -> Sums:
@@ -25,15 +54,184 @@ def pay(act: Act, billogram: Billogram, amount: Decimal) -> None:
     remaining = billogram.sums.remaining
     if not 0 < amount <= remaining:
         raise invalid("amount", rule="payment.amount", amount=amount, remaining=remaining)
+    given = Reported(amount, shares=((billogram.id, amount),), scheme=MANUAL)
+    _store(act, _placed(act, _new(act, given, billogram.content.terms.currency), given.shares))
+
+
+def receive(act: Act, given: Reported) -> str:
+    """Money at the bank; returns the payment's id.
+
+    Each share is booked on its billogram up to the debt; the excess is adjusted, or owed to the customer.
+    What is for a billogram that takes no money, and what is beyond the shares, stays unmatched [S, A].
+    """
+    today = act.today
+    if given.day is not None and given.day > today:
+        raise InvalidParameter(
+            f"date {given.day} lies in the future",
+            rule="payment.date",
+            field="date",
+            hint=f"today is {today} on this account's clock",
+            date=given.day,
+            today=today,
+        )
+    shared = money.add(*(amount for _, amount in given.shares))
+    if shared > given.amount:
+        raise InvalidParameter(
+            f"the allocations add up to {shared}, the payment is {given.amount}",
+            rule="payment.allocations",
+            field="allocations",
+            hint="allocate at most the amount",
+            allocated=shared,
+            amount=given.amount,
+        )
+    shares = tuple(share for share in given.shares if takes_money(_known(act, share[0])))
+    currency = _currency(act, [key for key, _ in shares])
+    payment = _placed(act, _new(act, given, currency), shares)
+    _store(act, payment)
+    return payment.id
+
+
+def allocate(act: Act, payment: IncomingPayment, key: str, amount: Decimal | None) -> None:
+    """Place unmatched money by hand; without an amount all of it."""
+    billogram = act.billogram(key)
+    amount = payment.unmatched if amount is None else amount
+    if not payment.unmatched:
+        raise InvalidObjectState(
+            "nothing of this payment is unmatched",
+            rule="payment.unmatched",
+            hint="all of it has been placed",
+            unmatched=payment.unmatched,
+        )
+    if amount > payment.unmatched:
+        raise InvalidParameter(
+            f"only {payment.unmatched} of this payment is unmatched",
+            rule="payment.unmatched_amount",
+            field="amount",
+            hint="allocate at most that",
+            amount=amount,
+            unmatched=payment.unmatched,
+        )
+    if not takes_money(billogram):
+        raise InvalidObjectState(
+            f"billogram {key} takes no money",
+            rule="payment.payable",
+            hint="money can be placed on sent billograms that are no stand-alone credits",
+            state=billogram.internal,
+        )
+    currency = billogram.content.terms.currency
+    if payment.currency not in (None, currency):
+        raise _two_currencies({str(payment.currency), currency})
+    _store(act, _placed(act, replace(payment, currency=currency), ((key, amount),)))
+
+
+def takes_money(billogram: Billogram) -> bool:
+    """Whether money of the bank can be booked on it: not on drafts, sold ones, stand-alone credits [S]."""
+    open_ones = (Internal.UNPAID, Internal.COLLECTION, Internal.ENDED)
+    return billogram.internal in open_ones and not billogram.is_credit
+
+
+def _known(act: Act, key: str) -> Billogram:
+    """A deleted one is known: its money is unmatched."""
+    found: Billogram | None = act.find(BILLOGRAM, key)
+    if found is None:
+        raise no_object(key)
+    return found
+
+
+def set_free(act: Act, key: str, amount: Decimal) -> None:
+    """Paid money that a credit set free is owed to the customer: the newest allocation first."""
+    order = {event.mark.uuid: index for index, event in enumerate(act.billogram(key).events)}
+    parts = [
+        (order[part.event_uuid], payment.id, index)
+        for payment in act.state.payments_of(key)
+        for index, part in enumerate(payment.allocations)
+        if part.billogram == key and part.amount
+    ]
+    for _, name, index in sorted(parts, reverse=True):
+        payment: IncomingPayment = act.find(PAYMENT, name)
+        part = payment.allocations[index]
+        freed = min(part.amount, amount)
+        amount = money.subtract(amount, freed)
+        kept = list(payment.allocations)
+        kept[index] = replace(part, amount=money.subtract(part.amount, freed))
+        liability = money.add(payment.liability, freed)
+        _store(act, replace(payment, allocations=tuple(kept), liability=liability))
+        if not amount:
+            break
+
+
+def _new(act: Act, given: Reported, currency: str | None) -> IncomingPayment:
+    number = len(act.state.payments) + 1
+    usual = "BANKGIRO" if currency in ("SEK", None) else "SEPA_CREDIT_TRANSFER"  # [A]
+    return IncomingPayment(
+        id=numbers.payment_id(act.account.seed, number),
+        number=number,
+        amount=given.amount,
+        currency=currency,
+        scheme=given.scheme or usual,
+        date=given.day or act.today,
+        at=act.now,
+        payer_name=given.payer_name,
+        ocr_number=given.ocr_number,
+        b2b=given.b2b,
+        unmatched=given.amount,
+    )
+
+
+def _store(act: Act, payment: IncomingPayment) -> None:
+    act.add(events.PaymentStored(payment))
+
+
+def _currency(act: Act, keys: list[str]) -> str | None:
+    found = {act.billogram(key).content.terms.currency for key in keys}
+    if len(found) > 1:
+        raise _two_currencies(found)
+    return found.pop() if found else None
+
+
+def _two_currencies(found: set[str]) -> InvalidParameter:
+    return InvalidParameter(
+        f"one payment has one currency, these are {' and '.join(sorted(found))}",
+        rule="payment.currency",
+        field="allocations",
+        hint="report a payment for each currency",
+        currencies=tuple(sorted(found)),
+    )
+
+
+def _placed(act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal], ...]) -> IncomingPayment:
+    for key, amount in shares:
+        payment = _placed_on(act, payment, act.billogram(key), amount)
+    return payment
+
+
+def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount: Decimal) -> IncomingPayment:
+    """Book unmatched money on one billogram; what is beyond the debt stays on the payment (behaviour 5)."""
+    ended = billogram.internal is Internal.ENDED
+    part = min(amount, billogram.sums.remaining)
+    excess = money.subtract(amount, part)
+    mark = act.mark(billogram)
     act.add(
         events.Payment(
-            act.mark(billogram),
-            booked(billogram.sums, amount),
+            mark,
+            booked(billogram.sums, part) if part else billogram.sums,
             amount=amount,
-            manual=True,
-            payer_name=billogram.recipient.name,
+            manual=payment.scheme == MANUAL,
+            payer_name=billogram.recipient.name if payment.payer_name is None else payment.payer_name,
         )
     )
+    if excess:
+        small = excess <= _SMALL_EXCESS.get(billogram.content.terms.currency, _SMALL_EXCESS_ELSEWHERE)
+        kind = events.OverpaymentAdjustment if small else events.OverpaymentCustomerLiability
+        after = act.billogram(billogram.id)
+        act.add(kind(act.mark(after), after.sums, amount=excess))
+        name = "adjustment" if small else "liability"
+        payment = replace(payment, **{name: money.add(getattr(payment, name), excess)})
     after = act.billogram(billogram.id)
-    if not after.sums.remaining:
+    if not ended and not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Paid"))
+    return replace(
+        payment,
+        allocations=(*payment.allocations, Allocation(billogram.id, part, mark.uuid)),
+        unmatched=money.subtract(payment.unmatched, amount),
+    )

@@ -11,7 +11,8 @@ class Refusal(Exception):
     """Base of all refusals; `status` is the API's identifier.
 
     `field` is the offending key (last step only); `path` is the path of the object that holds it,
-    None for duplicates and headers. Without a `field` neither is shown.
+    None for duplicates and headers. Without a `field` neither is shown. `hint` says what to do instead,
+    where that is not plain.
     """
 
     status: ClassVar[str]
@@ -23,6 +24,7 @@ class Refusal(Exception):
         rule: str,
         field: str | None = None,
         path: tuple[str | int, ...] | None = (),
+        hint: str = "",
         **compared: Any,
     ) -> None:
         super().__init__(message)
@@ -30,6 +32,7 @@ class Refusal(Exception):
         self.rule = rule
         self.field = field
         self.path = path
+        self.hint = hint
         self.compared = compared
 
 

@@ -10,18 +10,20 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
+from mockserver.core.agenda import Agenda, next_due
 from mockserver.core.machine import public_state
 from mockserver.core.model import (
     Account,
     Billogram,
     Customer,
+    IncomingPayment,
     Internal,
     Item,
     Recipient,
     replace,
 )
 
-ACCOUNT, CUSTOMER, ITEM, BILLOGRAM = "account", "customer", "item", "billogram"
+ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
 
 _ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
@@ -98,10 +100,13 @@ class State:
     """The tables of an account and their indexes. Everything changes through `put`."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[Any, Any]] = {ACCOUNT: {}, CUSTOMER: {}, ITEM: {}, BILLOGRAM: {}}
+        self._tables: dict[str, dict[Any, Any]] = {
+            kind: {} for kind in (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT)
+        }
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
         self.items: dict[str, Item] = self._tables[ITEM]
         self.billograms: dict[str, Billogram] = self._tables[BILLOGRAM]
+        self.payments: dict[str, IncomingPayment] = self._tables[PAYMENT]  # in order of arrival
         # indexes
         self._recipients: dict[int, Recipient] = {}
         self.customer_order: list[int] = []
@@ -112,7 +117,9 @@ class State:
         self._all = Buckets()  # those that are not deleted, under one key
         self._by_state = Buckets()
         self._by_customer = Buckets()
-        self.open_sent = 0  # sent and not ended: what time could still change
+        self.ocr_numbers: dict[str, str] = {}
+        self._payments_of: dict[str, list[str]] = {}  # by billogram, those that were allocated to it
+        self.agenda = Agenda()
 
     @property
     def account(self) -> Account:
@@ -145,7 +152,24 @@ class State:
             self._index_customer(key, old, new)
         elif kind == ITEM:
             _index(self.item_order, item_rank(key), old, new)
+        elif kind == PAYMENT:
+            self._index_payment(key, old, new)
+        elif old is not None and new is not None and old.timezone != new.timezone:
+            for billogram in self.billograms.values():
+                self.agenda.put(billogram.id, next_due(billogram, new))
         return old
+
+    def _index_payment(self, key: str, old: IncomingPayment | None, new: IncomingPayment | None) -> None:
+        was = set() if old is None else {part.billogram for part in old.allocations}
+        now = set() if new is None else {part.billogram for part in new.allocations}
+        for billogram in was - now:
+            self._payments_of[billogram].remove(key)
+        for billogram in now - was:
+            self._payments_of.setdefault(billogram, []).append(key)
+
+    def payments_of(self, billogram: str) -> list[IncomingPayment]:
+        """The payments of which something was allocated to this billogram."""
+        return [self.payments[key] for key in self._payments_of.get(billogram, ())]
 
     def _index_customer(self, key: int, old: Customer | None, new: Customer | None) -> None:
         _index(self.customer_order, key, old, new)
@@ -166,6 +190,7 @@ class State:
         left = None if old is None or old.internal is Internal.DELETED else old
         entered = None if new is None or new.internal is Internal.DELETED else new
         self._index_numbers(key, left, entered)
+        self.agenda.put(key, None if entered is None else next_due(entered, self.account))
         was, now = _shared(left), _shared(entered)
         if was != now:
             for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
@@ -178,15 +203,38 @@ class State:
         if left is not None:
             if left.invoice_no is not None:
                 del self.invoice_numbers[left.invoice_no]
-            self.open_sent -= _is_open(left)
+            if left.ocr_number is not None:
+                del self.ocr_numbers[left.ocr_number]
         if entered is not None:
             if entered.invoice_no is not None:
                 self.invoice_numbers[entered.invoice_no] = key
-            self.open_sent += _is_open(entered)
+            if entered.ocr_number is not None:
+                self.ocr_numbers[entered.ocr_number] = key
 
     def image(self) -> dict[str, Any]:
         """All of it as plain values, indexes too: two states are the same when their images are."""
         return {name: _plain(value) for name, value in sorted(vars(self).items())}
+
+    def copy(self) -> "State":
+        """One that changes apart from this one; the aggregates are shared, as they never change."""
+        other = State()
+        for kind, table in self._tables.items():
+            other._tables[kind].update(table)  # its own kind
+        for name, value in vars(self).items():
+            mine = getattr(other, name)
+            if isinstance(value, Buckets):
+                mine.of = {
+                    key: Bucket(list(bucket.order), bucket.remaining) for key, bucket in value.of.items()
+                }
+            elif name == "_payments_of":
+                mine.update({key: list(payments) for key, payments in value.items()})
+            elif isinstance(value, Agenda):
+                other.agenda = value.copy()
+            elif isinstance(value, list):
+                mine.extend(value)
+            elif name != "_tables" and value is not mine:
+                mine.update(value)
+        return other
 
     # reading in order
 
@@ -214,6 +262,10 @@ class State:
 def _plain(value: Any) -> Any:
     if isinstance(value, Buckets):
         return {key: (list(bucket.order), bucket.remaining) for key, bucket in value.of.items()}
+    if isinstance(value, Agenda):
+        return value.entries()
+    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
+        return {key: list(each) for key, each in value.items() if each}
     return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
 
 
@@ -238,10 +290,6 @@ def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] |
         billogram.number,
         billogram.sums.remaining,
     )
-
-
-def _is_open(billogram: Billogram) -> bool:
-    return billogram.internal in (Internal.UNPAID, Internal.COLLECTION, Internal.FACTORING)
 
 
 def _index(order: list[K], key: K, old: object, new: object) -> None:

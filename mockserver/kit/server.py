@@ -2,13 +2,12 @@
 
 import asyncio
 import threading
-from datetime import datetime
-from pathlib import Path
 from types import TracebackType
+from typing import Unpack
 
 from msgspec import Struct
 
-from mockserver.app import MEMORY, Configuration
+from mockserver.app import Options, configured
 from mockserver.emulator import Birth
 from mockserver.serving import Listener, new_event_loop
 
@@ -24,29 +23,8 @@ class Account(Struct, frozen=True):
 class Mockserver:
     """A server for the length of a `with` block. It listens on loopback; `url` ends in `/api/v2`."""
 
-    def __init__(
-        self,
-        *,
-        database: str | Path = MEMORY,
-        closed: bool = False,
-        clock: str = "live",
-        now: datetime | None = None,
-        seed: int | None = None,
-        control_token: str | None = None,
-        invalid_auth_status: int = 403,
-        public_url: str | None = None,
-        port: int = 0,
-    ) -> None:
-        self._configuration = Configuration(
-            database=str(database),
-            closed=closed,
-            clock=clock,
-            now=now,
-            seed=seed,
-            control_token=control_token,
-            invalid_auth_status=invalid_auth_status,
-            public_url=public_url,
-        )
+    def __init__(self, *, port: int = 0, **options: Unpack[Options]) -> None:
+        self._configuration = configured(options)
         self._port = port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

@@ -67,8 +67,8 @@ class Log(Protocol):
     def append(self, write: Write) -> None:
         """Keep it at once; volatile logs only."""
 
-    def read(self, stream: str) -> AsyncIterator[Record]:
-        """All acts of a stream, its ancestors' first."""
+    def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
+        """The acts of a stream after a position, its ancestors' first."""
 
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""

@@ -65,20 +65,22 @@ class MemoryLog:
                 self._pointers.pop(name, None)
                 self._drop_unneeded()
 
-    async def read(self, stream: str) -> AsyncIterator[Record]:
-        """All acts of a stream, its ancestors' first."""
-        for record in self._chain(stream):
+    async def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
+        """The acts of a stream after a position, its ancestors' first."""
+        for record in self._chain(stream, after):
             yield record
 
-    def _chain(self, stream: str) -> list[Record]:
+    def _chain(self, stream: str, after: int) -> list[Record]:
         parts: list[list[Record]] = []
         walk: str | None = stream
         last = maxsize
         while walk is not None:
             branch = self._branches[walk]
-            parts.append(self._records[walk][: max(0, last - branch.position)])
+            parts.append(
+                self._records[walk][max(0, after - branch.position) : max(0, last - branch.position)]
+            )
             walk, last = branch.parent, min(last, branch.position)
-        return [record for part in reversed(parts) for record in part]
+        return parts[0] if len(parts) == 1 else [record for part in reversed(parts) for record in part]
 
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""

@@ -161,13 +161,15 @@ class SQLiteLog:
             case Append():
                 pass  # together, in one statement
 
-    async def read(self, stream: str) -> AsyncIterator[Record]:
-        """All acts of a stream, its ancestors' first. LogFailed when one is missing or damaged."""
-        expected = 1
+    async def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
+        """The acts after a position, its ancestors' first. LogFailed when one is missing or damaged."""
+        expected = after + 1
+        query = (
+            "select body from records where stream = ? and position > ? and position <= ? order by position"
+        )
         try:
             for part, last in await self._parts(stream):
-                query = "select body from records where stream = ? and position <= ? order by position"
-                async with self._db.execute(query, (part, last)) as cursor:
+                async with self._db.execute(query, (part, after, last)) as cursor:
                     while rows := await cursor.fetchmany(_READ_AT_ONCE):
                         for row in rows:
                             yield self._record(row[0], expected)

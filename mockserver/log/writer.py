@@ -19,6 +19,7 @@ class Batch:
     def __init__(self) -> None:
         self.writes: list[Write] = []
         self.undo: list[Callable[[], None]] = []
+        self.then: list[Callable[[], None]] = []  # once it is on disk
         self.settled = False
         self.failure: LogFailed | None = None
         self._event = asyncio.Event()
@@ -39,6 +40,9 @@ class Batch:
         self.settled = True
         self.failure = failure
         self._event.set()
+        if failure is None:
+            for told in self.then:
+                told()
 
 
 class Writer:
@@ -75,14 +79,18 @@ class Writer:
         task.cancel()
         await asyncio.wait([task])
 
-    def add(self, writes: tuple[Write, ...], undo: Callable[[], None]) -> Batch:
-        """Take writes whose effect has been applied just now."""
+    def add(
+        self, writes: tuple[Write, ...], undo: Callable[[], None], then: Callable[[], None] | None = None
+    ) -> Batch:
+        """Take writes whose effect has been applied just now; `then` is called once they are on disk."""
         if self._filling is None:
             self._filling = Batch()
             self._more.set()
         batch = self._filling
         batch.writes.extend(writes)
         batch.undo.append(undo)
+        if then is not None:
+            batch.then.append(then)
         return batch
 
     @property
@@ -148,3 +156,17 @@ class Writer:
                     await self._log.sweep()
             except Exception as failure:  # what is left over is dropped next time; the task must live
                 logger.warning("old streams were not dropped: %s", failure)
+
+
+async def kept(batch: Batch | None) -> bool:
+    """Wait until a batch has ended: whether it is on disk. None: there is nothing to wait for."""
+    if batch is not None and not batch.settled:
+        await batch.ended()
+        return batch.failure is None
+    return True
+
+
+async def durable(batch: Batch | None) -> None:
+    """Wait until a batch is on disk; LogFailed when it was undone. None: there is nothing to wait for."""
+    if batch is not None:
+        await batch.durable()

@@ -142,6 +142,9 @@ BY_ENVIRONMENT = {
     "log-level": "debug",
     "host": "0.0.0.0",
     "port": "0",
+    "callback-url": "mock:inbox",
+    "sign-key": "first key",
+    "callback-hosts": "first.example.com, *.first.example.com",
 }
 ON_THE_COMMAND_LINE = {
     "database": "second.db",
@@ -153,6 +156,9 @@ ON_THE_COMMAND_LINE = {
     "control-token": "second",
     "accounts": "second.json",
     "log-level": "error",
+    "callback-url": "https://second.example.com/hook?a=b",
+    "sign-key": "second key",
+    "callback-hosts": "second.example.com",
 }
 
 
@@ -179,6 +185,9 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "public_url": "https://first.example.com",
         "invalid_auth_status": 401,
         "control_token": True,
+        "callback_url": "mock:inbox",
+        "sign_key": True,
+        "callback_hosts": ["first.example.com", "*.first.example.com"],
     }
     assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == ["first"]
     code, _, err = server.stop()
@@ -198,6 +207,9 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "public_url": "http://second.example.com:8080/sandbox",
             "invalid_auth_status": 403,
             "control_token": True,
+            "callback_url": "https://second.example.com/hook?a=b",
+            "sign_key": True,
+            "callback_hosts": ["second.example.com"],
         }
         assert server.mock("GET", "/info", token="first").status_code == 401
         assert [a["id"] for a in server.mock("GET", "/accounts", token="second").json()] == ["second"]
@@ -260,6 +272,15 @@ def test_an_unknown_command_or_option(arguments: list[str], said: str) -> None:
 
 
 BAD_VALUES = [
+    ("callback-url", ""),
+    ("callback-url", "ftp://example.com"),
+    ("callback-url", "http://"),
+    ("callback-url", "http://example.com:x/"),
+    ("callback-url", "http://exa mple.com/"),
+    ("sign-key", ""),
+    ("sign-key", "a\tb"),
+    ("callback-hosts", ""),
+    ("callback-hosts", " , "),
     ("host", ""),
     ("host", "203.0.113.1"),  # reserved for examples: no interface has it
     ("port", "x"),

@@ -82,6 +82,9 @@ def test_what_it_is_made_with() -> None:
             "invalid_auth_status": 403,
             "public_url": None,
             "control_token": False,
+            "callback_url": None,
+            "sign_key": False,
+            "callback_hosts": None,
         }
 
 

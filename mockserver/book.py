@@ -1,0 +1,154 @@
+"""An open account, what it is made with, and who is told of its acts."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from mockserver.core import callbacks, evolve
+from mockserver.core.callbacks import Planned
+from mockserver.core.events import AttemptMade, Record
+from mockserver.core.model import Account, CallbackSettings, Features, Value
+from mockserver.core.settings import Settings
+from mockserver.core.state import State
+from mockserver.log.interface import Log
+from mockserver.log.writer import Batch
+
+_REPLAY_SLICE = 500  # records between two chances for other requests
+
+
+class AccountGone(Exception):
+    """The account is not any more what the caller found: look for it, or at its credentials, again."""
+
+
+class AccountExists(ValueError):
+    """An account of this id is there already."""
+
+
+class Birth(Value, frozen=True):
+    """What an account is made with; None: the server's default."""
+
+    id: str
+    key: str | None = None
+    seed: int | None = None
+    clock_mode: str | None = None
+    now: datetime | None = None
+    timezone: str = "Europe/Stockholm"
+    features: Features = Features()
+    callbacks: CallbackSettings | None = None
+    default_due_days: int = 30
+    settings: Callable[[Settings], Settings] | None = None  # from those of a new account
+
+
+class Defaults(Value, frozen=True):
+    """What the server gives to accounts that don't say; `seed` is stirred into theirs."""
+
+    clock_mode: str = "live"
+    now: datetime | None = None
+    seed: int | None = None
+    closed: bool = False  # only accounts that are known
+    callbacks: CallbackSettings = CallbackSettings()
+
+
+class Signal:
+    """Wakes those who wait for a change. Who looks and then waits, not suspending between, misses none."""
+
+    def __init__(self) -> None:
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    def notify(self) -> None:
+        """Wake all who wait."""
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+
+    async def wait(self) -> None:
+        """Until the next change."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
+
+
+class Book:
+    """An open account: its state, and where it stands in the log."""
+
+    __slots__ = (
+        *("batch", "id", "last", "lock", "moving", "noted", "notes", "notes_stream", "position"),
+        *("signal", "state", "stream", "told"),
+    )
+
+    def __init__(self, name: str, stream: str) -> None:
+        self.id = name
+        self.stream = stream
+        self.position = 0
+        self.state = State()
+        self.last = datetime.min.replace(tzinfo=UTC)  # moment of the last act
+        self.batch: Batch | None = None  # the last write that was not on disk yet
+        self.told = 0  # position of the last act that is on disk and was told
+        self.notes_stream: str | None = None  # the second stream, once there is something in it
+        self.notes = 0  # its position
+        self.noted = 0  # of that, what is on disk
+        self.lock = asyncio.Lock()  # one move at a time
+        self.moving = False  # a move is under way: requests are served between its entries
+        self.signal = Signal()  # something of this account is new
+
+    @property
+    def account(self) -> Account:
+        """The account's own values."""
+        return self.state.account
+
+
+class Watcher(Protocol):
+    """Who is told what is on disk. None of it suspends."""
+
+    def replayed(self, book: Book, planned: list[Planned], notes: list[AttemptMade]) -> None:
+        """An account was read from the log: the callbacks of all its acts, and what became of them."""
+
+    def acted(self, book: Book, record: Record, planned: tuple[Planned, ...]) -> None:
+        """An act is on disk."""
+
+    def left(self, book: Book) -> None:
+        """It is being reset or removed, perhaps not on disk yet: from now on nothing of it may go out."""
+
+    def stays(self, book: Book) -> None:
+        """That could not be written: it goes on."""
+
+    def gone(self, book: Book, fresh: Book | None) -> None:
+        """That is on disk; `fresh` is what a reset made of it."""
+
+
+async def fold(log: Log, book: Book) -> list[Planned]:
+    """Read an account from the log; the callbacks that its acts brought about."""
+    planned: list[Planned] = []
+    async for record in log.read(book.stream):
+        for event in record.events:
+            for change in evolve.evolve(book.state, event):
+                book.state.put(*change)
+        planned += callbacks.plan(book.state, record)
+        book.position = book.told = record.position
+        book.last = record.at
+        if record.position % _REPLAY_SLICE == 0:
+            await asyncio.sleep(0)
+    return planned
+
+
+async def read_notes(log: Log, book: Book, stream: str | None) -> list[AttemptMade]:
+    """Read what became of its callbacks."""
+    notes: list[AttemptMade] = []
+    if stream is not None:
+        book.notes_stream = stream
+        async for record in log.read(stream):
+            notes += [event for event in record.events if isinstance(event, AttemptMade)]
+            book.notes = book.noted = record.position
+            if record.position % _REPLAY_SLICE == 0:
+                await asyncio.sleep(0)
+    return notes
+
+
+def notes_of(account: str) -> str:
+    """The name of an account's second stream."""
+    return f"deliveries:{account}"

@@ -1,0 +1,106 @@
+"""`mockserver clock`: the clock of an account from a shell, over the control plane."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+_SHOWN = 50  # acts
+_PATIENCE = 600.0  # seconds: a long move takes its time
+
+
+class _Failed(Exception):
+    """The one line to show."""
+
+
+def clock(given: Mapping[str, Any]) -> int:
+    """Show the clock, or do with it what was asked for; 0, or 2 with one line when that was not possible."""
+    try:
+        account = given["account"] or _only_account(given)
+        path = f"/accounts/{quote(account, safe='')}/clock"
+        match given["deed"]:
+            case "advance":
+                _advance(given, path)
+            case "freeze":
+                _show(_ask(given, "PUT", path, {"mode": "frozen"}))
+            case "live":
+                body = {"mode": "live"} | ({} if given["speed"] is None else {"speed": given["speed"]})
+                _show(_ask(given, "PUT", path, body))
+            case _:
+                _show(_ask(given, "GET", path))
+    except _Failed as failure:
+        print(f"mockserver clock: {failure}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _advance(given: Mapping[str, Any], path: str) -> None:
+    span: str = given["span"]
+    if span == "next":
+        body: dict[str, Any] = {"until": "next"}
+    elif _is_moment(span):
+        body = {"to": span}
+    else:
+        body = {"by": span}
+    moved = _ask(given, "POST", f"{path}/advance", body | {"dry_run": given["dry_run"]})
+    would = "would move" if given["dry_run"] else "moved"
+    print(f"{would} from {moved['from']} to {moved['to']}; {moved['count']} acts on the way")
+    for act in moved["happened"][:_SHOWN]:
+        told = ", ".join(event["type"] for event in act["events"])
+        print(f"  {act['at']}  {act['billogram'] or '-'}  {told or act['rule']}")
+    if moved["count"] > _SHOWN:
+        print(f"  and {moved['count'] - _SHOWN} more: GET {given['url']}/_mock{path[:-6]}/timeline")
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _show(shown: Any) -> None:
+    speed = "" if shown["speed"] == 1 else f", {shown['speed']:g} times as fast"
+    print(f"{shown['now']}  {shown['mode']}  {shown['timezone']}{speed}")
+
+
+def _only_account(given: Mapping[str, Any]) -> str:
+    names = [account["id"] for account in _ask(given, "GET", "/accounts")]
+    if len(names) == 1:
+        return str(names[0])
+    known = f"there are {', '.join(names[:10])}" if names else "there is none yet"
+    raise _Failed(f"say which account, with --account: {known}")
+
+
+def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> Any:
+    url = given["url"] if "//" in given["url"] else f"http://{given['url']}"
+    headers = {"Content-Type": "application/json"}
+    if given["control_token"]:
+        headers["Authorization"] = f"Bearer {given['control_token']}"
+    data = None if body is None else json.dumps(body).encode()
+    # no proxy: the server is ours
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        request = urllib.request.Request(  # noqa: S310  # what the user named
+            f"{url.rstrip('/')}/_mock{path}", data, headers, method=method
+        )
+        with opener.open(request, timeout=_PATIENCE) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _Failed(_reason(error)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise _Failed(f"{given['url']} can't be asked: {reason}") from None
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    try:
+        told = json.load(error)["error"]
+        return f"{told['message']} ({told['hint']})"
+    except (ValueError, KeyError, TypeError, OSError):
+        return f"status {error.code}: is this a mockserver?"

@@ -1,0 +1,154 @@
+"""Where an account's callbacks go (reference: control 1, webhooks 1)."""
+
+from datetime import UTC, datetime
+from typing import Annotated, TypedDict
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from mockserver.control.call import Answer, Body, ControlCall
+from mockserver.control.errors import ControlError
+from mockserver.core import accounts, calendar
+from mockserver.core.act import Act
+from mockserver.core.callbacks import INBOX, TYPES
+from mockserver.core.model import CallbackSettings, replace
+
+_LONGEST_TIMEOUT = 600  # seconds
+_MOST_RETRIES = 20
+_ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def _url(text: str) -> str:
+    if text != INBOX:
+        parts = urlsplit(text)  # ValueError for the worst ones
+        if parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, text)):
+            raise ValueError(f"must be an http or https address, or {INBOX}")
+        _ = parts.port  # ValueError when it is none
+    return text
+
+
+def _timeout(text: str) -> str:
+    seconds = calendar.absolute(text).total_seconds()
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise ValueError("must be above 0s and at most 10m")
+    return text
+
+
+def _interval(text: str) -> str:
+    calendar.after(_ANY_MOMENT, text, "UTC")
+    return text
+
+
+def _type(text: str) -> str:
+    if text not in TYPES:
+        raise ValueError(f"known callback types: {', '.join(TYPES)}")
+    return text
+
+
+Url = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_url)]
+Interval = Annotated[str, AfterValidator(_interval)]
+
+
+class CallbacksBody(Body):
+    """The account's callback configuration, whole: what is left out has its default."""
+
+    url: Url | None
+    sign_key: Annotated[str, Field(max_length=1000)] | None = None
+    require_https: bool = False
+    types: list[Annotated[str, AfterValidator(_type)]] | None = None
+    timeout: Annotated[str, AfterValidator(_timeout)] | None = None
+    retry_schedule: Annotated[list[Interval], Field(max_length=_MOST_RETRIES)] | None = None
+
+    def settings(self) -> CallbackSettings:
+        """What the account keeps of it."""
+        settings = CallbackSettings(
+            url=self.url,
+            sign_key=self.sign_key or None,
+            require_https=self.require_https,
+            types=None if self.types is None else tuple(self.types),
+        )
+        if self.timeout is not None:
+            settings = replace(settings, timeout=self.timeout)
+        if self.retry_schedule is not None:
+            settings = replace(settings, retry_schedule=tuple(self.retry_schedule))
+        return settings
+
+
+class AccountCallbacksShape(TypedDict):
+    url: str | None
+    sign_key: str | None
+    require_https: bool
+    types: list[str]
+    timeout: str
+    retry_schedule: list[str]
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/callbacks`."""
+    book = await call.book()
+    return Answer(await call.emulator.read(book, lambda state: render_callbacks(state.account.callbacks)))
+
+
+async def put(call: ControlCall) -> Answer:
+    """`PUT …/callbacks`: for what happens from now on; what is on its way keeps its address and key."""
+    settings = checked(call, call.read(CallbacksBody))
+    book = await call.book()
+
+    def decide(act: Act) -> None:
+        accounts.change(act, {"callbacks": settings})
+
+    await call.emulator.execute(book, decide, cause=call.request_id, rule="callbacks")
+    return Answer(render_callbacks(settings))
+
+
+def checked(call: ControlCall, body: CallbacksBody) -> CallbackSettings:
+    """The settings of a body whose address can be sent to."""
+    url = body.url
+    if url is not None and url != INBOX:
+        if body.require_https and not url.lower().startswith("https:"):
+            raise ControlError(
+                400,
+                "invalid_body",
+                "url: not https, though require_https is set",
+                "send an https address, or leave require_https out",
+            )
+        if _is_own(call, url):
+            raise ControlError(
+                400,
+                "invalid_body",
+                "url: the server itself is not a receiver",
+                f"use {INBOX}, the receiver inside the server",
+            )
+    return body.settings()
+
+
+def _is_own(call: ControlCall, url: str) -> bool:
+    """Whether an address is one under which this client knows the server, or one it listens on."""
+    place = _place(url)
+    known = {_place(call.base)}
+    if call.info.public_url is not None:
+        known.add(_place(call.info.public_url))
+    host, port = place
+    loopback = host == "localhost" or host.startswith("127.") or host == "::1"
+    return place in known or (loopback and any(port == own for _, own in call.sender.transport.own))
+
+
+def _place(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return (parts.hostname or "").lower(), port or (443 if parts.scheme == "https" else 80)
+
+
+def render_callbacks(settings: CallbackSettings) -> AccountCallbacksShape:
+    """As it was put, defaults filled in."""
+    return {
+        "url": settings.url,
+        "sign_key": settings.sign_key,
+        "require_https": settings.require_https,
+        "types": list(TYPES if settings.types is None else settings.types),
+        "timeout": settings.timeout,
+        "retry_schedule": list(settings.retry_schedule),
+    }

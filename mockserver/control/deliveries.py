@@ -1,0 +1,254 @@
+"""Callbacks, seen, waited for, sent again; and the receiver inside (reference: control 1)."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypedDict
+
+from msgspec import Raw
+from pydantic import AfterValidator, Field
+
+from mockserver.book import Signal
+from mockserver.control.call import Answer, Body, ControlCall
+from mockserver.control.errors import ControlError, unknown
+from mockserver.core import calendar, signature
+from mockserver.core.callbacks import INBOX
+from mockserver.core.events import AttemptMade
+from mockserver.webhooks.desk import DELIVERED, DROPPED, Delivery, Desk, is_success
+from mockserver.webhooks.sender import request_of
+
+_LONGEST_WAIT = 600  # seconds
+_MOST_READERS = 1000
+_ARRIVED = 1000  # deliveries that a wait in vain names
+
+
+def _seconds(text: str) -> str:
+    if not 0 <= calendar.absolute(text).total_seconds() <= _LONGEST_WAIT:
+        raise ValueError("must be at most 10m")
+    return text
+
+
+class WaitBody(Body):
+    callback_type: str | None = None
+    event_type: str | None = None
+    billogram: str | None = None
+    count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
+    timeout: Annotated[str, AfterValidator(_seconds)] = "5s"
+    status: Literal["pending", "delivered", "failed", "dropped"] = DELIVERED  # type: ignore[assignment]
+    reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    idle: bool = False
+
+
+class SentShape(TypedDict):
+    headers: dict[str, str]
+    body: str
+
+
+class AttemptShape(TypedDict):
+    at: str
+    status_code: int | None
+    error: str | None
+    duration_ms: float
+    replay: bool
+    request: SentShape
+    response: SentShape | None
+
+
+class DeliveryShape(TypedDict):
+    id: str
+    callback_id: str
+    callback_type: str
+    event_type: str | None
+    billogram: str | None
+    url: str
+    status: str
+    created_at: str
+    next_attempt_at: str | None
+    cause: str
+    attempts: list[AttemptShape]
+
+
+class InboxShape(TypedDict):
+    delivery: str
+    received_at: str
+    headers: dict[str, str]
+    body: str
+    json: Any
+    signature_ok: bool | None
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET …/deliveries?status=&type=&billogram=`; `type` is a callback type or an event type."""
+    desk, timezone = await _desk(call)
+    query = call.query
+
+    def wanted(each: Delivery) -> bool:
+        planned = each.planned
+        return (
+            query.get("status") in (None, each.status)
+            and query.get("type") in (None, planned.type, planned.event_type)
+            and query.get("billogram") in (None, planned.billogram)
+        )
+
+    return Answer([render_delivery(each, timezone) for each in desk.all() if wanted(each)])
+
+
+async def inbox(call: ControlCall) -> Answer:
+    """`GET …/inbox`: what the receiver inside has got."""
+    desk, timezone = await _desk(call)
+    return Answer(list(_received(desk, timezone)))
+
+
+def _received(desk: Desk, timezone: str) -> Iterator[InboxShape]:
+    got = [
+        (made.at, order, each, made)
+        for order, each in enumerate(desk.deliveries.values())
+        if each.planned.url == INBOX
+        for made in each.attempts
+        if is_success(made)
+    ]
+    for at, _, each, made in sorted(got, key=lambda row: row[:2]):
+        request = request_of(each.planned, made.timestamp)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        key = each.planned.sign_key
+        yield {
+            "delivery": each.id,
+            "received_at": shown(at, timezone),
+            "headers": request.headers,
+            "body": request.body.decode(),
+            "json": Raw(request.body),
+            "signature_ok": None if key is None else signature.problem(key, headers, request.body) is None,
+        }
+
+
+async def replay(call: ControlCall) -> Answer:
+    """`POST …/deliveries/{id}/replay`: the same body once more, at once; the answer shows what came of it."""
+    book = await call.book()
+    desk, timezone = await _desk(call)
+    delivery = desk.find(call.params["id"])
+    if delivery is None:
+        raise unknown("delivery", call.params["id"], "GET …/deliveries")
+    if delivery.status == DROPPED:
+        raise ControlError(
+            409,
+            "delivery_dropped",
+            "this callback is of before the last reset",
+            "nothing of before a reset is sent after it; let the event happen again",
+        )
+    await call.sender.replay(book, delivery)
+    return Answer(render_delivery(delivery, timezone))
+
+
+async def wait(call: ControlCall) -> Answer:
+    """`POST …/deliveries/wait`: until so many match, or the server is idle; 408 with what did arrive."""
+    body = call.read(WaitBody)
+    found, _ = await _look(call, body)
+    if found is not None:
+        return Answer(found)
+    try:
+        async with asyncio.timeout(calendar.absolute(body.timeout).total_seconds()):
+            while True:
+                found, signal = await _look(call, body)
+                if found is not None:
+                    return Answer(found)
+                await signal.wait()
+    except TimeoutError:
+        desk, timezone = await _desk(call)
+        arrived = [each for each in desk.all() if each.status == DELIVERED][-_ARRIVED:]
+        error = ControlError(408, "timeout", _in_vain(body, desk), "see what arrived, and GET …/deliveries")
+        shown_ones = [render_delivery(each, timezone) for each in arrived]
+        return Answer(error.body() | {"arrived": shown_ones}, 408)
+
+
+async def _look(call: ControlCall, body: WaitBody) -> tuple[list[DeliveryShape] | None, Signal]:
+    """What is waited for, if it is there; and what wakes who waits on. It does not suspend after looking."""
+    count = body.count if body.count is not None else 0 if body.idle else 1
+    desk, timezone = await _desk(call)
+    got = desk.readers.get(body.reader, set()) if body.reader is not None else set()
+    found = [each for each in desk.all() if _matches(each, body) and each.id not in got]
+    if len(found) < count or (body.idle and desk.busy):
+        return None, desk.book.signal
+    if body.reader is not None:
+        found = found[:count] if count else found
+        _read(desk, body.reader, found)
+    return [render_delivery(each, timezone) for each in found], desk.book.signal
+
+
+def _read(desk: Desk, reader: str, found: list[Delivery]) -> None:
+    desk.readers.setdefault(reader, set()).update(each.id for each in found)
+    if len(desk.readers) > _MOST_READERS:
+        del desk.readers[next(iter(desk.readers))]
+
+
+def _matches(each: Delivery, body: WaitBody) -> bool:
+    planned = each.planned
+    return (
+        each.status == body.status
+        and body.callback_type in (None, planned.type)
+        and body.event_type in (None, planned.event_type)
+        and body.billogram in (None, planned.billogram)
+    )
+
+
+def _in_vain(body: WaitBody, desk: Desk) -> str:
+    """What was waited for, and how things stand."""
+    wanted = [
+        f"{name} {value}"
+        for name in ("callback_type", "event_type", "billogram", "status", "reader")
+        if (value := getattr(body, name)) is not None
+    ]
+    counts: dict[str, int] = {}
+    errors = [""]
+    for each in desk.all():
+        counts[each.status] = counts.get(each.status, 0) + 1
+        if each.attempts and not is_success(each.attempts[-1]):
+            last = each.attempts[-1]
+            errors.append(f"; the last failure: {last.error or f'status {last.status_code}'}")
+    stands = ", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing was sent"
+    until = "until nothing was under way" if body.idle else "in vain"
+    return f"waited {body.timeout} {until} for {', '.join(wanted)}; now {stands}{errors[-1]}"
+
+
+async def _desk(call: ControlCall) -> tuple[Desk, str]:
+    """The deliveries of the account of the path, after what is due, and its zone."""
+    book = await call.book()
+    timezone = await call.emulator.read(book, lambda state: state.account.timezone)
+    return call.sender.desk(book), timezone
+
+
+def shown(moment: datetime, timezone: str) -> str:
+    """A moment in the zone of the account."""
+    return moment.astimezone(calendar.zone(timezone)).isoformat()
+
+
+def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
+    """One delivery with its attempts."""
+    planned = each.planned
+    return {
+        "id": each.id,
+        "callback_id": planned.callback_id,
+        "callback_type": planned.type,
+        "event_type": planned.event_type,
+        "billogram": planned.billogram,
+        "url": planned.url,
+        "status": each.status,
+        "created_at": shown(planned.at, timezone),
+        "next_attempt_at": None if each.next_at is None else shown(each.next_at, timezone),
+        "cause": planned.cause,
+        "attempts": [render_attempt(each, made, timezone) for made in each.attempts],
+    }
+
+
+def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptShape:
+    """One attempt: what was sent, what came back (cut)."""
+    request = request_of(each.planned, made.timestamp)
+    answered = made.status_code is not None
+    return {
+        "at": shown(made.at, timezone),
+        "status_code": made.status_code,
+        "error": made.error,
+        "duration_ms": made.duration_ms,
+        "replay": made.replay,
+        "request": {"headers": request.headers, "body": request.body.decode()},
+        "response": {"headers": dict(made.headers), "body": made.body} if answered else None,
+    }

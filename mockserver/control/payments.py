@@ -1,0 +1,181 @@
+"""The bank: money that comes in, and what became of it (reference: control 1, behaviour 5)."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal, TypedDict
+
+from pydantic import Field, model_validator
+
+from mockserver.control.call import Amount, Answer, Body, ControlCall
+from mockserver.control.deliveries import shown
+from mockserver.control.errors import unknown
+from mockserver.core import payments
+from mockserver.core.act import Act
+from mockserver.core.calendar import FIRST_DATE
+from mockserver.core.model import IncomingPayment
+from mockserver.core.showing import as_number
+from mockserver.core.state import PAYMENT, State
+
+Key = Annotated[str, Field(min_length=1, max_length=100)]
+Text = Annotated[str, Field(max_length=1000)]
+Scheme = Literal["BANKGIRO", "SEPA_CREDIT_TRANSFER", "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SWISH", "CARD"]
+Day = Annotated[date, Field(ge=FIRST_DATE)]
+
+
+class Share(Body):
+    billogram: Key
+    amount: Amount
+
+
+class PaymentBody(Body):
+    """Money as the bank reports it: for an OCR number, a billogram, several, or nobody known."""
+
+    amount: Amount
+    ocr_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    billogram: Key | None = None
+    allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
+    payer_name: Text | None = None
+    scheme: Scheme | None = None
+    b2b: bool = False
+    date: Day | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "PaymentBody":
+        given = [
+            name for name in ("ocr_number", "billogram", "allocations") if getattr(self, name) is not None
+        ]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other")
+        return self
+
+
+class AllocateBody(Body):
+    billogram: Key
+    amount: Amount | None = None
+
+
+class AllocationShape(TypedDict):
+    billogram: str
+    amount: int | Decimal
+    event_uuid: str
+
+
+class PaymentShape(TypedDict):
+    id: str
+    status: str
+    amount: int | Decimal
+    currency: str | None
+    scheme: str
+    date: str
+    created_at: str
+    payer_name: str | None
+    ocr_number: str | None
+    b2b: bool
+    allocations: list[AllocationShape]
+    unmatched: int | Decimal
+    adjustment: int | Decimal
+    liability: int | Decimal
+    recalled: int | Decimal
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET …/payments`: all of them, those of the command too."""
+    book = await call.book()
+
+    def view(state: State) -> list[PaymentShape]:
+        timezone = state.account.timezone
+        return [render_payment(each, timezone) for each in state.payments.values()]
+
+    return Answer(await call.emulator.read(book, view))
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/payments/{id}`."""
+    book = await call.book()
+
+    def view(state: State) -> PaymentShape:
+        return render_payment(_find(state.payments.get(call.params["id"]), call), state.account.timezone)
+
+    return Answer(await call.emulator.read(book, view))
+
+
+async def create(call: ControlCall) -> Answer:
+    """`POST …/payments`."""
+    body = call.read(PaymentBody)
+    book = await call.book()
+    key = ""
+
+    def decide(act: Act) -> None:
+        nonlocal key
+        key = payments.receive(
+            act,
+            payments.Reported(
+                amount=body.amount,
+                shares=_shares(act.state, body),
+                scheme=body.scheme,
+                payer_name=body.payer_name,
+                ocr_number=body.ocr_number,
+                b2b=body.b2b,
+                day=body.date,
+            ),
+        )
+
+    act = await call.emulator.execute(book, decide, cause=call.request_id, rule="bank payment")
+    return Answer(render_payment(act.find(PAYMENT, key), act.account.timezone), 201)
+
+
+def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
+    """Whom the money is for; an unknown OCR number is nobody's [S]."""
+    if body.allocations is not None:
+        return tuple((share.billogram, share.amount) for share in body.allocations)
+    key = body.billogram
+    if body.ocr_number is not None:
+        key = state.ocr_numbers.get("".join(body.ocr_number.split()))
+    return () if key is None else ((key, body.amount),)
+
+
+async def allocate(call: ControlCall) -> Answer:
+    """`POST …/payments/{id}/allocate`: places unmatched money by hand; without an amount all of it."""
+    body = call.read(AllocateBody)
+    book = await call.book()
+
+    def decide(act: Act) -> None:
+        payment = _find(act.find(PAYMENT, call.params["id"]), call)
+        payments.allocate(act, payment, body.billogram, body.amount)
+
+    act = await call.emulator.execute(book, decide, cause=call.request_id, rule="allocation")
+    return Answer(render_payment(act.find(PAYMENT, call.params["id"]), act.account.timezone))
+
+
+def _find(payment: IncomingPayment | None, call: ControlCall) -> IncomingPayment:
+    if payment is None:
+        raise unknown("payment", call.params["id"], "GET …/payments")
+    return payment
+
+
+def render_payment(payment: IncomingPayment, timezone: str) -> PaymentShape:
+    """A payment; its parts add up to the amount."""
+    return {
+        "id": payment.id,
+        "status": payment.status,
+        "amount": as_number(payment.amount),
+        "currency": payment.currency,
+        "scheme": payment.scheme,
+        "date": payment.date.isoformat(),
+        "created_at": shown(payment.at, timezone),
+        "payer_name": payment.payer_name,
+        "ocr_number": payment.ocr_number,
+        "b2b": payment.b2b,
+        "allocations": [
+            {
+                "billogram": part.billogram,
+                "amount": as_number(part.amount),
+                "event_uuid": part.event_uuid,
+            }
+            for part in payment.allocations
+        ],
+        "unmatched": as_number(payment.unmatched),
+        "adjustment": as_number(payment.adjustment),
+        "liability": as_number(payment.liability),
+        "recalled": as_number(payment.recalled),
+    }

@@ -1,0 +1,79 @@
+"""The journal of the requests to Billogram's API (reference: control 1)."""
+
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypedDict
+
+from mockserver.control.call import Answer, ControlCall
+from mockserver.control.deliveries import shown
+from mockserver.traffic import Entry
+
+
+class ExplanationShape(TypedDict):
+    rule: str
+    message: str
+    compared: dict[str, Any]
+
+
+class RequestShape(TypedDict):
+    id: str
+    at: str
+    method: str
+    path: str
+    status: int | None
+    error: str | None
+    body: str
+    body_size: int
+    explanation: ExplanationShape | None
+    duration_ms: float | None
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET …/requests?method=&status=&error=&after=&limit=`: oldest first; `after` is the id of a request."""
+    book = await call.book()
+    timezone = await call.emulator.read(book, lambda state: state.account.timezone)
+    query = call.query
+    entries = call.traffic.entries(book.id)
+    if "after" in query:
+        known = call.traffic.find(book.id, query["after"])
+        entries = [each for each in entries if known is None or each.number > known.number]
+    chosen = [
+        each
+        for each in entries
+        if query.get("method") in (None, each.method)
+        and query.get("status") in (None, str(each.status))
+        and query.get("error") in (None, each.error)
+    ]
+    return Answer([render_request(each, timezone) for each in chosen[-call.number("limit", 1000, 1000) :]])
+
+
+def render_request(entry: Entry, timezone: str) -> RequestShape:
+    """One request; of a refused one, the rule and what it compared."""
+    explanation: ExplanationShape | None = None
+    if entry.rule is not None:
+        explanation = {
+            "rule": entry.rule,
+            "message": entry.message or "",
+            "compared": {name: _plain(value) for name, value in (entry.compared or {}).items()},
+        }
+    return {
+        "id": entry.id,
+        "at": shown(entry.at, timezone),
+        "method": entry.method,
+        "path": entry.path,
+        "status": entry.status,
+        "error": entry.error,
+        "body": entry.body.decode("utf-8", "replace"),
+        "body_size": entry.body_size,
+        "explanation": explanation,
+        "duration_ms": None if entry.duration_ms is None else round(entry.duration_ms, 3),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, bool | int | Decimal) or value is None:
+        return value
+    return str(value.value if isinstance(value, Enum) else value)

@@ -1,0 +1,285 @@
+"""What happened to an account: requests, acts, deliveries, attempts; a list or live (reference: control 1).
+
+A view of the log and of the deliveries; only the requests are from the journal, which is bounded and ends
+with the process. Every row has a key, and whatever comes later has a greater one: so the list and the live
+stream show the same, and each can go on after any row.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+
+from mockserver.book import Book
+from mockserver.control.call import Answer, ControlCall
+from mockserver.control.deliveries import AttemptShape, render_attempt, shown
+from mockserver.control.errors import ControlError
+from mockserver.core import events
+from mockserver.core.events import AttemptMade, BillogramEvent, Record
+from mockserver.core.state import State
+from mockserver.traffic import Entry
+from mockserver.webhooks.desk import Delivery
+from mockserver.wire import encode
+
+_MOST = 10_000  # rows of one answer
+_AT_ONCE = 500  # rows between two chances for others
+_BEAT = 15.0  # seconds of silence after which a live stream says that it lives
+
+_REQUEST, _ACT, _DELIVERY, _LATER = range(4)
+
+
+class Key(NamedTuple):
+    """Where a row stands: at which act, and behind it in which order. Refusals are numbered after notes."""
+
+    position: int
+    kind: int
+    number: int = 0
+    refusal: int = 0
+
+
+_START = Key(0, 0)
+
+
+class ChangeShape(TypedDict):
+    billogram: str
+    before: str | None
+    after: str
+
+
+class RowShape(TypedDict):
+    id: str
+    at: str
+    kind: Literal["request", "act", "delivery", "attempt", "refusal"]
+    cause: str
+    billograms: list[str]
+    # request, refusal
+    method: NotRequired[str]
+    path: NotRequired[str]
+    status: NotRequired[int | None]
+    error: NotRequired[str | None]
+    rule: NotRequired[str]  # of an act, too
+    message: NotRequired[str]
+    # act
+    position: NotRequired[int]
+    events: NotRequired[list[Any]]
+    records: NotRequired[list[str]]
+    changes: NotRequired[list[ChangeShape]]
+    # delivery, attempt
+    delivery: NotRequired[str]
+    callback_id: NotRequired[str]
+    callback_type: NotRequired[str]
+    event_type: NotRequired[str | None]
+    url: NotRequired[str]
+    attempt: NotRequired[AttemptShape]
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/timeline?billogram=&after=&limit=`; as `text/event-stream` it goes on with what happens."""
+    book = await call.book()
+    await call.emulator.read(book, lambda _: None)
+    key, wanted = call.query.get("after"), call.query.get("billogram")
+    if "text/event-stream" in call.headers.get("accept", ""):
+        after = _parsed(call.headers.get("last-event-id") or key, book)
+        return Answer(stream=_live(call, book, after, wanted))
+    limit = call.number("limit", 1000, _MOST)
+    rows: list[RowShape] = []
+    async for _, row in _rows(call, book, _parsed(key, book), wanted):
+        rows.append(row)
+        if len(rows) == limit:
+            break
+    return Answer(rows)
+
+
+def _parsed(text: str | None, book: Book) -> Key:
+    """The key of a row's id; one of before a reset means: from the start."""
+    if text is None:
+        return _START
+    parts = text.split(".")
+    if len(parts) != 5 or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
+        raise ControlError(
+            400, "invalid_query", "after is not the id of a row", "take the id of the last row that you have"
+        )
+    generation, *key = map(int, parts)
+    return Key(*key) if generation == book.account.generation else _START
+
+
+async def _live(call: ControlCall, book: Book, after: Key, wanted: str | None) -> AsyncIterator[bytes]:
+    """The same rows as server-sent events, then those that come; a reset goes on with the fresh account."""
+    yield b": the timeline\n\n"
+    notes = 0  # that were shown: their part of the log need not be read again
+    while True:
+        chunk: list[bytes] = []
+        async for key, row in _rows(call, book, after, wanted, notes):
+            after, notes = key, max(notes, key.number if key.kind == _LATER else 0)
+            head = f"id: {row['id']}\nevent: {row['kind']}\n"
+            chunk.append(head.encode() + b"data: " + encode(row) + b"\n\n")
+            if len(chunk) == _AT_ONCE:
+                yield b"".join(chunk)
+                chunk.clear()
+        if chunk:
+            yield b"".join(chunk)
+            continue  # whatever happened while that was taken
+        present = call.emulator.book(book.id)
+        if present is None:
+            return
+        if present is not book:
+            book, after, notes = present, _START, 0
+            continue
+        try:
+            async with asyncio.timeout(_BEAT):
+                await book.signal.wait()
+        except TimeoutError:
+            yield b": still here\n\n"
+
+
+async def _rows(
+    call: ControlCall, book: Book, after: Key, wanted: str | None, notes: int = 0
+) -> AsyncIterator[tuple[Key, RowShape]]:
+    """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
+    source = _Source(call, book)
+    told, noted = book.told, book.noted
+    later = deque(await source.later(after, notes, told, noted))
+    made = 0
+    async for record in call.emulator.log.read(book.stream, max(0, after.position - 1)):
+        if record.position > told:
+            break
+        found = source.act(record)
+        while later and later[0][0].position <= record.position:
+            found.append(later.popleft())
+        for key, row in found:
+            if key > after and (wanted is None or wanted in row["billograms"]):
+                yield key, row
+        made += 1
+        if made % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+class _Source:
+    """Makes the rows of one account."""
+
+    def __init__(self, call: ControlCall, book: Book) -> None:
+        self._call = call
+        self._book = book
+        self._state: State = book.state
+        self._desk = call.sender.desk(book)
+        self._timezone = book.account.timezone
+
+    def _row(self, key: Key, at: datetime, kind: str, cause: str, billograms: list[str], **more: Any) -> Any:
+        name = ".".join(map(str, (self._book.account.generation, *key)))
+        shown_at = shown(at, self._timezone)
+        return {"id": name, "at": shown_at, "kind": kind, "cause": cause, "billograms": billograms, **more}
+
+    def act(self, record: Record) -> list[tuple[Key, RowShape]]:
+        """The request that caused it, the act, its deliveries."""
+        told = [event for event in record.events if isinstance(event, BillogramEvent)]
+        billograms = list(dict.fromkeys(event.mark.billogram for event in told))
+        found: list[tuple[Key, RowShape]] = []
+        entry = self._call.traffic.find(self._book.id, record.cause)
+        if entry is not None:
+            found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
+        key = Key(record.position, _ACT)
+        row = self._row(
+            key,
+            record.at,
+            "act",
+            record.cause,
+            billograms,
+            rule=record.rule,
+            position=record.position,
+            events=[self._call.info.render_event(event) | {"state": event.state} for event in told],
+            records=[type(e).__name__ for e in record.events if not isinstance(e, BillogramEvent)],
+            changes=_changes(self._state, told),
+        )
+        found.append((key, row))
+        generation = self._book.account.generation
+        for index in range(len(record.events)):
+            delivery = self._desk.deliveries.get(f"{generation}-{record.position}-{index}")
+            if delivery is not None:
+                key = Key(record.position, _DELIVERY, index)
+                found.append((key, self._delivery(key, delivery.planned.at, "delivery", delivery)))
+        return found
+
+    async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, RowShape]]:
+        """Attempts and refusals behind a key, which come between two acts."""
+        found: list[tuple[Key, RowShape]] = []
+        if self._book.notes_stream is not None and notes < noted:
+            async for record in self._call.emulator.log.read(self._book.notes_stream, notes):
+                if record.position > noted:
+                    break
+                found += self._attempts(record, after, told)
+        for entry in self._call.traffic.entries(self._book.id):
+            if entry.after is not None:
+                key = Key(entry.after[0], _LATER, entry.after[1], entry.number)
+                if after < key and key.position <= told and key.number <= noted:
+                    found.append(self._request(key, "refusal", entry, []))
+        return sorted(found, key=lambda each: each[0])
+
+    def _attempts(self, record: Record, after: Key, told: int) -> list[tuple[Key, RowShape]]:
+        found: list[tuple[Key, RowShape]] = []
+        for made in record.events:
+            assert isinstance(made, AttemptMade), "nothing else is noted"
+            key = Key(made.after, _LATER, record.position)
+            if after < key and made.after <= told:
+                delivery = self._desk.deliveries[made.delivery]
+                row = self._delivery(key, made.at, "attempt", delivery)
+                row["attempt"] = render_attempt(delivery, made, self._timezone)
+                found.append((key, row))
+        return found
+
+    def _delivery(self, key: Key, at: datetime, kind: str, delivery: Delivery) -> RowShape:
+        planned = delivery.planned
+        row: RowShape = self._row(
+            key,
+            at,
+            kind,
+            planned.cause,
+            [] if planned.billogram is None else [planned.billogram],
+            delivery=delivery.id,
+            callback_id=planned.callback_id,
+            callback_type=planned.type,
+            event_type=planned.event_type,
+            url=planned.url,
+        )
+        return row
+
+    def _request(self, key: Key, kind: str, entry: Entry, billograms: list[str]) -> tuple[Key, RowShape]:
+        more: dict[str, Any] = {"method": entry.method, "path": entry.path}
+        if kind == "refusal":
+            more |= {
+                "status": entry.status,
+                "error": entry.error,
+                "rule": entry.rule,
+                "message": entry.message,
+            }
+            billograms = [
+                part for part in entry.path.split("?")[0].split("/") if part in self._state.billograms
+            ]
+        return key, self._row(key, entry.at, kind, entry.id, billograms, **more)
+
+
+def _changes(state: State, told: Sequence[BillogramEvent]) -> list[ChangeShape]:
+    """The public state of each billogram before and after an act, where it changed."""
+    last: dict[str, BillogramEvent] = {event.mark.billogram: event for event in told}
+    first: dict[str, BillogramEvent] = {event.mark.billogram: event for event in reversed(told)}
+    found: list[ChangeShape] = []
+    for key, event in last.items():
+        before, after = _state_before(state, first[key]), _state_after(event)
+        if before != after:
+            found.append({"billogram": key, "before": before, "after": after})
+    return found
+
+
+def _state_before(state: State, event: BillogramEvent) -> str | None:
+    if isinstance(event, events.BillogramCreated):
+        return None
+    if isinstance(event, events.Deleted):
+        return "Unattested"
+    history = state.billograms[event.mark.billogram].events
+    place = next((index for index, each in enumerate(history) if each.mark.uuid == event.mark.uuid), 0)
+    return _state_after(history[place - 1]) if place else "Unattested"  # a deleted one keeps no history
+
+
+def _state_after(event: BillogramEvent) -> str:
+    """The state that the last event of an act leaves; what its callback shows, but for `Sending`."""
+    return "Unpaid" if isinstance(event, events.BillogramSent) else event.state

@@ -1,0 +1,81 @@
+"""The forms that answers and callbacks share: numbers, moments, sums, events (reference: api 1.6)."""
+
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypedDict
+
+from mockserver.core.events import BillogramEvent
+from mockserver.core.model import Sums
+from mockserver.core.money import EXACT
+
+
+class RotavdragSumShape(TypedDict):
+    """Part of `detailed_sums`."""
+
+    rotavdrag_sum: int | Decimal
+
+
+class DetailedSumsShape(TypedDict):
+    """`detailed_sums` (reference: api 8.5)."""
+
+    net_sum: int | Decimal
+    vat_sum: int | Decimal
+    gross_sum: int | Decimal
+    rounding: int | Decimal
+    invoice_fee: int | Decimal
+    invoice_fee_vat: int | Decimal
+    reminder_fee: int | Decimal
+    interest_fee: int | Decimal
+    credited_sum: int | Decimal
+    paid_sum: int | Decimal
+    collector_paid_sum: int | Decimal
+    remaining_sum: int | Decimal
+    regional_sweden: RotavdragSumShape
+
+
+@lru_cache(maxsize=8192)
+def as_number(value: Decimal) -> int | Decimal:
+    """An integer when whole (`60`), else a float (`67.2`) [R]."""
+    return int(value) if value == value.to_integral_value() else value.normalize(EXACT)
+
+
+@lru_cache(maxsize=1024)
+def timestamp(moment: datetime) -> str:
+    """`YYYY-MM-DD hh:mm:ss`, UTC, no zone mark [R]."""
+    return moment.isoformat(" ", "seconds")[:19]
+
+
+def render_sums(sums: Sums) -> DetailedSumsShape:
+    """`detailed_sums`: integers when whole [R]."""
+    return {
+        "net_sum": as_number(sums.net),
+        "vat_sum": as_number(sums.vat),
+        "gross_sum": as_number(sums.gross),
+        "rounding": as_number(sums.rounding),
+        "invoice_fee": as_number(sums.invoice_fee),
+        "invoice_fee_vat": as_number(sums.invoice_fee_vat),
+        "reminder_fee": as_number(sums.reminder_fee),
+        "interest_fee": as_number(sums.interest_fee),
+        "credited_sum": as_number(sums.credited),
+        "paid_sum": as_number(sums.paid),
+        "collector_paid_sum": as_number(sums.collector_paid),
+        "remaining_sum": as_number(sums.remaining),
+        "regional_sweden": {"rotavdrag_sum": as_number(sums.rotavdrag)},
+    }
+
+
+def event_data(event: BillogramEvent) -> dict[str, Any] | None:
+    """`data` of an event: the members that its type has, null for a type without any."""
+    if not event.keys:
+        return None
+    data: dict[str, Any] = {}
+    for name in event.keys:
+        if name == "remaining_sum":
+            value: Any = event.sums.remaining
+        elif name == "total_sum":
+            value = event.sums.total
+        else:
+            value = getattr(event, name)
+        data[name] = as_number(value) if isinstance(value, Decimal) else value
+    return data

@@ -1,0 +1,251 @@
+"""How time passes for an account: entry after entry of its agenda, each at its own moment (behaviour 6.1)."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from datetime import datetime
+from time import perf_counter
+from typing import Protocol
+
+from msgspec import Struct
+
+from mockserver.book import AccountGone, Book
+from mockserver.core import accounts
+from mockserver.core.act import Act
+from mockserver.core.agenda import Due
+from mockserver.core.dunning import RULES
+from mockserver.core.events import FORMAT, Record
+from mockserver.core.model import Clock
+from mockserver.core.state import State
+from mockserver.log.interface import LogFailed
+from mockserver.log.writer import Batch, durable
+
+logger = logging.getLogger(__name__)
+
+HAPPENED = 1000  # acts that the answer of a move names; the timeline has all
+_AGAIN = 1.0  # seconds until what could not be written is tried again
+_TURN = 0.005  # seconds of work between two chances for other requests
+_LONGEST = 30.0  # seconds that an alarm sleeps: the machine's clock may be set, or the machine sleep
+
+
+class Moved(Struct):
+    """What a move of the clock did. `happened` has its first acts, `count` says how many there were."""
+
+    start: datetime
+    end: datetime
+    count: int = 0
+    happened: list[Record] = []
+
+    def add(self, record: Record) -> None:
+        """One more act."""
+        self.count += 1
+        if self.count <= HAPPENED:
+            self.happened.append(record)
+
+
+def decided(state: State, due: Due, last: datetime) -> Act:
+    """The act of an entry, at its own moment; one whose moment is past when it comes up: at `last`."""
+    act = Act(state, max(due.at, last))
+    RULES[due.rule](act, act.billogram(due.key))
+    assert act.events, f"{due} changes nothing"
+    act.close()
+    return act
+
+
+async def performed(
+    state: State, end: datetime, last: datetime, apply: Callable[[Act, str], Record]
+) -> AsyncIterator[Record]:
+    """Carry out what is due until `end`; others get their turn between two entries."""
+    begun = perf_counter()
+    while (due := state.agenda.head()) is not None and due.at <= end:
+        record = apply(decided(state, due, last), due.rule)
+        last = record.at
+        assert state.agenda.head() is not due, f"{due} stays for ever"
+        yield record
+        if perf_counter() - begun > _TURN:
+            await asyncio.sleep(0)
+            begun = perf_counter()
+
+
+async def tried(state: State, start: datetime, end: datetime, position: int) -> Moved:
+    """What a move would do, on a copy of the state."""
+    trial = state.copy()
+
+    def apply(act: Act, rule: str) -> Record:
+        nonlocal position
+        position += 1
+        for (kind, key), new in act.changes.items():
+            trial.put(kind, key, new)
+        return Record(position, act.now, "dry run", rule, tuple(act.events), FORMAT)
+
+    moved = Moved(start, end)
+    async for record in performed(trial, end, start, apply):
+        moved.add(record)
+    return moved
+
+
+class Alarm:
+    """Calls back at the soonest of the moments that it was asked for."""
+
+    def __init__(self, ring: Callable[[], None]) -> None:
+        self._ring = ring
+        self._handle: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def within(self, seconds: float) -> None:
+        """Ring after so many seconds at the latest."""
+        loop = asyncio.get_running_loop()
+        when = loop.time() + min(max(seconds, 0.0), _LONGEST)
+        if self._handle is not None and self._loop is loop:
+            if self._handle.when() <= when:
+                return
+            self._handle.cancel()
+        self._loop = loop
+        self._handle = loop.call_at(when, self._rings)
+
+    def _rings(self) -> None:
+        self._handle = None
+        self._ring()
+
+    def stop(self) -> None:
+        """Ring no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+class Shell(Protocol):
+    """What a move needs of the emulator."""
+
+    def books(self) -> Iterable[Book]:
+        """All accounts."""
+
+    def now(self, book: Book) -> datetime:
+        """The account's time."""
+
+    def check_open(self, book: Book) -> None:
+        """AccountGone when it was reset or removed."""
+
+    async def writable(self) -> None:
+        """Wait until something can be applied; LogFailed."""
+
+    def apply(self, book: Book, act: Act, cause: str, rule: str) -> Record:
+        """Apply an act and hand it to the log."""
+
+    def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
+        """The clock at the moment of the act."""
+
+
+class Mover:
+    """Moves the clocks of accounts, and keeps the live ones up with what is due."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+        self._alarm = Alarm(self._rung)
+        self._ringing: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """Nothing happens by itself any more."""
+        self._alarm.stop()
+        if self._ringing is not None:
+            self._ringing.cancel()
+            await asyncio.wait([self._ringing])
+
+    async def advance(
+        self,
+        book: Book,
+        target: Callable[[datetime], datetime | None],
+        *,
+        cause: str,
+        dry_run: bool = False,
+        finish: Callable[[Act], object] | None = None,
+    ) -> Moved:
+        """Move the clock to what `target` makes of the present moment, doing what is due on the way.
+
+        It returns when all of that is on disk; other requests are served between two entries. None: the
+        clock stays. A `dry_run` does it on a copy. `finish` is decided at the end, not the clock alone.
+        LogFailed: what could not be written was undone, the clock stands at the last act that was.
+        """
+        async with book.lock:
+            await self._shell.writable()
+            self._shell.check_open(book)
+            start = self._shell.now(book)
+            end = target(start)
+            if end is None:
+                return Moved(start, start)
+            if dry_run:
+                return await tried(book.state, start, end, book.position)
+            moved = Moved(start, end)
+            book.moving = True
+            try:
+                await self._perform(book, end, cause, moved)
+                act = Act(book.state, max(end, self._shell.now(book)))
+                (finish or self._clock_moved)(act)
+                act.close()
+                self._shell.apply(book, act, cause, "clock")
+            finally:
+                book.moving = False
+        await durable(book.batch)
+        return moved
+
+    def _clock_moved(self, act: Act) -> None:
+        accounts.move_clock(act, self._shell.clock_after(act, {}))
+
+    async def _perform(self, book: Book, end: datetime, cause: str, moved: Moved) -> None:
+        batch: Batch | None = None
+
+        def apply(act: Act, rule: str) -> Record:
+            nonlocal batch
+            if batch is not None and batch.failure is not None:
+                raise batch.failure
+            self._shell.check_open(book)
+            record = self._shell.apply(book, act, cause, rule)
+            batch = book.batch
+            return record
+
+        async for record in performed(book.state, end, self._shell.now(book), apply):
+            moved.add(record)
+        if batch is not None and batch.failure is not None:
+            raise batch.failure
+
+    def is_due(self, book: Book) -> bool:
+        """Whether something must be done before a request is served; not while a move does it anyway."""
+        due = book.state.agenda.head()
+        return due is not None and not book.moving and due.at <= self._shell.now(book)
+
+    async def settle(self, book: Book) -> None:
+        """Do what is due by now."""
+        async with book.lock:
+            self._shell.check_open(book)
+            await self._perform(book, self._shell.now(book), "clock", Moved(book.last, book.last))
+
+    def seconds_until(self, book: Book, moment: datetime) -> float | None:
+        """Real seconds until the account's clock shows a moment; None when it stands still before it."""
+        now, clock = self._shell.now(book), book.account.clock
+        if moment <= now:
+            return 0.0
+        return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
+
+    def look_ahead(self, book: Book) -> None:
+        """Have the next entry carried out when a live clock gets there."""
+        due = book.state.agenda.head()
+        if due is not None and (seconds := self.seconds_until(book, due.at)) is not None:
+            self._alarm.within(seconds)
+
+    def _rung(self) -> None:
+        if self._ringing is None or self._ringing.done():
+            self._ringing = asyncio.create_task(self._catch_up(), name="what is due")
+
+    async def _catch_up(self) -> None:
+        for book in list(self._shell.books()):
+            try:
+                if self.is_due(book):
+                    await self._shell.writable()
+                    await self.settle(book)
+            except (LogFailed, AccountGone):
+                self._alarm.within(_AGAIN)
+                continue
+            except Exception:  # our own mistake in one account: the others' clocks go on
+                logger.exception("what is due in account %s could not be done", book.id)
+                continue
+            self.look_ahead(book)
