@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 from mockserver.cli.options import SERVE, BadOption, Option, from_environment, port, sign_key, token
 from mockserver.version import __version__
 
-
 _URL = "http://127.0.0.1:8080"
 
 
