@@ -5,10 +5,10 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import load, report
+from benchmarks import load, report, webhooks
 from benchmarks.report import Effort, Figure
 
-MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (load.requests,)
+MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (load.requests, webhooks.callbacks)
 
 _FULL, _QUICK = Effort(rounds=5, seconds=3), Effort(rounds=1, seconds=1)
 

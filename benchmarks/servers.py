@@ -64,9 +64,10 @@ def cores() -> tuple[int, int]:
 
 
 @contextmanager
-def mockserver(database: str | Path = "memory") -> Iterator[Server]:
+def mockserver(database: str | Path = "memory", callback_url: str | None = None) -> Iterator[Server]:
     """The real command."""
-    with _running("mockserver", "serve", "--port", "0", "--database", str(database)) as server:
+    to = () if callback_url is None else ("--callback-url", callback_url, "--sign-key", "bench")
+    with _running("mockserver", "serve", "--port", "0", "--database", str(database), *to) as server:
         yield server
 
 

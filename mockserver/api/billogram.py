@@ -13,7 +13,7 @@ from mockserver.api.fields import (
     Kept,
     check_read_only,
 )
-from mockserver.api.listing import Filter, Listed, Query, answer_list, read_query, select, sliced
+from mockserver.api.listing import Filter, Listed, Query, answer_list, read_query, select
 from mockserver.core import billogram as drafts
 from mockserver.core import money
 from mockserver.core.act import Act
@@ -22,7 +22,7 @@ from mockserver.core.machine import check_state, public_state
 from mockserver.core.model import Billogram, Internal
 from mockserver.core.refusal import ReadOnlyParameter, no_object
 from mockserver.core.state import Bucket, State, is_digits, merged_slice
-from mockserver.wire import decode, encode
+from mockserver.wire import decode, encode, sliced
 
 
 async def create(call: Call) -> bytes:

@@ -5,7 +5,7 @@ between. Both work on aggregates that never change, taken together in one moment
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from heapq import merge
@@ -14,12 +14,11 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from mockserver.api.errors import InvalidQueryParameter, MissingQueryParameter
-from mockserver.wire import encode
+from mockserver.wire import SLICE, encode, encode_rows, sliced
 
 T = TypeVar("T")
 
 DEFAULT_SIZE = 25  # where page and size are optional [D]²
-_SLICE = 250  # objects between two chances for other requests
 _SORTED_AT_ONCE = 4000
 
 Value = str | int | Decimal | None  # what is compared: text, or a number
@@ -110,14 +109,6 @@ def _bad(name: str, value: str) -> InvalidQueryParameter:
     return InvalidQueryParameter(message, rule="query.value", field=name, value=value)
 
 
-async def sliced(rows: Sequence[T]) -> AsyncIterator[Sequence[T]]:
-    """The rows in slices, with other requests let in between."""
-    for start in range(0, len(rows), _SLICE):
-        if start:
-            await asyncio.sleep(0)
-        yield rows[start : start + _SLICE]
-
-
 async def select(listed: Listed[T], query: Query, candidates: Sequence[T]) -> list[T]:
     """All matches in order. `candidates` stand in the default order."""
     matches = list(candidates)
@@ -151,7 +142,7 @@ async def _ordered(matches: list[T], listed: Listed[T], order: str, *, descendin
     ordered: list[T] = []
     for index, (_, _, match) in enumerate(merge(*parts, key=_rank, reverse=descending)):
         ordered.append(match)
-        if index % _SLICE == 0:
+        if index % SLICE == 0:
             await asyncio.sleep(0)
     return ordered + sorted(nulls, key=listed.number, reverse=descending)
 
@@ -212,8 +203,5 @@ def _number(text: str) -> Decimal | None:
 
 async def answer_list(rows: Sequence[T], render: Callable[[T], Any], meta: Any) -> bytes:
     """The envelope of a list; a big page is rendered in slices, so that nobody else waits for it."""
-    parts = [b'{"status":"OK","meta":', encode(meta), b',"data":[']
-    async for part in sliced(rows):
-        parts += (encode([render(row) for row in part])[1:-1], b",")
-    parts[-1] = b"]}" if rows else b',"data":[]}'
-    return b"".join(parts)
+    shown = await encode_rows(rows, render)
+    return b'{"status":"OK","meta":' + encode(meta) + b',"data":' + shown + b"}"

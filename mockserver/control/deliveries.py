@@ -1,14 +1,13 @@
 """Callbacks, seen, waited for, sent again; and the receiver inside (reference: control 1)."""
 
 import asyncio
-from collections.abc import Iterator
+import contextlib
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Raw
 from pydantic import AfterValidator, Field
 
-from mockserver.book import Signal
 from mockserver.control.call import Answer, Body, ControlCall
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
@@ -16,9 +15,12 @@ from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
 from mockserver.webhooks.desk import DELIVERED, DROPPED, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
+from mockserver.wire import encode_rows
 
 _LONGEST_WAIT = 600  # seconds
 _MOST_READERS = 1000
+_SLICE = 25  # deliveries, each with all its attempts, between two chances for others
+_LAZY = 4  # times as long as a look took nobody looks again
 _ARRIVED = 1000  # deliveries that a wait in vain names
 
 
@@ -90,16 +92,23 @@ async def listing(call: ControlCall) -> Answer:
             and query.get("billogram") in (None, planned.billogram)
         )
 
-    return Answer([render_delivery(each, timezone) for each in desk.all() if wanted(each)])
+    return await _answer(list(filter(wanted, desk.all())), timezone)
+
+
+async def _answer(found: list[Delivery], timezone: str) -> Answer:
+    return Answer(Raw(await encode_rows(found, lambda each: render_delivery(each, timezone), _SLICE)))
 
 
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: what the receiver inside has got."""
     desk, timezone = await _desk(call)
-    return Answer(list(_received(desk, timezone)))
+    return Answer(
+        Raw(await encode_rows(_received(desk), lambda got: _shown_in_inbox(*got, timezone), _SLICE))
+    )
 
 
-def _received(desk: Desk, timezone: str) -> Iterator[InboxShape]:
+def _received(desk: Desk) -> list[tuple[Delivery, AttemptMade]]:
+    """What came to the receiver inside, in that order."""
     got = [
         (made.at, order, each, made)
         for order, each in enumerate(desk.deliveries.values())
@@ -107,18 +116,21 @@ def _received(desk: Desk, timezone: str) -> Iterator[InboxShape]:
         for made in each.attempts
         if is_success(made)
     ]
-    for at, _, each, made in sorted(got, key=lambda row: row[:2]):
-        request = request_of(each.planned, made.timestamp)
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        key = each.planned.sign_key
-        yield {
-            "delivery": each.id,
-            "received_at": shown(at, timezone),
-            "headers": request.headers,
-            "body": request.body.decode(),
-            "json": Raw(request.body),
-            "signature_ok": None if key is None else signature.problem(key, headers, request.body) is None,
-        }
+    return [(each, made) for _, _, each, made in sorted(got, key=lambda row: row[:2])]
+
+
+def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
+    request = request_of(each.planned, made.timestamp)
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    key = each.planned.sign_key
+    return {
+        "delivery": each.id,
+        "received_at": shown(made.at, timezone),
+        "headers": request.headers,
+        "body": request.body.decode(),
+        "json": Raw(request.body),
+        "signature_ok": None if key is None else signature.problem(key, headers, request.body) is None,
+    }
 
 
 async def replay(call: ControlCall) -> Answer:
@@ -142,36 +154,36 @@ async def replay(call: ControlCall) -> Answer:
 async def wait(call: ControlCall) -> Answer:
     """`POST …/deliveries/wait`: until so many match, or the server is idle; 408 with what did arrive."""
     body = call.read(WaitBody)
-    found, _ = await _look(call, body)
-    if found is not None:
-        return Answer(found)
-    try:
-        async with asyncio.timeout(calendar.absolute(body.timeout).total_seconds()):
-            while True:
-                found, signal = await _look(call, body)
-                if found is not None:
-                    return Answer(found)
-                await signal.wait()
-    except TimeoutError:
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + calendar.absolute(body.timeout).total_seconds()
+    while True:
+        begun = clock()
         desk, timezone = await _desk(call)
-        arrived = [each for each in desk.all() if each.status == DELIVERED][-_ARRIVED:]
-        error = ControlError(408, "timeout", _in_vain(body, desk), "see what arrived, and GET …/deliveries")
-        shown_ones = [render_delivery(each, timezone) for each in arrived]
-        return Answer(error.body() | {"arrived": shown_ones}, 408)
+        found = _look(desk, body)
+        if found is not None:
+            return await _answer(found, timezone)
+        if begun >= deadline:
+            return await _in_vain(body, desk, timezone)
+        took = clock() - begun
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await desk.book.signal.wait()  # not suspended since the look: nothing is missed
+                await asyncio.sleep(took * _LAZY)
 
 
-async def _look(call: ControlCall, body: WaitBody) -> tuple[list[DeliveryShape] | None, Signal]:
-    """What is waited for, if it is there; and what wakes who waits on. It does not suspend after looking."""
+def _look(desk: Desk, body: WaitBody) -> list[Delivery] | None:
+    """What is waited for, if it is there."""
     count = body.count if body.count is not None else 0 if body.idle else 1
-    desk, timezone = await _desk(call)
+    if body.idle and desk.busy:
+        return None
     got = desk.readers.get(body.reader, set()) if body.reader is not None else set()
     found = [each for each in desk.all() if _matches(each, body) and each.id not in got]
-    if len(found) < count or (body.idle and desk.busy):
-        return None, desk.book.signal
+    if len(found) < count:
+        return None
     if body.reader is not None:
         found = found[:count] if count else found
         _read(desk, body.reader, found)
-    return [render_delivery(each, timezone) for each in found], desk.book.signal
+    return found
 
 
 def _read(desk: Desk, reader: str, found: list[Delivery]) -> None:
@@ -190,8 +202,15 @@ def _matches(each: Delivery, body: WaitBody) -> bool:
     )
 
 
-def _in_vain(body: WaitBody, desk: Desk) -> str:
-    """What was waited for, and how things stand."""
+async def _in_vain(body: WaitBody, desk: Desk, timezone: str) -> Answer:
+    arrived = [each for each in desk.all() if each.status == DELIVERED][-_ARRIVED:]
+    error = ControlError(408, "timeout", _how_it_stands(body, desk), "see what arrived, and GET …/deliveries")
+    shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone), _SLICE)
+    return Answer(error.body() | {"arrived": Raw(shown_ones)}, 408)
+
+
+def _how_it_stands(body: WaitBody, desk: Desk) -> str:
+    """What was waited for, and what there is."""
     wanted = [
         f"{name} {value}"
         for name in ("callback_type", "event_type", "billogram", "status", "reader")

@@ -1,11 +1,14 @@
 """Who may send when: one at a time to a receiver, a few at a time to a host, a bounded number in all."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from urllib.parse import urlsplit
 
 from mockserver.webhooks.desk import Delivery, Desk
+
+logger = logging.getLogger(__name__)
 
 AT_A_HOST = 8  # attempts at once from one account to one host
 IN_ALL = 256  # attempts at once of the whole server: tasks and sockets
@@ -33,7 +36,7 @@ class _Host:
 
 
 class Lanes:
-    """All that waits to be sent. `attempt` makes one attempt and never raises."""
+    """All that waits to be sent; `attempt` makes one attempt."""
 
     def __init__(self, attempt: Callable[[Desk, Delivery], Awaitable[None]]) -> None:
         self._attempt = attempt
@@ -79,6 +82,8 @@ class Lanes:
                 delivery = lane.queue.popleft()
                 try:
                     await self._attempt(host.desk, delivery)
+                except Exception:  # our own mistake: it is told, and the others' callbacks go on
+                    logger.exception("delivery %s could not be attempted", delivery.id)
                 finally:
                     host.desk.busy -= 1
                     host.desk.book.signal.notify()

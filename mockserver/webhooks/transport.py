@@ -18,7 +18,7 @@ from importlib import import_module
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from aiohttp import AddrInfoType, ClientResponse, ClientSession, TCPConnector
     from aiohttp.abc import AbstractResolver, ResolveResult
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
     from yarl import URL
 else:
@@ -69,6 +70,10 @@ class Refused(OSError):
     """This is not sent, and why; no connection was made."""
 
 
+class _Stale(Exception):
+    """A connection that was kept had been closed: nothing of the request was answered on it."""
+
+
 class Transport:
     """Sends callbacks, on connections that are kept for the next one.
 
@@ -104,7 +109,10 @@ class Transport:
                 target = _target(url)
                 host = target.raw_host or ""
                 self._hosts.check_written(host, target.port or 0)
-                response = await _send(client, target, headers, body)
+                try:
+                    response = await _send(client, target, headers, body)
+                except _Stale:
+                    response = await _send(client, target, headers, body)
         except Exception as error:
             return Outcome(None, _one_line(_reason(error, host, timeout)), _ms_since(begun), {}, "")
         duration = _ms_since(begun)
@@ -268,38 +276,11 @@ class _Resolver(AbstractResolver):
 async def _open(hosts: _Hosts) -> "ClientSession":
     await asyncio.to_thread(import_module, "aiohttp")
     import aiohttp
-
-    class Response(aiohttp.ClientResponse):
-        link: asyncio.Transport | None = None
-
-        async def start(self, connection: "Connection") -> "ClientResponse":
-            self.link = connection.transport
-            try:
-                return await super().start(connection)
-            except BaseException:
-                # closing would wait until the receiver has taken everything, or has ended TLS
-                if self.link is not None:
-                    self.link.abort()
-                raise
-
-    return aiohttp.ClientSession(
-        connector=_connector(hosts),
-        response_class=Response,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(),
-        auto_decompress=False,
-        skip_auto_headers=_UNWANTED,
-        read_bufsize=_BUFFER,
-        max_line_size=_HEADER_LINE,
-        max_field_size=_HEADER_LINE,
-    )
-
-
-def _connector(hosts: _Hosts) -> "TCPConnector":
-    import aiohttp
     from aiohttp.client_proto import ResponseHandler
 
     class Protocol(ResponseHandler):
+        answered = False  # on this connection, before
+
         def data_received(self, data: bytes) -> None:
             # each head by itself: else a body that breaks HTTP (one that is longer than its Content-Length,
             # or belongs to a 204) takes the answer along when it comes in one piece with the head
@@ -311,6 +292,41 @@ def _connector(hosts: _Hosts) -> "TCPConnector":
                 begun = line.end()
             if begun < len(data) and self.exception() is None:
                 super().data_received(data[begun:])
+
+    class Response(aiohttp.ClientResponse):
+        link: asyncio.Transport | None = None
+
+        async def start(self, connection: "Connection") -> "ClientResponse":
+            self.link, protocol = connection.transport, connection.protocol
+            try:
+                started = await super().start(connection)
+            except BaseException as error:
+                # closing would wait until the receiver has taken everything, or has ended TLS
+                if self.link is not None:
+                    self.link.abort()
+                closed = isinstance(error, aiohttp.ClientConnectionError | ConnectionError)
+                if closed and getattr(protocol, "answered", False):
+                    raise _Stale from error  # many receivers close after an answer without saying so
+                raise
+            if isinstance(protocol, Protocol):
+                protocol.answered = True
+            return started
+
+    return aiohttp.ClientSession(
+        connector=_connector(hosts, Protocol),
+        response_class=Response,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(),
+        auto_decompress=False,
+        skip_auto_headers=_UNWANTED,
+        read_bufsize=_BUFFER,
+        max_line_size=_HEADER_LINE,
+        max_field_size=_HEADER_LINE,
+    )
+
+
+def _connector(hosts: _Hosts, protocol: "type[ResponseHandler]") -> "TCPConnector":
+    import aiohttp
 
     def open_socket(info: "AddrInfoType") -> socket.socket:
         # the last word: every connection passes here, whatever aiohttp took for a name or for an address
@@ -327,7 +343,7 @@ def _connector(hosts: _Hosts) -> "TCPConnector":
         socket_factory=open_socket,
     )
     # not public; an aiohttp that makes its protocols otherwise only loses what the class above adds
-    factory = cast("partial[ResponseHandler]", partial(Protocol, loop=asyncio.get_running_loop()))
+    factory = partial(protocol, loop=asyncio.get_running_loop())
     connector._factory = factory  # noqa: SLF001
     return connector
 
@@ -371,13 +387,11 @@ async def _first_of_body(response: "ClientResponse", seconds: float) -> str:
                 while len(body) <= _BODY and (part := await response.content.read(_BODY + 1 - len(body))):
                     body += part
     finally:
-        # aiohttp has let go of a connection whose request was sent and whose answer has come, both wholly
-        held = response.connection is not None
+        # a connection whose request was sent and whose answer came, both wholly, is kept by now; others end
         response.close()
         link: asyncio.Transport | None = getattr(response, "link", None)
-        # an end that waits for the receiver would be one that may never come
-        if link is not None and (held or link.is_closing()):
-            link.abort()
+        if link is not None and link.is_closing():
+            link.abort()  # at once: an end that waits for the receiver may never come
     return body[:_BODY].decode("utf-8", "replace")
 
 
