@@ -13,7 +13,7 @@ from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
 from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
-from mockserver.webhooks.desk import DELIVERED, DROPPED, Delivery, Desk, is_success
+from mockserver.webhooks.desk import DELIVERED, DROPPED, PENDING, STATUSES, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
 
@@ -83,6 +83,8 @@ async def listing(call: ControlCall) -> Answer:
     """`GET …/deliveries?status=&type=&billogram=`; `type` is a callback type or an event type."""
     desk, timezone = await _desk(call)
     query = call.query
+    if query.get("status", PENDING) not in STATUSES:
+        raise ControlError(400, "invalid_query", "unknown status", f"known: {', '.join(STATUSES)}")
 
     def wanted(each: Delivery) -> bool:
         planned = each.planned

@@ -123,7 +123,7 @@ class Sender:
     def _send_due(self, desk: Desk) -> None:
         if desk.paused or self._stopped or desk.retries.soonest() is None:
             return
-        for delivery in desk.retries.due(self._emulator.now(desk.book)):
+        for delivery in desk.retries.due(self._emulator.told_now(desk.book)):
             self._lanes.add(desk, delivery)
         self._look_ahead(desk)
 
