@@ -91,16 +91,17 @@ class Alarm:
         self._ring = ring
         self._handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._when = 0.0
 
     def within(self, seconds: float) -> None:
         """Ring after so many seconds at the latest."""
         loop = asyncio.get_running_loop()
         when = loop.time() + min(max(seconds, 0.0), _LONGEST)
         if self._handle is not None and self._loop is loop:
-            if self._handle.when() <= when:
+            if self._when <= when:
                 return
             self._handle.cancel()
-        self._loop = loop
+        self._loop, self._when = loop, when
         self._handle = loop.call_at(when, self._rings)
 
     def _rings(self) -> None:
