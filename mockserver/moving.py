@@ -84,6 +84,13 @@ async def tried(state: State, start: datetime, end: datetime, position: int) -> 
     return moved
 
 
+def seconds_until(moment: datetime, now: datetime, clock: Clock) -> float | None:
+    """Real seconds until a clock that shows `now` gets to a moment; None when it stands still before it."""
+    if moment <= now:
+        return 0.0
+    return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
+
+
 class Alarm:
     """Calls back at the soonest of the moments that it was asked for."""
 
@@ -229,17 +236,13 @@ class Mover:
             self._shell.check_open(book)
             await self._perform(book, self._shell.now(book), "clock", Moved(book.last, book.last))
 
-    def seconds_until(self, book: Book, moment: datetime) -> float | None:
-        """Real seconds until the account's clock shows a moment; None when it stands still before it."""
-        now, clock = self._shell.now(book), book.account.clock
-        if moment <= now:
-            return 0.0
-        return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
-
     def look_ahead(self, book: Book) -> None:
         """Have the next entry carried out when a live clock gets there."""
         due = book.state.agenda.head()
-        if due is not None and (seconds := self.seconds_until(book, due.at)) is not None:
+        if (
+            due is not None
+            and (seconds := seconds_until(due.at, self._shell.now(book), book.account.clock)) is not None
+        ):
             self._alarm.within(seconds)
 
     def _rung(self) -> None:
