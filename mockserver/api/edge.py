@@ -126,6 +126,10 @@ class Api:
             self._traffic.finish(entry, status=status, duration_ms=took)
             return
         book = passing.book
+        if book is not None and not book.told:  # an account that is not on disk has no timeline
+            book = None
+        if book is not None:
+            book.refusals += 1
         self._traffic.finish(
             entry,
             status=status,
@@ -134,7 +138,7 @@ class Api:
             message=refused.message,
             compared=refused.compared,
             duration_ms=took,
-            after=None if book is None else (book.position, book.notes),
+            after=None if book is None else (book.told, book.noted, book.refusals),
         )
         if book is not None:
             book.signal.notify()
