@@ -22,7 +22,8 @@ from typing import Self
 from msgspec.structs import replace
 
 from tests.docs.pages import Block
-from tests.e2e.served import COMMAND, PATIENCE, Served, clean_environment
+from tests.e2e import served
+from tests.e2e.served import PATIENCE, Served, clean_environment
 
 ADDRESS = "http://127.0.0.1:8080"
 _SERVER = ("make run", "mockserver serve")
@@ -62,13 +63,10 @@ class Terminal:
 class Reader:
     """Follows the blocks of one page."""
 
-    def __init__(
-        self, home: Path, *, python: str = sys.executable, command: tuple[str, ...] = COMMAND
-    ) -> None:
+    def __init__(self, home: Path, *, python: str = sys.executable) -> None:
         (home / ".curlrc").write_text(f"max-time = {PATIENCE}\n")
         self._home = home
         self._python = python
-        self._command = command
         self._environment = clean_environment(
             HOME=str(home),
             CURL_HOME=str(home),
@@ -139,7 +137,7 @@ class Reader:
             arguments = [each for word in arguments for each in shlex.split(word.removeprefix("ARGS="))]
         if self._server is not None:
             assert self._server.stop(signal.SIGINT) == (0, "", "")
-        self._server = Served(*arguments, cwd=self._home, command=self._command)
+        self._server = Served(*arguments, cwd=self._home)
         self._shell(f"MOCK={self._server.address}")
 
     def _runs_on(self, said: str) -> bool:
@@ -148,7 +146,7 @@ class Reader:
     def _beside(self, block: Block, words: list[str]) -> None:
         if words[0] == "mockserver":
             port = int(words[words.index("--port") + 1])
-            words = [*self._command, *words[1:]]
+            words = [*served.COMMAND, *words[1:]]
         else:
             port = self._listens_on[words[1]]
             words = [self._python if words[0] == "python" else words[0], *words[1:]]

@@ -28,16 +28,10 @@ def clean_environment(**more: str) -> dict[str, str]:
 class Served:
     """`mockserver serve` on a free port, for the length of a `with` block. It must end with 0, silently."""
 
-    def __init__(
-        self,
-        *arguments: str,
-        cwd: Path | None = None,
-        command: tuple[str, ...] | None = None,
-        **environment: str,
-    ) -> None:
+    def __init__(self, *arguments: str, cwd: Path | None = None, **environment: str) -> None:
         port = () if "--port" in arguments or "MOCKSERVER_PORT" in environment else ("--port", "0")
         self.process = subprocess.Popen(
-            [*(command or COMMAND), "serve", *port, *arguments],
+            [*COMMAND, "serve", *port, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
