@@ -409,6 +409,8 @@ class Emulator:
             book.batch = None  # what is left is on disk
             if undo is not None:
                 undo()
+            if position:
+                self.time.look_ahead(book)
 
         def told() -> None:
             if then is not None:

@@ -143,6 +143,7 @@ class Mover:
         self._shell = shell
         self._alarm = Alarm(self._rung)
         self._ringing: asyncio.Task[None] | None = None
+        self._rings = False
 
     async def stop(self) -> None:
         """Nothing happens by itself any more."""
@@ -170,11 +171,19 @@ class Mover:
             await self._shell.writable()
             self._shell.check_open(book)
             start = self._shell.now(book)
-            end = target(start)
-            if end is None:
-                return Moved(start, start)
-            if dry_run:
-                return await tried(book.state, start, end, book.position)
+            await self._perform(book, start, "clock", Moved(start, start))  # what is due already
+            batch = book.batch  # what is told from here on must be on disk
+            try:
+                end = target(start)
+                if end is None or dry_run:
+                    found = Moved(start, start)
+                    if end is not None:
+                        found = await tried(book.state, start, end, book.position)
+                    await durable(batch)
+                    return found
+            except Exception:
+                await durable(batch)
+                raise
             moved = Moved(start, end)
             book.moving = True
             try:
@@ -203,7 +212,7 @@ class Mover:
             batch = book.batch
             return record
 
-        async for record in performed(book.state, end, self._shell.now(book), apply):
+        async for record in performed(book.state, end, book.last, apply):
             moved.add(record)
         if batch is not None and batch.failure is not None:
             raise batch.failure
@@ -233,8 +242,14 @@ class Mover:
             self._alarm.within(seconds)
 
     def _rung(self) -> None:
+        self._rings = True
         if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._catch_up(), name="what is due")
+            self._ringing = asyncio.create_task(self._answer_rings(), name="what is due")
+
+    async def _answer_rings(self) -> None:
+        while self._rings:  # it may ring again while somebody's entries take long
+            self._rings = False
+            await self._catch_up()
 
     async def _catch_up(self) -> None:
         for book in list(self._shell.books()):
