@@ -31,7 +31,7 @@ class Entry(Struct, gc=False, eq=False):
     """One request of an account; all that is None becomes known when it is finished, or never."""
 
     id: str
-    account: str
+    account: str  # its stream: a reset begins anew
     number: int  # from 1 within the account's journal
     at: datetime
     method: str

@@ -196,7 +196,7 @@ class _Source:
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = list(dict.fromkeys(event.mark.billogram for event in told))
         found: list[tuple[Key, RowShape]] = []
-        entry = self._call.traffic.find(self._book.id, record.cause)
+        entry = self._call.traffic.find(self._book.stream, record.cause)
         if entry is not None:
             found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
         key = Key(record.position, _ACT)
@@ -229,7 +229,7 @@ class _Source:
                 if record.position > noted:
                     break
                 found += self._attempts(record, after, told)
-        for entry in self._call.traffic.entries(self._book.id):
+        for entry in self._call.traffic.entries(self._book.stream):
             if entry.after is not None:
                 key = Key(entry.after[0], _LATER, *entry.after[1:])
                 if after < key and key.position <= told and key.number <= noted:
