@@ -29,6 +29,7 @@ class Figure(msgspec.Struct, frozen=True):
     runs: list[float]
     ceiling: list[float] | None = None
     target: float | None = None  # at least this share of the ceiling
+    bound: float | None = None  # at least this, or where less is more at most
     less_is_more: bool = False
 
     @property
@@ -73,7 +74,7 @@ def _file_system(place: Path) -> str:
 def table(figures: list[Figure]) -> str:
     """As Markdown."""
     lines = [
-        "| figure | unit | mockserver | min-max | ceiling | min-max | share | target |",
+        "| figure | unit | mockserver | min-max | beside | min-max | share | target |",
         "|---|---|--:|--:|--:|--:|--:|---|",
     ]
     for figure in figures:
@@ -94,6 +95,11 @@ def _shown(value: float) -> str:
 
 def _shares(figure: Figure) -> tuple[str, str]:
     share, target = figure.share, figure.target
+    if figure.bound is not None:
+        value, bound = median(figure.runs), figure.bound
+        met = value <= bound if figure.less_is_more else value >= bound
+        told = f"{'≤' if figure.less_is_more else '≥'} {_shown(bound)}, {'met' if met else 'missed'}"
+        return "" if share is None else f"{share:.0%}", told
     if share is None:
         return "", ""
     if target is None:
@@ -126,6 +132,7 @@ def write(figures: list[Figure], effort: Effort) -> None:
                 "ceiling": _spread(figure.ceiling),
                 "share": None if figure.share is None else round(figure.share, 3),
                 "target": figure.target,
+                "bound": figure.bound,
             }
             for figure in figures
         ],

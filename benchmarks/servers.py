@@ -40,12 +40,32 @@ class Server(Struct, frozen=True):
         fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def resident(self) -> int:
+        """Bytes of memory that its process holds."""
+        for line in Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise RuntimeError("no VmRSS")
+
+    def mock(self, method: str, path: str, body: Any = None) -> Any:
+        """One request to the control plane."""
+        parts = urlsplit(self.url)
+        data = None if body is None else json.dumps(body)
+        with closing(HTTPConnection(parts.netloc, timeout=60)) as connection:
+            connection.request(method, f"/_mock{path}", data)
+            response = connection.getresponse()
+            content = response.read()
+            if response.status >= 300:
+                raise RuntimeError(f"{method} {path}: {response.status} {content!r}")
+            return json.loads(content)
+
     def call(self, method: str, path: str, body: Any = None) -> Answer:
         """One request that keeps its connection, as those of the load do: the headers tell the difference."""
         parts = urlsplit(self.url + path)
         data = None if body is None else json.dumps(body)
         with closing(HTTPConnection(parts.netloc, timeout=10)) as connection:
-            connection.request(method, parts.path, data, HEADERS)
+            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            connection.request(method, target, data, HEADERS)
             response = connection.getresponse()
             content = response.read()
             if response.status != 200:
@@ -68,6 +88,13 @@ def mockserver(database: str | Path = "memory", callback_url: str | None = None)
     """The real command."""
     to = () if callback_url is None else ("--callback-url", callback_url, "--sign-key", "bench")
     with _running("mockserver", "serve", "--port", "0", "--database", str(database), *to) as server:
+        yield server
+
+
+@contextmanager
+def bare() -> Iterator[Server]:
+    """A bare Starlette and pydantic application, for its start."""
+    with _running("benchmarks.bare") as server:
         yield server
 
 

@@ -6,19 +6,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlsplit
 
-from benchmarks.load import CUSTOMER, ROW
+from benchmarks.load import CUSTOMER, ROW, prepared, run
 from benchmarks.report import Effort, Figure
-from benchmarks.servers import HEADERS, Server, cores, mockserver
+from benchmarks.servers import ACCOUNT, HEADERS, Server, cores, mockserver
 
 _BACKLOG = 3000  # callbacks
 _RATE = 100  # acts per second
 _PATIENCE = 60  # seconds
+_QUEUED, _AT_ONE = 10_000, 100  # deliveries, of each billogram
+_GETS = 2000
+_TIMELINES = 200
 
 
 class Receiver:
@@ -69,17 +74,36 @@ def receiver() -> Iterator[Receiver]:
 
 
 def callbacks(effort: Effort) -> list[Figure]:
-    """From a full backlog, and one by one."""
-    rates: list[float] = []
-    delays: list[float] = []
+    """From a full backlog, one by one, beside POSTs and GETs; and GETs beside live timelines."""
+    rates, delays, posts = [], [], []
+    alone, queued, without, beside = [], [], [], []
     for number in range(effort.rounds):
         print(f"webhooks, round {number + 1} of {effort.rounds}", file=sys.stderr, flush=True)
-        with receiver() as to, mockserver(callback_url=to.url) as server:
-            rates.append(_backlog(server, to))
-            delays.append(_delay(server, to, effort.seconds * _RATE))
+        with TemporaryDirectory(prefix="benchmarks-") as name, receiver() as to:
+            folder = Path(name)
+            with mockserver(callback_url=to.url) as server:
+                rates.append(_backlog(server, to))
+                delays.append(_delay(server, to, effort.seconds * _RATE))
+            with mockserver(callback_url=to.url) as server:
+                posts.append(_until_the_last(server, to, effort.seconds, folder))
+            with mockserver(callback_url=to.url) as server:
+                before, during = _slowest_gets(server, to)
+                alone.append(before)
+                queued.append(during)
+        with TemporaryDirectory(prefix="benchmarks-") as name, mockserver() as server:
+            job = prepared(server)[0]
+            without.append(run(server, job, 32, effort.seconds, Path(name)).rate)
+            with ExitStack() as stack:
+                for _ in range(_TIMELINES):
+                    stack.enter_context(_timeline(server))
+                beside.append(run(server, job, 32, effort.seconds, Path(name)).rate)
+    slow = f"GET while {_QUEUED:,} deliveries are queued"
     return [
-        Figure("webhooks, memory, one receiver, full backlog", "callbacks/s", rates),
-        Figure(f"webhook after the answer, {_RATE} acts/s", "ms, median", delays),
+        Figure("webhooks, one receiver, full backlog", "callbacks/s", rates, bound=1500.0),
+        Figure(f"webhook after the answer, {_RATE} acts/s", "ms", delays, bound=5.0, less_is_more=True),
+        Figure("POST with webhooks, until the last has come", "requests/s", posts, rates, 0.60),
+        Figure(slow, "ms, p99", queued, alone, 1 / 3, less_is_more=True),
+        Figure(f"GET beside {_TIMELINES} live timelines", "requests/s", beside, without, 0.80),
     ]
 
 
@@ -133,9 +157,68 @@ class _Client:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
+    def get(self, path: str) -> Any:
+        """Fetch something."""
+        return self._ask("GET", path, None)
+
     def post(self, path: str) -> Any:
         """One message."""
-        self._connection.request("POST", self._base + path, '{"message": "Hello"}', HEADERS)
+        return self._ask("POST", path, '{"message": "Hello"}')
+
+    def _ask(self, method: str, path: str, body: str | None) -> Any:
+        self._connection.request(method, self._base + path, body, HEADERS)
         response = self._connection.getresponse()
         assert response.status == 200, response.read()
         return json.load(response)
+
+
+def _until_the_last(server: Server, to: Receiver, seconds: int, folder: Path) -> float:
+    """Drafts a second, counted until the callback of the last one has come."""
+    job = prepared(server)[1]
+    begun = time.monotonic()
+    run(server, job, 32, seconds, folder)
+    count = int(server.call("GET", "/billogram?page=1&page_size=1").body["meta"]["total_count"])
+    came = to.all(count)
+    return count / (max(came.values()) - begun)
+
+
+def _slowest_gets(server: Server, to: Receiver) -> tuple[float, float]:
+    """The 99th percentile of GET in milliseconds, before and while many deliveries are queued and go out."""
+    path = _sent(server, to)
+    key = path.split("/")[2]
+    server.call("GET", f"/billogram/{key}")
+    alone = _p99(server, key)
+    to.tell("hold")
+    with _Client(server) as client:
+        for _ in range(_QUEUED // _AT_ONE):
+            other = server.call("POST", "/billogram", {"customer": {"customer_no": 1}, "items": [ROW]})
+            for _ in range(_AT_ONE - 1):
+                client.post(f"/billogram/{other.body['data']['id']}/command/message")
+    to.tell("go")
+    during = _p99(server, key)
+    to.all(_QUEUED)
+    return alone, during
+
+
+def _p99(server: Server, key: str) -> float:
+    times = []
+    with _Client(server) as client:
+        for _ in range(_GETS):
+            begun = time.perf_counter()
+            client.get(f"/billogram/{key}")
+            times.append((time.perf_counter() - begun) * 1000)
+    return sorted(times)[int(_GETS * 0.99)]
+
+
+@contextmanager
+def _timeline(server: Server) -> Iterator[None]:
+    """A live timeline that somebody looks at."""
+    connection = HTTPConnection(urlsplit(server.url).netloc, timeout=_PATIENCE)
+    connection.request("GET", f"/_mock/accounts/{ACCOUNT}/timeline", headers={"Accept": "text/event-stream"})
+    response = connection.getresponse()
+    assert response.status == 200, response.read()
+    try:
+        yield
+    finally:
+        response.close()
+        connection.close()

@@ -311,7 +311,7 @@ Object: TypeAlias = Annotated[dict[str, Any] | None, reads(anything, ANY_OBJECT)
 class Fields(BaseModel):
     """Base of all bodies and sub-objects: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # built when first read: the start is sooner
 
 
 class NoFields(Fields):

@@ -67,7 +67,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_moment
 class Body(BaseModel):
     """Base of the bodies: unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # built when first read: the start is sooner
 
     def given(self) -> dict[str, Any]:
         """The members that were sent and are not null."""

@@ -269,5 +269,10 @@ def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptS
         "duration_ms": made.duration_ms,
         "replay": made.replay,
         "request": {"headers": request.headers, "body": request.body.decode()},
-        "response": {"headers": dict(made.headers), "body": made.body} if answered else None,
+        "response": {"headers": _headers(made), "body": made.body} if answered else None,
     }
+
+
+def _headers(made: AttemptMade) -> dict[str, str]:
+    parts = (line.partition(": ") for line in made.headers.splitlines())
+    return {name: value for name, _, value in parts}

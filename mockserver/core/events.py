@@ -277,7 +277,7 @@ class AttemptMade(Value, frozen=True, tag=True, kw_only=True):
     error: str | None
     duration_ms: float
     timestamp: str | None = None  # header Billogram-Request-Timestamp, when it was signed
-    headers: tuple[tuple[str, str], ...] = ()  # of the answer, cut
+    headers: str = ""  # of the answer, cut: a line for each
     body: str = ""  # of the answer, cut
     replay: bool = False
 

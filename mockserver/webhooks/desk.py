@@ -46,7 +46,7 @@ class Delivery:
             self.tries += 1
         if is_success(made):
             self.status, self.next_at = DELIVERED, None
-        elif not made.replay:
+        elif not made.replay and self.status != DELIVERED:  # not by a replay meanwhile
             self.next_at = self._retry_at(made, timezone) if made.pending else None
             self.status = PENDING if made.pending else FAILED
 

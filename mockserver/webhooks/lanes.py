@@ -112,7 +112,7 @@ class Lanes:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
-        if self._blocked:
+        while self._blocked and len(self._tasks) < IN_ALL:
             host = self._blocked.popleft()
             host.blocked = False
             self._start(host)

@@ -49,6 +49,7 @@ class Sender:
         self._desks: dict[str, Desk] = {}  # by stream: a reset begins a new one
         self._lanes = Lanes(self._attempt)
         self._alarm = Alarm(self._rung)
+        self._stopped = False
         emulator.subscribe(self)
 
     def desk(self, book: Book) -> Desk:
@@ -81,7 +82,7 @@ class Sender:
             desk = self.desk(book)
         for each in planned:
             delivery = desk.deliveries[each.id] = Delivery(each)
-            if not desk.paused:
+            if not (desk.paused or self._stopped):
                 self._lanes.add(desk, delivery)
         self._send_due(desk)
 
@@ -120,7 +121,7 @@ class Sender:
         self._send_due(desk)
 
     def _send_due(self, desk: Desk) -> None:
-        if desk.paused or desk.retries.soonest() is None:
+        if desk.paused or self._stopped or desk.retries.soonest() is None:
             return
         for delivery in desk.retries.due(self._emulator.now(desk.book)):
             self._lanes.add(desk, delivery)
@@ -156,7 +157,7 @@ class Sender:
             error=outcome.error,
             duration_ms=outcome.duration_ms,
             timestamp=timestamp,
-            headers=tuple(outcome.headers.items()),
+            headers="\n".join(f"{name}: {value}" for name, value in outcome.headers.items()),
             body=outcome.body,
             replay=replay,
         )
@@ -206,6 +207,7 @@ class Sender:
 
     async def stop(self) -> None:
         """Cut off what is on its way; with a log on disk it is sent after the next start."""
+        self._stopped = True
         self._alarm.stop()
         await self._lanes.stop()
         await self.transport.close()

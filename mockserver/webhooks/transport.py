@@ -37,8 +37,8 @@ logger = logging.getLogger(__name__)
 Address = IPv4Address | IPv6Address
 
 _ERROR = 300  # characters
-_HEADERS = 512  # characters
-_BODY = 512  # bytes
+_HEADERS = 200  # characters
+_BODY = 200  # bytes
 _KEPT = 15.0  # seconds that an idle connection is kept
 _HEADER_LINE = 8190  # bytes
 _BUFFER = 4096  # bytes of an answer's body after which its connection is read no further
@@ -62,8 +62,8 @@ class Outcome(Struct, frozen=True):
     status_code: int | None
     error: str | None  # one plain line; None for any answer, a 500 or a redirect too
     duration_ms: float  # until the answer's head had come, or the error
-    headers: dict[str, str]  # of the answer, as many whole fields as fit into 512 characters
-    body: str  # the first 512 bytes of the answer
+    headers: dict[str, str]  # of the answer, as many whole fields as fit into 200 characters
+    body: str  # the first 200 bytes of the answer
 
 
 class Refused(OSError):
@@ -97,7 +97,7 @@ class Transport:
     ) -> Outcome:
         """One request, and its answer or the reason why there is none; never an exception.
 
-        timeout: seconds in which the head of the answer must have come. For the first 512 bytes of its body
+        timeout: seconds in which the head of the answer must have come. For the first 200 bytes of its body
         there is what is left of them, at most one second: whatever becomes of that, it is an answer.
         """
         begun = perf_counter()
@@ -399,7 +399,7 @@ def _first_headers(response: "ClientResponse") -> dict[str, str]:
     headers: dict[str, str] = {}
     left = _HEADERS
     for name, value in response.headers.items():
-        value = _sound(value)
+        name, value = _sound(name), _sound(value)  # plain text: the library has a kind of its own
         if name in headers:
             value = f"{headers[name]}, {value}"
             size = len(value) - len(headers[name])
