@@ -16,7 +16,7 @@ from mockserver.core import credits, messages, payments
 from mockserver.core.act import Act
 from mockserver.core.machine import check_state
 from mockserver.core.model import Billogram
-from mockserver.core.refusal import NotFound
+from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
 from mockserver.schema import number, one_word, reads, string
 
 
@@ -36,13 +36,14 @@ class AmountFields(Fields):
 class Command(Struct, frozen=True):
     """What a built command reads and decides; the state check stands before it, for all commands.
 
-    `id` is the name of its operation, `example` a body that works.
+    `id` is the name of its operation, `example` a body that works, `refusals` what it alone may refuse.
     """
 
     id: str
     fields: type[Fields]
     decide: Callable[[Act, Billogram, Given], None]
     example: dict[str, Any]
+    refusals: tuple[type[Refusal], ...] = ()
 
 
 def _send(act: Act, billogram: Billogram, given: Given) -> None:
@@ -81,7 +82,7 @@ def _payment(act: Act, billogram: Billogram, given: Given) -> None:
 
 
 COMMANDS: dict[str, Command | None] = {
-    "send": Command("sendBillogram", MethodFields, _send, {"method": "Email"}),
+    "send": Command("sendBillogram", MethodFields, _send, {"method": "Email"}, (PermissionDenied,)),
     "resend": None,
     "remind": None,
     "collect": None,

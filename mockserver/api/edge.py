@@ -74,7 +74,7 @@ class Api:
         self._traffic = traffic
         self._request_ids = request_ids
         self._control_token = control_token
-        self._public_url = None if public_url is None else public_url.rstrip("/")
+        self._public_url = public_url
         # 401 for those who follow the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
         self._date = HttpDate()

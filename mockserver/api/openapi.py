@@ -82,6 +82,7 @@ def operations() -> Iterator[Path]:
                     path=row.path.replace("{command}", name),
                     fields=command.fields,
                     example=command.example,
+                    refusals=(*row.refusals, *command.refusals),
                 )
                 yield Path(one, command.decide)
 

@@ -84,13 +84,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=customer.EXAMPLE,
         refusals=(ReadOnlyParameter, InvalidParameterCombination),
     ),
-    Operation(
-        "getCustomer",
-        "GET",
-        "/customer/{customer_no}",
-        customer.fetch,
-        data=CustomerShape,
-    ),
+    Operation("getCustomer", "GET", "/customer/{customer_no}", customer.fetch, data=CustomerShape),
     Operation(
         "updateCustomer",
         "PUT",
@@ -114,13 +108,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("getBillingTabById", "GET", f"{_TAB}/{{billing_tab_id}}"),
     Operation("deleteBillingTab", "DELETE", f"{_TAB}/{{billing_tab_id}}"),
     Operation(
-        "listItems",
-        "GET",
-        "/item",
-        item.listing,
-        data=list[ItemShape],
-        meta=ListMeta,
-        listed=item.LISTED,
+        "listItems", "GET", "/item", item.listing, data=list[ItemShape], meta=ListMeta, listed=item.LISTED
     ),
     Operation(
         "createItem",
@@ -132,13 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=item.EXAMPLE,
         refusals=(ReadOnlyParameter,),
     ),
-    Operation(
-        "getItem",
-        "GET",
-        "/item/{item_no}",
-        item.fetch,
-        data=ItemShape,
-    ),
+    Operation("getItem", "GET", "/item/{item_no}", item.fetch, data=ItemShape),
     Operation(
         "updateItem",
         "PUT",
@@ -149,20 +131,8 @@ OPERATIONS: tuple[Operation, ...] = (
         example=item.CHANGE,
         refusals=(ReadOnlyParameter,),
     ),
-    Operation(
-        "deleteItem",
-        "DELETE",
-        "/item/{item_no}",
-        item.delete,
-        data=EmptyShape,
-    ),
-    Operation(
-        "getSettings",
-        "GET",
-        "/settings",
-        settings.fetch,
-        data=SettingsShape,
-    ),
+    Operation("deleteItem", "DELETE", "/item/{item_no}", item.delete, data=EmptyShape),
+    Operation("getSettings", "GET", "/settings", settings.fetch, data=SettingsShape),
     Operation(
         "updateSettings",
         "PUT",
@@ -180,20 +150,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("createCoverphoto", "POST", "/coverphoto"),
     Operation("deleteCoverphoto", "DELETE", "/coverphoto"),
     Operation(
-        "listReports",
-        "GET",
-        "/report",
-        report.listing,
-        data=NoReports,
-        meta=ListMeta,
-        listed=report.LISTED,
+        "listReports", "GET", "/report", report.listing, data=NoReports, meta=ListMeta, listed=report.LISTED
     ),
-    Operation(
-        "getReport",
-        "GET",
-        "/report/{filename}",
-        report.fetch,
-    ),
+    Operation("getReport", "GET", "/report/{filename}", report.fetch),
     Operation(
         "listBillograms",
         "GET",
@@ -213,13 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=billogram.EXAMPLE,
         refusals=(ReadOnlyParameter, InvalidParameterCombination, PermissionDenied),
     ),
-    Operation(
-        "getBillogram",
-        "GET",
-        "/billogram/{id}",
-        billogram.fetch,
-        data=BillogramShape,
-    ),
+    Operation("getBillogram", "GET", "/billogram/{id}", billogram.fetch, data=BillogramShape),
     Operation(
         "updateBillogram",
         "PUT",

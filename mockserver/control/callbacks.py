@@ -74,6 +74,9 @@ class CallbacksBody(Body):
         return settings
 
 
+EXAMPLE = {"url": INBOX, "sign_key": "test-sign-key-1"}
+
+
 class AccountCallbacksShape(TypedDict):
     url: str | None
     sign_key: str | None
@@ -84,13 +87,13 @@ class AccountCallbacksShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/callbacks`."""
+    """`GET …/callbacks`: where the callbacks go."""
     book = await call.book()
     return Answer(await call.emulator.read(book, lambda state: render_callbacks(state.account.callbacks)))
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/callbacks`: for what happens from now on; what is on its way keeps its address and key."""
+    """`PUT …/callbacks`: sets where callbacks go. What is on its way keeps its address and key."""
     settings = checked(call, call.read(CallbacksBody))
     book = await call.book()
 

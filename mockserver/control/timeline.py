@@ -9,15 +9,16 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from mockserver.book import Book
-from mockserver.control.call import Answer, ControlCall
+from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
 from mockserver.core import events
 from mockserver.core.events import AttemptMade, BillogramEvent, Record
 from mockserver.core.state import State
+from mockserver.schema import Form, component
 from mockserver.traffic import Entry
 from mockserver.webhooks.desk import Delivery
 from mockserver.wire import encode
@@ -47,9 +48,22 @@ class ChangeShape(TypedDict):
     after: str
 
 
-class RowShape(TypedDict):
+class TimelineEventShape(TypedDict):
+    """An event, and the state that its callback shows."""
+
+    type: Annotated[str, Form(component("EventType"))]
+    created_at: str
+    data: Annotated[dict[str, Any] | None, Form(component("EventData"))]
+    event_uuid: Uuid
+    billogram_id: str
+    state: str
+
+
+class TimelineShape(TypedDict):
+    """What happened; which members there are depends on `kind`."""
+
     id: str
-    at: str
+    at: Shown
     kind: Literal["request", "act", "delivery", "attempt", "refusal"]
     cause: str
     billograms: list[str]
@@ -62,12 +76,12 @@ class RowShape(TypedDict):
     message: NotRequired[str]
     # act
     position: NotRequired[int]
-    events: NotRequired[list[Any]]
+    events: NotRequired[list[TimelineEventShape]]
     records: NotRequired[list[str]]
     changes: NotRequired[list[ChangeShape]]
     # delivery, attempt
     delivery: NotRequired[str]
-    callback_id: NotRequired[str]
+    callback_id: NotRequired[Uuid]
     callback_type: NotRequired[str]
     event_type: NotRequired[str | None]
     url: NotRequired[str]
@@ -75,7 +89,10 @@ class RowShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/timeline?billogram=&after=&limit=`; as `text/event-stream` it goes on with what happens."""
+    """`GET …/timeline?billogram=&after=&limit=`: what happened, oldest first.
+
+    As `text/event-stream` it goes on with what happens.
+    """
     book = await call.book()
     await call.emulator.read(book, lambda _: None)
     key, wanted = call.query.get("after"), call.query.get("billogram")
@@ -83,7 +100,7 @@ async def fetch(call: ControlCall) -> Answer:
         after = _parsed(call.headers.get("last-event-id") or key, book)
         return Answer(stream=_live(call, book, after, wanted))
     limit = call.number("limit", 1000, _MOST)
-    rows: list[RowShape] = []
+    rows: list[TimelineShape] = []
     async for _, row in _rows(call, book, _parsed(key, book), wanted):
         rows.append(row)
         if len(rows) == limit:
@@ -135,7 +152,7 @@ async def _live(call: ControlCall, book: Book, after: Key, wanted: str | None) -
 
 async def _rows(
     call: ControlCall, book: Book, after: Key, wanted: str | None, notes: int = 0
-) -> AsyncIterator[tuple[Key, RowShape]]:
+) -> AsyncIterator[tuple[Key, TimelineShape]]:
     """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
     source = _Source(call, book)
     told, noted = book.told, book.noted
@@ -170,11 +187,11 @@ class _Source:
         shown_at = shown(at, self._timezone)
         return {"id": name, "at": shown_at, "kind": kind, "cause": cause, "billograms": billograms, **more}
 
-    def act(self, record: Record) -> list[tuple[Key, RowShape]]:
+    def act(self, record: Record) -> list[tuple[Key, TimelineShape]]:
         """The request that caused it, the act, its deliveries."""
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = list(dict.fromkeys(event.mark.billogram for event in told))
-        found: list[tuple[Key, RowShape]] = []
+        found: list[tuple[Key, TimelineShape]] = []
         entry = self._call.traffic.find(self._book.id, record.cause)
         if entry is not None:
             found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
@@ -200,9 +217,9 @@ class _Source:
                 found.append((key, self._delivery(key, delivery.planned.at, "delivery", delivery)))
         return found
 
-    async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, RowShape]]:
+    async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, TimelineShape]]:
         """Attempts and refusals behind a key, which come between two acts."""
-        found: list[tuple[Key, RowShape]] = []
+        found: list[tuple[Key, TimelineShape]] = []
         if self._book.notes_stream is not None and notes < noted:
             async for record in self._call.emulator.log.read(self._book.notes_stream, notes):
                 if record.position > noted:
@@ -215,8 +232,8 @@ class _Source:
                     found.append(self._request(key, "refusal", entry, []))
         return sorted(found, key=lambda each: each[0])
 
-    def _attempts(self, record: Record, after: Key, told: int) -> list[tuple[Key, RowShape]]:
-        found: list[tuple[Key, RowShape]] = []
+    def _attempts(self, record: Record, after: Key, told: int) -> list[tuple[Key, TimelineShape]]:
+        found: list[tuple[Key, TimelineShape]] = []
         for made in record.events:
             assert isinstance(made, AttemptMade), "nothing else is noted"
             key = Key(made.after, _LATER, record.position)
@@ -227,9 +244,9 @@ class _Source:
                 found.append((key, row))
         return found
 
-    def _delivery(self, key: Key, at: datetime, kind: str, delivery: Delivery) -> RowShape:
+    def _delivery(self, key: Key, at: datetime, kind: str, delivery: Delivery) -> TimelineShape:
         planned = delivery.planned
-        row: RowShape = self._row(
+        row: TimelineShape = self._row(
             key,
             at,
             kind,
@@ -243,7 +260,7 @@ class _Source:
         )
         return row
 
-    def _request(self, key: Key, kind: str, entry: Entry, billograms: list[str]) -> tuple[Key, RowShape]:
+    def _request(self, key: Key, kind: str, entry: Entry, billograms: list[str]) -> tuple[Key, TimelineShape]:
         more: dict[str, Any] = {"method": entry.method, "path": entry.path}
         if kind == "refusal":
             more |= {
