@@ -95,9 +95,10 @@ def integer(low: int, high: int) -> Schema:
 
 def number(low: int | None = None, high: int | None = None, **more: Any) -> Schema:
     """A number within bounds; those of every number are +-10^15."""
-    found: Schema = {"type": "number", **more}
-    edge: Schema = {"exclusiveMinimum": -(10**15)} if low is None else {"minimum": low}
-    return found | edge | ({"exclusiveMaximum": 10**15} if high is None else {"maximum": high})
+    found: Schema = {"type": "number"}
+    found |= {"exclusiveMinimum": -(10**15)} if low is None else {"minimum": low}
+    found |= {"exclusiveMaximum": 10**15} if high is None else {"maximum": high}
+    return found | more
 
 
 def one_word(words: Iterable[str]) -> Schema:
@@ -285,6 +286,27 @@ def in_path(path: str, schemas: Mapping[str, Schema]) -> list[Schema]:
         {"name": name, "in": "path", "required": True, "schema": schemas[name]}
         for name in re.findall(r"{(\w+)}", path)
     ]
+
+
+def link(paths: Schema, member: Callable[[str], str]) -> None:
+    """Add to each answer that makes something where its key goes: the paths that begin with it.
+
+    `member` is the JSON pointer of the key in the answer, by the name of the path's parameter.
+    """
+    for path, methods in paths.items():
+        made = methods.get("post", {}).get("responses", {})
+        done = made.get("201") or made.get("200")
+        below = {each: re.match(re.escape(path) + r"/{(\w+)}(?=/|$)", each) for each in paths}
+        links = {}
+        for each, found in below.items():
+            if found is None or done is None:
+                continue
+            kept = {name: f"$request.path.{name}" for name in re.findall(r"{(\w+)}", path)}
+            keys = kept | {found[1]: f"$response.body#{member(found[1])}"}
+            for said in paths[each].values():
+                links[said["operationId"]] = {"operationId": said["operationId"], "parameters": keys}
+        if links:
+            done["links"] = links
 
 
 def in_query(name: str, schema: Schema, *, required: bool = False) -> Schema:

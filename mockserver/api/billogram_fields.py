@@ -245,6 +245,7 @@ def _json(value: Any) -> str:
     return encode(value).decode()
 
 
+UniqueValue: TypeAlias = Annotated[str | None, reads(_unique_value, up_to(40))]
 ROWS = {"type": "array", "minItems": 1, "items": component("RowFields")}
 
 
@@ -262,7 +263,7 @@ class BillogramChanges(Fields):
     interest_rate: NotNegative = None
     info: InfoFields | None = None
     regional_sweden: RegionalFields | None = None
-    creditor_unique_value: Annotated[str | None, reads(_unique_value, up_to(40))] = None
+    creditor_unique_value: Annotated[UniqueValue, SkipJsonSchema()] = None
     callbacks: CallbacksFields | None = None
     automatic_reminders: Bool = None
     automatic_reminders_settings: list[ReminderFields] | None = None
@@ -272,8 +273,8 @@ class BillogramChanges(Fields):
     show_item_gross_prices: Bool = None
     pdf: PdfFields | None = None
     contract: Object = None
-    invoice_no: InvoiceNo = None
-    on_success: OnSuccessFields | None = None
+    invoice_no: Annotated[InvoiceNo, SkipJsonSchema()] = None
+    on_success: Annotated[OnSuccessFields | None, SkipJsonSchema()] = None
     event: Annotated[str | None, PlainValidator(one_of("sell")), SkipJsonSchema(), Field(alias="_event")] = (
         None
     )
@@ -305,6 +306,9 @@ class BillogramFields(BillogramChanges):
 
     customer: Annotated[RecipientFields, BeforeValidator(required(lambda value: value))]
     items: Annotated[list[Any], reads(_rows, ROWS)]
+    creditor_unique_value: UniqueValue = None
+    invoice_no: InvoiceNo = None
+    on_success: OnSuccessFields | None = None
 
 
 def read_billogram(body: Any, context: str | None = None) -> Given:

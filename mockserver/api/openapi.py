@@ -33,6 +33,7 @@ from mockserver.schema import (
     in_query,
     json_answer,
     json_body,
+    link,
     one_word,
     string,
     summary,
@@ -98,6 +99,7 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
     for each in operations():
         row = each.row
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(each, components, statuses)
+    link(paths, lambda name: f"/data/{name}")
     made: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Billogram API v2 in mockserver", "version": __version__, "description": _ABOUT},

@@ -64,6 +64,15 @@ Amount = Annotated[Decimal, BeforeValidator(_amount), Form(number(exclusiveMinim
 Zone = Annotated[str, AfterValidator(_zone), Form(string(examples=["Europe/Stockholm"]))]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_moment)]
 
+# spans of time: of hours to seconds, and of years to seconds
+_TIME = r"(\d+H)?(\d+M)?(\d+(\.\d+)?S)?"
+EXACT_DURATION = string(40, pattern=rf"^(\d+(\.\d+)?[hms]|PT{_TIME})$", examples=["10s", "PT2H"])
+DURATION = string(
+    40,
+    pattern=rf"^(\d+(\.\d+)?[hms]|\d+(y|mo|w|d)|P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T{_TIME})?)$",
+    examples=["30d", "P1M", "2h"],
+)
+
 # of answers
 Shown = Annotated[str, Form(string(format="date-time"))]  # a moment, in the zone of the account
 Uuid = Annotated[str, Form(string(format="uuid"))]

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import Field
 
-from mockserver.control.call import Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
+from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
 from mockserver.control.deliveries import shown
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, agenda, calendar
@@ -28,7 +28,7 @@ class ClockBody(Body):
 class AdvanceBody(Body):
     """One of `by` (a duration), `to` (a moment) and `until` (`next`)."""
 
-    by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    by: Annotated[str, Field(min_length=1, max_length=100), Form(DURATION)] | None = None
     to: Moment | None = None
     until: Literal["next"] | None = None
     dry_run: bool = False

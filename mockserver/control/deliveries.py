@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import AfterValidator, Field
 
-from mockserver.control.call import Answer, Body, ControlCall, Shown, Uuid
+from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
 from mockserver.core.callbacks import INBOX
@@ -36,7 +36,7 @@ class WaitBody(Body):
     event_type: str | None = None
     billogram: str | None = None
     count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    timeout: Annotated[str, AfterValidator(_seconds)] = "5s"
+    timeout: Annotated[str, AfterValidator(_seconds), Form(EXACT_DURATION)] = "5s"
     status: Literal["pending", "delivered", "failed", "dropped"] = DELIVERED  # type: ignore[assignment]
     reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     idle: bool = False

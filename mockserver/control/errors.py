@@ -32,12 +32,13 @@ STATUS = {
 class ControlError(Exception):
     """A refusal of the control plane with a fitting 4xx (or 501, 503)."""
 
-    def __init__(self, status: int, code: str, message: str, hint: str) -> None:
+    def __init__(self, status: int, code: str, message: str, hint: str, *, allowed: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.hint = hint
+        self.allowed = allowed  # methods, where another one was sent
 
     def body(self) -> dict[str, dict[str, str]]:
         """The answer's body."""

@@ -20,6 +20,7 @@ from mockserver.schema import (
     in_query,
     json_answer,
     json_body,
+    link,
     one_word,
     string,
     summary,
@@ -71,6 +72,7 @@ def document(server: str, shown: Callable[[], Mapping[str, Schema]], *, token: b
     paths: dict[str, Schema] = {}
     for each in operations():
         paths.setdefault(each.row.path, {})[each.row.method.lower()] = _operation(each, components, token)
+    link(paths, lambda _: "/id")
     made: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Control plane of mockserver", "version": __version__, "description": _ABOUT},
