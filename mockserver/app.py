@@ -34,10 +34,9 @@ MEMORY = "memory"
 
 def shown_schemas() -> Mapping[str, Schema]:
     """What the API shows, by name, for the document of the control plane."""
-    from mockserver.api.openapi import document
+    from mockserver.api.openapi import shown  # when it is first asked for
 
-    found: Mapping[str, Schema] = document("")["components"]["schemas"]
-    return found
+    return shown()
 
 
 class Configuration(Struct, frozen=True, kw_only=True):

@@ -7,12 +7,12 @@ from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints
 
-from mockserver.api.shapes import STATES, Number, Timestamp, Uuid
+from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
 from mockserver.core.callbacks import BILLOGRAM_EVENT
 from mockserver.core.events import EVENTS, BillogramEvent
 from mockserver.core.showing import DetailedSumsShape
 from mockserver.core.signature import SIGNATURE, TIMESTAMP
-from mockserver.schema import PREFIX, Components, Form, Schema, component, one_word, string
+from mockserver.schema import PREFIX, Components, Form, Schema, one_word, string
 
 _TYPES = [each for each in EVENTS if issubclass(each, BillogramEvent)]
 
@@ -35,16 +35,6 @@ class CallbackBillogramShape(TypedDict):
     detailed_sums: DetailedSumsShape
 
 
-class CallbackEventShape(TypedDict):
-    """The event of a callback."""
-
-    type: Annotated[str, Form(component("EventType"))]
-    created_at: Timestamp
-    event_uuid: Uuid
-    billogram_id: str
-    data: Annotated[dict[str, Any] | None, Form(component("EventData"))]
-
-
 class BillogramEventShape(TypedDict):
     """A callback: something happened to a billogram."""
 
@@ -54,13 +44,12 @@ class BillogramEventShape(TypedDict):
     custom: str | None
     signature: Annotated[str | None, Form({"type": ["string", "null"], "description": "the older MD5"})]
     billogram: CallbackBillogramShape
-    event: Annotated[dict[str, Any], Form(component("CallbackEvent"))]
+    event: ListedEventShape
 
 
 def schemas(components: Components) -> dict[str, Schema]:
-    """The components of events: their types, the `data` of each, and each as a callback has it."""
+    """The components of events: their types, the `data` of each, and each as it is shown with it."""
     components.shape(BillogramEventShape)
-    plain = components.described(CallbackEventShape)
     found: dict[str, Schema] = {}
     data_of: dict[str, Schema] = {}
     for each in _TYPES:
@@ -70,20 +59,30 @@ def schemas(components: Components) -> dict[str, Schema]:
         else:
             found[f"{name}Data"] = components.described(data)
             data_of[name] = {"$ref": f"{PREFIX}{name}Data"}
-        own = {"type": one_word([name]), "data": data_of[name]}
-        found[f"{name}Event"] = plain | {"properties": plain["properties"] | own}
-    known = {name: f"{PREFIX}{name}Event" for name in data_of}
-    return found | {
-        "EventType": one_word(data_of),
-        "EventData": {
-            "description": "What the event's type has to tell; null for a type without anything",
-            "anyOf": [*(data for data in data_of.values() if "$ref" in data), {"type": "null"}],
-        },
-        "CallbackEvent": {
-            "oneOf": [{"$ref": ref} for ref in known.values()],
-            "discriminator": {"propertyName": "type", "mapping": known},
-        },
+    found["EventType"] = one_word(data_of)
+    found["EventData"] = {
+        "description": "What the event's type has to tell; null for a type without anything",
+        "anyOf": [*(data for data in data_of.values() if "$ref" in data), {"type": "null"}],
     }
+    for shape in (EventShape, ListedEventShape):
+        found |= _one_by_one(shape, components, data_of)
+    return found
+
+
+def _one_by_one(shape: Any, components: Components, data_of: dict[str, Schema]) -> dict[str, Schema]:
+    """The component of an event: one of the types, each with its own `data`."""
+    called = shape.__name__.removesuffix("Shape")
+    plain = components.described(shape)
+    found: dict[str, Schema] = {}
+    for name, data in data_of.items():
+        own = {"type": one_word([name]), "data": data}
+        found[f"{name}{called}"] = plain | {"properties": plain["properties"] | own}
+    known = {name: f"{PREFIX}{name}{called}" for name in data_of}
+    found[called] = {
+        "oneOf": [{"$ref": each} for each in known.values()],
+        "discriminator": {"propertyName": "type", "mapping": known},
+    }
+    return found
 
 
 def _data(event: type[Any]) -> Any:

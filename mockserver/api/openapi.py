@@ -24,11 +24,13 @@ from mockserver.api.errors import (
 )
 from mockserver.api.listing import Listed
 from mockserver.api.operations import OPERATIONS, Operation
-from mockserver.api.shapes import ErrorData
+from mockserver.api.settings import SettingsFields
+from mockserver.api.shapes import BillogramShape, ErrorData
 from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
 from mockserver.schema import (
     Components,
     Schema,
+    component,
     in_path,
     in_query,
     json_answer,
@@ -91,9 +93,7 @@ def operations() -> Iterator[Path]:
 @lru_cache(maxsize=8)
 def document(server: str, invalid_auth_status: int = 403) -> Schema:
     """The document. `server` is the address under which it was asked for: scheme and host."""
-    components = Components()
-    components.model(RowFields)  # its reader stands between it and the body that holds it
-    components.more |= callback_shapes.schemas(components)
+    components = _components()
     statuses = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
     paths: dict[str, Schema] = {}
     for each in operations():
@@ -115,6 +115,22 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
         "schemas": components.gathered(made),
     }
     return made
+
+
+def _components() -> Components:
+    components = Components()
+    components.model(RowFields)  # its reader stands between it and the body that holds it
+    components.more |= callback_shapes.schemas(components)
+    return components
+
+
+def shown() -> dict[str, Schema]:
+    """What the API shows and the control plane too, by name, with all that it refers to."""
+    components = _components()
+    components.model(SettingsFields)
+    components.shape(BillogramShape)
+    names = ("Billogram", "BillogramEvent", "ListedEvent", "EventType", "EventData", "SettingsFields")
+    return components.gathered({name: component(name) for name in names})
 
 
 def _tag(row: Operation) -> str:

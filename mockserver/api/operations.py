@@ -181,7 +181,13 @@ OPERATIONS: tuple[Operation, ...] = (
         fields=BillogramChanges,
         data=BillogramShape,
         example=billogram.CHANGE,
-        refusals=(ReadOnlyParameter, InvalidParameterCombination, InvalidObjectState, PermissionDenied),
+        refusals=(
+            ReadOnlyParameter,
+            InvalidParameterCombination,
+            InvalidObjectState,
+            PermissionDenied,
+            NotEmulated,
+        ),
     ),
     Operation(
         "deleteBillogram",

@@ -170,7 +170,9 @@ class InvoiceFields(Fields):
     default_reminder_fee: NotNegative = None
     default_invoice_fee: NotNegative = None
     automatic_reminders: list[AutomaticReminderFields] | None = None
-    reminders_without_fee: Annotated[list[Any] | None, reads(_objects, optional({"type": "array"}))] = None
+    reminders_without_fee: Annotated[
+        list[Any] | None, reads(_objects, optional({"type": "array", "items": {}}))
+    ] = None
     automatic_reminders_minimum_principal_sum: Amount = None
     use_automatic_reminders_partly_paid: Bool = None
     automatic_collection: AutomaticCollectionFields | None = None

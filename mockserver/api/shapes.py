@@ -386,7 +386,7 @@ class EmptyShape(TypedDict):
     """DELETE answers an empty object [R]."""
 
 
-NoReports: TypeAlias = Annotated[list[Any], Form({"type": "array", "maxItems": 0})]
+NoReports: TypeAlias = Annotated[list[Any], Form({"type": "array", "items": {}, "maxItems": 0})]
 
 
 class ListMeta(TypedDict):

@@ -71,7 +71,8 @@ def test_every_operation_says_what_it_does_and_what_it_may_refuse(name: str) -> 
         assert each.said["summary"], each.id
         assert each.said["tags"], each.id
         assert len(each.said["responses"]) > (1 if each.id != "health" else 0), each.id
-        assert "501" not in each.said["responses"]
+        partly = each.id == "updateBillogram"  # nothing of a sent one can be changed yet
+        assert ("501" in each.said["responses"]) is partly, each.id
         assert "500" not in each.said["responses"]
 
 
