@@ -8,7 +8,7 @@ from typing import Protocol
 from mockserver.core import callbacks, evolve
 from mockserver.core.callbacks import Planned
 from mockserver.core.events import AttemptMade, Record
-from mockserver.core.model import Account, CallbackSettings, Features, Value
+from mockserver.core.model import Account, CallbackSettings, Clock, Features, Value
 from mockserver.core.settings import Settings
 from mockserver.core.state import State
 from mockserver.log.interface import Log
@@ -78,7 +78,7 @@ class Book:
 
     __slots__ = (
         *("batch", "id", "last", "lock", "moving", "noted", "notes", "notes_stream", "position"),
-        *("signal", "state", "stream", "told"),
+        *("signal", "state", "stream", "told", "told_clock", "told_last"),
     )
 
     def __init__(self, name: str, stream: str) -> None:
@@ -89,6 +89,8 @@ class Book:
         self.last = datetime.min.replace(tzinfo=UTC)  # moment of the last act
         self.batch: Batch | None = None  # the last write that was not on disk yet
         self.told = 0  # position of the last act that is on disk and was told
+        self.told_clock: Clock | None = None  # as of then, as is the moment of that act
+        self.told_last = self.last
         self.notes_stream: str | None = None  # the second stream, once there is something in it
         self.notes = 0  # its position
         self.noted = 0  # of that, what is on disk
@@ -133,6 +135,7 @@ async def fold(log: Log, book: Book) -> list[Planned]:
         book.last = record.at
         if record.position % _REPLAY_SLICE == 0:
             await asyncio.sleep(0)
+    book.told_clock, book.told_last = book.account.clock, book.last
     return planned
 
 

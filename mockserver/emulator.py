@@ -285,6 +285,11 @@ class Emulator:
         """The time of the machine, in UTC."""
         return self._real_time()
 
+    def told_now(self, book: Book) -> datetime:
+        """The account's time as far as it is on disk: a move that is not brings no retry yet."""
+        assert book.told_clock is not None, "nothing of it was told"
+        return max(book.told_clock.reads(self._real_time()), book.told_last)
+
     def now(self, book: Book) -> datetime:
         """The account's time; it never falls behind its last act."""
         return max(book.account.clock.reads(self._real_time()), book.last)
@@ -401,6 +406,7 @@ class Emulator:
         record = Record(position + 1, act.now, cause, rule, tuple(act.events), FORMAT)
         book.position, book.last = record.position, act.now
         planned = callbacks.plan(state, record)
+        clock = book.account.clock
 
         def undo_all() -> None:
             for kind, key, value in reversed(old):
@@ -409,11 +415,13 @@ class Emulator:
             book.batch = None  # what is left is on disk
             if undo is not None:
                 undo()
+            if position:
+                self.time.look_ahead(book)
 
         def told() -> None:
             if then is not None:
                 then()
-            book.told = record.position
+            book.told, book.told_clock, book.told_last = record.position, clock, record.at
             for watcher in self._watchers:
                 watcher.acted(book, record, planned)
             book.signal.notify()

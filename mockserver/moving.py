@@ -84,6 +84,13 @@ async def tried(state: State, start: datetime, end: datetime, position: int) -> 
     return moved
 
 
+def seconds_until(moment: datetime, now: datetime, clock: Clock) -> float | None:
+    """Real seconds until a clock that shows `now` gets to a moment; None when it stands still before it."""
+    if moment <= now:
+        return 0.0
+    return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
+
+
 class Alarm:
     """Calls back at the soonest of the moments that it was asked for."""
 
@@ -91,16 +98,17 @@ class Alarm:
         self._ring = ring
         self._handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._when = 0.0
 
     def within(self, seconds: float) -> None:
         """Ring after so many seconds at the latest."""
         loop = asyncio.get_running_loop()
         when = loop.time() + min(max(seconds, 0.0), _LONGEST)
         if self._handle is not None and self._loop is loop:
-            if self._handle.when() <= when:
+            if self._when <= when:
                 return
             self._handle.cancel()
-        self._loop = loop
+        self._loop, self._when = loop, when
         self._handle = loop.call_at(when, self._rings)
 
     def _rings(self) -> None:
@@ -143,6 +151,7 @@ class Mover:
         self._shell = shell
         self._alarm = Alarm(self._rung)
         self._ringing: asyncio.Task[None] | None = None
+        self._rings = False
 
     async def stop(self) -> None:
         """Nothing happens by itself any more."""
@@ -170,11 +179,19 @@ class Mover:
             await self._shell.writable()
             self._shell.check_open(book)
             start = self._shell.now(book)
-            end = target(start)
-            if end is None:
-                return Moved(start, start)
-            if dry_run:
-                return await tried(book.state, start, end, book.position)
+            await self._perform(book, start, "clock", Moved(start, start))  # what is due already
+            batch = book.batch  # what is told from here on must be on disk
+            try:
+                end = target(start)
+                if end is None or dry_run:
+                    found = Moved(start, start)
+                    if end is not None:
+                        found = await tried(book.state, start, end, book.position)
+                    await durable(batch)
+                    return found
+            except Exception:
+                await durable(batch)
+                raise
             moved = Moved(start, end)
             book.moving = True
             try:
@@ -203,7 +220,7 @@ class Mover:
             batch = book.batch
             return record
 
-        async for record in performed(book.state, end, self._shell.now(book), apply):
+        async for record in performed(book.state, end, book.last, apply):
             moved.add(record)
         if batch is not None and batch.failure is not None:
             raise batch.failure
@@ -219,22 +236,24 @@ class Mover:
             self._shell.check_open(book)
             await self._perform(book, self._shell.now(book), "clock", Moved(book.last, book.last))
 
-    def seconds_until(self, book: Book, moment: datetime) -> float | None:
-        """Real seconds until the account's clock shows a moment; None when it stands still before it."""
-        now, clock = self._shell.now(book), book.account.clock
-        if moment <= now:
-            return 0.0
-        return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
-
     def look_ahead(self, book: Book) -> None:
         """Have the next entry carried out when a live clock gets there."""
         due = book.state.agenda.head()
-        if due is not None and (seconds := self.seconds_until(book, due.at)) is not None:
+        if (
+            due is not None
+            and (seconds := seconds_until(due.at, self._shell.now(book), book.account.clock)) is not None
+        ):
             self._alarm.within(seconds)
 
     def _rung(self) -> None:
+        self._rings = True
         if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._catch_up(), name="what is due")
+            self._ringing = asyncio.create_task(self._answer_rings(), name="what is due")
+
+    async def _answer_rings(self) -> None:
+        while self._rings:  # it may ring again while somebody's entries take long
+            self._rings = False
+            await self._catch_up()
 
     async def _catch_up(self) -> None:
         for book in list(self._shell.books()):

@@ -29,7 +29,7 @@ def _zone(name: str) -> str:
 
 
 def _text(value: Any) -> Any:
-    if not isinstance(value, str) or value.replace(".", "").isdigit():
+    if not isinstance(value, str) or "T" not in value.upper().replace(" ", "T"):
         raise ValueError("must be ISO 8601 with zone, such as 2026-03-02T10:00:00+01:00")
     return value
 
@@ -46,6 +46,8 @@ def _amount(value: Any) -> Any:
     if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
         try:
             number = Decimal(value)
+            if not number.is_finite():
+                raise ArithmeticError
             near = number.quantize(_CENT)
         except ArithmeticError:
             raise ValueError("must be an amount of money such as 125 or 50.25") from None

@@ -1,6 +1,6 @@
 """Where an account's callbacks go (reference: control 1, webhooks 1)."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypedDict
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from mockserver.schema import Form, one_word, string
 
 _LONGEST_TIMEOUT = 600  # seconds
 _MOST_RETRIES = 20
+_LONGEST_INTERVAL = timedelta(days=366)
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -36,7 +37,8 @@ def _timeout(text: str) -> str:
 
 
 def _interval(text: str) -> str:
-    calendar.after(_ANY_MOMENT, text, "UTC")
+    if calendar.after(_ANY_MOMENT, text, "UTC") - _ANY_MOMENT > _LONGEST_INTERVAL:
+        raise ValueError("must be at most a year")
     return text
 
 
@@ -130,7 +132,7 @@ def checked(call: ControlCall, body: CallbacksBody) -> CallbackSettings:
 def _is_own(call: ControlCall, url: str) -> bool:
     """Whether an address is one under which this client knows the server, or one it listens on."""
     place = _place(url)
-    known = {_place(call.base)}
+    known = {_place(call.base), _place(f"http://{call.headers.get('host', '')}")}
     if call.info.public_url is not None:
         known.add(_place(call.info.public_url))
     host, port = place

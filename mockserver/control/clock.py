@@ -87,7 +87,7 @@ async def put(call: ControlCall) -> Answer:
     if now is None:
         await call.emulator.execute(book, decide, cause=call.request_id, rule="clock")
     else:
-        await call.emulator.time.advance(book, _to(now), cause=call.request_id, finish=decide)
+        await call.emulator.time.advance(book, _to(now, book), cause=call.request_id, finish=decide)
     shown_clock = await call.emulator.read(book, lambda _: render_clock(call.emulator, book), gone_too=True)
     return Answer(shown_clock)
 
@@ -111,7 +111,7 @@ def _target(body: AdvanceBody, book: Book) -> Callable[[datetime], datetime | No
             'such as {"by": "30d"}, {"to": "2026-04-02T08:00:00+02:00"} or {"until": "next"}',
         )
     if body.to is not None:
-        return _to(body.to)
+        return _to(body.to, book)
     if body.by is not None:
         return _by(body.by, book)
     return lambda _: None if (due := book.state.agenda.head()) is None else due.at
@@ -127,10 +127,10 @@ def _by(span: str, book: Book) -> Callable[[datetime], datetime]:
     return target
 
 
-def _to(moment: datetime) -> Callable[[datetime], datetime]:
+def _to(moment: datetime, book: Book) -> Callable[[datetime], datetime]:
     def target(now: datetime) -> datetime:
         if moment < now:
-            hint = f"it shows {now.isoformat()}; time moves forward only"
+            hint = f"it shows {shown(now, book.account.timezone)}; time moves forward only"
             raise ControlError(409, "clock_backwards", "the clock can't be moved back", hint)
         return moment
 

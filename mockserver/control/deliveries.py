@@ -14,7 +14,7 @@ from mockserver.core import calendar, signature
 from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
 from mockserver.schema import Form, component, one_word
-from mockserver.webhooks.desk import DELIVERED, DROPPED, Delivery, Desk, is_success
+from mockserver.webhooks.desk import DELIVERED, DROPPED, PENDING, STATUSES, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
 
@@ -40,9 +40,6 @@ class WaitBody(Body):
     status: Literal["pending", "delivered", "failed", "dropped"] = DELIVERED  # type: ignore[assignment]
     reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     idle: bool = False
-
-
-STATUSES = ("pending", "delivered", "failed", "dropped")
 
 
 class SentShape(TypedDict):
@@ -87,6 +84,8 @@ async def listing(call: ControlCall) -> Answer:
     """`GET …/deliveries?status=&type=&billogram=`: lists them. `type` is a callback or an event type."""
     desk, timezone = await _desk(call)
     query = call.query
+    if query.get("status", PENDING) not in STATUSES:
+        raise ControlError(400, "invalid_query", "unknown status", f"known: {', '.join(STATUSES)}")
 
     def wanted(each: Delivery) -> bool:
         planned = each.planned

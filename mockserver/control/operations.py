@@ -18,6 +18,7 @@ from mockserver.control import (
 )
 from mockserver.control.call import Answer, Body, ControlCall, ShownBillogram
 from mockserver.schema import Form, Schema, one_word, string
+from mockserver.webhooks.desk import STATUSES
 
 Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
 
@@ -194,7 +195,7 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{_A}/deliveries",
         deliveries.listing,
         answer=list[deliveries.DeliveryShape],
-        query={"status": one_word(deliveries.STATUSES), "type": WORD, "billogram": WORD},
+        query={"status": one_word(STATUSES), "type": WORD, "billogram": WORD},
     ),
     Operation(
         "replayDelivery",

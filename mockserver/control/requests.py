@@ -47,7 +47,9 @@ async def listing(call: ControlCall) -> Answer:
         and query.get("status") in (None, str(each.status))
         and query.get("error") in (None, each.error)
     ]
-    return Answer([render_request(each, timezone) for each in chosen[-call.number("limit", 1000, 1000) :]])
+    limit = call.number("limit", 1000, 1000)
+    page = chosen[:limit] if "after" in query else chosen[-limit:]  # the newest, or the next ones
+    return Answer([render_request(each, timezone) for each in page])
 
 
 def render_request(entry: Entry, timezone: str) -> RequestShape:

@@ -97,25 +97,29 @@ async def fetch(call: ControlCall) -> Answer:
     await call.emulator.read(book, lambda _: None)
     key, wanted = call.query.get("after"), call.query.get("billogram")
     if "text/event-stream" in call.headers.get("accept", ""):
-        after = _parsed(call.headers.get("last-event-id") or key, book)
+        last = call.headers.get("last-event-id")
+        after = _parsed("Last-Event-ID", last, book) if last else _parsed("after", key, book)
         return Answer(stream=_live(call, book, after, wanted))
     limit = call.number("limit", 1000, _MOST)
     rows: list[TimelineShape] = []
-    async for _, row in _rows(call, book, _parsed(key, book), wanted):
+    async for _, row in _rows(call, book, _parsed("after", key, book), wanted):
         rows.append(row)
         if len(rows) == limit:
             break
     return Answer(rows)
 
 
-def _parsed(text: str | None, book: Book) -> Key:
+def _parsed(name: str, text: str | None, book: Book) -> Key:
     """The key of a row's id; one of before a reset means: from the start."""
     if text is None:
         return _START
     parts = text.split(".")
     if len(parts) != 5 or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
         raise ControlError(
-            400, "invalid_query", "after is not the id of a row", "take the id of the last row that you have"
+            400,
+            "invalid_query",
+            f"{name} is not the id of a row",
+            "take the id of the last row that you have",
         )
     generation, *key = map(int, parts)
     return Key(*key) if generation == book.account.generation else _START

@@ -6,7 +6,7 @@ Money is `Decimal` in the currency of its billogram, moments are aware datetimes
 of the account's zone.
 """
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 ZERO = Decimal(0)
+_LAST = datetime(8999, 12, 31, tzinfo=UTC)  # where a clock ends
 
 S = TypeVar("S", bound=Struct)
 
@@ -442,9 +443,10 @@ class Clock(Value, frozen=True):
         """What this clock shows at a real moment."""
         if self.mode == "frozen":
             return self.now
-        if self.speed == 1.0:
-            return self.now + (real - self.real)
-        return self.now + (real - self.real) * self.speed
+        try:
+            return min(self.now + (real - self.real) * self.speed, _LAST)
+        except OverflowError:  # a fast one that ran for long
+            return _LAST
 
 
 class Account(Value, frozen=True):

@@ -42,7 +42,10 @@ class Batch:
         self._event.set()
         if failure is None:
             for told in self.then:
-                told()
+                try:
+                    told()
+                except Exception:  # our own mistake: it is told, but what is on disk stays
+                    logger.exception("an act that is on disk could not be told")
 
 
 class Writer:

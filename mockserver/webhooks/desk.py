@@ -10,6 +10,7 @@ from mockserver.core.callbacks import Planned
 from mockserver.core.events import AttemptMade
 
 PENDING, DELIVERED, FAILED, DROPPED = "pending", "delivered", "failed", "dropped"
+STATUSES = (PENDING, DELIVERED, FAILED, DROPPED)
 _KEPT_ATTEMPTS = 25  # the newest; so much is kept of a delivery at most
 _KEPT_ANSWERS = 3  # of the newest attempts: headers and body of the answer
 _KEPT_DROPPED = 1000  # deliveries of before a reset

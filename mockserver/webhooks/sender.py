@@ -15,7 +15,7 @@ from mockserver.core.dunning import RULES
 from mockserver.core.events import AttemptMade, Record
 from mockserver.core.signature import sign
 from mockserver.emulator import Emulator
-from mockserver.moving import Alarm
+from mockserver.moving import Alarm, seconds_until
 from mockserver.webhooks.desk import DROPPED, PENDING, Delivery, Desk
 from mockserver.webhooks.lanes import Lanes
 from mockserver.webhooks.transport import Outcome, Transport
@@ -123,14 +123,15 @@ class Sender:
     def _send_due(self, desk: Desk) -> None:
         if desk.paused or self._stopped or desk.retries.soonest() is None:
             return
-        for delivery in desk.retries.due(self._emulator.now(desk.book)):
+        for delivery in desk.retries.due(self._emulator.told_now(desk.book)):
             self._lanes.add(desk, delivery)
         self._look_ahead(desk)
 
     def _look_ahead(self, desk: Desk) -> None:
         soonest = desk.retries.soonest()
-        if soonest is not None:
-            seconds = self._emulator.time.seconds_until(desk.book, soonest)
+        clock = desk.book.told_clock
+        if soonest is not None and clock is not None:
+            seconds = seconds_until(soonest, self._emulator.told_now(desk.book), clock)
             if seconds is not None:
                 self._alarm.within(seconds)
 

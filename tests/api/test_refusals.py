@@ -9,6 +9,7 @@ import pytest
 
 import mockserver
 from mockserver.log.interface import LogFailed
+from tests.control.test_refusals import RULES as CONTROL_RULES
 from tests.documented import hold
 from tests.server import Answer, Server, basic
 
@@ -49,6 +50,11 @@ def without_log(server: Server) -> Answer:
 def without_credits(server: Server) -> Answer:
     server.mock("PATCH", "/accounts/test", {"features": {"standalone_credits": False}})
     return server.post("/billogram", draft(items=[BACK]))
+
+
+def https_only(server: Server) -> Answer:
+    server.mock("PUT", "/accounts/test/callbacks", {"url": None, "require_https": True})
+    return server.post("/billogram", draft(callbacks={"url": "http://example.com/"}))
 
 
 def of(server: Server, name: str) -> str:
@@ -93,6 +99,7 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("billogram.creditor_unique_value", lambda s: s.post("/billogram", draft(creditor_unique_value="sent")), 400, "INVALID_PARAMETER", "creditor_unique_value", None),
     ("billogram.invoice_no", lambda s: s.post("/billogram", draft(invoice_no=1)), 400, "INVALID_PARAMETER", "invoice_no", None),
     ("feature.standalone_credits", without_credits, 403, "PERMISSION_DENIED", NO_FIELD, None),
+    ("callbacks.https", https_only, 400, "INVALID_PARAMETER", "url", ["callbacks"]),
     ("delivery.method", lambda s: s.command(of(s, "draft"), "send", {"method": "Pigeon"}), 400, "INVALID_PARAMETER", "method", []),
     ("delivery.data", lambda s: s.command(of(s, "draft"), "send", {"method": "EDI"}), 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("payment.amount", lambda s: s.command(of(s, "sent"), "payment", {"amount": 126}), 400, "INVALID_PARAMETER", "amount", []),
@@ -129,7 +136,7 @@ def _text(node: ast.expr) -> str:
 
 
 def test_every_rule_of_the_source_is_walked() -> None:
-    assert rules_of_the_source() - {"value.*"} == {case[0] for case in CASES}
+    assert rules_of_the_source() - {"value.*"} == {case[0] for case in CASES} | CONTROL_RULES
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{index}-{case[0]}" for index, case in enumerate(CASES)])
@@ -160,7 +167,7 @@ def test_each_refusal(
         assert set(data) == {"message"}
     else:
         assert (data["field"], data["field_path"]) == (field, field_path)
-    if request is without_credits:  # switching the feature off was an act of its own
+    if request in (without_credits, https_only):  # what they switch first was an act of its own
         assert server.position() == position + 1
     else:
         assert (server.position(), server.image()) == (position, image)

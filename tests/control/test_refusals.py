@@ -1,0 +1,430 @@
+"""Every refusal of the control plane: one shape, a fitting status, a hint (reference: control 1)."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+import mockserver
+from mockserver.control import edge
+from mockserver.control.errors import refused as told_as
+from mockserver.control.operations import OPERATIONS
+from mockserver.control.simulate import DEEDS
+from mockserver.core import messages
+from mockserver.core.act import Act
+from mockserver.core.refusal import InvalidParameter, Refusal
+from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server, basic
+
+SOURCE = Path(mockserver.__file__).parent
+A = f"/accounts/{ACCOUNT}"
+PAY, B = f"{A}/payments", f"{A}/billograms"
+TOKEN = "T0ken"
+BUILT = {row.id: row for row in OPERATIONS if row.endpoint is not None}
+
+
+class Row(Struct, frozen=True):
+    """One request that is refused. In path and body `{sent}` is the id of a billogram, and so on.
+
+    `rule`: of the core, where one of its rules refuses; a name of this set stands in `RULES`.
+    """
+
+    operation: str
+    path: str
+    body: Any
+    status: int
+    code: str
+    rule: str | None = None
+
+
+def _shares(*keys: str) -> list[dict[str, Any]]:
+    return [{"billogram": f"{{{key}}}", "amount": 5} for key in keys]
+
+
+ROWS = [
+    Row("createAccount", "/accounts", {}, 400, "invalid_body"),
+    Row("createAccount", "/accounts", {"id": ACCOUNT}, 409, "account_exists"),
+    Row("createAccount", "/accounts", {"id": "a", "market": "SE"}, 501, "not_built"),
+    Row("createAccount", "/accounts", {"id": "a", "settings": {"colour": 1}}, 400, "refused", "body.unknown"),
+    Row("createAccount", "/accounts", b"{", 400, "invalid_json"),
+    Row("createAccount", "/accounts", b"\xff", 400, "invalid_json"),
+    Row("createAccount", "/accounts", b'{"seed": NaN}', 400, "invalid_json"),
+    Row("createAccount", "/accounts", b"[" * 100_000, 400, "invalid_json"),
+    Row("getAccount", "/accounts/none", NO_BODY, 404, "unknown_account"),
+    Row("changeAccount", "/accounts/none", {}, 404, "unknown_account"),
+    Row("changeAccount", A, {"id": "other"}, 400, "invalid_body"),
+    Row(
+        "changeAccount",
+        A,
+        {"settings": {"invoices": {"automatic_collection": {"delay_days": -1}}}},
+        400,
+        "refused",
+        "body.value",
+    ),
+    Row("changeAccount", A, {"pdf_delay": "1s"}, 501, "not_built"),
+    Row("deleteAccount", "/accounts/none", NO_BODY, 404, "unknown_account"),
+    Row("resetAccount", "/accounts/none/reset", NO_BODY, 404, "unknown_account"),
+    Row("resetAccount", f"{A}/reset", {"seed": -1}, 400, "invalid_body"),
+    Row("resetAccount", f"{A}/reset", {"fixture": "shop"}, 501, "not_built"),
+    Row("getClock", "/accounts/none/clock", NO_BODY, 404, "unknown_account"),
+    Row("setClock", "/accounts/none/clock", {}, 404, "unknown_account"),
+    Row("setClock", f"{A}/clock", {"mode": "slow"}, 400, "invalid_body"),
+    Row("setClock", f"{A}/clock", {"now": "2026-01-01T00:00:00Z"}, 409, "clock_backwards"),
+    Row("advanceClock", "/accounts/none/clock/advance", {"by": "1d"}, 404, "unknown_account"),
+    Row("advanceClock", f"{A}/clock/advance", {}, 400, "invalid_body"),
+    Row("advanceClock", f"{A}/clock/advance", {"by": "soon"}, 400, "invalid_body"),
+    Row("advanceClock", f"{A}/clock/advance", {"to": "2026-01-01T00:00:00Z"}, 409, "clock_backwards"),
+    Row("getAgenda", "/accounts/none/agenda", NO_BODY, 404, "unknown_account"),
+    Row("getAgenda", f"{A}/agenda?until=soon", NO_BODY, 400, "invalid_query"),
+    Row("listPayments", "/accounts/none/payments", NO_BODY, 404, "unknown_account"),
+    Row("createPayment", "/accounts/none/payments", {"amount": 1}, 404, "unknown_account"),
+    Row("createPayment", PAY, {"amount": 0}, 400, "invalid_body"),
+    Row("createPayment", PAY, {"amount": "NaN"}, 400, "invalid_body"),
+    Row("createPayment", PAY, {"amount": 1, "billogram": "none"}, 404, "unknown_object", "object.exists"),
+    Row("createPayment", PAY, {"amount": 1, "date": "2026-03-03"}, 400, "refused", "payment.date"),
+    Row(
+        "createPayment",
+        PAY,
+        {"amount": 9, "allocations": _shares("sent", "sent")},
+        400,
+        "refused",
+        "payment.allocations",
+    ),
+    Row(
+        "createPayment",
+        PAY,
+        {"amount": 10, "allocations": _shares("sent", "euro")},
+        400,
+        "refused",
+        "payment.currency",
+    ),
+    Row("getPayment", "/accounts/none/payments/{free}", NO_BODY, 404, "unknown_account"),
+    Row("getPayment", f"{PAY}/none", NO_BODY, 404, "unknown_payment"),
+    Row(
+        "allocatePayment",
+        "/accounts/none/payments/{free}/allocate",
+        {"billogram": "{sent}"},
+        404,
+        "unknown_account",
+    ),
+    Row("allocatePayment", f"{PAY}/none/allocate", {"billogram": "{sent}"}, 404, "unknown_payment"),
+    Row("allocatePayment", f"{PAY}/{{free}}/allocate", {}, 400, "invalid_body"),
+    Row(
+        "allocatePayment",
+        f"{PAY}/{{free}}/allocate",
+        {"billogram": "none"},
+        404,
+        "unknown_object",
+        "object.exists",
+    ),
+    Row(
+        "allocatePayment",
+        f"{PAY}/{{free}}/allocate",
+        {"billogram": "{sent}", "amount": 101},
+        400,
+        "refused",
+        "payment.unmatched_amount",
+    ),
+    Row(
+        "allocatePayment",
+        f"{PAY}/{{free}}/allocate",
+        {"billogram": "{draft}"},
+        409,
+        "rule",
+        "payment.payable",
+    ),
+    Row(
+        "allocatePayment",
+        f"{PAY}/{{placed}}/allocate",
+        {"billogram": "{sent}"},
+        409,
+        "rule",
+        "payment.unmatched",
+    ),
+    Row(
+        "allocatePayment",
+        f"{PAY}/{{partly}}/allocate",
+        {"billogram": "{euro}"},
+        400,
+        "refused",
+        "payment.currency",
+    ),
+    Row(
+        "simulateBillogram",
+        "/accounts/none/billograms/{sent}/simulate/message",
+        {"message": "!"},
+        404,
+        "unknown_account",
+    ),
+    Row("simulateBillogram", f"{B}/{{sent}}/simulate/message", {}, 400, "invalid_body"),
+    Row("simulateBillogram", f"{B}/{{sent}}/simulate/message", {"message": ""}, 400, "invalid_body"),
+    Row("simulateBillogram", f"{B}/{{sent}}/simulate/message", {"message": 5}, 400, "invalid_body"),
+    Row(
+        "simulateBillogram", f"{B}/{{draft}}/simulate/message", {"message": "!"}, 409, "rule", "simulate.sent"
+    ),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{gone}}/simulate/message",
+        {"message": "!"},
+        404,
+        "unknown_object",
+        "object.exists",
+    ),
+    Row(
+        "simulateBillogram",
+        f"{B}/none/simulate/message",
+        {"message": "!"},
+        404,
+        "unknown_object",
+        "object.exists",
+    ),
+    Row("simulateBillogram", f"{B}/{{sent}}/simulate/dance", NO_BODY, 404, "unknown_deed"),
+    *(
+        Row("simulateBillogram", f"{B}/{{sent}}/simulate/{what}", NO_BODY, 501, "not_built")
+        for what, body in DEEDS.items()
+        if body is None
+    ),
+    Row("getTimeline", "/accounts/none/timeline", NO_BODY, 404, "unknown_account"),
+    Row("getTimeline", f"{A}/timeline?after=x", NO_BODY, 400, "invalid_query"),
+    Row("getTimeline", f"{A}/timeline?limit=0", NO_BODY, 400, "invalid_query"),
+    Row("getCallbacks", "/accounts/none/callbacks", NO_BODY, 404, "unknown_account"),
+    Row("setCallbacks", "/accounts/none/callbacks", {"url": None}, 404, "unknown_account"),
+    Row("setCallbacks", f"{A}/callbacks", {"url": "nowhere"}, 400, "invalid_body"),
+    Row("setCallbacks", f"{A}/callbacks", {"url": "http://mock.test/"}, 400, "invalid_body"),
+    Row("getInbox", "/accounts/none/inbox", NO_BODY, 404, "unknown_account"),
+    Row("listDeliveries", "/accounts/none/deliveries", NO_BODY, 404, "unknown_account"),
+    Row("replayDelivery", "/accounts/none/deliveries/0-1-0/replay", NO_BODY, 404, "unknown_account"),
+    Row("replayDelivery", f"{A}/deliveries/none/replay", NO_BODY, 404, "unknown_delivery"),
+    Row("waitForDeliveries", "/accounts/none/deliveries/wait", {}, 404, "unknown_account"),
+    Row("waitForDeliveries", f"{A}/deliveries/wait", {"timeout": "1d"}, 400, "invalid_body"),
+    Row("waitForDeliveries", f"{A}/deliveries/wait", {"count": 1, "timeout": "0s"}, 408, "timeout"),
+    Row("listRequests", "/accounts/none/requests", NO_BODY, 404, "unknown_account"),
+    Row("listRequests", f"{A}/requests?limit=x", NO_BODY, 400, "invalid_query"),
+]
+
+# rules of the core that only the control plane can break; the others are walked in tests/api/test_refusals.py
+RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(("payment.", "simulate."))} | {
+    "simulate.message"
+}
+
+
+@pytest.fixture
+def ids(server: Server) -> dict[str, str]:
+    """What the rows name."""
+    found = {name: server.draft()["id"] for name in ("draft", "gone")}
+    found |= {"sent": server.sent()["id"], "euro": server.sent(currency="EUR")["id"]}
+    server.call("DELETE", f"/billogram/{found['gone']}")
+    for name, body in (
+        ("free", {"amount": 100}),
+        ("placed", {"amount": 5, "billogram": found["sent"]}),
+        ("partly", {"amount": 10, "allocations": [{"billogram": found["sent"], "amount": 5}]}),
+    ):
+        found[name] = server.mock("POST", PAY, body).json["id"]
+    return found
+
+
+def _filled(value: Any, ids: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _filled(each, ids) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, ids) for each in value]
+    return ids.get(value[1:-1], value) if isinstance(value, str) and value[:1] == "{" else value
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{n}-{row.operation}-{row.code}" for n, row in enumerate(ROWS)])
+def test_each_refusal(server: Server, ids: dict[str, str], row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules: list[str] = []
+
+    def watched(refusal: Refusal) -> Any:
+        rules.append(refusal.rule)
+        return told_as(refusal)
+
+    monkeypatch.setattr(edge, "refused", watched)
+    image, position = server.image(), server.position()
+    path = row.path.format(**ids) if "{" in row.path else row.path
+    answer = server.mock(BUILT[row.operation].method, path, _filled(row.body, ids))
+    assert (answer.status, answer.json["error"]["code"]) == (row.status, row.code)
+    error = answer.json["error"]
+    assert all(len(error[name]) > 3 for name in ("code", "message", "hint")), error
+    assert error["hint"] != error["message"]
+    if row.rule is None:
+        assert rules == []
+    else:
+        assert rules == [row.rule]
+    assert (server.image(), server.position()) == (image, position)
+    assert [book.id for book in server.emulator.books()] == [ACCOUNT]
+    assert server.fold().image() == server.image()
+
+
+def test_every_built_operation_has_its_refusals() -> None:
+    cannot = {
+        "health",
+        "ready",
+        "info",
+        "listAccounts",
+        "getControlDocument",
+    }  # nothing to say no to, but the token
+    assert {row.operation for row in ROWS} == set(BUILT) - cannot
+    of_accounts = {row.operation for row in ROWS if row.code == "unknown_account"}
+    assert of_accounts == {name for name, row in BUILT.items() if row.path.startswith("/accounts/{a}")}
+
+
+@pytest.mark.parametrize("name", sorted(set(BUILT)))
+def test_each_operation_knows_its_methods_only(server: Server, name: str) -> None:
+    server.get("/settings")
+    row = BUILT[name]
+    path = row.path.format(a=ACCOUNT, id="x", what="message")
+    known = {each.method for each in OPERATIONS if each.path == row.path}
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        if method not in known:
+            answer = server.mock(method, path)
+            assert (answer.status, answer.json["error"]["code"]) == (405, "method_not_allowed")
+            assert all(each in answer.json["error"]["hint"] for each in known)
+    for other in (f"{path}/more", f"{path}x", path.upper()):
+        answer = server.mock(row.method, other)
+        if "{id}" not in row.path or other != path.upper():
+            assert answer.status in (404, 405), other
+
+
+def test_an_empty_message_is_refused_wherever_it_comes_from(server: Server) -> None:
+    """The body's shape asks for text before this rule is reached; it stands in the core all the same."""
+    key = server.sent()["id"]
+    act = Act(server.state(), server.state().account.clock.now)
+    with pytest.raises(InvalidParameter) as caught:
+        messages.arrive(act, act.billogram(key), "")
+    assert (caught.value.rule, caught.value.field) == ("simulate.message", "message")
+    assert act.events == []
+    assert told_as(caught.value).status == 400
+
+
+@pytest.mark.parametrize(("size", "status"), [(32 * 1024 * 1024 + 1, 413), (32 * 1024 * 1024, 400)])
+def test_a_body_that_is_too_large(server: Server, size: int, status: int) -> None:
+    answer = server.mock("POST", "/accounts", b" " * size)
+    assert (answer.status, answer.json["error"]["code"]) == (
+        status,
+        "too_large" if status == 413 else "invalid_json",
+    )
+
+
+# messages
+
+
+def test_a_message_of_the_recipient_and_its_answer(server: Server) -> None:
+    key = server.sent()["id"]
+    path = f"{B}/{key}/simulate/message"
+    shown = server.mock("POST", path, {"message": "När?\n☃"})
+    assert shown.status == 200
+    assert shown.json == server.get(f"/billogram/{key}").data
+    assert shown.json["flags"] == ["new message", "message"]
+    event = shown.json["events"][-1]
+    assert (event["type"], event["data"]) == ("CustomerMessage", {"message": "När?\n☃", "ip": None})
+    assert (shown.json["state"], shown.json["remaining_sum"]) == ("Unpaid", 125)
+    again = server.mock("POST", path, {"message": "?"}).json
+    assert again["flags"] == ["new message", "message"]
+    answered = server.command(key, "message", {"message": "Nu."}).data
+    assert answered["flags"] == ["message"]
+    assert [each["type"] for each in answered["events"][2:]] == [
+        *("CustomerMessage", "CustomerMessage", "CreditorMessage")
+    ]
+    assert server.mock("POST", path, {"message": "!"}).json["flags"] == ["message", "new message"]
+    assert server.fold().image() == server.image()
+
+
+def test_on_an_ended_one_too(server: Server) -> None:
+    """The page of the billogram stays where it is."""
+    key = server.sent()["id"]
+    server.command(key, "payment", {"amount": 125})
+    shown = server.mock("POST", f"{B}/{key}/simulate/message", {"message": "?"}).json
+    assert (shown["state"], shown["flags"]) == ("Paid", ["new message", "message"])
+    server.command(key, "message", {"message": "!"})
+    assert server.get(f"/billogram/{key}").data["flags"] == ["message"]
+
+
+def test_the_answer_shows_where_this_client_knows_the_server() -> None:
+    for public, base in ((None, "http://mock.test/"), ("https://pay.example", "https://pay.example/")):
+        server = Server(public_url=public)
+        try:
+            key = server.sent()["id"]
+            shown = server.mock("POST", f"{B}/{key}/simulate/message", {"message": "?"}).json
+            assert shown["url"].startswith(base)
+            assert shown == server.get(f"/billogram/{key}").data
+        finally:
+            server.close()
+
+
+# the token
+
+
+def with_header(server: Server, method: str, path: str, sent: str | None) -> Answer:
+    headers = {} if sent is None else {"authorization": sent}
+    body = b'{"count": 0}' if path.endswith("/wait") else b""
+    return server.run(server.asgi(method, f"/_mock{path}", body, headers))
+
+
+NO_TOKENS = [
+    *(None, "", "Bearer", "Bearer ", TOKEN, "T0ke", f"Token {TOKEN}", f"Basic {TOKEN}", f"Digest {TOKEN}"),
+    *("Bearer T0ke", "Bearer T0kens", "Bearer t0ken", f"Bearer {TOKEN} {TOKEN}", f"Bearer{TOKEN}"),
+    "Bearer å",
+    *(basic(ACCOUNT, KEY), basic(TOKEN, ""), basic("", TOKEN), basic(TOKEN, TOKEN)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", OPERATIONS, ids=[row.id for row in OPERATIONS])
+def test_without_the_token_nothing_but_health_and_ready(row: Any) -> None:
+    server = Server(control_token=TOKEN)
+    try:
+        server.get("/settings")
+        image, position = server.image(), server.position()
+        path = row.path.format(a=ACCOUNT, id="x", no="1", what="message", name="n", letter_id="x")
+        for sent in NO_TOKENS:
+            answer = with_header(server, row.method, path, sent)
+            if row.open:
+                assert answer.status == 200
+                continue
+            assert answer.status == 401, sent
+            error = answer.json["error"]
+            assert error["code"] == "unauthorized"
+            assert "Bearer" in error["hint"]
+            assert TOKEN not in answer.body.decode()
+            assert answer.headers["www-authenticate"] == "Bearer"
+        assert (server.image(), server.position()) == (image, position)
+        for scheme in ("Bearer", "bearer", "BEARER", "Bearer "):
+            assert with_header(server, row.method, path, f"{scheme} {TOKEN}").status != 401
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/nowhere"),
+        ("GET", ""),
+        ("DELETE", "/health"),
+        ("OPTIONS", f"{A}/clock"),
+        ("GET", "/accounts/none"),
+    ],
+)
+def test_who_has_no_token_learns_nothing(method: str, path: str) -> None:
+    """Neither which paths there are nor which accounts."""
+    server = Server(control_token=TOKEN)
+    try:
+        server.get("/settings")
+        assert with_header(server, method, path, None).status == 401
+        assert with_header(server, method, path, f"Bearer {TOKEN}").status in (404, 405)
+        assert with_header(server, "HEAD", "/health", None).status == 200
+        assert server.get("/settings").status == 200  # the API asks for its own credentials only
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("file", ["control/edge.py", "api/edge.py"])
+def test_tokens_are_compared_in_constant_time(file: str) -> None:
+    tree = ast.parse((SOURCE / file).read_text(encoding="utf-8"))
+    compared: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("hmac.compare_digest", "compare_digest"):
+            compared += [ast.unparse(argument) for argument in node.args]
+        if isinstance(node, ast.Compare) and not isinstance(node.ops[0], ast.Is | ast.IsNot):
+            assert "token" not in ast.unparse(node), ast.unparse(node)
+    assert any("token" in argument for argument in compared)
