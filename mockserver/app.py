@@ -1,7 +1,7 @@
 """The application, put together: the API, the control plane, and what they stand on."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -15,7 +15,7 @@ from mockserver.api.billogram_event import render_listed
 from mockserver.api.billogram_view import render_billogram
 from mockserver.api.edge import Api
 from mockserver.api.settings import changed_settings
-from mockserver.control.call import ServerInfo
+from mockserver.control.call import ConfigurationShape, ServerInfo
 from mockserver.control.edge import BASE as CONTROL_BASE
 from mockserver.control.edge import Control
 from mockserver.core.model import CallbackSettings
@@ -23,12 +23,20 @@ from mockserver.emulator import Defaults, Emulator
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
 from mockserver.log.sqlite import SQLiteLog
+from mockserver.schema import Schema
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
 from mockserver.webhooks.transport import Transport
 from mockserver.wire import RequestIds
 
 MEMORY = "memory"
+
+
+def shown_schemas() -> Mapping[str, Schema]:
+    """What the API shows, by name, for the document of the control plane."""
+    from mockserver.api.openapi import shown  # when it is first asked for
+
+    return shown()
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -46,7 +54,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     sign_key: str | None = None  # of new accounts: with which callbacks are signed
     callback_hosts: tuple[str, ...] | None = None  # where callbacks may go; None: everywhere but ourselves
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> ConfigurationShape:
         """Without secrets."""
         return {
             "database": self.database,
@@ -151,13 +159,15 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
     )
     emulator, traffic, request_ids = Emulator(log, defaults), Traffic(), RequestIds()
     sender = Sender(emulator, Transport(configuration.callback_hosts))
+    public_url = None if configuration.public_url is None else configuration.public_url.rstrip("/")
     info = ServerInfo(
         started=monotonic(),
         change_settings=changed_settings,
         render_event=render_listed,
         render_billogram=render_billogram,
         configuration=configuration.shown(),
-        public_url=configuration.public_url,
+        shown=shown_schemas,
+        public_url=public_url,
     )
     control = Control(emulator, sender, traffic, request_ids, info, configuration.control_token)
     api = Api(
@@ -166,6 +176,6 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         request_ids,
         control_token=configuration.control_token,
         invalid_auth_status=configuration.invalid_auth_status,
-        public_url=configuration.public_url,
+        public_url=public_url,
     )
     return Application(emulator, sender, control, api)

@@ -9,83 +9,16 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from mockserver.api import shapes
-from mockserver.api.errors import HTTP_STATUS
-from mockserver.api.operations import OPERATIONS
 from mockserver.app import Configuration, build
-from mockserver.control import accounts as control_accounts
-from mockserver.control import callbacks as control_callbacks
-from mockserver.control import clock as control_clock
-from mockserver.control import deliveries as control_deliveries
-from mockserver.control import payments as control_payments
-from mockserver.control import requests as control_requests
-from mockserver.control import server as control_server
-from mockserver.control import timeline as control_timeline
-from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
 from mockserver.core.evolve import evolve
 from mockserver.core.state import State
 from mockserver.log.interface import Log
-from mockserver.wire import Paths
-from tests.shapes import check
+from tests.documented import hold, hold_control
 
 T = TypeVar("T")
 
 NO_BODY: Any = object()
 ACCOUNT, KEY = "test", "secret"
-
-# data, meta
-SHAPES: dict[str, tuple[Any, Any]] = {
-    "listCustomers": (list[shapes.CustomerShape], shapes.ListMeta),
-    "createCustomer": (shapes.CustomerShape, None),
-    "getCustomer": (shapes.CustomerShape, None),
-    "updateCustomer": (shapes.CustomerShape, None),
-    "listItems": (list[shapes.ItemShape], shapes.ListMeta),
-    "createItem": (shapes.ItemShape, None),
-    "getItem": (shapes.ItemShape, None),
-    "updateItem": (shapes.ItemShape, None),
-    "deleteItem": (shapes.EmptyShape, None),
-    "getSettings": (dict[str, Any], None),
-    "updateSettings": (dict[str, Any], None),
-    "listReports": (list[Any], shapes.ListMeta),
-    "updateBillogram": (shapes.BillogramShape, None),
-    "listBillogramEvents": (list[shapes.ListedEventShape], shapes.ListMeta),
-    "listBillograms": (list[shapes.CompactBillogramShape], shapes.BillogramListMeta),
-    "createBillogram": (shapes.BillogramShape, None),
-    "getBillogram": (shapes.BillogramShape, None),
-    "deleteBillogram": (shapes.EmptyShape, None),
-    "commandBillogram": (shapes.BillogramShape, None),
-}
-CONTROL_SHAPES: dict[str, Any] = {
-    "health": control_server.HealthShape,
-    "ready": control_server.HealthShape,
-    "info": control_server.InfoShape,
-    "listAccounts": list[control_accounts.AccountShape],
-    "createAccount": control_accounts.AccountShape,
-    "getAccount": control_accounts.AccountShape,
-    "changeAccount": control_accounts.AccountShape,
-    "deleteAccount": control_accounts.RemovedShape,
-    "resetAccount": control_accounts.AccountShape,
-    "advanceClock": control_clock.MovedShape,
-    "getAgenda": list[control_clock.DueShape],
-    "listPayments": list[control_payments.PaymentShape],
-    "createPayment": control_payments.PaymentShape,
-    "getPayment": control_payments.PaymentShape,
-    "allocatePayment": control_payments.PaymentShape,
-    "simulateBillogram": shapes.BillogramShape,
-    "getTimeline": list[control_timeline.RowShape],
-    "getCallbacks": control_callbacks.AccountCallbacksShape,
-    "setCallbacks": control_callbacks.AccountCallbacksShape,
-    "getInbox": list[control_deliveries.InboxShape],
-    "listDeliveries": list[control_deliveries.DeliveryShape],
-    "replayDelivery": control_deliveries.DeliveryShape,
-    "waitForDeliveries": list[control_deliveries.DeliveryShape],
-    "listRequests": list[control_requests.RequestShape],
-    "getClock": control_clock.ClockShape,
-    "setClock": control_clock.ClockShape,
-}
-_PATHS = Paths((row.method, row.path, row.id) for row in OPERATIONS)
-_CONTROL_PATHS = Paths((row.method, row.path, row.id) for row in CONTROL_OPERATIONS)
-_STATUS = {(kind.status, code) for kind, code in HTTP_STATUS.items()} | {("INTERNAL_ERROR", 500)}
 
 
 class Answer(Struct, frozen=True):
@@ -263,38 +196,3 @@ def dumps(body: Any) -> bytes:
     from mockserver.wire import encode
 
     return encode(body)
-
-
-def hold(method: str, path: str, answer: Answer) -> None:
-    """Hold an answer of the API against its documented shape (reference: api 1.4, 1.5, 1.7)."""
-    assert answer.headers["content-type"] == "application/json", answer.headers
-    assert answer.headers["mock-request-id"], answer.headers
-    body = answer.json
-    if answer.status != 200:
-        check(body, shapes.Error, "error")
-        assert (body["status"], answer.status) in _STATUS, (body, answer.status)
-        assert ("field" in body["data"]) == ("field_path" in body["data"]), body
-        assert answer.status == 500 or answer.headers["mock-rule"], answer.headers
-        return
-    found = _PATHS.find(path.partition("?")[0])
-    assert found is not None, path
-    data, meta = SHAPES[found[0][method]]
-    assert set(body) == {"status", "data"} | ({"meta"} if meta else set()), body
-    assert body["status"] == "OK", body
-    check(body["data"], data)
-    if meta:
-        check(body["meta"], meta, "meta")
-
-
-def hold_control(method: str, path: str, answer: Answer) -> None:
-    """Hold an answer of the control plane against its documented shape (reference: control 1)."""
-    assert answer.headers["content-type"] == "application/json", answer.headers
-    body = answer.json
-    if answer.status >= 300:
-        assert set(body) == ({"error", "arrived"} if answer.status == 408 else {"error"}), body
-        assert set(body["error"]) == {"code", "message", "hint"}, body
-        assert all(isinstance(text, str) and text for text in body["error"].values()), body
-        return
-    found = _CONTROL_PATHS.find(path.partition("?")[0])
-    assert found is not None, path
-    check(body, CONTROL_SHAPES[found[0][method]], "answer")

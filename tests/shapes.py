@@ -7,7 +7,17 @@ JSON is read with floats as Decimal, so that `67.0` and `67` are two things: `Fl
 from collections.abc import Mapping
 from decimal import Decimal
 from types import NoneType, UnionType
-from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 
 def check(value: Any, shape: Any, where: str = "data") -> None:
@@ -18,7 +28,9 @@ def check(value: Any, shape: Any, where: str = "data") -> None:
         _check_members(value, shape, where)
         return
     origin = get_origin(shape)
-    if origin in (Union, UnionType):
+    if origin is Annotated:
+        check(value, get_args(shape)[0], where)
+    elif origin in (Union, UnionType):
         _check_union(value, get_args(shape), where)
     elif origin is list:
         assert isinstance(value, list), f"{where}: not a list: {value!r}"

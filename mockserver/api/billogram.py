@@ -24,9 +24,16 @@ from mockserver.core.refusal import ReadOnlyParameter, no_object
 from mockserver.core.state import Bucket, State, is_digits, merged_slice
 from mockserver.wire import decode, encode, sliced
 
+EXAMPLE = {
+    "customer": {"customer_no": 1},
+    "items": [{"title": "Shovel", "count": 1, "price": 100, "vat": 25, "unit": "unit"}],
+    "info": {"order_no": "T-1001"},
+}
+CHANGE = {"info": {"order_no": "T-1002"}}
+
 
 async def create(call: Call) -> bytes:
-    """`POST /billogram`; with `on_success` create and send are one act, or nothing."""
+    """`POST /billogram`: makes a billogram. With `on_success` it is made and sent, or nothing is done."""
     key = ""
 
     def decide(act: Act) -> None:
@@ -51,7 +58,7 @@ def _check_built(given: Given, on_success: Given | None) -> None:
 
 
 async def fetch(call: Call) -> bytes:
-    """`GET /billogram/{id}`."""
+    """`GET /billogram/{id}`: one billogram, whole."""
     billogram = await call.read(lambda state: find(state, call.params["id"]))
     return call.cache.get(call.book.id, billogram, call.base) or shown(call, billogram)
 
@@ -92,7 +99,7 @@ LISTED: Listed[Billogram] = Listed(
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /billogram`; the remaining sum is that of all matches, not of the page [R]."""
+    """`GET /billogram`: lists billograms in short. The remaining sum is that of all matches [R]."""
     query = read_query(LISTED, call.query)
     found, totals = await call.read(lambda state: _candidates(state, query))
     if totals is not None and query.order is None:
@@ -144,7 +151,7 @@ def _buckets(state: State, wanted: Filter | None) -> list[Bucket] | None:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /billogram/{id}`: drafts; of a sent one only what changes nothing."""
+    """`PUT /billogram/{id}`: changes a draft. Of a sent one only what changes nothing is taken."""
     key = call.params["id"]
 
     def decide(act: Act) -> None:
@@ -203,7 +210,7 @@ def _fixed(name: str, path: tuple[str, ...] = ()) -> ReadOnlyParameter:
 
 
 async def delete(call: Call) -> bytes:
-    """`DELETE /billogram/{id}`: drafts only."""
+    """`DELETE /billogram/{id}`: removes a draft."""
 
     def decide(act: Act) -> None:
         billogram = act.billogram(call.params["id"])

@@ -1,7 +1,6 @@
 """Resource `billogram_event`: all events of one billogram (reference: api 9)."""
 
 from mockserver.api.call import Call
-from mockserver.api.errors import MissingQueryParameter
 from mockserver.api.listing import Listed, answer_list, read_query
 from mockserver.api.rendering import render_event
 from mockserver.api.shapes import ListedEventShape
@@ -14,16 +13,14 @@ LISTED: Listed[BillogramEvent] = Listed(
     orders={"created_at": lambda each: each.mark.at.isoformat()},
     types=("field",),
     strict=False,
+    filtered=True,
 )
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /billogram_event`: the filter is required; an unknown id has no events [A]."""
+    """`GET /billogram_event`: lists the events of one billogram, oldest first. An unknown id has none [A]."""
     query = read_query(LISTED, call.query)
-    if query.filter is None:
-        raise MissingQueryParameter(
-            "missing query parameter: filter_field", rule="query.required", field="filter_field"
-        )
+    assert query.filter is not None, "it is required"
     key = query.filter.value
 
     def view(state: State) -> tuple[BillogramEvent, ...]:

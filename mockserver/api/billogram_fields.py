@@ -1,17 +1,20 @@
 """What a client may send for a billogram (reference: api 8.2-8.6)."""
 
-from typing import Annotated, Any
+from decimal import Decimal
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, Field, PlainValidator, ValidationInfo
+from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-from mockserver.api.customer import AddressFields, DeliveryAddressFields, PermanentAddressFields
+from mockserver.api.customer import CUSTOMER_NO, AddressFields, DeliveryAddressFields, PermanentAddressFields
 from mockserver.api.fields import (
     PUT,
     Amount,
     Bool,
     Currency,
     Date,
+    DelayDays,
     Digits16,
     Fields,
     Given,
@@ -21,6 +24,7 @@ from mockserver.api.fields import (
     Object,
     Percent,
     ReadOnly,
+    SomeDays,
     Text,
     Text30,
     Text35,
@@ -29,16 +33,22 @@ from mockserver.api.fields import (
     Title,
     Url,
     changeable,
+    decimals,
     number,
     one_of,
     read,
     required,
+    text,
     text_to,
+    up_to,
     whole,
 )
-from mockserver.api.item import UNITS, BookkeepingFields, read_objects, upper_case_word
+from mockserver.api.item import UNITS, BookkeepingFields, ZeroVatReason, read_objects
 from mockserver.core.content import MAX_DUE_DAYS
+from mockserver.core.delivery import METHODS
 from mockserver.core.refusal import Refusal, invalid
+from mockserver.schema import component, integer, one_word, optional, reads
+from mockserver.schema import number as number_norm
 from mockserver.wire import encode
 
 
@@ -47,18 +57,18 @@ def _due_days(value: Any, info: ValidationInfo) -> Any:
     return whole(0, 10**7 if info.context == PUT else MAX_DUE_DAYS)(value)
 
 
-DueDays = Annotated[int | None, PlainValidator(_due_days)]
-DelayDays = Annotated[int | None, PlainValidator(whole(0, 3650))]
-Unit = Annotated[str | None, PlainValidator(one_of(*UNITS))]
-Text20 = Annotated[str | None, PlainValidator(text_to(20))]
-RecipientType = Annotated[str | None, PlainValidator(one_of("individual", "company"))]
-
-
-CustomerNo = Annotated[int, PlainValidator(required(whole(1, 10**15 - 1)))]
+_TYPES = ("individual", "company")
+DueDays: TypeAlias = Annotated[int | None, reads(_due_days, optional(integer(0, MAX_DUE_DAYS)))]
+Unit: TypeAlias = Annotated[str | None, reads(one_of(*UNITS), optional(one_word(UNITS)))]
+Text20: TypeAlias = Annotated[str | None, reads(text_to(20), up_to(20))]
+RecipientType: TypeAlias = Annotated[str | None, reads(one_of(*_TYPES), optional(one_word(_TYPES)))]
+CustomerNo: TypeAlias = Annotated[int, reads(required(whole(1, 10**15 - 1)), CUSTOMER_NO)]
+Sell: TypeAlias = Annotated[str | None, PlainValidator(one_of("sell")), SkipJsonSchema()]
+Method: TypeAlias = Annotated[str | None, reads(text, optional(one_word(METHODS)))]
 
 
 class RecipientChanges(Fields):
-    customer_no: Annotated[int | None, PlainValidator(changeable(whole(1, 10**15 - 1)))] = None
+    customer_no: Annotated[int | None, reads(changeable(whole(1, 10**15 - 1)), CUSTOMER_NO)] = None
     name: Text = None
     org_no: Text = None
     vat_no: Text = None
@@ -106,17 +116,21 @@ def _row_number(value: Any) -> Any:
 
 
 class RowFields(Fields):
-    item_no: Annotated[str | None, PlainValidator(_row_number)] = None
+    """A row; what is left out but `count` is taken from the item with this `item_no`."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["count"]})
+
+    item_no: Annotated[str | None, reads(_row_number, up_to(30))] = None
     title: Title = None
     description: Text200 = None
-    count: Number = None
+    count: Annotated[Decimal | None, reads(decimals(6), number_norm())] = None
     price: Number = None
     vat: Percent = None
     unit: Unit = None
     discount: Number = None
     bookkeeping: BookkeepingFields | None = None
     regional_sweden: RowRegionalFields | None = None
-    zero_vat_reason: Annotated[str | None, PlainValidator(upper_case_word)] = None
+    zero_vat_reason: ZeroVatReason = None
     zero_vat_reason_reference: Text = None
     external_id: Text = None
 
@@ -163,7 +177,9 @@ class RegionalFields(Fields):
     efaktura_recipient_bank_id: Text = None
     efaktura_recipient_bank_code: Text = None
     efaktura_recipient_id_number: Text = None
-    efaktura_requested_amount: Annotated[Any, PlainValidator(_amount_or_text)] = None
+    efaktura_requested_amount: Annotated[
+        Any, reads(_amount_or_text, {"type": ["number", "string", "null"]})
+    ] = None
     edi: EdiFields | None = None
     electricity_collection: ElectricityFields | None = None
 
@@ -175,7 +191,7 @@ class CallbacksFields(Fields):
 
 
 class ReminderFields(Fields):
-    delay_days: Annotated[int, PlainValidator(required(whole(0, 3650)))]
+    delay_days: SomeDays
     message: Text = None
 
 
@@ -190,8 +206,8 @@ class PdfFields(Fields):
 
 
 class OnSuccessFields(Fields):
-    command: Annotated[str, PlainValidator(required(one_of("send", "sell")))]
-    method: Text = None
+    command: Annotated[str, reads(required(one_of("send", "sell")), one_word(("send",)))]
+    method: Method = None
 
 
 def _rows(value: Any) -> list[Given | Refusal]:
@@ -229,11 +245,15 @@ def _json(value: Any) -> str:
     return encode(value).decode()
 
 
+UniqueValue: TypeAlias = Annotated[str | None, reads(_unique_value, up_to(40))]
+ROWS = {"type": "array", "minItems": 1, "items": component("RowFields")}
+
+
 class BillogramChanges(Fields):
     """What a PUT may send."""
 
     customer: RecipientChanges | None = None
-    items: Annotated[list[Any] | None, PlainValidator(changeable(_rows))] = None
+    items: Annotated[list[Any] | None, reads(changeable(_rows), ROWS)] = None
     invoice_date: Date = None
     due_date: Date = None
     due_days: DueDays = None
@@ -243,19 +263,21 @@ class BillogramChanges(Fields):
     interest_rate: NotNegative = None
     info: InfoFields | None = None
     regional_sweden: RegionalFields | None = None
-    creditor_unique_value: Annotated[str | None, PlainValidator(_unique_value)] = None
+    creditor_unique_value: Annotated[UniqueValue, SkipJsonSchema()] = None
     callbacks: CallbacksFields | None = None
     automatic_reminders: Bool = None
     automatic_reminders_settings: list[ReminderFields] | None = None
     automatic_collection: CollectionFields | None = None
-    attachment: Text = None
-    attachment_content: Text = None
+    attachment: Annotated[Text, SkipJsonSchema()] = None
+    attachment_content: Annotated[Text, SkipJsonSchema()] = None
     show_item_gross_prices: Bool = None
     pdf: PdfFields | None = None
     contract: Object = None
-    invoice_no: InvoiceNo = None
-    on_success: OnSuccessFields | None = None
-    event: Annotated[str | None, PlainValidator(one_of("sell")), Field(alias="_event")] = None
+    invoice_no: Annotated[InvoiceNo, SkipJsonSchema()] = None
+    on_success: Annotated[OnSuccessFields | None, SkipJsonSchema()] = None
+    event: Annotated[str | None, PlainValidator(one_of("sell")), SkipJsonSchema(), Field(alias="_event")] = (
+        None
+    )
     id: ReadOnly = None
     ocr_number: ReadOnly = None
     state: ReadOnly = None
@@ -283,7 +305,10 @@ class BillogramFields(BillogramChanges):
     """What a POST may send."""
 
     customer: Annotated[RecipientFields, BeforeValidator(required(lambda value: value))]
-    items: Annotated[list[Any], PlainValidator(_rows)]
+    items: Annotated[list[Any], reads(_rows, ROWS)]
+    creditor_unique_value: UniqueValue = None
+    invoice_no: InvoiceNo = None
+    on_success: OnSuccessFields | None = None
 
 
 def read_billogram(body: Any, context: str | None = None) -> Given:

@@ -23,6 +23,7 @@ from mockserver.api.shapes import (
     InfoShape,
     RecipientShape,
     RegionalShape,
+    RowElectricityShape,
     RowShape,
 )
 from mockserver.core.machine import flags, public_state
@@ -140,7 +141,14 @@ def _recipient(to: Recipient) -> RecipientShape:
     }
 
 
-_UNSET = {"nyttighet": None}  # [R]
+_UNSET: RowElectricityShape = {"nyttighet": None}  # [R]
+
+
+def _power(electricity: str | None) -> RowElectricityShape:
+    if electricity is None:
+        return _UNSET
+    shown: RowElectricityShape = _UNSET | decode(electricity.encode())
+    return shown
 
 
 def _row(row: Row) -> RowShape:
@@ -161,9 +169,7 @@ def _row(row: Row) -> RowShape:
         },
         "regional_sweden": {
             "rotavdrag": row.rotavdrag,
-            "electricity_collection": _UNSET
-            if electricity is None
-            else _UNSET | decode(electricity.encode()),
+            "electricity_collection": _power(electricity),
         },
         "zero_vat_reason": row.zero_vat_reason,
         "zero_vat_reason_reference": row.zero_vat_reason_reference,

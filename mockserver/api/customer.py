@@ -1,11 +1,10 @@
 """Resource `customer` (reference: api 2)."""
 
-from typing import Annotated, Any, cast
-
-from pydantic import PlainValidator
+from typing import Annotated, Any, TypeAlias, cast
 
 from mockserver.api.call import Call, answer
 from mockserver.api.fields import (
+    NAME,
     NOT_GIVEN,
     PUT,
     Bool,
@@ -40,7 +39,12 @@ from mockserver.core.act import Act
 from mockserver.core.model import Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import State
+from mockserver.schema import integer, one_word, optional, reads
 from mockserver.wire import encode
+
+_TYPES = ("individual", "business", "foreign individual", "foreign business")
+CompanyType: TypeAlias = Annotated[str | None, reads(one_of(*_TYPES), optional(one_word(_TYPES)))]
+CUSTOMER_NO = integer(1, 10**15 - 1)
 
 
 class AddressFields(Fields):
@@ -117,11 +121,9 @@ def _own_number(value: Any) -> Any:
 class CustomerChanges(Fields):
     """What a PUT may send."""
 
-    customer_no: Annotated[int | None, PlainValidator(changeable(whole(1, 10**15 - 1)))] = None
-    name: Annotated[str | None, PlainValidator(changeable(required(text_to(100))))] = None
-    company_type: Annotated[
-        str | None, PlainValidator(one_of("individual", "business", "foreign individual", "foreign business"))
-    ] = None
+    customer_no: Annotated[int | None, reads(changeable(whole(1, 10**15 - 1)), CUSTOMER_NO)] = None
+    name: Annotated[str | None, reads(changeable(required(text_to(100))), NAME)] = None
+    company_type: CompanyType = None
     org_no: Text = None
     vat_no: Text = None
     language: Language = None
@@ -142,7 +144,7 @@ class CustomerChanges(Fields):
 class CustomerFields(CustomerChanges):
     """What a POST may send."""
 
-    customer_no: Annotated[int | None, PlainValidator(_own_number)] = None
+    customer_no: Annotated[int | None, reads(_own_number, CUSTOMER_NO)] = None
     name: Required
 
 
@@ -196,8 +198,17 @@ LISTED: Listed[Customer] = Listed(
 )
 
 
+EXAMPLE = {
+    "name": "Test Customer AB",
+    "org_no": "556000-0000",
+    "contact": {"name": "Test Contact", "email": "contact@example.com", "phone": "0700000001"},
+    "address": {"street_address": "Testgatan 1", "zipcode": "12345", "city": "Teststad", "country": "SE"},
+}
+CHANGE = {"contact": {"email": "other@example.com"}}
+
+
 async def create(call: Call) -> bytes:
-    """`POST /customer`."""
+    """`POST /customer`: makes a customer."""
     number = 0
 
     def decide(act: Act) -> None:
@@ -209,12 +220,12 @@ async def create(call: Call) -> bytes:
 
 
 async def fetch(call: Call) -> bytes:
-    """`GET /customer/{customer_no}`."""
+    """`GET /customer/{customer_no}`: one customer."""
     return answer(render_customer(await call.read(lambda state: find(state, call.params["customer_no"]))))
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /customer`."""
+    """`GET /customer`: lists customers, by number unless another order is asked for."""
     query = read_query(LISTED, call.query)
     matches = await call.read(lambda state: [state.customers[number] for number in state.customer_order])
     matches = await select(LISTED, query, matches)
@@ -223,7 +234,7 @@ async def listing(call: Call) -> bytes:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /customer/{customer_no}`."""
+    """`PUT /customer/{customer_no}`: changes a customer. Members that are not sent stay."""
     number = 0
 
     def decide(act: Act) -> None:

@@ -41,6 +41,7 @@ from mockserver.wire import (
 )
 
 BASE = "/api/v2"
+DOCUMENT = "/openapi.json"  # beside it, for everybody: who reads it has no credentials yet
 _MAX_REQUEST_LINE = 4094  # bytes [R]
 _LINE_TOO_LONG = b"<html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>\n"
 _FIXED = [  # [R]; our own Server, and no charset: known clients compare the type as a string
@@ -73,7 +74,7 @@ class Api:
         self._traffic = traffic
         self._request_ids = request_ids
         self._control_token = control_token
-        self._public_url = None if public_url is None else public_url.rstrip("/")
+        self._public_url = public_url
         # 401 for those who follow the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
         self._date = HttpDate()
@@ -150,6 +151,8 @@ class Api:
         except BodyTooLarge:
             body = None
         path: str = scope["path"]
+        if path == DOCUMENT:
+            return self._document(scope)
         if path != BASE and not path.startswith(f"{BASE}/"):
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
         while True:
@@ -157,6 +160,15 @@ class Api:
                 return await self._operate(scope, path, body, request_id, passing)
             except AccountGone:  # reset or removed on the way: the credentials are looked at again
                 continue
+
+    def _document(self, scope: Scope) -> bytes:
+        """The OpenAPI document, made when it is first asked for; no envelope, no account."""
+        from mockserver.api.openapi import document
+
+        if scope["method"] not in ("GET", "HEAD"):
+            raise _not_allowed(scope["method"], "GET, HEAD")
+        base = self._public_url or base_of(scope)
+        return encode(document(base, self._http_status[InvalidAuth]))
 
     async def _operate(
         self, scope: Scope, path: str, body: bytes | None, request_id: str, passing: "_Passing"
@@ -212,7 +224,7 @@ class Api:
         operation = rows.get("GET" if method == "HEAD" else method)
         if operation is None:
             allowed = ", ".join([*rows, "HEAD"] if "GET" in rows else rows)
-            raise MethodNotAllowed(f"method not allowed: {method}", rule="path.method", allowed=allowed)
+            raise _not_allowed(method, allowed)
         return operation, params
 
 
@@ -233,6 +245,10 @@ def _asked(scope: Scope) -> str:
 def is_account_id(text: str) -> bool:
     """Whether an account may be called so: 1..100 printable characters without slash [A]."""
     return 0 < len(text) <= 100 and text.isprintable() and "/" not in text
+
+
+def _not_allowed(method: str, allowed: str) -> MethodNotAllowed:
+    return MethodNotAllowed(f"method not allowed: {method}", rule="path.method", allowed=allowed)
 
 
 def _error(identifier: str, data: object) -> bytes:

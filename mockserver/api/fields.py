@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeAlias
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, ValidationInfo
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mockserver.core.calendar import FIRST_DATE, LAST_DATE
@@ -25,6 +26,8 @@ from mockserver.core.refusal import (
     invalid,
     missing,
 )
+from mockserver.schema import Schema, integer, optional, reads, string
+from mockserver.schema import number as number_norm
 
 Given: TypeAlias = dict[str, Any]
 
@@ -258,29 +261,51 @@ def anything(value: Any) -> Any:
     return value
 
 
-Text: TypeAlias = Annotated[str | None, PlainValidator(text)]
-Text30: TypeAlias = Annotated[str | None, PlainValidator(text_to(30))]
-Text35: TypeAlias = Annotated[str | None, PlainValidator(text_to(35))]
-Text200: TypeAlias = Annotated[str | None, PlainValidator(text_to(200))]
-Text350: TypeAlias = Annotated[str | None, PlainValidator(text_to(350))]
-Required: TypeAlias = Annotated[str, PlainValidator(required(text_to(100)))]
-Title: TypeAlias = Annotated[str | None, PlainValidator(text_to(100))]
-Zipcode: TypeAlias = Annotated[str | None, PlainValidator(zipcode)]
-Country: TypeAlias = Annotated[str | None, PlainValidator(country)]
-Email: TypeAlias = Annotated[str | None, PlainValidator(email)]
-Url: TypeAlias = Annotated[str | None, PlainValidator(url)]
-Language: TypeAlias = Annotated[str | None, PlainValidator(language)]
-Bool: TypeAlias = Annotated[bool | None, PlainValidator(boolean)]
-Date: TypeAlias = Annotated[date | None, PlainValidator(day)]
-Currency: TypeAlias = Annotated[str | None, PlainValidator(currency)]
-Digits16: TypeAlias = Annotated[str | None, PlainValidator(digits_to(16))]
-Number: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(6))]
-NotNegative: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(6, 0))]
-Percent: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(2, 0, 100))]
-Amount: TypeAlias = Annotated[Decimal | None, PlainValidator(decimals(2))]
-InvoiceNo: TypeAlias = Annotated[int | None, PlainValidator(whole(1, 999_999_999))]
-ReadOnly: TypeAlias = Annotated[Any, PlainValidator(read_only)]
-Object: TypeAlias = Annotated[dict[str, Any] | None, PlainValidator(anything)]
+# the norms of what the readers above take: what a client should send
+WORDS = optional(string())
+DATE = optional(string(format="date"))
+
+
+def up_to(maximum: int) -> Schema:
+    """Text of at most so many characters, or null."""
+    return optional(string(maximum))
+
+
+NAME = string(100, 1)
+COUNTRY = optional(string(pattern="^([A-Z]{2})?$"))
+EMAIL = optional(string(pattern=r"^([^@\s]+@[^@\s]+)?$"))
+URL = optional(string(pattern=r"^(mock:inbox|https?://[^\s/?#]+[^\s]*)$"))
+LANGUAGE = optional(string(pattern="^[a-z]{2}$"))
+CURRENCY = optional(string(pattern="^[A-Z]{3}$"))
+DIGITS_16 = optional(string(pattern="^[0-9]{0,16}$"))
+ANY_OBJECT = optional({"type": "object"})
+BOOLEAN = optional({"type": "boolean"})
+
+Text: TypeAlias = Annotated[str | None, reads(text, WORDS)]
+Text30: TypeAlias = Annotated[str | None, reads(text_to(30), up_to(30))]
+Text35: TypeAlias = Annotated[str | None, reads(text_to(35), up_to(35))]
+Text200: TypeAlias = Annotated[str | None, reads(text_to(200), up_to(200))]
+Text350: TypeAlias = Annotated[str | None, reads(text_to(350), up_to(350))]
+Required: TypeAlias = Annotated[str, reads(required(text_to(100)), NAME)]
+Title: TypeAlias = Annotated[str | None, reads(text_to(100), optional(NAME))]
+Zipcode: TypeAlias = Annotated[str | None, reads(zipcode, WORDS)]
+Country: TypeAlias = Annotated[str | None, reads(country, COUNTRY)]
+Email: TypeAlias = Annotated[str | None, reads(email, EMAIL)]
+Url: TypeAlias = Annotated[str | None, reads(url, URL)]
+Language: TypeAlias = Annotated[str | None, reads(language, LANGUAGE)]
+Bool: TypeAlias = Annotated[bool | None, reads(boolean, BOOLEAN)]
+Date: TypeAlias = Annotated[date | None, reads(day, DATE)]
+Currency: TypeAlias = Annotated[str | None, reads(currency, CURRENCY)]
+Digits16: TypeAlias = Annotated[str | None, reads(digits_to(16), DIGITS_16)]
+Number: TypeAlias = Annotated[Decimal | None, reads(decimals(6), optional(number_norm()))]
+NotNegative: TypeAlias = Annotated[Decimal | None, reads(decimals(6, 0), optional(number_norm(0)))]
+Percent: TypeAlias = Annotated[Decimal | None, reads(decimals(2, 0, 100), optional(number_norm(0, 100)))]
+Amount: TypeAlias = Annotated[Decimal | None, reads(decimals(2), optional(number_norm()))]
+InvoiceNo: TypeAlias = Annotated[int | None, reads(whole(1, 999_999_999), optional(integer(1, 999_999_999)))]
+DelayDays: TypeAlias = Annotated[int | None, reads(whole(0, 3650), optional(integer(0, 3650)))]
+SomeDays: TypeAlias = Annotated[int, reads(required(whole(0, 3650)), integer(0, 3650))]
+ReadOnly: TypeAlias = Annotated[Any, PlainValidator(read_only), SkipJsonSchema()]
+Object: TypeAlias = Annotated[dict[str, Any] | None, reads(anything, ANY_OBJECT)]
 
 
 class Fields(BaseModel):

@@ -1,14 +1,14 @@
 """Resource `item` (reference: api 3)."""
 
 import re
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeAlias, cast
 
 from msgspec import Raw
-from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
 from mockserver.api.call import Call, answer
 from mockserver.api.fields import (
+    NAME,
     NOT_GIVEN,
     PUT,
     Bool,
@@ -36,6 +36,7 @@ from mockserver.core.act import Act
 from mockserver.core.model import Item
 from mockserver.core.refusal import no_object
 from mockserver.core.state import State, item_rank
+from mockserver.schema import number, one_word, optional, reads, string
 from mockserver.wire import encode
 
 # `-` stands in one billing-tab example [D]
@@ -54,6 +55,11 @@ def upper_case_word(value: Any) -> Any:
     return found or None
 
 
+ZeroVatReason: TypeAlias = Annotated[
+    str | None, reads(upper_case_word, optional(string(pattern="^[A-Z][A-Z0-9_]*$")))
+]
+# all digits: up to nine, else up to thirty characters
+ITEM_NO = string(30, 1, pattern="^([0-9]{1,9}|.*[^0-9].*)$")
 _price = decimals(6)
 _vat = decimals(2, 0, 100)
 _unit = one_of(*UNITS)
@@ -85,15 +91,15 @@ class RegionalItemFields(Fields):
 class ItemChanges(Fields):
     """What a PUT may send."""
 
-    item_no: Annotated[str | None, PlainValidator(changeable(required(text)))] = None
-    title: Annotated[str | None, PlainValidator(changeable(required(text_to(100))))] = None
+    item_no: Annotated[str | None, reads(changeable(required(text)), ITEM_NO)] = None
+    title: Annotated[str | None, reads(changeable(required(text_to(100))), NAME)] = None
     description: Text200 = None
-    price: Annotated[Any, PlainValidator(changeable(_price))] = None
-    vat: Annotated[Any, PlainValidator(changeable(_vat))] = None
-    unit: Annotated[Any, PlainValidator(changeable(_unit))] = None
+    price: Annotated[Any, reads(changeable(_price), number())] = None
+    vat: Annotated[Any, reads(changeable(_vat), number(0, 100))] = None
+    unit: Annotated[Any, reads(changeable(_unit), one_word(UNITS))] = None
     bookkeeping: BookkeepingFields | None = None
     regional_sweden: RegionalItemFields | None = None
-    zero_vat_reason: Annotated[str | None, PlainValidator(upper_case_word)] = None
+    zero_vat_reason: ZeroVatReason = None
     zero_vat_reason_reference: Text = None
     created_at: ReadOnly = None
     updated_at: ReadOnly = None
@@ -107,11 +113,11 @@ def _own_number(value: Any) -> Any:
 class ItemFields(ItemChanges):
     """What a POST may send."""
 
-    item_no: Annotated[str | None, PlainValidator(_own_number)] = None
+    item_no: Annotated[str | None, reads(_own_number, ITEM_NO)] = None
     title: Required
-    price: Annotated[Any, PlainValidator(required(_price))]
-    vat: Annotated[Any, PlainValidator(required(_vat))]
-    unit: Annotated[Any, PlainValidator(required(_unit))]
+    price: Annotated[Any, reads(required(_price), number())]
+    vat: Annotated[Any, reads(required(_vat), number(0, 100))]
+    unit: Annotated[Any, reads(required(_unit), one_word(UNITS))]
 
 
 LISTED: Listed[Item] = Listed(
@@ -142,8 +148,19 @@ def _rank_text(item_no: str) -> str:
     return f"{digits}{number:030d}{name}"
 
 
+EXAMPLE = {
+    "title": "Test service",
+    "description": "One hour of testing",
+    "price": 130,
+    "vat": 25,
+    "unit": "hour",
+    "bookkeeping": {"income_account": "3001", "vat_account": "2610"},
+}
+CHANGE = {"price": 140}
+
+
 async def create(call: Call) -> bytes:
-    """`POST /item`."""
+    """`POST /item`: makes an item."""
     number = ""
 
     def decide(act: Act) -> None:
@@ -155,12 +172,12 @@ async def create(call: Call) -> bytes:
 
 
 async def fetch(call: Call) -> bytes:
-    """`GET /item/{item_no}`."""
+    """`GET /item/{item_no}`: one item."""
     return answer(render_item(await call.read(lambda state: find(state, call.params["item_no"]))))
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /item/{item_no}`."""
+    """`PUT /item/{item_no}`: changes an item. Members that are not sent stay, as do rows made from it."""
     number = ""
 
     def decide(act: Act) -> None:
@@ -175,7 +192,7 @@ async def update(call: Call) -> bytes:
 
 
 async def delete(call: Call) -> bytes:
-    """`DELETE /item/{item_no}`."""
+    """`DELETE /item/{item_no}`: removes an item. Rows made from it stay."""
 
     def decide(act: Act) -> None:
         register.delete_item(act, find(act.state, call.params["item_no"]))
@@ -185,7 +202,7 @@ async def delete(call: Call) -> bytes:
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /item`."""
+    """`GET /item`: lists items, by number unless another order is asked for."""
     query = read_query(LISTED, call.query)
     matches = await call.read(lambda state: [state.items[name] for _, _, name in state.item_order])
     matches = await select(LISTED, query, matches)

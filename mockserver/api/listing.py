@@ -36,6 +36,7 @@ class Listed(Struct, Generic[T], frozen=True):
     special: Callable[[T], Iterable[Value]] | None = None
     types: Sequence[str] = ("field", "field-prefix", "field-search", "special")
     strict: bool = True  # page and page_size are required
+    filtered: bool = False  # a filter is required
 
 
 class Filter(Struct, frozen=True):
@@ -84,7 +85,7 @@ def _filter(listed: Listed[Any], query: Mapping[str, str]) -> Filter | None:
     """The three parameters belong together; an empty `filter_field` is no filter [A]."""
     field = query.get("filter_field")
     if not field:
-        if field is None and (query.get("filter_type") or query.get("filter_value")):
+        if listed.filtered or (field is None and (query.get("filter_type") or query.get("filter_value"))):
             raise _absent("filter_field")
         return None
     kind = query.get("filter_type")

@@ -5,33 +5,96 @@ path and JSON (an unbuilt command: and state).
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from msgspec import Struct
 
 from mockserver.api import billogram, billogram_event, commands, customer, item, report, settings
+from mockserver.api.billogram_fields import BillogramChanges, BillogramFields
 from mockserver.api.call import Call
+from mockserver.api.customer import CustomerChanges, CustomerFields
 from mockserver.api.errors import NotEmulated
+from mockserver.api.fields import Fields
+from mockserver.api.item import ItemChanges, ItemFields
+from mockserver.api.listing import Listed
+from mockserver.api.settings import SettingsFields
+from mockserver.api.settings_shapes import SettingsShape
+from mockserver.api.shapes import (
+    BillogramListMeta,
+    BillogramShape,
+    CompactBillogramShape,
+    CustomerShape,
+    EmptyShape,
+    ItemShape,
+    ListedEventShape,
+    ListMeta,
+    NoReports,
+)
 from mockserver.core.act import Act
+from mockserver.core.refusal import (
+    InvalidObjectState,
+    InvalidParameterCombination,
+    PermissionDenied,
+    ReadOnlyParameter,
+    Refusal,
+)
 
 Endpoint = Callable[[Call], Awaitable[bytes]]
 
 
 class Operation(Struct, frozen=True):
-    """`id` is the operation's stable name; `path` is relative to the base address."""
+    """`id` is the operation's stable name; `path` is relative to the base address.
+
+    The rest is what the OpenAPI document tells: the model of the body with an example that works, the types
+    of `data` and `meta` of the answer, the list parameters, and what may be refused besides that which
+    follows from the others.
+    """
 
     id: str
     method: str
     path: str
     endpoint: Endpoint | None = None
+    fields: type[Fields] | None = None
+    data: Any = None
+    meta: Any = None
+    listed: Listed[Any] | None = None
+    example: Any = None
+    refusals: tuple[type[Refusal], ...] = ()
 
 
 _TAB = "/customer/{customer_no}/billing-tab"
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("listCustomers", "GET", "/customer", customer.listing),
-    Operation("createCustomer", "POST", "/customer", customer.create),
-    Operation("getCustomer", "GET", "/customer/{customer_no}", customer.fetch),
-    Operation("updateCustomer", "PUT", "/customer/{customer_no}", customer.update),
+    Operation(
+        "listCustomers",
+        "GET",
+        "/customer",
+        customer.listing,
+        data=list[CustomerShape],
+        meta=ListMeta,
+        listed=customer.LISTED,
+    ),
+    Operation(
+        "createCustomer",
+        "POST",
+        "/customer",
+        customer.create,
+        fields=CustomerFields,
+        data=CustomerShape,
+        example=customer.EXAMPLE,
+        refusals=(ReadOnlyParameter, InvalidParameterCombination),
+    ),
+    Operation("getCustomer", "GET", "/customer/{customer_no}", customer.fetch, data=CustomerShape),
+    Operation(
+        "updateCustomer",
+        "PUT",
+        "/customer/{customer_no}",
+        customer.update,
+        fields=CustomerChanges,
+        data=CustomerShape,
+        example=customer.CHANGE,
+        refusals=(ReadOnlyParameter, InvalidParameterCombination),
+    ),
     Operation("getEinvoiceRegistration", "GET", "/customer/{customer_no}/einvoice"),
     Operation("createEinvoiceRegistration", "POST", "/customer/{customer_no}/einvoice"),
     Operation("getBillingTab", "GET", _TAB),
@@ -44,13 +107,41 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("deleteBillingTabSettings", "DELETE", f"{_TAB}/settings"),
     Operation("getBillingTabById", "GET", f"{_TAB}/{{billing_tab_id}}"),
     Operation("deleteBillingTab", "DELETE", f"{_TAB}/{{billing_tab_id}}"),
-    Operation("listItems", "GET", "/item", item.listing),
-    Operation("createItem", "POST", "/item", item.create),
-    Operation("getItem", "GET", "/item/{item_no}", item.fetch),
-    Operation("updateItem", "PUT", "/item/{item_no}", item.update),
-    Operation("deleteItem", "DELETE", "/item/{item_no}", item.delete),
-    Operation("getSettings", "GET", "/settings", settings.fetch),
-    Operation("updateSettings", "PUT", "/settings", settings.update),
+    Operation(
+        "listItems", "GET", "/item", item.listing, data=list[ItemShape], meta=ListMeta, listed=item.LISTED
+    ),
+    Operation(
+        "createItem",
+        "POST",
+        "/item",
+        item.create,
+        fields=ItemFields,
+        data=ItemShape,
+        example=item.EXAMPLE,
+        refusals=(ReadOnlyParameter,),
+    ),
+    Operation("getItem", "GET", "/item/{item_no}", item.fetch, data=ItemShape),
+    Operation(
+        "updateItem",
+        "PUT",
+        "/item/{item_no}",
+        item.update,
+        fields=ItemChanges,
+        data=ItemShape,
+        example=item.CHANGE,
+        refusals=(ReadOnlyParameter,),
+    ),
+    Operation("deleteItem", "DELETE", "/item/{item_no}", item.delete, data=EmptyShape),
+    Operation("getSettings", "GET", "/settings", settings.fetch, data=SettingsShape),
+    Operation(
+        "updateSettings",
+        "PUT",
+        "/settings",
+        settings.update,
+        fields=SettingsFields,
+        data=SettingsShape,
+        example=settings.EXAMPLE,
+    ),
     Operation("getLogotype", "GET", "/logotype"),
     Operation("createLogotype", "POST", "/logotype"),
     Operation("updateLogotype", "PUT", "/logotype"),
@@ -58,17 +149,73 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("getCoverphoto", "GET", "/coverphoto"),
     Operation("createCoverphoto", "POST", "/coverphoto"),
     Operation("deleteCoverphoto", "DELETE", "/coverphoto"),
-    Operation("listReports", "GET", "/report", report.listing),
+    Operation(
+        "listReports", "GET", "/report", report.listing, data=NoReports, meta=ListMeta, listed=report.LISTED
+    ),
     Operation("getReport", "GET", "/report/{filename}", report.fetch),
-    Operation("listBillograms", "GET", "/billogram", billogram.listing),
-    Operation("createBillogram", "POST", "/billogram", billogram.create),
-    Operation("getBillogram", "GET", "/billogram/{id}", billogram.fetch),
-    Operation("updateBillogram", "PUT", "/billogram/{id}", billogram.update),
-    Operation("deleteBillogram", "DELETE", "/billogram/{id}", billogram.delete),
+    Operation(
+        "listBillograms",
+        "GET",
+        "/billogram",
+        billogram.listing,
+        data=list[CompactBillogramShape],
+        meta=BillogramListMeta,
+        listed=billogram.LISTED,
+    ),
+    Operation(
+        "createBillogram",
+        "POST",
+        "/billogram",
+        billogram.create,
+        fields=BillogramFields,
+        data=BillogramShape,
+        example=billogram.EXAMPLE,
+        refusals=(ReadOnlyParameter, InvalidParameterCombination, PermissionDenied),
+    ),
+    Operation("getBillogram", "GET", "/billogram/{id}", billogram.fetch, data=BillogramShape),
+    Operation(
+        "updateBillogram",
+        "PUT",
+        "/billogram/{id}",
+        billogram.update,
+        fields=BillogramChanges,
+        data=BillogramShape,
+        example=billogram.CHANGE,
+        refusals=(
+            ReadOnlyParameter,
+            InvalidParameterCombination,
+            InvalidObjectState,
+            PermissionDenied,
+            NotEmulated,
+        ),
+    ),
+    Operation(
+        "deleteBillogram",
+        "DELETE",
+        "/billogram/{id}",
+        billogram.delete,
+        data=EmptyShape,
+        refusals=(InvalidObjectState,),
+    ),
     Operation("getBillogramPdf", "GET", "/billogram/{id}.pdf"),
     Operation("getBillogramAttachment", "GET", "/billogram/{id}/attachment.pdf"),
-    Operation("commandBillogram", "POST", "/billogram/{id}/command/{command}", commands.command),
-    Operation("listBillogramEvents", "GET", "/billogram_event", billogram_event.listing),
+    Operation(
+        "commandBillogram",
+        "POST",
+        "/billogram/{id}/command/{command}",
+        commands.command,
+        data=BillogramShape,
+        refusals=(InvalidObjectState,),
+    ),
+    Operation(
+        "listBillogramEvents",
+        "GET",
+        "/billogram_event",
+        billogram_event.listing,
+        data=list[ListedEventShape],
+        meta=ListMeta,
+        listed=billogram_event.LISTED,
+    ),
     Operation("listPaymentSources", "GET", "/payment_source"),
     Operation("cancelPaymentSource", "POST", "/payment_source/{id}/cancel"),
     Operation("createSepaDdMandate", "POST", "/sepa_dd_mandate"),

@@ -14,14 +14,14 @@ LISTED: Listed[Any] = Listed(
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /report`."""
+    """`GET /report`: lists reports. None are made yet."""
     read_query(LISTED, call.query)
     await call.read(lambda state: state)
     return answer([], {"total_count": 0})
 
 
 async def fetch(call: Call) -> bytes:
-    """`GET /report/{filename}`."""
+    """`GET /report/{filename}`: one report. None are made yet: it is not found."""
     await call.read(lambda state: state)
     filename = call.params["filename"]
     message = f"no report with id={filename} was found"  # [R]

@@ -2,10 +2,9 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias, cast
 
 from msgspec import Raw, Struct
-from pydantic import PlainValidator
 from pydantic_core import PydanticCustomError
 
 from mockserver.api.call import Call, answer
@@ -14,32 +13,31 @@ from mockserver.api.fields import (
     PUT,
     Amount,
     Bool,
+    DelayDays,
     Fields,
     Given,
     NotNegative,
+    SomeDays,
     Text,
+    Zipcode,
     given,
     read,
-    required,
     text,
     whole,
-    zipcode,
 )
 from mockserver.api.item import BookkeepingObjectFields
 from mockserver.api.rendering import as_float, as_number
+from mockserver.api.settings_shapes import SettingsShape
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.model import merged
 from mockserver.core.settings import AutomaticReminder, Settings
+from mockserver.schema import integer, optional, reads, string
 from mockserver.wire import encode
 
 _FLOATS = ("default_interest_rate", "default_reminder_fee", "default_invoice_fee")  # [R]
 _JSON_TEXTS = ("objects", "reminders_without_fee")
 _YEAR_AND_MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])", re.ASCII)
-
-
-def _whole(low: int, high: int) -> Any:
-    return PlainValidator(whole(low, high))
 
 
 def _objects(value: Any) -> Any:
@@ -56,8 +54,9 @@ def _year_and_month(value: Any) -> Any:
     return found or NOT_GIVEN
 
 
-DelayDays = Annotated[int | None, _whole(0, 3650)]
-Zipcode = Annotated[str | None, PlainValidator(zipcode)]
+YearAndMonth: TypeAlias = Annotated[
+    str | None, reads(_year_and_month, optional(string(pattern="^[0-9]{4}-(0[1-9]|1[0-2])$")))
+]
 
 
 class SettingsContactFields(Fields):
@@ -141,13 +140,13 @@ class BookFields(Fields):
     regional_sweden: RegionalBookkeepingFields | None = None
     sie_serie: Text = None
     sie_continuous_numbering: Text = None
-    financial_year_start: Annotated[str | None, PlainValidator(_year_and_month)] = None
-    financial_year_months: Annotated[int | None, _whole(1, 18)] = None
+    financial_year_start: YearAndMonth = None
+    financial_year_months: Annotated[int | None, reads(whole(1, 18), optional(integer(1, 18)))] = None
     objects: list[BookkeepingObjectFields] | None = None
 
 
 class AutomaticReminderFields(Fields):
-    delay_days: Annotated[int, PlainValidator(required(whole(0, 3650)))]
+    delay_days: SomeDays
     message: Text = None
 
 
@@ -171,7 +170,9 @@ class InvoiceFields(Fields):
     default_reminder_fee: NotNegative = None
     default_invoice_fee: NotNegative = None
     automatic_reminders: list[AutomaticReminderFields] | None = None
-    reminders_without_fee: Annotated[list[Any] | None, PlainValidator(_objects)] = None
+    reminders_without_fee: Annotated[
+        list[Any] | None, reads(_objects, optional({"type": "array", "items": {}}))
+    ] = None
     automatic_reminders_minimum_principal_sum: Amount = None
     use_automatic_reminders_partly_paid: Bool = None
     automatic_collection: AutomaticCollectionFields | None = None
@@ -198,13 +199,21 @@ class SettingsFields(Fields):
     invoices: InvoiceFields | None = None
 
 
+EXAMPLE = {
+    "invoices": {
+        "default_reminder_fee": 50,
+        "automatic_reminders": [{"delay_days": 5, "message": "First reminder"}],
+    }
+}
+
+
 async def fetch(call: Call) -> bytes:
-    """`GET /settings`."""
+    """`GET /settings`: the settings of the account."""
     return answer(render_settings(await call.read(lambda state: state.account.settings)))
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /settings`: counts at once, for what is made later [A]."""
+    """`PUT /settings`: changes the settings. They count at once, for what is made later [A]."""
 
     def decide(act: Act) -> None:
         old = act.account.settings
@@ -249,9 +258,9 @@ def _one_street(place: Given, stored: str | None) -> None:
         place["street_address"] = changed[-1] if changed else stored
 
 
-def render_settings(settings: Settings) -> dict[str, Any]:
+def render_settings(settings: Settings) -> SettingsShape:
     """The whole object; its values have the shape of the wire already."""
-    return _rendered(settings)
+    return cast("SettingsShape", _rendered(settings))
 
 
 def _rendered(value: Struct) -> dict[str, Any]:

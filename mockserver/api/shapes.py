@@ -5,18 +5,30 @@ as recorded (reference: api 1.6). Both leave as exact decimals.
 """
 
 from decimal import Decimal
-from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
+from mockserver.core.delivery import METHODS
 from mockserver.core.showing import DetailedSumsShape
+from mockserver.schema import Form, component, one_word, string
+
+# what a billogram shows; callbacks know `Sending` and `Deleted` too
+STATES = ("Unattested", "Unpaid", "PartlyPaid", "Overdue", "Paid", "Credited", "Ended")
 
 Float: TypeAlias = Decimal
 Number: TypeAlias = int | Decimal
 Text: TypeAlias = str
-Timestamp: TypeAlias = str  # YYYY-MM-DD hh:mm:ss, UTC
-Day: TypeAlias = str  # YYYY-MM-DD
+Timestamp: TypeAlias = Annotated[
+    str, Form(string(pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", description="UTC, without zone"))
+]
+Day: TypeAlias = Annotated[str, Form(string(format="date"))]
+Uuid: TypeAlias = Annotated[str, Form(string(format="uuid"))]
+State: TypeAlias = Annotated[str, Form(one_word(STATES))]
+Method: TypeAlias = Annotated[str, Form(one_word(METHODS))]
 
 
 class ErrorData(TypedDict):
+    """`field` is the offending key, `field_path` the path of the object that holds it; both or none."""
+
     message: str
     field: NotRequired[str]
     field_path: NotRequired[list[str | int] | None]
@@ -117,10 +129,17 @@ class CustomerShape(TypedDict):
     updated_at: Timestamp | None
 
 
+class BookkeepingObjectShape(TypedDict):
+    dimension_id: str
+    object_id: str
+    dimension_name: NotRequired[str | None]
+    object_name: NotRequired[str | None]
+
+
 class ItemBookkeepingShape(TypedDict):
     income_account: str
     vat_account: str
-    objects: NotRequired[list[Any]]
+    objects: NotRequired[list[BookkeepingObjectShape]]
 
 
 class ItemRegionalShape(TypedDict):
@@ -157,12 +176,32 @@ class RecipientShape(TypedDict):
 class RowBookkeepingShape(TypedDict):
     income_account: str
     vat_account: str
-    objects: list[Any]
+    objects: list[BookkeepingObjectShape]
+
+
+class RowElectricityShape(TypedDict):
+    nyttighet: str | None
+    objtyp: NotRequired[str]
+    faktforb: NotRequired[str]
+    faktfrek: NotRequired[str]
+    kommunkod: NotRequired[str]
+    naringsidkare: NotRequired[str]
+    avflyttad: NotRequired[str]
+    avflyttad_datum: NotRequired[str]
+    frankopplad: NotRequired[str]
+    frankopplad_datum: NotRequired[str]
+    anladr: NotRequired[str]
+    natom: NotRequired[str]
+    arsforb: NotRequired[str]
+    anlid: NotRequired[str]
+    kravmall: NotRequired[str]
+    plombkod: NotRequired[str]
+    slutfaktura: NotRequired[str]
 
 
 class RowRegionalShape(TypedDict):
     rotavdrag: bool
-    electricity_collection: dict[str, Any]
+    electricity_collection: RowElectricityShape
 
 
 class RowShape(TypedDict):
@@ -241,10 +280,10 @@ class RegionalShape(TypedDict):
 
 
 class EventShape(TypedDict):
-    type: str
+    type: Annotated[str, Form(component("EventType"))]
     created_at: Timestamp
-    data: dict[str, Any] | None
-    event_uuid: str
+    data: Annotated[dict[str, Any] | None, Form(component("EventData"))]
+    event_uuid: Uuid
 
 
 class ListedEventShape(EventShape):
@@ -291,8 +330,8 @@ class BillogramShape(TypedDict):
     currency: str
     info: InfoShape
     regional_sweden: RegionalShape
-    delivery_method: str
-    state: str
+    delivery_method: Method
+    state: State
     url: str | None
     recipient_url: str | None
     flags: list[str]
@@ -307,7 +346,7 @@ class BillogramShape(TypedDict):
     automatic_collection: AutomaticCollectionShape
     callbacks: CallbacksShape
     attachment: str | None
-    contract: Any
+    contract: Annotated[Any, Form({"type": ["object", "null"]})]
     show_item_gross_prices: bool
     pdf: PdfShape
     offers: list[Any]
@@ -337,7 +376,7 @@ class CompactBillogramShape(TypedDict):
     currency: str
     total_sum: Float
     remaining_sum: Float
-    state: str
+    state: State
     flags: list[str]
     created_at: Timestamp
     updated_at: Timestamp
@@ -347,13 +386,16 @@ class EmptyShape(TypedDict):
     """DELETE answers an empty object [R]."""
 
 
+NoReports: TypeAlias = Annotated[list[Any], Form({"type": "array", "items": {}, "maxItems": 0})]
+
+
 class ListMeta(TypedDict):
     total_count: int
 
 
 class BillogramListMeta(TypedDict):
     total_count: int
-    total_remaining_sum: str
+    total_remaining_sum: Annotated[str, Form(string(pattern=r"^-?\d+\.\d{2}$"))]
 
 
 Ok: TypeAlias = Literal["OK"]

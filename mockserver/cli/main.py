@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from mockserver.cli.listen import listen
 
         code = listen(given["port"], given["sign_key"], given["respond"], given["forward"])
+    elif command == "openapi":
+        from mockserver.cli.openapi import openapi
+
+        code = openapi(given["control"])
     elif command == "clock":
         from mockserver.cli.clock import clock
 
@@ -66,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument(
         "--timeout", default="30s", type=_checked(_duration), help="how long to wait (%(default)s)"
     )
+    openapi = commands.add_parser("openapi", help="print an OpenAPI document", allow_abbrev=False)
+    openapi.add_argument("--control", action="store_true", help="the one of the control plane")
     _add_listen(commands.add_parser("listen", help="receive and show callbacks", allow_abbrev=False))
     _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
     return parser

@@ -3,8 +3,18 @@
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from pydantic import AfterValidator, Field
+from pydantic.json_schema import SkipJsonSchema
 
-from mockserver.control.call import Answer, Body, ChangeSettings, ControlCall, Moment, Zone, parse
+from mockserver.control.call import (
+    Answer,
+    Body,
+    ChangeSettings,
+    ControlCall,
+    Moment,
+    SettingsChanges,
+    Zone,
+    parse,
+)
 from mockserver.control.callbacks import (
     AccountCallbacksShape,
     CallbacksBody,
@@ -29,6 +39,7 @@ def _account_id(text: str) -> str:
 AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
 Key = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Later = SkipJsonSchema[str | None]  # not built yet: in no document
 DueDays = Annotated[int, Field(ge=0, le=365)]
 
 
@@ -54,11 +65,11 @@ class AccountBody(Body):
     timezone: Zone | None = None
     features: FeatureSwitches | None = None
     default_due_days: DueDays | None = None
-    settings: dict[str, Any] | None = None
+    settings: SettingsChanges | None = None
     callbacks: CallbacksBody | None = None
-    market: str | None = None
-    pdf_delay: str | None = None
-    fixture: str | None = None
+    market: Later = None
+    pdf_delay: Later = None
+    fixture: Later = None
 
 
 class AccountPatch(Body):
@@ -68,15 +79,24 @@ class AccountPatch(Body):
     timezone: Zone | None = None
     features: FeatureSwitches | None = None
     default_due_days: DueDays | None = None
-    settings: dict[str, Any] | None = None
+    settings: SettingsChanges | None = None
     callbacks: CallbacksBody | None = None
-    market: str | None = None
-    pdf_delay: str | None = None
+    market: Later = None
+    pdf_delay: Later = None
 
 
 class ResetBody(Body):
     seed: Seed | None = None
-    fixture: str | None = None
+    fixture: Later = None
+
+
+EXAMPLE = {
+    "id": "shop",
+    "key": "secret",
+    "clock": {"mode": "frozen", "now": "2026-03-02T10:00:00+01:00"},
+    "settings": {"invoices": {"default_reminder_fee": 45}},
+}
+CHANGE = {"default_due_days": 14}
 
 
 class FeaturesShape(TypedDict):
@@ -119,7 +139,7 @@ def _refuse_later(body: Body, where: str) -> None:
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET /_mock/accounts`."""
+    """`GET /_mock/accounts`: lists the accounts."""
     books = call.emulator.books
     return Answer(
         await call.emulator.read_all(lambda: [render_account(call.emulator, book) for book in books()])
@@ -127,7 +147,7 @@ async def listing(call: ControlCall) -> Answer:
 
 
 async def create(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts`; `key` is shown only here."""
+    """`POST /_mock/accounts`: makes an account. `key` is shown only here."""
     body = call.read(AccountBody)
     if body.callbacks is not None:
         checked(call, body.callbacks)
@@ -163,13 +183,13 @@ async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSet
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET /_mock/accounts/{a}`."""
+    """`GET /_mock/accounts/{a}`: one account."""
     book = await call.book()
     return Answer(await call.emulator.read(book, lambda _: render_account(call.emulator, book)))
 
 
 async def change(call: ControlCall) -> Answer:
-    """`PATCH /_mock/accounts/{a}`."""
+    """`PATCH /_mock/accounts/{a}`: changes an account. What is not sent stays."""
     body = call.read(AccountPatch)
     _refuse_later(body, "PATCH /_mock/accounts/{a}")
     book = await call.book()
@@ -194,7 +214,7 @@ async def change(call: ControlCall) -> Answer:
 
 
 async def remove(call: ControlCall) -> Answer:
-    """`DELETE /_mock/accounts/{a}`: the account and all it holds."""
+    """`DELETE /_mock/accounts/{a}`: removes an account and all it holds."""
     book = await call.book()
     await call.emulator.remove(book)
     call.traffic.forget(book.stream)
@@ -202,7 +222,7 @@ async def remove(call: ControlCall) -> Answer:
 
 
 async def reset(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts/{a}/reset`."""
+    """`POST /_mock/accounts/{a}/reset`: empties an account. What it was made with stays, and its clock."""
     body = call.read(ResetBody)
     _refuse_later(body, "POST /_mock/accounts/{a}/reset")
     old = await call.book()

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypedDict, TypeVar
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from mockserver.core.events import BillogramEvent
 from mockserver.core.model import Billogram
 from mockserver.core.settings import Settings
 from mockserver.emulator import Book, Emulator
+from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
 from mockserver.wire import BadJson, decode
@@ -61,9 +62,25 @@ def _amount(value: Any) -> Any:
 
 
 _CENT, _NEAR, _TOO_MUCH = Decimal("0.01"), Decimal("1e-9"), Decimal(10) ** 15
-Amount = Annotated[Decimal, BeforeValidator(_amount)]
-Zone = Annotated[str, AfterValidator(_zone)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), Form(number(exclusiveMinimum=0))]
+Zone = Annotated[str, AfterValidator(_zone), Form(string(examples=["Europe/Stockholm"]))]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_moment)]
+
+# spans of time: of hours to seconds, and of years to seconds
+_TIME = r"(\d+H)?(\d+M)?(\d+(\.\d+)?S)?"
+EXACT_DURATION = string(40, pattern=rf"^(\d+(\.\d+)?[hms]|PT{_TIME})$", examples=["10s", "PT2H"])
+DURATION = string(
+    40,
+    pattern=rf"^(\d+(\.\d+)?[hms]|\d+(y|mo|w|d)|P(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T{_TIME})?)$",
+    examples=["30d", "P1M", "2h"],
+)
+
+# of answers
+Shown = Annotated[str, Form(string(format="date-time"))]  # a moment, in the zone of the account
+Uuid = Annotated[str, Form(string(format="uuid"))]
+ShownEvent = Annotated[dict[str, Any], Form(component("ListedEvent"))]  # as the API shows them
+ShownBillogram = Annotated[dict[str, Any], Form(component("Billogram"))]
+SettingsChanges = Annotated[dict[str, Any], Form(component("SettingsFields"))]
 
 
 class Body(BaseModel):
@@ -82,6 +99,22 @@ class Body(BaseModel):
 ChangeSettings = Callable[[Settings, Any, Settings], Settings]
 
 
+class ConfigurationShape(TypedDict):
+    """What the server was made with, without secrets."""
+
+    database: str
+    closed: bool
+    clock: str
+    now: str | None
+    seed: int | None
+    invalid_auth_status: int
+    public_url: str | None
+    control_token: bool
+    callback_url: str | None
+    sign_key: bool
+    callback_hosts: list[str] | None
+
+
 class ServerInfo(Struct, frozen=True):
     """What the server can say of itself: when it started, and its configuration without secrets."""
 
@@ -89,7 +122,8 @@ class ServerInfo(Struct, frozen=True):
     change_settings: ChangeSettings
     render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
     render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
-    configuration: dict[str, Any]
+    configuration: ConfigurationShape
+    shown: Callable[[], Mapping[str, Schema]]  # what the API shows, for the OpenAPI document: schemas by name
     public_url: str | None = None
 
 

@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from mockserver.control.call import Answer, Body, ControlCall
+from mockserver.control.call import DURATION, EXACT_DURATION, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, calendar
 from mockserver.core.act import Act
 from mockserver.core.callbacks import INBOX, TYPES
 from mockserver.core.model import CallbackSettings, replace
+from mockserver.schema import Form, one_word, string
 
 _LONGEST_TIMEOUT = 600  # seconds
 _MOST_RETRIES = 20
@@ -47,8 +48,9 @@ def _type(text: str) -> str:
     return text
 
 
-Url = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_url)]
-Interval = Annotated[str, AfterValidator(_interval)]
+_URL = string(4000, pattern=r"^(mock:inbox|https?://[^\s/?#]+[^\s]*)$")
+Url = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_url), Form(_URL)]
+Interval = Annotated[str, AfterValidator(_interval), Form(DURATION)]
 
 
 class CallbacksBody(Body):
@@ -57,8 +59,8 @@ class CallbacksBody(Body):
     url: Url | None
     sign_key: Annotated[str, Field(max_length=1000)] | None = None
     require_https: bool = False
-    types: list[Annotated[str, AfterValidator(_type)]] | None = None
-    timeout: Annotated[str, AfterValidator(_timeout)] | None = None
+    types: list[Annotated[str, AfterValidator(_type), Form(one_word(TYPES))]] | None = None
+    timeout: Annotated[str, AfterValidator(_timeout), Form(EXACT_DURATION)] | None = None
     retry_schedule: Annotated[list[Interval], Field(max_length=_MOST_RETRIES)] | None = None
 
     def settings(self) -> CallbackSettings:
@@ -76,6 +78,9 @@ class CallbacksBody(Body):
         return settings
 
 
+EXAMPLE = {"url": INBOX, "sign_key": "test-sign-key-1"}
+
+
 class AccountCallbacksShape(TypedDict):
     url: str | None
     sign_key: str | None
@@ -86,13 +91,13 @@ class AccountCallbacksShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/callbacks`."""
+    """`GET …/callbacks`: where the callbacks go."""
     book = await call.book()
     return Answer(await call.emulator.read(book, lambda state: render_callbacks(state.account.callbacks)))
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/callbacks`: for what happens from now on; what is on its way keeps its address and key."""
+    """`PUT …/callbacks`: sets where callbacks go. What is on its way keeps its address and key."""
     settings = checked(call, call.read(CallbacksBody))
     book = await call.book()
 

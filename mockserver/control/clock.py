@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from pydantic import Field
 
-from mockserver.control.call import Answer, Body, ControlCall, Moment, Zone
+from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
 from mockserver.control.deliveries import shown
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, agenda, calendar
@@ -15,6 +15,7 @@ from mockserver.core.events import BillogramEvent, Record
 from mockserver.core.state import State
 from mockserver.emulator import Book, Emulator
 from mockserver.moving import Moved
+from mockserver.schema import Form, one_word
 
 
 class ClockBody(Body):
@@ -27,45 +28,51 @@ class ClockBody(Body):
 class AdvanceBody(Body):
     """One of `by` (a duration), `to` (a moment) and `until` (`next`)."""
 
-    by: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    by: Annotated[str, Field(min_length=1, max_length=100), Form(DURATION)] | None = None
     to: Moment | None = None
     until: Literal["next"] | None = None
     dry_run: bool = False
 
 
 class ClockShape(TypedDict):
-    mode: str
-    now: str
+    mode: Annotated[str, Form(one_word(("live", "frozen")))]
+    now: Shown
     timezone: str
     speed: float
 
 
 class HappenedShape(TypedDict):
-    at: str
+    at: Shown
     rule: str
     billogram: str | None
-    events: list[Any]
+    events: list[ShownEvent]
 
 
 # `from` is a word of Python
-MovedShape = TypedDict("MovedShape", {"from": str, "to": str, "count": int, "happened": list[HappenedShape]})
+MovedShape = TypedDict(
+    "MovedShape", {"from": Shown, "to": Shown, "count": int, "happened": list[HappenedShape]}
+)
 
 
 class DueShape(TypedDict):
-    at: str
+    at: Shown
     rule: str
     billogram: str
     reason: str
 
 
+ADVANCE = {"by": "30d"}
+CLOCK = {"mode": "frozen"}
+
+
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/clock`."""
+    """`GET …/clock`: what the clock shows, and how it runs."""
     book = await call.book()
     return Answer(await call.emulator.read(book, lambda _: render_clock(call.emulator, book)))
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/clock`: another mode, a later moment (an advance), another zone or speed."""
+    """`PUT …/clock`: sets mode, zone or speed, or moves to a later moment."""
     body = call.read(ClockBody)
     book = await call.book()
     given = body.given()
@@ -86,7 +93,7 @@ async def put(call: ControlCall) -> Answer:
 
 
 async def advance(call: ControlCall) -> Answer:
-    """`POST …/clock/advance`; it answers when all that was due has been done and committed."""
+    """`POST …/clock/advance`: moves the clock. It answers when what was due has been committed."""
     body = call.read(AdvanceBody)
     book = await call.book()
     target = _target(body, book)
@@ -150,7 +157,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
 
 
 async def upcoming(call: ControlCall) -> Answer:
-    """`GET …/agenda?until=&billogram=`: the next entry of each object."""
+    """`GET …/agenda?until=&billogram=`: what happens next to each object."""
     book = await call.book()
     until, key = _until(call), call.query.get("billogram")
 

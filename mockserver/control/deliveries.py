@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import AfterValidator, Field
 
-from mockserver.control.call import Answer, Body, ControlCall
+from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
 from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
+from mockserver.schema import Form, component, one_word
 from mockserver.webhooks.desk import DELIVERED, DROPPED, PENDING, STATUSES, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
@@ -35,7 +36,7 @@ class WaitBody(Body):
     event_type: str | None = None
     billogram: str | None = None
     count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
-    timeout: Annotated[str, AfterValidator(_seconds)] = "5s"
+    timeout: Annotated[str, AfterValidator(_seconds), Form(EXACT_DURATION)] = "5s"
     status: Literal["pending", "delivered", "failed", "dropped"] = DELIVERED  # type: ignore[assignment]
     reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     idle: bool = False
@@ -47,7 +48,7 @@ class SentShape(TypedDict):
 
 
 class AttemptShape(TypedDict):
-    at: str
+    at: Shown
     status_code: int | None
     error: str | None
     duration_ms: float
@@ -58,29 +59,29 @@ class AttemptShape(TypedDict):
 
 class DeliveryShape(TypedDict):
     id: str
-    callback_id: str
+    callback_id: Uuid
     callback_type: str
     event_type: str | None
     billogram: str | None
     url: str
-    status: str
-    created_at: str
-    next_attempt_at: str | None
+    status: Annotated[str, Form(one_word(STATUSES))]
+    created_at: Shown
+    next_attempt_at: Shown | None
     cause: str
     attempts: list[AttemptShape]
 
 
 class InboxShape(TypedDict):
     delivery: str
-    received_at: str
+    received_at: Shown
     headers: dict[str, str]
     body: str
-    json: Any
+    json: Annotated[Any, Form(component("BillogramEvent"))]
     signature_ok: bool | None
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/deliveries?status=&type=&billogram=`; `type` is a callback type or an event type."""
+    """`GET …/deliveries?status=&type=&billogram=`: lists them. `type` is a callback or an event type."""
     desk, timezone = await _desk(call)
     query = call.query
     if query.get("status", PENDING) not in STATUSES:
@@ -102,7 +103,7 @@ async def _answer(found: list[Delivery], timezone: str) -> Answer:
 
 
 async def inbox(call: ControlCall) -> Answer:
-    """`GET …/inbox`: what the receiver inside has got."""
+    """`GET …/inbox`: what `mock:inbox`, the receiver inside, has got."""
     desk, timezone = await _desk(call)
     return Answer(
         Raw(await encode_rows(_received(desk), lambda got: _shown_in_inbox(*got, timezone), _SLICE))
@@ -136,7 +137,7 @@ def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxSh
 
 
 async def replay(call: ControlCall) -> Answer:
-    """`POST …/deliveries/{id}/replay`: the same body once more, at once; the answer shows what came of it."""
+    """`POST …/deliveries/{id}/replay`: sends it once more, at once. The answer shows what came of it."""
     book = await call.book()
     desk, timezone = await _desk(call)
     delivery = desk.find(call.params["id"])
@@ -154,7 +155,7 @@ async def replay(call: ControlCall) -> Answer:
 
 
 async def wait(call: ControlCall) -> Answer:
-    """`POST …/deliveries/wait`: until so many match, or the server is idle; 408 with what did arrive."""
+    """`POST …/deliveries/wait`: waits until so many match, or nothing is under way. 408 with what arrived."""
     body = call.read(WaitBody)
     clock = asyncio.get_running_loop().time
     deadline = clock() + calendar.absolute(body.timeout).total_seconds()

@@ -74,6 +74,8 @@ class Control:
             answer = Answer(error.body(), error.status)
             if error.status == 401:
                 extra.append((b"www-authenticate", b"Bearer"))
+            elif error.allowed:
+                extra.append((b"allow", error.allowed.encode()))
             elif error.status == 500:
                 failure = problem
         headers: Headers = [
@@ -134,10 +136,9 @@ class Control:
                 "the control plane's paths are listed in the README",
             )
         if row is None:
-            allowed = ", ".join(found[0])
-            raise ControlError(
-                405, "method_not_allowed", f"{scope['method']} is not possible here", f"possible: {allowed}"
-            )
+            allowed = ", ".join([*found[0], "HEAD"] if "GET" in found[0] else found[0])
+            message = f"{scope['method']} is not possible here"
+            raise ControlError(405, "method_not_allowed", message, f"possible: {allowed}", allowed=allowed)
         return row, found[1]
 
     async def _stream(

@@ -2,16 +2,43 @@
 
 from mockserver.core.refusal import InvalidObjectState, NotFound, PermissionDenied, Refusal
 
+STATUS = {
+    "invalid_json": 400,
+    "invalid_body": 400,
+    "invalid_query": 400,
+    "refused": 400,
+    "unauthorized": 401,
+    "unknown_path": 404,
+    "unknown_account": 404,
+    "unknown_object": 404,
+    "unknown_payment": 404,
+    "unknown_delivery": 404,
+    "unknown_deed": 404,
+    "method_not_allowed": 405,
+    "timeout": 408,
+    "account_exists": 409,
+    "clock_backwards": 409,
+    "delivery_dropped": 409,
+    "rule": 409,
+    "too_large": 413,
+    "internal_error": 500,
+    "not_built": 501,
+    "log_unavailable": 503,
+    "not_ready": 503,
+    "stopping": 503,
+}  # the HTTP status of each code
+
 
 class ControlError(Exception):
     """A refusal of the control plane with a fitting 4xx (or 501, 503)."""
 
-    def __init__(self, status: int, code: str, message: str, hint: str) -> None:
+    def __init__(self, status: int, code: str, message: str, hint: str, *, allowed: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.hint = hint
+        self.allowed = allowed  # methods, where another one was sent
 
     def body(self) -> dict[str, dict[str, str]]:
         """The answer's body."""

@@ -1,7 +1,7 @@
 """Every operation of the control plane: one row each. A row without an endpoint is not built yet: 501."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
 from msgspec import Struct
 
@@ -16,7 +16,9 @@ from mockserver.control import (
     simulate,
     timeline,
 )
-from mockserver.control.call import Answer, ControlCall
+from mockserver.control.call import Answer, Body, ControlCall, ShownBillogram
+from mockserver.schema import Form, Schema, one_word, string
+from mockserver.webhooks.desk import STATUSES
 
 Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
 
@@ -24,37 +26,131 @@ Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
 class Operation(Struct, frozen=True):
     """`path` is relative to `/_mock`.
 
-    `open`: answered without the control token too. `waits`: for something to happen, perhaps long.
+    `body` and its `example`, the type of the `answer` and its `status`, the parameters of the `query` and the
+    `codes` of what may be refused, besides those that follow from the others, are what the OpenAPI document
+    tells. `streams`: as server-sent events too. `open`: answered without the control token too. `waits`: for
+    something to happen, perhaps long.
     """
 
     id: str
     method: str
     path: str
     endpoint: Endpoint | None = None
+    body: type[Body] | None = None
+    answer: Any = None
+    status: int = 200
+    query: dict[str, Schema] = {}
+    example: Any = None
+    codes: tuple[str, ...] = ()
+    streams: bool = False
     open: bool = False
     waits: bool = False
 
 
 _A = "/accounts/{a}"
+_REFUSED = ("refused", "unknown_object", "rule")  # by the rules of the emulated world
+WORD = string(minimum=1)
+LIMIT = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+MOMENT = string(format="date-time")
+DOCUMENT = Annotated[dict[str, Any], Form({"type": "object"})]
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("health", "GET", "/health", server.health, open=True),
-    Operation("ready", "GET", "/ready", server.ready, open=True),
-    Operation("info", "GET", "/info", server.info),
-    Operation("listAccounts", "GET", "/accounts", accounts.listing),
-    Operation("createAccount", "POST", "/accounts", accounts.create),
-    Operation("getAccount", "GET", _A, accounts.fetch),
-    Operation("changeAccount", "PATCH", _A, accounts.change),
-    Operation("deleteAccount", "DELETE", _A, accounts.remove),
-    Operation("resetAccount", "POST", f"{_A}/reset", accounts.reset),
-    Operation("getClock", "GET", f"{_A}/clock", clock.fetch),
-    Operation("setClock", "PUT", f"{_A}/clock", clock.put),
-    Operation("advanceClock", "POST", f"{_A}/clock/advance", clock.advance),
-    Operation("getAgenda", "GET", f"{_A}/agenda", clock.upcoming),
-    Operation("listPayments", "GET", f"{_A}/payments", payments.listing),
-    Operation("createPayment", "POST", f"{_A}/payments", payments.create),
-    Operation("getPayment", "GET", f"{_A}/payments/{{id}}", payments.fetch),
-    Operation("allocatePayment", "POST", f"{_A}/payments/{{id}}/allocate", payments.allocate),
+    Operation("health", "GET", "/health", server.health, answer=server.HealthShape, open=True),
+    Operation(
+        "ready", "GET", "/ready", server.ready, answer=server.ReadyShape, codes=("not_ready",), open=True
+    ),
+    Operation("info", "GET", "/info", server.info, answer=server.ServerInfoShape),
+    Operation("listAccounts", "GET", "/accounts", accounts.listing, answer=list[accounts.AccountShape]),
+    Operation(
+        "createAccount",
+        "POST",
+        "/accounts",
+        accounts.create,
+        body=accounts.AccountBody,
+        answer=accounts.AccountShape,
+        status=201,
+        example=accounts.EXAMPLE,
+        codes=("account_exists", "refused"),
+    ),
+    Operation("getAccount", "GET", _A, accounts.fetch, answer=accounts.AccountShape),
+    Operation(
+        "changeAccount",
+        "PATCH",
+        _A,
+        accounts.change,
+        body=accounts.AccountPatch,
+        answer=accounts.AccountShape,
+        example=accounts.CHANGE,
+        codes=("refused",),
+    ),
+    Operation("deleteAccount", "DELETE", _A, accounts.remove, answer=accounts.RemovedShape),
+    Operation(
+        "resetAccount",
+        "POST",
+        f"{_A}/reset",
+        accounts.reset,
+        body=accounts.ResetBody,
+        answer=accounts.AccountShape,
+        example={},
+    ),
+    Operation("getClock", "GET", f"{_A}/clock", clock.fetch, answer=clock.ClockShape),
+    Operation(
+        "setClock",
+        "PUT",
+        f"{_A}/clock",
+        clock.put,
+        body=clock.ClockBody,
+        answer=clock.ClockShape,
+        example=clock.CLOCK,
+        codes=("clock_backwards", "refused"),
+    ),
+    Operation(
+        "advanceClock",
+        "POST",
+        f"{_A}/clock/advance",
+        clock.advance,
+        body=clock.AdvanceBody,
+        answer=clock.MovedShape,
+        example=clock.ADVANCE,
+        codes=("clock_backwards", "refused"),
+    ),
+    Operation(
+        "getAgenda",
+        "GET",
+        f"{_A}/agenda",
+        clock.upcoming,
+        answer=list[clock.DueShape],
+        query={"until": MOMENT, "billogram": WORD},
+    ),
+    Operation("listPayments", "GET", f"{_A}/payments", payments.listing, answer=list[payments.PaymentShape]),
+    Operation(
+        "createPayment",
+        "POST",
+        f"{_A}/payments",
+        payments.create,
+        body=payments.PaymentBody,
+        answer=payments.PaymentShape,
+        status=201,
+        example={"amount": 100},
+        codes=_REFUSED,
+    ),
+    Operation(
+        "getPayment",
+        "GET",
+        f"{_A}/payments/{{id}}",
+        payments.fetch,
+        answer=payments.PaymentShape,
+        codes=("unknown_payment",),
+    ),
+    Operation(
+        "allocatePayment",
+        "POST",
+        f"{_A}/payments/{{id}}/allocate",
+        payments.allocate,
+        body=payments.AllocateBody,
+        answer=payments.PaymentShape,
+        codes=("unknown_payment", *_REFUSED),
+    ),
     Operation("recallPayment", "POST", f"{_A}/payments/{{id}}/recall"),
     Operation("listRecallOptions", "GET", f"{_A}/payments/{{id}}/recall-options"),
     Operation("listOutcomes", "GET", f"{_A}/outcomes"),
@@ -62,22 +158,78 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("deleteOutcomes", "DELETE", f"{_A}/outcomes"),
     Operation("listMockPaymentSources", "GET", f"{_A}/payment-sources"),
     Operation("changeMockPaymentSource", "PATCH", f"{_A}/payment-sources/{{id}}"),
-    Operation("simulateBillogram", "POST", f"{_A}/billograms/{{id}}/simulate/{{what}}", simulate.billogram),
+    Operation(
+        "simulateBillogram",
+        "POST",
+        f"{_A}/billograms/{{id}}/simulate/{{what}}",
+        simulate.billogram,
+        answer=ShownBillogram,
+        codes=_REFUSED,
+    ),
     Operation("simulateCustomer", "POST", f"{_A}/customers/{{no}}/simulate/{{what}}"),
-    Operation("getTimeline", "GET", f"{_A}/timeline", timeline.fetch),
-    Operation("getCallbacks", "GET", f"{_A}/callbacks", callbacks.fetch),
-    Operation("setCallbacks", "PUT", f"{_A}/callbacks", callbacks.put),
-    Operation("getInbox", "GET", f"{_A}/inbox", deliveries.inbox),
-    Operation("listDeliveries", "GET", f"{_A}/deliveries", deliveries.listing),
-    Operation("replayDelivery", "POST", f"{_A}/deliveries/{{id}}/replay", deliveries.replay),
-    Operation("waitForDeliveries", "POST", f"{_A}/deliveries/wait", deliveries.wait, waits=True),
+    Operation(
+        "getTimeline",
+        "GET",
+        f"{_A}/timeline",
+        timeline.fetch,
+        answer=list[timeline.TimelineShape],
+        query={"billogram": WORD, "after": WORD, "limit": LIMIT},
+        streams=True,
+    ),
+    Operation(
+        "getCallbacks", "GET", f"{_A}/callbacks", callbacks.fetch, answer=callbacks.AccountCallbacksShape
+    ),
+    Operation(
+        "setCallbacks",
+        "PUT",
+        f"{_A}/callbacks",
+        callbacks.put,
+        body=callbacks.CallbacksBody,
+        answer=callbacks.AccountCallbacksShape,
+        example=callbacks.EXAMPLE,
+    ),
+    Operation("getInbox", "GET", f"{_A}/inbox", deliveries.inbox, answer=list[deliveries.InboxShape]),
+    Operation(
+        "listDeliveries",
+        "GET",
+        f"{_A}/deliveries",
+        deliveries.listing,
+        answer=list[deliveries.DeliveryShape],
+        query={"status": one_word(STATUSES), "type": WORD, "billogram": WORD},
+    ),
+    Operation(
+        "replayDelivery",
+        "POST",
+        f"{_A}/deliveries/{{id}}/replay",
+        deliveries.replay,
+        answer=deliveries.DeliveryShape,
+        codes=("unknown_delivery", "delivery_dropped"),
+    ),
+    Operation(
+        "waitForDeliveries",
+        "POST",
+        f"{_A}/deliveries/wait",
+        deliveries.wait,
+        body=deliveries.WaitBody,
+        answer=list[deliveries.DeliveryShape],
+        example={"idle": True},
+        codes=("timeout", "stopping"),
+        waits=True,
+    ),
     Operation("getDeliveryPolicy", "GET", f"{_A}/delivery-policy"),
     Operation("setDeliveryPolicy", "PUT", f"{_A}/delivery-policy"),
     Operation("deleteDeliveryPolicy", "DELETE", f"{_A}/delivery-policy"),
     Operation("listFaults", "GET", f"{_A}/faults"),
     Operation("createFault", "POST", f"{_A}/faults"),
     Operation("deleteFaults", "DELETE", f"{_A}/faults"),
-    Operation("listRequests", "GET", f"{_A}/requests", requests.listing),
+    Operation(
+        "listRequests",
+        "GET",
+        f"{_A}/requests",
+        requests.listing,
+        answer=list[requests.RequestShape],
+        query={"method": WORD, "status": {"type": "integer"}, "error": WORD, "after": WORD, "limit": LIMIT},
+    ),
     Operation("explainRequest", "GET", f"{_A}/requests/{{id}}/explain"),
     Operation("getOutbox", "GET", f"{_A}/outbox"),
     Operation("getOutboxLetter", "GET", f"{_A}/outbox/{{letter_id}}"),
@@ -91,5 +243,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("listScenarios", "GET", "/scenarios"),
     Operation("getScenario", "GET", "/scenarios/{name}"),
     Operation("runScenario", "POST", f"{_A}/scenarios/{{name}}/run"),
-    Operation("getControlDocument", "GET", "/openapi.json"),
+    Operation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
 )

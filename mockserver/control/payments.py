@@ -2,11 +2,11 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict, get_args
 
 from pydantic import Field, model_validator
 
-from mockserver.control.call import Amount, Answer, Body, ControlCall
+from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import shown
 from mockserver.control.errors import unknown
 from mockserver.core import payments
@@ -15,6 +15,7 @@ from mockserver.core.calendar import FIRST_DATE
 from mockserver.core.model import IncomingPayment
 from mockserver.core.showing import as_number
 from mockserver.core.state import PAYMENT, State
+from mockserver.schema import Form, one_word, string
 
 Key = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=1000)]
@@ -57,17 +58,17 @@ class AllocateBody(Body):
 class AllocationShape(TypedDict):
     billogram: str
     amount: int | Decimal
-    event_uuid: str
+    event_uuid: Uuid
 
 
 class PaymentShape(TypedDict):
     id: str
-    status: str
+    status: Annotated[str, Form(one_word(["settled"]))]
     amount: int | Decimal
     currency: str | None
-    scheme: str
-    date: str
-    created_at: str
+    scheme: Annotated[str, Form(one_word([*get_args(Scheme), "MANUAL"]))]
+    date: Annotated[str, Form(string(format="date"))]
+    created_at: Shown
     payer_name: str | None
     ocr_number: str | None
     b2b: bool
@@ -79,7 +80,7 @@ class PaymentShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/payments`: all of them, those of the command too."""
+    """`GET …/payments`: lists the payments, those of the command `payment` too."""
     book = await call.book()
 
     def view(state: State) -> list[PaymentShape]:
@@ -90,7 +91,7 @@ async def listing(call: ControlCall) -> Answer:
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/payments/{id}`."""
+    """`GET …/payments/{id}`: one payment."""
     book = await call.book()
 
     def view(state: State) -> PaymentShape:
@@ -100,7 +101,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 async def create(call: ControlCall) -> Answer:
-    """`POST …/payments`."""
+    """`POST …/payments`: money comes in."""
     body = call.read(PaymentBody)
     book = await call.book()
     key = ""
@@ -135,7 +136,7 @@ def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
 
 
 async def allocate(call: ControlCall) -> Answer:
-    """`POST …/payments/{id}/allocate`: places unmatched money by hand; without an amount all of it."""
+    """`POST …/payments/{id}/allocate`: places unmatched money by hand. Without an amount all of it."""
     body = call.read(AllocateBody)
     book = await call.book()
 

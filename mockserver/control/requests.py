@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, TypedDict
 
-from mockserver.control.call import Answer, ControlCall
+from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import shown
 from mockserver.traffic import Entry
 
@@ -17,7 +17,7 @@ class ExplanationShape(TypedDict):
 
 class RequestShape(TypedDict):
     id: str
-    at: str
+    at: Shown
     method: str
     path: str
     status: int | None
@@ -29,7 +29,10 @@ class RequestShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/requests?method=&status=&error=&after=&limit=`: oldest first; `after` is the id of a request."""
+    """`GET …/requests?method=&status=&error=&after=&limit=`: the journal of requests, oldest first.
+
+    `after` is the id of one of them.
+    """
     book = await call.book()
     timezone = await call.emulator.read(book, lambda state: state.account.timezone)
     query = call.query

@@ -1,15 +1,19 @@
 """The server itself: is it there, is it ready, what is it (reference: control 1)."""
 
 from time import monotonic
-from typing import Any, TypedDict
+from typing import Literal, TypedDict
 
-from mockserver.control.call import Answer, ControlCall
+from mockserver.control.call import Answer, ConfigurationShape, ControlCall
 from mockserver.control.errors import ControlError
 from mockserver.version import __version__
 
 
 class HealthShape(TypedDict):
-    status: str
+    status: Literal["ok"]
+
+
+class ReadyShape(TypedDict):
+    status: Literal["ready"]
 
 
 class InfoCountsShape(TypedDict):
@@ -18,12 +22,12 @@ class InfoCountsShape(TypedDict):
     acts: int
 
 
-class InfoShape(TypedDict):
+class ServerInfoShape(TypedDict):
     version: str
     uptime: float
     storage: str
     counts: InfoCountsShape
-    configuration: dict[str, Any]
+    configuration: ConfigurationShape
 
 
 async def health(call: ControlCall) -> Answer:
@@ -40,9 +44,9 @@ async def ready(call: ControlCall) -> Answer:
 
 
 async def info(call: ControlCall) -> Answer:
-    """`GET /_mock/info`."""
+    """`GET /_mock/info`: what the server is and holds."""
     counts = await call.emulator.read_all(lambda: _counts(call))
-    shown: InfoShape = {
+    shown: ServerInfoShape = {
         "version": __version__,
         "uptime": round(monotonic() - call.info.started, 3),
         "storage": call.emulator.log.name,
@@ -50,6 +54,14 @@ async def info(call: ControlCall) -> Answer:
         "configuration": call.info.configuration,
     }
     return Answer(shown)
+
+
+async def document(call: ControlCall) -> Answer:
+    """`GET /_mock/openapi.json`: this document."""
+    from mockserver.control.openapi import document as made  # when it is first asked for
+
+    token = call.info.configuration["control_token"]
+    return Answer(made(call.base, call.info.shown, token=token))
 
 
 def _counts(call: ControlCall) -> InfoCountsShape:

@@ -11,9 +11,12 @@ from mockserver.core.act import Act
 
 
 class MessageBody(Body):
+    """The recipient writes to the creditor."""
+
     message: Annotated[str, Field(min_length=1, max_length=100_000)]
 
 
+EXAMPLES: dict[str, Any] = {"message": {"message": "When will it come?"}}
 # of a billogram; None: not built yet
 DEEDS: dict[str, type[Body] | None] = {
     "message": MessageBody,
@@ -32,7 +35,7 @@ DEEDS: dict[str, type[Body] | None] = {
 
 
 async def billogram(call: ControlCall) -> Answer:
-    """`POST …/billograms/{id}/simulate/{what}`; answers with the billogram, as the API shows it."""
+    """`POST …/billograms/{id}/simulate/{what}`: what others do to it. Answers with it as it then is."""
     what, key = call.params["what"], call.params["id"]
     if what not in DEEDS:
         raise ControlError(404, "unknown_deed", f"nobody can {what}", f"known: {', '.join(DEEDS)}")

@@ -10,16 +10,17 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from mockserver.book import AccountGone, Book
-from mockserver.control.call import Answer, ControlCall
+from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
 from mockserver.core import events
 from mockserver.core.events import AttemptMade, BillogramEvent, Record
 from mockserver.core.state import State
 from mockserver.log.interface import LogFailed
+from mockserver.schema import Form, component
 from mockserver.traffic import Entry
 from mockserver.webhooks.desk import Delivery
 from mockserver.wire import encode
@@ -49,9 +50,22 @@ class ChangeShape(TypedDict):
     after: str
 
 
-class RowShape(TypedDict):
+class TimelineEventShape(TypedDict):
+    """An event, and the state that its callback shows."""
+
+    type: Annotated[str, Form(component("EventType"))]
+    created_at: str
+    data: Annotated[dict[str, Any] | None, Form(component("EventData"))]
+    event_uuid: Uuid
+    billogram_id: str
+    state: str
+
+
+class TimelineShape(TypedDict):
+    """What happened; which members there are depends on `kind`."""
+
     id: str
-    at: str
+    at: Shown
     kind: Literal["request", "act", "delivery", "attempt", "refusal"]
     cause: str
     billograms: list[str]
@@ -64,12 +78,12 @@ class RowShape(TypedDict):
     message: NotRequired[str]
     # act
     position: NotRequired[int]
-    events: NotRequired[list[Any]]
+    events: NotRequired[list[TimelineEventShape]]
     records: NotRequired[list[str]]
     changes: NotRequired[list[ChangeShape]]
     # delivery, attempt
     delivery: NotRequired[str]
-    callback_id: NotRequired[str]
+    callback_id: NotRequired[Uuid]
     callback_type: NotRequired[str]
     event_type: NotRequired[str | None]
     url: NotRequired[str]
@@ -77,7 +91,10 @@ class RowShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/timeline?billogram=&after=&limit=`; as `text/event-stream` it goes on with what happens."""
+    """`GET …/timeline?billogram=&after=&limit=`: what happened, oldest first.
+
+    As `text/event-stream` it goes on with what happens.
+    """
     book = await call.book()
     await call.emulator.read(book, lambda _: None)
     key, wanted = call.query.get("after"), call.query.get("billogram")
@@ -86,7 +103,7 @@ async def fetch(call: ControlCall) -> Answer:
         after = _parsed("Last-Event-ID", last, book) if last else _parsed("after", key, book)
         return Answer(stream=_live(call, book, after, wanted))
     limit = call.number("limit", 1000, _MOST)
-    rows: list[RowShape] = []
+    rows: list[TimelineShape] = []
     try:
         async with contextlib.aclosing(_rows(call, book, _parsed("after", key, book), wanted)) as found:
             async for _, row in found:
@@ -147,13 +164,13 @@ async def _live(call: ControlCall, book: Book, after: Key, wanted: str | None) -
             yield b": still here\n\n"
 
 
-def _as_event(row: RowShape) -> bytes:
+def _as_event(row: TimelineShape) -> bytes:
     return f"id: {row['id']}\nevent: {row['kind']}\n".encode() + b"data: " + encode(row) + b"\n\n"
 
 
 async def _rows(
     call: ControlCall, book: Book, after: Key, wanted: str | None, notes: int = 0
-) -> AsyncGenerator[tuple[Key, RowShape], None]:
+) -> AsyncGenerator[tuple[Key, TimelineShape], None]:
     """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
     source = _Source(call, book)
     told, noted = book.told, book.noted
@@ -191,11 +208,11 @@ class _Source:
         shown_at = shown(at, self._timezone)
         return {"id": name, "at": shown_at, "kind": kind, "cause": cause, "billograms": billograms, **more}
 
-    def act(self, record: Record) -> list[tuple[Key, RowShape]]:
+    def act(self, record: Record) -> list[tuple[Key, TimelineShape]]:
         """The request that caused it, the act, its deliveries."""
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = list(dict.fromkeys(event.mark.billogram for event in told))
-        found: list[tuple[Key, RowShape]] = []
+        found: list[tuple[Key, TimelineShape]] = []
         entry = self._call.traffic.find(self._book.stream, record.cause)
         if entry is not None:
             found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
@@ -221,9 +238,9 @@ class _Source:
                 found.append((key, self._delivery(key, delivery.planned.at, "delivery", delivery)))
         return found
 
-    async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, RowShape]]:
+    async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, TimelineShape]]:
         """Attempts and refusals behind a key, which come between two acts."""
-        found: list[tuple[Key, RowShape]] = []
+        found: list[tuple[Key, TimelineShape]] = []
         if self._book.notes_stream is not None and notes < noted:
             async for record in self._call.emulator.log.read(self._book.notes_stream, notes):
                 if record.position > noted:
@@ -236,8 +253,8 @@ class _Source:
                     found.append(self._request(key, "refusal", entry, []))
         return sorted(found, key=lambda each: each[0])
 
-    def _attempts(self, record: Record, after: Key, told: int) -> list[tuple[Key, RowShape]]:
-        found: list[tuple[Key, RowShape]] = []
+    def _attempts(self, record: Record, after: Key, told: int) -> list[tuple[Key, TimelineShape]]:
+        found: list[tuple[Key, TimelineShape]] = []
         for made in record.events:
             assert isinstance(made, AttemptMade), "nothing else is noted"
             key = Key(made.after, _LATER, record.position)
@@ -248,9 +265,9 @@ class _Source:
                 found.append((key, row))
         return found
 
-    def _delivery(self, key: Key, at: datetime, kind: str, delivery: Delivery) -> RowShape:
+    def _delivery(self, key: Key, at: datetime, kind: str, delivery: Delivery) -> TimelineShape:
         planned = delivery.planned
-        row: RowShape = self._row(
+        row: TimelineShape = self._row(
             key,
             at,
             kind,
@@ -264,7 +281,7 @@ class _Source:
         )
         return row
 
-    def _request(self, key: Key, kind: str, entry: Entry, billograms: list[str]) -> tuple[Key, RowShape]:
+    def _request(self, key: Key, kind: str, entry: Entry, billograms: list[str]) -> tuple[Key, TimelineShape]:
         more: dict[str, Any] = {"method": entry.method, "path": entry.path}
         if kind == "refusal":
             more |= {

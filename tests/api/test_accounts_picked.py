@@ -9,7 +9,8 @@ import pytest
 
 from mockserver.api import shapes
 from mockserver.core.accounts import key_fits
-from tests.server import ACCOUNT, KEY, Answer, Server, basic, hold
+from tests.documented import hold
+from tests.server import ACCOUNT, KEY, Answer, Server, basic
 from tests.shapes import check
 
 TOKEN = "s3cret"

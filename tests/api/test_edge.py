@@ -7,7 +7,8 @@ import pytest
 
 from mockserver.api.call import MAX_BODY
 from mockserver.api.operations import OPERATIONS
-from tests.server import Answer, Server, basic, hold
+from tests.documented import hold
+from tests.server import Answer, Server, basic
 
 GOOD = {"authorization": basic("test", "secret")}
 

@@ -35,7 +35,8 @@ from mockserver.api.commands import COMMANDS
 from mockserver.api.fields import Fields
 from mockserver.api.listing import Listed
 from mockserver.wire import BadJson, decode
-from tests.server import Answer, Server, basic, dumps, hold
+from tests.documented import hold
+from tests.server import Answer, Server, basic, dumps
 
 SEED = 20260302
 SECONDS = 10  # of random bytes

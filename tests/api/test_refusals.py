@@ -10,7 +10,8 @@ import pytest
 import mockserver
 from mockserver.log.interface import LogFailed
 from tests.control.test_refusals import RULES as CONTROL_RULES
-from tests.server import Answer, Server, basic, hold
+from tests.documented import hold
+from tests.server import Answer, Server, basic
 
 SOURCE = Path(mockserver.__file__).parent
 ROW = {"title": "Row", "count": 1, "price": 100, "vat": 25}

@@ -152,3 +152,10 @@ def test_the_control_token_is_wanted_everywhere_but_at_health_and_ready() -> Non
         assert server.get("/settings").status == 200  # the API itself wants none
     finally:
         server.close()
+
+
+def test_another_method_is_told_which_are_possible(server: Server) -> None:
+    """Found by schemathesis: `Allow` was missing."""
+    answer = server.mock("TRACE", "/accounts")
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, POST, HEAD")
+    assert server.mock("GET", "/accounts/test/reset").headers["allow"] == "POST"

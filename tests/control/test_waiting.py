@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from mockserver.log.memory import MemoryLog
+from tests.documented import hold_control
 from tests.log.test_held_commit import PATIENCE, Ask, quiet
 from tests.log.test_unwritable import FaultyLog
-from tests.server import ACCOUNT, NO_BODY, Answer, Server, dumps, hold_control
+from tests.server import ACCOUNT, NO_BODY, Answer, Server, dumps
 from tests.webhooks.receivers import Receiver, answer, answers, ok, read_request, receiving, refusing
 
 INBOX = "mock:inbox"

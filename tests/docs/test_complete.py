@@ -31,7 +31,7 @@ BUILT = [row for row in OPERATIONS if row.endpoint is not None]
 
 # the bodies that the operations read and what they answer with: every member must be explained
 MEMBERS: dict[str, list[Any]] = {
-    "info": [server.InfoShape, server.InfoCountsShape],
+    "info": [server.ServerInfoShape, server.InfoCountsShape],
     "createAccount": [accounts.AccountBody, accounts.ClockStart, accounts.FeatureSwitches],
     "getAccount": [accounts.AccountShape, accounts.CountsShape],
     "changeAccount": [accounts.AccountPatch],
@@ -43,7 +43,7 @@ MEMBERS: dict[str, list[Any]] = {
     "createPayment": [payments.PaymentBody, payments.Share],
     "allocatePayment": [payments.AllocateBody],
     "simulateBillogram": [simulate.MessageBody],
-    "getTimeline": [timeline.RowShape, timeline.ChangeShape],
+    "getTimeline": [timeline.TimelineShape, timeline.TimelineEventShape, timeline.ChangeShape],
     "getCallbacks": [callbacks.CallbacksBody, callbacks.AccountCallbacksShape],
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from mockserver.log.interface import Write
 from mockserver.log.memory import MemoryLog
-from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server, basic, dumps, hold, hold_control
+from tests.documented import hold, hold_control
+from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server, basic, dumps
 
 PATIENCE = 20  # seconds after which a request that nobody answers has failed
 

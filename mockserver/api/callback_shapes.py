@@ -1,0 +1,140 @@
+"""What events hold, and what the callbacks say, for the OpenAPI document (reference: webhooks 3, 6, 7).
+
+Made from the classes of the events themselves: each says which members its public `data` has [C].
+"""
+
+from decimal import Decimal
+from types import UnionType
+from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints
+
+from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
+from mockserver.core.callbacks import BILLOGRAM_EVENT
+from mockserver.core.events import EVENTS, BillogramEvent
+from mockserver.core.showing import DetailedSumsShape
+from mockserver.core.signature import SIGNATURE, TIMESTAMP
+from mockserver.schema import PREFIX, Components, Form, Schema, one_word, string
+
+_TYPES = [each for each in EVENTS if issubclass(each, BillogramEvent)]
+
+
+class PaymentReferenceShape(TypedDict):
+    type: Literal["ocr"]
+    reference: str
+
+
+class CallbackBillogramShape(TypedDict):
+    """The billogram as callbacks show it: not the object that the API answers [R]."""
+
+    id: str
+    ocr_number: str | None
+    payment_references: list[PaymentReferenceShape]
+    state: Annotated[str, Form(one_word([*STATES, "Sending", "Deleted"]))]
+    remaining_sum: Number
+    total_sum: Number
+    attested_at: Timestamp | None
+    detailed_sums: DetailedSumsShape
+
+
+class BillogramEventShape(TypedDict):
+    """A callback: something happened to a billogram."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["BillogramEvent"]
+    custom: str | None
+    signature: Annotated[str | None, Form({"type": ["string", "null"], "description": "the older MD5"})]
+    billogram: CallbackBillogramShape
+    event: ListedEventShape
+
+
+def schemas(components: Components) -> dict[str, Schema]:
+    """The components of events: their types, the `data` of each, and each as it is shown with it."""
+    components.shape(BillogramEventShape)
+    found: dict[str, Schema] = {}
+    data_of: dict[str, Schema] = {}
+    for each in _TYPES:
+        name, data = each.__name__, _data(each)
+        if data is None:
+            data_of[name] = {"type": "null"}
+        else:
+            found[f"{name}Data"] = components.described(data)
+            data_of[name] = {"$ref": f"{PREFIX}{name}Data"}
+    found["EventType"] = one_word(data_of)
+    found["EventData"] = {
+        "description": "What the event's type has to tell; null for a type without anything",
+        "anyOf": [*(data for data in data_of.values() if "$ref" in data), {"type": "null"}],
+    }
+    for shape in (EventShape, ListedEventShape):
+        found |= _one_by_one(shape, components, data_of)
+    return found
+
+
+def _one_by_one(shape: Any, components: Components, data_of: dict[str, Schema]) -> dict[str, Schema]:
+    """The component of an event: one of the types, each with its own `data`."""
+    called = shape.__name__.removesuffix("Shape")
+    plain = components.described(shape)
+    found: dict[str, Schema] = {}
+    for name, data in data_of.items():
+        own = {"type": one_word([name]), "data": data}
+        found[f"{name}{called}"] = plain | {"properties": plain["properties"] | own}
+    known = {name: f"{PREFIX}{name}{called}" for name in data_of}
+    found[called] = {
+        "oneOf": [{"$ref": each} for each in known.values()],
+        "discriminator": {"propertyName": "type", "mapping": known},
+    }
+    return found
+
+
+def _data(event: type[Any]) -> Any:
+    """The type of `data` of this event; None for one that has none."""
+    if not event.keys:
+        return None
+    hints = get_type_hints(event)
+    sums = {"remaining_sum": Decimal, "total_sum": Decimal}
+    members = {name: _shown(sums.get(name) or hints[name]) for name in event.keys}
+    return TypedDict(f"{event.__name__}Data", members)  # type: ignore[operator]
+
+
+def _shown(hint: Any) -> Any:
+    """As `event_data` shows it: amounts are integers when whole, tuples arrays [R]."""
+    if hint is Decimal:
+        return Number
+    if get_origin(hint) is tuple:
+        return list[get_args(hint)[0]]  # type: ignore[misc]
+    if get_origin(hint) in (Union, UnionType):
+        return Union[tuple(_shown(each) for each in get_args(hint))]  # noqa: UP007
+    return hint
+
+
+def webhooks() -> dict[str, Schema]:
+    """The `webhooks` of the document."""
+    header = {"in": "header", "schema": string()}
+    return {
+        BILLOGRAM_EVENT: {
+            "post": {
+                "operationId": "receiveBillogramEvent",
+                "summary": "Something happened to a billogram",
+                "description": "Sent to the receiver of the account, or to the billogram's own. Any 2xx takes"
+                " it, else it is sent again, with the same body.",
+                "security": [],
+                "parameters": [
+                    {
+                        "name": SIGNATURE.title(),
+                        "description": "HMAC-SHA256, in lower-case hex, of timestamp, colon and raw body,"
+                        " by the sign key; only with one",
+                        **header,
+                    },
+                    {
+                        "name": TIMESTAMP.title(),
+                        "description": "Unix seconds of the attempt, with a fraction; only with a sign key",
+                        **header,
+                    },
+                ],
+                "requestBody": {
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": f"{PREFIX}BillogramEvent"}}},
+                },
+                "responses": {"2XX": {"description": "Taken"}},
+            }
+        }
+    }

@@ -1,0 +1,201 @@
+"""The OpenAPI document of Billogram's API, made from the rows of its operations (reference: api 1-9).
+
+It holds what is built and nothing else. Requests are described as the norm that a client should send [D];
+what is read beyond it, out of tolerance [C], is not. It is imported when it is first asked for.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from msgspec import Struct, structs
+
+from mockserver.api import callback_shapes
+from mockserver.api.billogram_fields import RowFields
+from mockserver.api.commands import COMMANDS
+from mockserver.api.errors import (
+    HTTP_STATUS,
+    InvalidAuth,
+    InvalidQueryParameter,
+    MissingAuth,
+    MissingQueryParameter,
+    TooLarge,
+    Unavailable,
+)
+from mockserver.api.listing import Listed
+from mockserver.api.operations import OPERATIONS, Operation
+from mockserver.api.settings import SettingsFields
+from mockserver.api.shapes import BillogramShape, ErrorData
+from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
+from mockserver.schema import (
+    Components,
+    Schema,
+    component,
+    in_path,
+    in_query,
+    json_answer,
+    json_body,
+    link,
+    one_word,
+    string,
+    summary,
+)
+from mockserver.version import __version__
+
+_ABOUT = """\
+What mockserver has built of Billogram's API. Requests are described as the norm that a client should send;
+the server reads more than that, as known clients need it (numbers as text, `""` for what is not given,
+read-only members that are sent back unchanged). What Billogram has and this document has not is answered 501.
+The header `Mock-Account` picks an account instead of the credentials; then `Authorization` must be there but
+is not looked at, and where the control plane has a token, `Mock-Token` must hold it."""
+
+_IN_PATH: Mapping[str, Schema] = {
+    "customer_no": {"type": "integer", "minimum": 1},
+    "item_no": string(minimum=1),
+    "id": string(minimum=1),
+    "filename": string(minimum=1),
+}
+_ID, _RULE = "Mock-Request-Id", "Mock-Rule"
+_HEADERS = {
+    _ID: {"description": "The id of the request, in the journal and in `cause`", "schema": string()},
+    _RULE: {"description": "The rule that refuses; stable, for people and tests", "schema": string()},
+}
+
+
+class Path(Struct, frozen=True):
+    """An operation of the document: a row, or one command of the row of all commands."""
+
+    row: Operation
+    said: Any  # its docstring tells what it does
+
+
+def operations() -> Iterator[Path]:
+    """What is built: one for each row, and for the row of the commands one for each of them."""
+    for row in OPERATIONS:
+        if row.endpoint is None:
+            continue
+        if "{command}" not in row.path:
+            yield Path(row, row.endpoint)
+            continue
+        for name, command in COMMANDS.items():
+            if command is not None:
+                one = structs.replace(
+                    row,
+                    id=command.id,
+                    path=row.path.replace("{command}", name),
+                    fields=command.fields,
+                    example=command.example,
+                    refusals=(*row.refusals, *command.refusals),
+                )
+                yield Path(one, command.decide)
+
+
+@lru_cache(maxsize=8)
+def document(server: str, invalid_auth_status: int = 403) -> Schema:
+    """The document. `server` is the address under which it was asked for: scheme and host."""
+    components = _components()
+    statuses = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
+    paths: dict[str, Schema] = {}
+    for each in operations():
+        row = each.row
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(each, components, statuses)
+    link(paths, lambda name: f"/data/{name}")
+    made: Schema = {
+        "openapi": "3.1.0",
+        "info": {"title": "Billogram API v2 in mockserver", "version": __version__, "description": _ABOUT},
+        "servers": [{"url": f"{server}/api/v2"}],
+        "security": [{"basic": []}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(each.row) for each in operations())],
+        "paths": paths,
+        "webhooks": callback_shapes.webhooks(),
+    }
+    made["components"] = {
+        "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
+        "headers": _HEADERS,
+        "schemas": components.gathered(made),
+    }
+    return made
+
+
+def _components() -> Components:
+    components = Components()
+    components.model(RowFields)  # its reader stands between it and the body that holds it
+    components.more |= callback_shapes.schemas(components)
+    return components
+
+
+def shown() -> dict[str, Schema]:
+    """What the API shows and the control plane too, by name, with all that it refers to."""
+    components = _components()
+    components.model(SettingsFields)
+    components.shape(BillogramShape)
+    names = ("Billogram", "BillogramEvent", "ListedEvent", "EventType", "EventData", "SettingsFields")
+    return components.gathered({name: component(name) for name in names})
+
+
+def _tag(row: Operation) -> str:
+    return row.path.split("/")[1]
+
+
+def _operation(path: Path, components: Components, statuses: Mapping[type[Refusal], int]) -> Schema:
+    row = path.row
+    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(path.said)}
+    parameters = in_path(row.path, _IN_PATH) + ([] if row.listed is None else _list_parameters(row.listed))
+    if parameters:
+        found["parameters"] = parameters
+    if row.fields is not None:
+        found["requestBody"] = json_body(components.model(row.fields), row.example)
+    answers: Schema = {}
+    if row.data is not None:
+        answers["200"] = json_answer("Done", _envelope(row, components), [_ID])
+    by_status: dict[int, set[str]] = {}
+    for refusal in refusals(row):
+        by_status.setdefault(statuses[refusal], set()).add(refusal.status)
+    for status, identifiers in sorted(by_status.items()):
+        words = sorted(identifiers)
+        schema = _closed({"status": one_word(words), "data": components.shape(ErrorData)})
+        answers[str(status)] = json_answer(", ".join(words), schema, [_ID, _RULE])
+    return found | {"responses": answers}
+
+
+def _closed(members: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def _envelope(row: Operation, components: Components) -> Schema:
+    members: Schema = {"status": one_word(["OK"]), "data": components.shape(row.data)}
+    if row.meta is not None:
+        members["meta"] = components.shape(row.meta)
+    return _closed(members)
+
+
+def refusals(row: Operation) -> set[type[Refusal]]:
+    """What an operation may refuse: those of its row, and those that follow from what it reads."""
+    found: set[type[Refusal]] = {MissingAuth, InvalidAuth, Unavailable, *row.refusals}
+    if "{" in row.path:
+        found.add(NotFound)
+    if row.fields is not None:
+        found |= {InvalidParameter, UnknownParameter, TooLarge}
+    if row.listed is not None:
+        found |= {MissingQueryParameter, InvalidQueryParameter}
+    return found
+
+
+def _list_parameters(listed: Listed[Any]) -> list[Schema]:
+    count = {"type": "integer", "minimum": 1, "maximum": 10**15 - 1}
+    special = ["search"] if "special" in listed.types else []
+    filtered = listed.filtered
+    return [
+        in_query("page", count, required=listed.strict),
+        in_query("page_size", count, required=listed.strict),
+        in_query("filter_type", one_word(listed.types), required=filtered),
+        in_query("filter_field", one_word([*listed.filters, *special]), required=filtered),
+        in_query("filter_value", string(), required=filtered),
+        in_query("order_field", one_word(listed.orders)),
+        in_query("order_direction", one_word(("asc", "desc"))),
+    ]

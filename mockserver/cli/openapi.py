@@ -1,0 +1,28 @@
+"""`mockserver openapi`: an OpenAPI document, without a server."""
+
+import sys
+
+from msgspec import json
+
+from mockserver.schema import Schema
+
+_SERVER = "http://127.0.0.1:8080"  # where one that was given no options listens
+
+
+def openapi(control: bool) -> int:
+    """Print the document of Billogram's API, or of the control plane."""
+    made = json.format(json.encode(_document(control)), indent=2)
+    sys.stdout.buffer.write(made + b"\n")
+    sys.stdout.buffer.flush()
+    return 0
+
+
+def _document(control: bool) -> Schema:
+    if control:
+        from mockserver.app import shown_schemas
+        from mockserver.control.openapi import document as control_document
+
+        return control_document(_SERVER, shown_schemas, token=False)
+    from mockserver.api.openapi import document
+
+    return document(_SERVER)

@@ -1,0 +1,146 @@
+"""The OpenAPI document of the control plane, made from the rows of its operations (reference: control 1).
+
+It holds what is built and nothing else. What the API shows too (a billogram, its events, the settings) is
+handed in: the two rooms don't know each other. It is imported when it is first asked for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, TypedDict
+
+from msgspec import Struct, structs
+
+from mockserver.control.errors import STATUS
+from mockserver.control.operations import OPERATIONS, Operation
+from mockserver.control.simulate import DEEDS, EXAMPLES
+from mockserver.schema import (
+    Components,
+    Schema,
+    in_path,
+    in_query,
+    json_answer,
+    json_body,
+    link,
+    one_word,
+    string,
+    summary,
+)
+from mockserver.version import __version__
+
+_ABOUT = """\
+The control plane of mockserver: accounts, their clocks, money, callbacks, and what happened. JSON in and
+out; an error is `{"error": {"code", "message", "hint"}}`, and `hint` says what to do instead. Moments are ISO
+8601 with zone, durations ISO 8601 (`P30D`, `PT2H`) or short (`30d`, `2h`, `15m`, `0.3s`). Where the server
+has a control token, every path but `health` and `ready` wants it."""
+_ID = "Mock-Request-Id"
+_IN_PATH: Mapping[str, Schema] = {"a": string(minimum=1), "id": string(minimum=1)}
+
+
+class ErrorShape(TypedDict):
+    code: str
+    message: str
+    hint: str
+
+
+class Path(Struct, frozen=True):
+    """An operation of the document: a row, or one deed of the row of all deeds."""
+
+    row: Operation
+    said: Any  # its docstring tells what it does
+
+
+def operations() -> Iterator[Path]:
+    """What is built: one for each row, and for the row of what others do one for each deed."""
+    for row in OPERATIONS:
+        if row.endpoint is None:
+            continue
+        if "{what}" not in row.path:
+            yield Path(row, row.endpoint)
+            continue
+        for name, model in DEEDS.items():
+            if model is not None:
+                called = "simulate" + name.title().replace("-", "")
+                path = row.path.replace("{what}", name)
+                one = structs.replace(row, id=called, path=path, body=model, example=EXAMPLES[name])
+                yield Path(one, model)
+
+
+@lru_cache(maxsize=8)
+def document(server: str, shown: Callable[[], Mapping[str, Schema]], *, token: bool) -> Schema:
+    """The document. `server`: where it was asked for; `shown`: what the API shows; `token`: one is wanted."""
+    components = Components(shown())
+    paths: dict[str, Schema] = {}
+    for each in operations():
+        paths.setdefault(each.row.path, {})[each.row.method.lower()] = _operation(each, components, token)
+    link(paths, lambda _: "/id")
+    made: Schema = {
+        "openapi": "3.1.0",
+        "info": {"title": "Control plane of mockserver", "version": __version__, "description": _ABOUT},
+        "servers": [{"url": f"{server}/_mock"}],
+        "security": [{"token": []}] if token else [{"token": []}, {}],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(each.row) for each in operations())],
+        "paths": paths,
+    }
+    header = {"description": "The id of the request", "schema": string()}
+    made["components"] = {
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        "headers": {_ID: header},
+        "schemas": components.gathered(made),
+    }
+    return made
+
+
+def _tag(row: Operation) -> str:
+    """The topic: one module each."""
+    return row.endpoint.__module__.rpartition(".")[2]
+
+
+def _operation(path: Path, components: Components, token: bool) -> Schema:
+    row = path.row
+    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(path.said)}
+    if row.open:
+        found["security"] = []
+    parameters = in_path(row.path, _IN_PATH) + [in_query(*each) for each in row.query.items()]
+    if parameters:
+        found["parameters"] = parameters
+    if row.body is not None:
+        found["requestBody"] = json_body(components.model(row.body), row.example)
+    done = json_answer("Done", components.shape(row.answer), [_ID])
+    if row.streams:
+        done["content"]["text/event-stream"] = {"schema": string()}
+    answers = {str(row.status): done}
+    by_status: dict[int, list[str]] = {}
+    for code in codes(row, token):
+        by_status.setdefault(STATUS[code], []).append(code)
+    for status, words in sorted(by_status.items()):
+        answers[str(status)] = json_answer(", ".join(words), _error(row, status, words, components), [_ID])
+    return found | {"responses": answers}
+
+
+def _error(row: Operation, status: int, words: list[str], components: Components) -> Schema:
+    plain = components.described(ErrorShape)
+    members = {"error": plain | {"properties": plain["properties"] | {"code": one_word(words)}}}
+    if status == STATUS["timeout"]:
+        members["arrived"] = components.shape(row.answer)
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def codes(row: Operation, token: bool) -> list[str]:
+    """What an operation may refuse: those of its row, and those that follow from what it reads."""
+    found = set(row.codes)
+    if token and not row.open:
+        found.add("unauthorized")
+    if "{a}" in row.path:
+        found.add("unknown_account")
+    if row.body is not None:
+        found |= {"invalid_json", "invalid_body", "too_large"}
+    if row.query:
+        found.add("invalid_query")
+    if row.id != "health":
+        found.add("log_unavailable")
+    return sorted(found)

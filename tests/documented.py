@@ -1,0 +1,116 @@
+"""Holds every answer that a test sees against the OpenAPI documents, and against the type of its row.
+
+The document says the same as the types, but JSON Schema can't tell `67.0` from `67`: the types can.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from functools import cache
+from typing import Any, Protocol
+
+import jsonschema_rs
+
+from mockserver.api.errors import HTTP_STATUS
+from mockserver.api.openapi import document, operations
+from mockserver.api.operations import OPERATIONS
+from mockserver.app import shown_schemas
+from mockserver.control.errors import STATUS
+from mockserver.control.openapi import document as control_document
+from mockserver.control.openapi import operations as control_operations
+from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
+from mockserver.wire import Paths
+from tests.shapes import check
+
+API, CONTROL = document("http://mock.test"), control_document("http://mock.test", shown_schemas, token=True)
+NOT_BUILT = 501  # in no document: it is what is not there
+
+# None: known, but not built, or one of several that the document names one by one
+_KNOWN: dict[tuple[str, str], Any] = {
+    **{(row.method, row.path): None for row in OPERATIONS},
+    **{(row.method, row.path): None for row in CONTROL_OPERATIONS},
+}
+
+
+def _paths(built: Iterable[Any]) -> Paths[Any]:
+    rows = _KNOWN | {(each.row.method, each.row.path): each.row for each in built}
+    return Paths((method, path, row) for (method, path), row in rows.items())
+
+
+_PATHS, _CONTROL_PATHS = _paths(operations()), _paths(control_operations())
+_STATUS = {(kind.status, code) for kind, code in HTTP_STATUS.items()} | {("INTERNAL_ERROR", 500)}
+
+
+class Answered(Protocol):
+    """What came back."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> dict[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+Document = dict[str, Any]
+
+
+@cache
+def _validator(control: bool, path: str, method: str, status: int) -> Callable[[Any], None]:
+    made: Document = CONTROL if control else API
+    answers = made["paths"][path][method.lower()]["responses"]
+    assert str(status) in answers, f"{method} {path} answers {status}, which is not documented"
+    return validator(made, answers[str(status)]["content"]["application/json"]["schema"])
+
+
+def validator(made: Document, schema: Document) -> Callable[[Any], None]:
+    """AssertionError for a value that is not as a schema of a document says."""
+    whole = jsonschema_rs.Draft202012Validator(
+        {"components": made["components"], **schema}, validate_formats=True
+    )
+
+    def valid(value: Any) -> None:
+        problem = next(whole.iter_errors(value), None)
+        assert problem is None, f"{problem.instance_path}: {problem.message}" if problem else ""
+
+    return valid
+
+
+def hold(method: str, path: str, answer: Answered) -> None:
+    """Hold an answer of the API against its documented shape (reference: api 1.4, 1.5, 1.7)."""
+    assert answer.headers["content-type"] == "application/json", answer.headers
+    assert answer.headers["mock-request-id"], answer.headers
+    body = json.loads(answer.body, parse_float=Decimal)
+    row = _row(_PATHS, path, method)
+    if row is not None and answer.status not in (NOT_BUILT, 500):
+        _validator(False, row.path, method, answer.status)(json.loads(answer.body))
+    if answer.status != 200:
+        assert (body["status"], answer.status) in _STATUS, (body, answer.status)
+        assert ("field" in body["data"]) == ("field_path" in body["data"]), body
+        assert answer.status == 500 or answer.headers["mock-rule"], answer.headers
+        return
+    assert row is not None, path
+    check(body["data"], row.data)
+    if row.meta is not None:
+        check(body["meta"], row.meta, "meta")
+
+
+def hold_control(method: str, path: str, answer: Answered) -> None:
+    """Hold an answer of the control plane against its documented shape (reference: control 1)."""
+    assert answer.headers["content-type"] == "application/json", answer.headers
+    body = json.loads(answer.body, parse_float=Decimal)
+    row = _row(_CONTROL_PATHS, path, method)
+    if row is not None and answer.status not in (NOT_BUILT, 500):
+        _validator(True, row.path, method, answer.status)(json.loads(answer.body))
+    if answer.status >= 300:
+        error = body["error"]
+        assert STATUS[error["code"]] == answer.status, body
+        assert all(isinstance(text, str) and text for text in error.values()), body
+        return
+    assert row is not None, path
+    check(body, row.answer, "answer")
+
+
+def _row(paths: Paths[Any], path: str, method: str) -> Any:
+    found = paths.find(path.partition("?")[0])
+    return None if found is None else found[0].get("GET" if method == "HEAD" else method)
