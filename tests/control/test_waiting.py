@@ -627,7 +627,7 @@ def test_a_wait_across_a_reset(patient: Patient) -> None:
         await born(patient, INBOX)
         await draft(patient)
         wait = asyncio.ensure_future(waiting(patient, count=2))
-        idle_key = asyncio.ensure_future(waiting(patient, event_type="BillogramSent"))
+        other = asyncio.ensure_future(waiting(patient, event_type="BillogramSent"))
         await quiet()
         await control(patient, "POST", "/reset")
         await api(patient, "POST", "/customer", CUSTOMER)
@@ -636,7 +636,7 @@ def test_a_wait_across_a_reset(patient: Patient) -> None:
         assert not wait.done()  # the one of before doesn't count
         await send(patient, key)
         assert types((await wait).json) == ["BillogramCreated", "BillogramSent"]
-        assert types((await idle_key).json) == ["BillogramSent"]
+        assert types((await other).json) == ["BillogramSent"]
 
     patient.tell(story())
 

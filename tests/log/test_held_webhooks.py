@@ -373,15 +373,6 @@ async def busy_account(held: Held, hook: Hook) -> None:
     hook.status = 200
 
 
-async def clock_runs(held: Held) -> None:
-    """The clock of the account runs so fast that the moment of the retry is there at once."""
-    await control(held, "PUT", "/clock", {"mode": "live", "speed": 1_000_000})
-    retry = held.desk.retries.soonest()
-    book = held.desk.book
-    while retry is not None and held.emulator.now(book) <= retry:  # noqa: ASYNC110
-        await asyncio.sleep(0.001)
-
-
 @LEAVING
 def test_while_it_is_written_nothing_leaves_and_when_it_is_nothing_ever_does(held: Held, what: str) -> None:
     async def story() -> None:
