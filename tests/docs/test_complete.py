@@ -43,7 +43,7 @@ MEMBERS: dict[str, list[Any]] = {
     "createPayment": [payments.PaymentBody, payments.Share],
     "allocatePayment": [payments.AllocateBody],
     "simulateBillogram": [simulate.MessageBody],
-    "getTimeline": [timeline.TimelineShape, timeline.TimelineEventShape, timeline.ChangeShape],
+    "getTimeline": [timeline.TimelineShape, timeline.ChangeShape],
     "getCallbacks": [callbacks.CallbacksBody, callbacks.AccountCallbacksShape],
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
