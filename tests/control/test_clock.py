@@ -1079,5 +1079,5 @@ def test_control_answers_are_held_against_their_shapes(server: Server) -> None:
     server.get("/settings")
     answer = server.mock("GET", CLOCK)
     broken = Answer(200, answer.headers, answer.body.replace(b'"speed"', b'"pace"'))
-    with pytest.raises(AssertionError, match="speed|pace"):
+    with pytest.raises(AssertionError, match=r"speed|pace"):
         hold_control("GET", CLOCK, broken)
