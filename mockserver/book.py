@@ -51,20 +51,24 @@ class Defaults(Value, frozen=True):
 
 
 class Signal:
-    """Wakes those who wait for a change. Who looks and then waits, not suspending between, misses none."""
+    """Wakes those who wait for a change. Who takes `count`, looks, and then waits with it, misses none."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
+        self.count = 0  # of changes
 
     def notify(self) -> None:
         """Wake all who wait."""
+        self.count += 1
         for future in self._waiting:
             if not future.done():
                 future.set_result(None)
         self._waiting.clear()
 
-    async def wait(self) -> None:
-        """Until the next change."""
+    async def wait(self, seen: int | None = None) -> None:
+        """Until the next change; until there are more than those that were seen, where that is known."""
+        if seen is not None and self.count != seen:
+            return
         future = asyncio.get_running_loop().create_future()
         self._waiting.add(future)
         try:
@@ -77,8 +81,20 @@ class Book:
     """An open account: its state, and where it stands in the log."""
 
     __slots__ = (
-        *("batch", "id", "last", "lock", "moving", "noted", "notes", "notes_stream", "position"),
-        *("signal", "state", "stream", "told", "told_clock", "told_last"),
+        *(
+            "batch",
+            "fresh",
+            "gone",
+            "id",
+            "last",
+            "lock",
+            "moving",
+            "noted",
+            "notes",
+            "notes_stream",
+            "position",
+        ),
+        *("refusals", "signal", "state", "stream", "told", "told_clock", "told_last"),
     )
 
     def __init__(self, name: str, stream: str) -> None:
@@ -94,6 +110,9 @@ class Book:
         self.notes_stream: str | None = None  # the second stream, once there is something in it
         self.notes = 0  # its position
         self.noted = 0  # of that, what is on disk
+        self.refusals = 0  # of requests, since the process began
+        self.gone = False  # reset or removed, and that is on disk
+        self.fresh: Book | None = None  # what a reset made of it
         self.lock = asyncio.Lock()  # one move at a time
         self.moving = False  # a move is under way: requests are served between its entries
         self.signal = Signal()  # something of this account is new

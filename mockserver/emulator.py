@@ -275,6 +275,7 @@ class Emulator:
             watcher.stays(book)
 
     def _gone(self, book: Book, fresh: Book | None) -> None:
+        book.gone, book.fresh = True, fresh
         for watcher in self._watchers:
             watcher.gone(book, fresh)
         book.signal.notify()

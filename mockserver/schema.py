@@ -200,6 +200,7 @@ class Components:
         """All that a document refers to, by name. References by name are put in on the way."""
         own = {name: schema for name, (_, schema) in self._shapes.items()} | self.more
         own |= _norms(self._models.values())
+        assert not own.keys() & self._given.keys(), own.keys() & self._given.keys()
         found: dict[str, Schema] = {}
         ahead = _settle(document)
         while ahead:

@@ -31,7 +31,7 @@ class Entry(Struct, gc=False, eq=False):
     """One request of an account; all that is None becomes known when it is finished, or never."""
 
     id: str
-    account: str
+    account: str  # its stream: a reset begins anew
     number: int  # from 1 within the account's journal
     at: datetime
     method: str
@@ -44,7 +44,7 @@ class Entry(Struct, gc=False, eq=False):
     message: str | None = None
     compared: dict[str, Any] | None = None  # by the rule; see `shallow`
     duration_ms: float | None = None
-    after: tuple[int, int] | None = None  # of a refused one: the acts and notes of the account by then
+    after: tuple[int, int, int] | None = None  # of a refused one: acts, notes, refusals of the account then
     cost: int = 0  # bytes that the journal counts for it; 0: it is not kept any longer
 
 
@@ -124,7 +124,7 @@ class Traffic:
         message: str | None = None,
         compared: dict[str, Any] | None = None,
         duration_ms: float,
-        after: tuple[int, int] | None = None,
+        after: tuple[int, int, int] | None = None,
     ) -> None:
         """A request was answered. An entry that is not kept any longer is filled in all the same."""
         entry.status = status

@@ -125,9 +125,14 @@ class Api:
     def _journal(self, passing: "_Passing", entry: Entry, status: int, refused: Refusal | None) -> None:
         took = (perf_counter() - passing.begun) * 1000
         if refused is None:
-            self._traffic.finish(entry, status=status, duration_ms=took)
+            error = "INTERNAL_ERROR" if status == 500 else None
+            self._traffic.finish(entry, status=status, error=error, duration_ms=took)
             return
         book = passing.book
+        if book is not None and not book.told:  # an account that is not on disk has no timeline
+            book = None
+        if book is not None:
+            book.refusals += 1
         self._traffic.finish(
             entry,
             status=status,
@@ -136,7 +141,7 @@ class Api:
             message=refused.message,
             compared=refused.compared,
             duration_ms=took,
-            after=None if book is None else (book.position, book.notes),
+            after=None if book is None else (book.told, book.noted, book.refusals),
         )
         if book is not None:
             book.signal.notify()
@@ -169,7 +174,7 @@ class Api:
     ) -> bytes:
         book = passing.book = await self._authenticate(scope, request_id)
         passing.entry = self._traffic.begin(
-            book.id, request_id, self._emulator.now(book), scope["method"], _asked(scope), body or b""
+            book.stream, request_id, self._emulator.now(book), scope["method"], _asked(scope), body or b""
         )
         operation, params = self._route(scope["method"], path)
         query, base = scope["query_string"], self._public_url or base_of(scope)

@@ -217,7 +217,7 @@ async def remove(call: ControlCall) -> Answer:
     """`DELETE /_mock/accounts/{a}`: removes an account and all it holds."""
     book = await call.book()
     await call.emulator.remove(book)
-    call.traffic.forget(book.id)
+    call.traffic.forget(book.stream)
     return Answer({"id": book.id})
 
 
@@ -225,8 +225,9 @@ async def reset(call: ControlCall) -> Answer:
     """`POST /_mock/accounts/{a}/reset`: empties an account. What it was made with stays, and its clock."""
     body = call.read(ResetBody)
     _refuse_later(body, "POST /_mock/accounts/{a}/reset")
-    book = await call.emulator.reset(await call.book(), seed=body.seed, cause=call.request_id)
-    call.traffic.forget(book.id)
+    old = await call.book()
+    book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id)
+    call.traffic.forget(old.stream)
     return Answer(await _shown(call.emulator, book))
 
 

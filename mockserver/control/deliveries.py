@@ -162,6 +162,7 @@ async def wait(call: ControlCall) -> Answer:
     while True:
         begun = clock()
         desk, timezone = await _desk(call)
+        seen = desk.book.signal.count
         found = _look(desk, body)
         if found is not None:
             return await _answer(found, timezone)
@@ -170,7 +171,7 @@ async def wait(call: ControlCall) -> Answer:
         took = clock() - begun
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                await desk.book.signal.wait()  # not suspended since the look: nothing is missed
+                await desk.book.signal.wait(seen)
                 await asyncio.sleep(took * _LAZY)
 
 

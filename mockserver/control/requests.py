@@ -36,9 +36,9 @@ async def listing(call: ControlCall) -> Answer:
     book = await call.book()
     timezone = await call.emulator.read(book, lambda state: state.account.timezone)
     query = call.query
-    entries = call.traffic.entries(book.id)
+    entries = call.traffic.entries(book.stream)
     if "after" in query:
-        known = call.traffic.find(book.id, query["after"])
+        known = call.traffic.find(book.stream, query["after"])
         entries = [each for each in entries if known is None or each.number > known.number]
     chosen = [
         each

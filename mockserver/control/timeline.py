@@ -6,18 +6,20 @@ stream show the same, and each can go on after any row.
 """
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
-from mockserver.book import Book
+from mockserver.book import AccountGone, Book
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
 from mockserver.core import events
 from mockserver.core.events import AttemptMade, BillogramEvent, Record
 from mockserver.core.state import State
+from mockserver.log.interface import LogFailed
 from mockserver.schema import Form, component
 from mockserver.traffic import Entry
 from mockserver.webhooks.desk import Delivery
@@ -102,10 +104,16 @@ async def fetch(call: ControlCall) -> Answer:
         return Answer(stream=_live(call, book, after, wanted))
     limit = call.number("limit", 1000, _MOST)
     rows: list[TimelineShape] = []
-    async for _, row in _rows(call, book, _parsed("after", key, book), wanted):
-        rows.append(row)
-        if len(rows) == limit:
-            break
+    try:
+        async with contextlib.aclosing(_rows(call, book, _parsed("after", key, book), wanted)) as found:
+            async for _, row in found:
+                rows.append(row)
+                if len(rows) == limit:
+                    break
+    except LogFailed:
+        if book.gone:  # its part of the log is dropped
+            raise AccountGone(book.id) from None
+        raise
     return Answer(rows)
 
 
@@ -130,33 +138,39 @@ async def _live(call: ControlCall, book: Book, after: Key, wanted: str | None) -
     yield b": the timeline\n\n"
     notes = 0  # that were shown: their part of the log need not be read again
     while True:
+        if book.gone:
+            if book.fresh is None:
+                return
+            book, after, notes = book.fresh, _START, 0
+        seen = book.signal.count
         chunk: list[bytes] = []
-        async for key, row in _rows(call, book, after, wanted, notes):
-            after, notes = key, max(notes, key.number if key.kind == _LATER else 0)
-            head = f"id: {row['id']}\nevent: {row['kind']}\n"
-            chunk.append(head.encode() + b"data: " + encode(row) + b"\n\n")
-            if len(chunk) == _AT_ONCE:
-                yield b"".join(chunk)
-                chunk.clear()
+        try:
+            async with contextlib.aclosing(_rows(call, book, after, wanted, notes)) as rows:
+                async for key, row in rows:
+                    after, notes = key, max(notes, key.number if key.kind == _LATER else 0)
+                    chunk.append(_as_event(row))
+                    if len(chunk) == _AT_ONCE:
+                        yield b"".join(chunk)
+                        chunk.clear()
+        except LogFailed:
+            if not book.gone:  # its part of the log is dropped
+                raise
         if chunk:
             yield b"".join(chunk)
-            continue  # whatever happened while that was taken
-        present = call.emulator.book(book.id)
-        if present is None:
-            return
-        if present is not book:
-            book, after, notes = present, _START, 0
-            continue
         try:
             async with asyncio.timeout(_BEAT):
-                await book.signal.wait()
+                await book.signal.wait(seen)
         except TimeoutError:
             yield b": still here\n\n"
 
 
+def _as_event(row: TimelineShape) -> bytes:
+    return f"id: {row['id']}\nevent: {row['kind']}\n".encode() + b"data: " + encode(row) + b"\n\n"
+
+
 async def _rows(
     call: ControlCall, book: Book, after: Key, wanted: str | None, notes: int = 0
-) -> AsyncIterator[tuple[Key, TimelineShape]]:
+) -> AsyncGenerator[tuple[Key, TimelineShape], None]:
     """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
     source = _Source(call, book)
     told, noted = book.told, book.noted
@@ -165,8 +179,11 @@ async def _rows(
     async for record in call.emulator.log.read(book.stream, max(0, after.position - 1)):
         if record.position > told:
             break
-        found = source.act(record)
-        while later and later[0][0].position <= record.position:
+        found = []
+        while later and later[0][0].position < record.position:
+            found.append(later.popleft())
+        found += source.act(record)
+        while later and later[0][0].position == record.position:
             found.append(later.popleft())
         for key, row in found:
             if key > after and (wanted is None or wanted in row["billograms"]):
@@ -196,7 +213,7 @@ class _Source:
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = list(dict.fromkeys(event.mark.billogram for event in told))
         found: list[tuple[Key, TimelineShape]] = []
-        entry = self._call.traffic.find(self._book.id, record.cause)
+        entry = self._call.traffic.find(self._book.stream, record.cause)
         if entry is not None:
             found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
         key = Key(record.position, _ACT)
@@ -229,9 +246,9 @@ class _Source:
                 if record.position > noted:
                     break
                 found += self._attempts(record, after, told)
-        for entry in self._call.traffic.entries(self._book.id):
+        for entry in self._call.traffic.entries(self._book.stream):
             if entry.after is not None:
-                key = Key(entry.after[0], _LATER, entry.after[1], entry.number)
+                key = Key(entry.after[0], _LATER, *entry.after[1:])
                 if after < key and key.position <= told and key.number <= noted:
                     found.append(self._request(key, "refusal", entry, []))
         return sorted(found, key=lambda each: each[0])

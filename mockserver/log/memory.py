@@ -75,6 +75,8 @@ class MemoryLog:
         walk: str | None = stream
         last = maxsize
         while walk is not None:
+            if walk not in self._branches:
+                raise LogFailed(f"stream {walk} is not there any more")
             branch = self._branches[walk]
             parts.append(
                 self._records[walk][max(0, after - branch.position) : max(0, last - branch.position)]

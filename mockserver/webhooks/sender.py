@@ -112,6 +112,8 @@ class Sender:
     # sending
 
     def _resume(self, desk: Desk) -> None:
+        if self._stopped:
+            return
         for delivery in desk.deliveries.values():
             if delivery.status == PENDING:
                 if delivery.next_at is None:

@@ -4,6 +4,7 @@ import email
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from mockserver.version import __version__
+from tests.docs.pages import blocks
+from tests.docs.reader import Reader
 from tests.e2e.served import PATIENCE, Served, clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,3 +109,25 @@ def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: 
         assert (made.status_code, made.json()["data"]["customer_no"]) == (200, 1)
         run(command, "wait", "--url", server.address, cwd=tmp_path)
     assert (tmp_path / "kept.db").exists()
+
+
+def test_the_first_page_works_with_the_installed_command(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = fresh(tmp_path / "installed")
+    run(*PIP, "--python", python, "install", "--no-deps", wheel, cwd=tmp_path)
+    (site,) = (tmp_path / "installed").glob("lib/python*/site-packages")
+    # dependencies, and the client and pytest that the page uses; a line here reads no .pth of that folder, so
+    # our source is not in it
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr("tests.e2e.served.COMMAND", (str(python.parent / "mockserver"),))
+    home = tmp_path / "home"
+    home.mkdir()
+    where = run(python, "-c", "import mockserver; print(mockserver.__file__)", cwd=home)
+    assert Path(where).is_relative_to(tmp_path / "installed")
+    with Reader(home, python=str(python)) as reader:
+        for block in blocks("docs/getting-started.md"):
+            reader.follow(block)
+        reader.finish()
+    assert (home / "sandbox.db").exists()

@@ -1,0 +1,171 @@
+"""Nothing is left out: endpoints, members, error codes, options and variables stand in the documentation."""
+
+import argparse
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from mockserver.cli.main import _parser
+from mockserver.cli.options import SERVE
+from mockserver.control import (
+    accounts,
+    callbacks,
+    clock,
+    deliveries,
+    payments,
+    requests,
+    server,
+    simulate,
+    timeline,
+)
+from mockserver.control.edge import BASE
+from mockserver.control.operations import OPERATIONS, Operation
+from tests.docs import pages
+from tests.test_docs import listed
+
+CONTROL = "docs/control-plane.md"
+BUILT = [row for row in OPERATIONS if row.endpoint is not None]
+
+# the bodies that the operations read and what they answer with: every member must be explained
+MEMBERS: dict[str, list[Any]] = {
+    "info": [server.ServerInfoShape, server.InfoCountsShape],
+    "createAccount": [accounts.AccountBody, accounts.ClockStart, accounts.FeatureSwitches],
+    "getAccount": [accounts.AccountShape, accounts.CountsShape],
+    "changeAccount": [accounts.AccountPatch],
+    "resetAccount": [accounts.ResetBody],
+    "getClock": [clock.ClockShape],
+    "setClock": [clock.ClockBody],
+    "advanceClock": [clock.AdvanceBody, clock.MovedShape, clock.HappenedShape],
+    "getAgenda": [clock.DueShape],
+    "createPayment": [payments.PaymentBody, payments.Share],
+    "allocatePayment": [payments.AllocateBody],
+    "simulateBillogram": [simulate.MessageBody],
+    "getTimeline": [timeline.TimelineShape, timeline.ChangeShape],
+    "getCallbacks": [callbacks.CallbacksBody, callbacks.AccountCallbacksShape],
+    "getInbox": [deliveries.InboxShape],
+    "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
+    "waitForDeliveries": [deliveries.WaitBody],
+    "listRequests": [requests.RequestShape, requests.ExplanationShape],
+}
+
+
+def title(row: Operation) -> str:
+    return f"`{row.method} {f'{BASE}{row.path}'.replace('/_mock/accounts/{a}', '…')}`"
+
+
+def quoted(text: str) -> set[str]:
+    """The words that stand as code."""
+    return {word for code in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[\w-]+", code)}
+
+
+# the control plane
+
+
+def test_every_built_endpoint_has_a_section_of_its_own_and_no_other_has() -> None:
+    titles = [name for name, _ in pages.sections(CONTROL) if re.match(r"`[A-Z]+ ", name)]
+    assert sorted(titles) == sorted(title(row) for row in BUILT)
+
+
+@pytest.mark.parametrize("row", BUILT, ids=lambda row: row.id)
+def test_a_section_names_its_operation_and_every_member(row: Operation) -> None:
+    text = dict(pages.sections(CONTROL))[title(row)]
+    assert text.lstrip().startswith(f"`{row.id}`. ")
+    assert "\n```sh\n" in text
+    members = {name for shape in MEMBERS.get(row.id, []) for name in shape.__annotations__}
+    assert not members - quoted(text), f"{title(row)} does not explain {sorted(members - quoted(text))}"
+
+
+def test_a_payment_is_explained() -> None:
+    words = quoted(dict(pages.sections(CONTROL))["The bank"])
+    assert not {*payments.PaymentShape.__annotations__, *payments.AllocationShape.__annotations__} - words
+
+
+def test_what_is_not_built_is_listed() -> None:
+    text = dict(pages.sections(CONTROL))["Not built yet"]
+    assert listed(text) == {f"{row.method} {BASE}{row.path}" for row in OPERATIONS if row.endpoint is None}
+
+
+def test_every_deed_is_named() -> None:
+    row = next(row for row in BUILT if row.id == "simulateBillogram")
+    assert not set(simulate.DEEDS) - quoted(dict(pages.sections(CONTROL))[title(row)])
+
+
+def codes() -> Iterator[str]:
+    """The code of every ControlError in the source."""
+    for path in (pages.ROOT / "mockserver" / "control").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = node.func if isinstance(node, ast.Call) else None
+            if not (isinstance(node, ast.Call) and isinstance(called, ast.Name)):
+                continue
+            code = node.args[1 if called.id == "ControlError" else 0] if node.args else None
+            if not (isinstance(code, ast.Constant) and isinstance(code.value, str)):
+                continue
+            if called.id == "ControlError":
+                yield code.value
+            elif called.id == "unknown":
+                yield f"unknown_{code.value}"
+
+
+def test_every_error_code_is_named() -> None:
+    found = set(codes())
+    assert {"account_exists", "unknown_payment", "clock_backwards"} <= found
+    assert not found - quoted(pages.text(CONTROL))
+
+
+# the command line
+
+
+def parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """`mockserver`, and every command and deed below it."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for each in action.choices.values():
+                yield from parsers(each)
+
+
+COMMANDS = list(parsers(_parser()))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.prog))
+def test_every_option_stands_in_a_section_on_its_command(command: argparse.ArgumentParser) -> None:
+    texts = [text for page in pages.PAGES for name, text in pages.sections(page)]
+    mine = "\n".join(text for text in texts if command.prog in text)
+    assert mine, f"nothing is said of {command.prog}"
+    if command.prog == "mockserver serve":
+        mine = dict(pages.sections(pages.README))["Options of `mockserver serve`"]
+    options = {name for action in command._actions for name in action.option_strings} - {"-h", "--help"}
+    missing = {name for name in options if not re.search(rf"{name}(?![\w-])", mine)}
+    assert not missing, f"{command.prog}: {sorted(missing)} are not documented"
+
+
+def test_every_variable_is_named() -> None:
+    told = "\n".join(map(pages.text, pages.PAGES))
+    known = {option.variable for option in SERVE}
+    for path in (*(pages.ROOT / "mockserver").rglob("*.py"), pages.ROOT / "Dockerfile"):
+        known |= set(re.findall(r"\bMOCKSERVER_[A-Z_]*[A-Z]\b", path.read_text(encoding="utf-8")))
+    missing = {name for name in known if not re.search(rf"\b{name}\b", told)}
+    assert not missing
+
+
+# the pages themselves
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", pages.prose(page)):
+        if "://" in target:
+            continue
+        path, _, fragment = target.partition("#")
+        there = (pages.ROOT / page).parent.joinpath(path).resolve() if path else pages.ROOT / page
+        assert there.is_file(), target
+        if fragment:
+            assert fragment in pages.anchors(there.relative_to(pages.ROOT).as_posix()), target
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#\s]+)", pages.text(pages.README)))
+    assert linked == set(pages.PAGES) - {pages.README}
