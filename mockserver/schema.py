@@ -7,7 +7,6 @@ closed: what is not named is not answered. None of the rooms is known here.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from types import NoneType, UnionType
 from typing import (
@@ -23,7 +22,8 @@ from typing import (
     is_typeddict,
 )
 
-from pydantic import PlainValidator
+from pydantic import GetCoreSchemaHandler, PlainValidator
+from pydantic_core import CoreSchema
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -49,19 +49,23 @@ class Form:
         return dict(self.schema)
 
 
-@dataclass(frozen=True, eq=False)
-class Reads(PlainValidator):
+class Reads:
     """A reader, and the norm of what it reads."""
 
-    norm: Schema = field(default_factory=dict)
+    def __init__(self, reader: Callable[..., Any], norm: Schema) -> None:
+        self._reader = PlainValidator(reader)
+        self._norm = norm
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return self._reader.__get_pydantic_core_schema__(source, handler)
 
     def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> Schema:
-        return dict(self.norm)
+        return dict(self._norm)
 
 
 def reads(reader: Callable[..., Any], norm: Schema) -> Reads:
     """Read by this function; a client should send what the norm says."""
-    return Reads(reader, norm=norm)
+    return Reads(reader, norm)
 
 
 def component(name: str) -> Schema:
@@ -196,6 +200,7 @@ class Components:
         """All that a document refers to, by name. References by name are put in on the way."""
         own = {name: schema for name, (_, schema) in self._shapes.items()} | self.more
         own |= _norms(self._models.values())
+        assert not own.keys() & self._given.keys(), own.keys() & self._given.keys()
         found: dict[str, Schema] = {}
         ahead = _settle(document)
         while ahead:

@@ -9,7 +9,9 @@ from decimal import Decimal
 from functools import cache
 from typing import Any, Protocol
 
+import httpx
 import jsonschema_rs
+from msgspec import Struct
 
 from mockserver.api.errors import HTTP_STATUS
 from mockserver.api.openapi import document, operations
@@ -114,3 +116,21 @@ def hold_control(method: str, path: str, answer: Answered) -> None:
 def _row(paths: Paths[Any], path: str, method: str) -> Any:
     found = paths.find(path.partition("?")[0])
     return None if found is None else found[0].get("GET" if method == "HEAD" else method)
+
+
+class _Told(Struct, frozen=True):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def held(response: httpx.Response) -> httpx.Response:
+    """The same response, held against its documented shape; streams, HTML and HEAD have none."""
+    method, path = response.request.method, response.request.url.path
+    told = _Told(response.status_code, dict(response.headers), response.content)
+    if method != "HEAD" and told.headers.get("content-type") == "application/json":
+        if path.startswith("/_mock/"):
+            hold_control(method, path.removeprefix("/_mock"), told)
+        elif path.startswith("/api/v2/"):
+            hold(method, path.removeprefix("/api/v2"), told)
+    return response

@@ -4,6 +4,7 @@ Order of checks: credentials, path, method, query, object, JSON, body, state, an
 refuses. An endpoint reads, calls, renders.
 """
 
+import asyncio
 import contextlib
 from base64 import b64decode
 from hmac import compare_digest
@@ -152,7 +153,7 @@ class Api:
             body = None
         path: str = scope["path"]
         if path == DOCUMENT:
-            return self._document(scope)
+            return await self._document(scope)
         if path != BASE and not path.startswith(f"{BASE}/"):
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
         while True:
@@ -161,14 +162,12 @@ class Api:
             except AccountGone:  # reset or removed on the way: the credentials are looked at again
                 continue
 
-    def _document(self, scope: Scope) -> bytes:
-        """The OpenAPI document, made when it is first asked for; no envelope, no account."""
-        from mockserver.api.openapi import document
-
+    async def _document(self, scope: Scope) -> bytes:
+        """The OpenAPI document; no envelope, no account."""
         if scope["method"] not in ("GET", "HEAD"):
             raise _not_allowed(scope["method"], "GET, HEAD")
         base = self._public_url or base_of(scope)
-        return encode(document(base, self._http_status[InvalidAuth]))
+        return await asyncio.to_thread(_document, base, self._http_status[InvalidAuth])
 
     async def _operate(
         self, scope: Scope, path: str, body: bytes | None, request_id: str, passing: "_Passing"
@@ -245,6 +244,13 @@ def _asked(scope: Scope) -> str:
 def is_account_id(text: str) -> bool:
     """Whether an account may be called so: 1..100 printable characters without slash [A]."""
     return 0 < len(text) <= 100 and text.isprintable() and "/" not in text
+
+
+def _document(base: str, invalid_auth_status: int) -> bytes:
+    """In a thread: it is made when it is first asked for, which takes longer than others should wait."""
+    from mockserver.api.openapi import document
+
+    return encode(document(base, invalid_auth_status))
 
 
 def _not_allowed(method: str, allowed: str) -> MethodNotAllowed:

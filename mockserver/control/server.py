@@ -1,11 +1,15 @@
 """The server itself: is it there, is it ready, what is it (reference: control 1)."""
 
+import asyncio
 from time import monotonic
 from typing import Literal, TypedDict
 
-from mockserver.control.call import Answer, ConfigurationShape, ControlCall
+from msgspec import Raw
+
+from mockserver.control.call import Answer, ConfigurationShape, ControlCall, ServerInfo
 from mockserver.control.errors import ControlError
 from mockserver.version import __version__
+from mockserver.wire import encode
 
 
 class HealthShape(TypedDict):
@@ -58,10 +62,14 @@ async def info(call: ControlCall) -> Answer:
 
 async def document(call: ControlCall) -> Answer:
     """`GET /_mock/openapi.json`: this document."""
-    from mockserver.control.openapi import document as made  # when it is first asked for
+    return Answer(Raw(await asyncio.to_thread(_document, call.base, call.info)))
 
-    token = call.info.configuration["control_token"]
-    return Answer(made(call.base, call.info.shown, token=token))
+
+def _document(base: str, info: ServerInfo) -> bytes:
+    """In a thread: it is made when it is first asked for, which takes longer than others should wait."""
+    from mockserver.control.openapi import document as made
+
+    return encode(made(base, info.shown, token=info.configuration["control_token"]))
 
 
 def _counts(call: ControlCall) -> InfoCountsShape:

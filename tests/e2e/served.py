@@ -11,6 +11,8 @@ from typing import Any, Self
 
 import httpx
 
+from tests.documented import held
+
 COMMAND = (sys.executable, "-m", "mockserver")
 PATIENCE = 30  # seconds until a process that should have ended counts as hung
 
@@ -84,12 +86,12 @@ class Served:
         self, method: str, path: str, body: Any = None, *, user: str = "demo", key: str = "secret"
     ) -> httpx.Response:
         """One request to Billogram's API."""
-        return self.client.request(method, f"/api/v2{path}", json=body, auth=(user, key))
+        return held(self.client.request(method, f"/api/v2{path}", json=body, auth=(user, key)))
 
     def mock(self, method: str, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
         """One request to the control plane."""
         headers = {} if token is None else {"authorization": f"Bearer {token}"}
-        return self.client.request(method, f"/_mock{path}", json=body, headers=headers)
+        return held(self.client.request(method, f"/_mock{path}", json=body, headers=headers))
 
     def configuration(self, token: str | None = None) -> dict[str, Any]:
         """What it was started with, as it says itself."""

@@ -510,7 +510,7 @@ def test_the_public_address() -> None:
 def test_the_status_of_wrong_credentials(options: tuple[str, ...], status: int) -> None:
     with Served(*options) as server:
         assert server.api("GET", "/settings").status_code == 200
-        answer = server.api("GET", "/settings", key="wrong")
+        answer = server.client.get("/api/v2/settings", auth=("demo", "wrong"))
         assert (answer.status_code, answer.json()["status"]) == (status, "INVALID_AUTH")
         assert ("www-authenticate" in answer.headers) is (status == 401)
         assert server.client.get("/api/v2/settings").json()["status"] == "MISSING_AUTH"

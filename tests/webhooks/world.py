@@ -20,6 +20,7 @@ import httpx
 
 from mockserver import Mockserver
 from mockserver.kit.server import Account
+from tests.documented import held
 
 PATIENCE = 20.0  # seconds after which what should happen has failed
 _numbers = count(1)
@@ -220,7 +221,8 @@ class World:
 
     def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """One request to Billogram's API."""
-        return self.client.request(method, f"{self.server.url}{path}", json=body, auth=(self.user, "secret"))
+        auth = (self.user, "secret")
+        return held(self.client.request(method, f"{self.server.url}{path}", json=body, auth=auth))
 
     def api(self, method: str, path: str, body: Any = None) -> Any:
         """The `data` of its answer."""
@@ -230,7 +232,7 @@ class World:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control plane."""
-        answer = self.client.request(method, f"{self.server.control_url}{path}", json=body)
+        answer = held(self.client.request(method, f"{self.server.control_url}{path}", json=body))
         assert answer.is_success, answer.text
         return json.loads(answer.content, parse_float=Decimal)
 
