@@ -80,23 +80,6 @@ class Signal:
 class Book:
     """An open account: its state, and where it stands in the log."""
 
-    __slots__ = (
-        *(
-            "batch",
-            "fresh",
-            "gone",
-            "id",
-            "last",
-            "lock",
-            "moving",
-            "noted",
-            "notes",
-            "notes_stream",
-            "position",
-        ),
-        *("refusals", "signal", "state", "stream", "told", "told_clock", "told_last"),
-    )
-
     def __init__(self, name: str, stream: str) -> None:
         self.id = name
         self.stream = stream
@@ -110,6 +93,7 @@ class Book:
         self.notes_stream: str | None = None  # the second stream, once there is something in it
         self.notes = 0  # its position
         self.noted = 0  # of that, what is on disk
+        self.unwritten: list[AttemptMade] = []  # results whose commit failed: they wait for the next one
         self.refusals = 0  # of requests, since the process began
         self.gone = False  # reset or removed, and that is on disk
         self.fresh: Book | None = None  # what a reset made of it

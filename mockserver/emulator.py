@@ -27,7 +27,7 @@ from mockserver.core import accounts, calendar, callbacks, numbers
 from mockserver.core.act import Act
 from mockserver.core.callbacks import Planned
 from mockserver.core.events import FORMAT, AttemptMade, Record
-from mockserver.core.model import Account, Clock
+from mockserver.core.model import Account, Clock, replace
 from mockserver.core.settings import new_settings
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
@@ -282,10 +282,6 @@ class Emulator:
 
     # acts
 
-    def real_time(self) -> datetime:
-        """The time of the machine, in UTC."""
-        return self._real_time()
-
     def told_now(self, book: Book) -> datetime:
         """The account's time as far as it is on disk: a move that is not brings no retry yet."""
         assert book.told_clock is not None, "nothing of it was told"
@@ -358,7 +354,10 @@ class Emulator:
     # notes: what became of callbacks, in a second stream that the fold never reads
 
     def note(self, book: Book, made: AttemptMade) -> None:
-        """Keep the result of an attempt; who is cut off before it is on disk will send again."""
+        """Keep the result of an attempt; who is cut off before it is on disk will send again.
+
+        One whose commit fails is kept with the next write of its account that works.
+        """
         if self._books.get(book.id) is not book:
             return
         fresh, position = book.notes_stream is None, book.notes
@@ -368,16 +367,23 @@ class Emulator:
 
         def undo() -> None:
             book.notes = position
+            book.unwritten.insert(0, made)  # undone backwards: the oldest comes last
             if fresh:
                 book.notes_stream = None
 
         def noted() -> None:
             book.noted = record.position
+            self._note_again(book)
             book.signal.notify()
 
         append = Append(stream, record)
         writes = (Branch(stream), append, Point(notes_of(book.id), stream)) if fresh else (append,)
         self._write(writes, undo, noted)
+
+    def _note_again(self, book: Book) -> None:
+        unwritten, book.unwritten = book.unwritten, []
+        for made in unwritten:
+            self.note(book, replace(made, after=book.position))
 
     def check_open(self, book: Book) -> None:
         """AccountGone when it was reset or removed."""
@@ -425,6 +431,7 @@ class Emulator:
             book.told, book.told_clock, book.told_last = record.position, clock, record.at
             for watcher in self._watchers:
                 watcher.acted(book, record, planned)
+            self._note_again(book)
             book.signal.notify()
 
         branch, point = around[:1], around[1:]

@@ -71,23 +71,7 @@ class Server:
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> Answer:
         """One request, not checked."""
-        target, _, query = path.partition("?")
-        sent = [(b"host", b"mock.test"), (b"content-length", str(len(body)).encode())]
-        sent += [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": target,
-            "raw_path": target.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": sent,
-            "client": ("127.0.0.1", 1),
-            "server": ("mock.test", 80),
-        }
+        scope = scope_of(method, path, body, headers or {})
         chunks = [body]
         messages: list[dict[str, Any]] = []
 
@@ -177,6 +161,26 @@ class Server:
 
     def command(self, key: str, command: str, body: Any = NO_BODY) -> Answer:
         return self.post(f"/billogram/{key}/command/{command}", body)
+
+
+def scope_of(method: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    """An ASGI request."""
+    target, _, query = path.partition("?")
+    sent = [(b"host", b"mock.test"), (b"content-length", str(len(body)).encode())]
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": target,
+        "raw_path": target.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": sent + [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("mock.test", 80),
+    }
 
 
 async def fold(log: Log, name: str, upto: int | None = None) -> State:

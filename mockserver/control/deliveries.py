@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import AfterValidator, Field
 
+from mockserver.book import AccountGone
 from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
@@ -37,7 +38,7 @@ class WaitBody(Body):
     billogram: str | None = None
     count: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     timeout: Annotated[str, AfterValidator(_seconds), Form(EXACT_DURATION)] = "5s"
-    status: Literal["pending", "delivered", "failed", "dropped"] = DELIVERED  # type: ignore[assignment]
+    status: Literal["pending", "delivered", "failed", "dropped"] = "delivered"
     reader: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     idle: bool = False
 
@@ -161,7 +162,10 @@ async def wait(call: ControlCall) -> Answer:
     deadline = clock() + calendar.absolute(body.timeout).total_seconds()
     while True:
         begun = clock()
-        desk, timezone = await _desk(call)
+        try:
+            desk, timezone = await _desk(call)
+        except AccountGone:  # reset or removed just now: the time goes on
+            continue
         seen = desk.book.signal.count
         found = _look(desk, body)
         if found is not None:
@@ -217,7 +221,7 @@ def _how_it_stands(body: WaitBody, desk: Desk) -> str:
     """What was waited for, and what there is."""
     wanted = [
         f"{name} {value}"
-        for name in ("callback_type", "event_type", "billogram", "status", "reader")
+        for name in ("count", "callback_type", "event_type", "billogram", "status", "reader")
         if (value := getattr(body, name)) is not None
     ]
     counts: dict[str, int] = {}

@@ -96,7 +96,8 @@ async def fetch(call: ControlCall) -> Answer:
     As `text/event-stream` it goes on with what happens.
     """
     book = await call.book()
-    await call.emulator.read(book, lambda _: None)
+    await call.emulator.read(book, lambda _: None)  # what is due is done first
+    await call.emulator.read_all(lambda: None)  # attempts that were made are on disk, too
     key, wanted = call.query.get("after"), call.query.get("billogram")
     if "text/event-stream" in call.headers.get("accept", ""):
         last = call.headers.get("last-event-id")

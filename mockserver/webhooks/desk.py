@@ -22,7 +22,7 @@ def is_success(made: AttemptMade) -> bool:
 
 
 class Delivery:
-    """One callback on its way to one receiver."""
+    """One callback on its way to one receiver: pending, delivered, failed in the end [A], or dropped."""
 
     __slots__ = ("attempts", "next_at", "planned", "status", "tries")
 

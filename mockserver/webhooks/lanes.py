@@ -1,4 +1,4 @@
-"""Who may send when: one at a time to a receiver, a few at a time to a host, a bounded number in all."""
+"""Who may send when: one at a time to a receiver [A], a few at a time to a host, a bounded number in all."""
 
 import asyncio
 import logging

@@ -34,6 +34,7 @@ def request_of(planned: Planned, timestamp: str | None) -> Request:
     """The request of an attempt at a timestamp (None: unsigned). A new timestamp is a new signature [A]."""
     body = callbacks.body(planned)
     headers = {"Content-Type": "application/json", "User-Agent": "mockserver"}  # [A]
+    # both only with a key [D]
     if timestamp is not None and planned.sign_key is not None:
         headers["Billogram-Request-Timestamp"] = timestamp
         headers["Billogram-Signature"] = sign(planned.sign_key, timestamp, body)
@@ -53,10 +54,12 @@ class Sender:
         emulator.subscribe(self)
 
     def desk(self, book: Book) -> Desk:
-        """The deliveries of an account."""
+        """The deliveries of an account; of one that is gone there are none."""
         found = self._desks.get(book.stream)
         if found is None:
-            found = self._desks[book.stream] = Desk(book)
+            found = Desk(book)
+            if not book.gone:
+                self._desks[book.stream] = found
         return found
 
     # being told

@@ -375,6 +375,7 @@ async def _send(
         if "authorization" not in map(str.lower, headers):
             headers = {**headers, "Authorization": f"Basic {credentials}"}
     data = io.BytesIO(body) if len(body) > _LARGE else body
+    # a redirect is an answer like any other, not followed [A]
     return await client.post(target, data=data, headers=headers, allow_redirects=False)
 
 

@@ -10,7 +10,7 @@ from mockserver.log.memory import MemoryLog
 from tests.documented import hold_control
 from tests.log.test_held_commit import PATIENCE, Ask, quiet
 from tests.log.test_unwritable import FaultyLog
-from tests.server import ACCOUNT, NO_BODY, Answer, Server, dumps
+from tests.server import ACCOUNT, NO_BODY, Answer, Server, dumps, scope_of
 from tests.webhooks.receivers import Receiver, answer, answers, ok, read_request, receiving, refusing
 
 INBOX = "mock:inbox"
@@ -101,25 +101,6 @@ class Caller:
             self.task.cancel()
             raise
         return Answer(*self.start, self.body)
-
-
-def scope_of(method: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
-    target, _, query = path.partition("?")
-    sent = [(b"host", b"mock.test"), (b"content-length", str(len(body)).encode())]
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": target,
-        "raw_path": target.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": sent + [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("mock.test", 80),
-    }
 
 
 class Patient(Server):
@@ -502,7 +483,9 @@ def test_no_time_at_all(patient: Patient) -> None:
         assert (await waiting(patient, timeout="0s")).status == 408
         await draft(patient)
         assert types((await waiting(patient, timeout="0s")).json) == ["BillogramCreated"]
-        assert (await waiting(patient, timeout="0s", count=2)).status == 408
+        vain = await waiting(patient, timeout="0s", count=2)
+        assert vain.status == 408
+        assert "for count 2, status delivered; now 1 delivered" in vain.json["error"]["message"]
 
     patient.tell(story())
 

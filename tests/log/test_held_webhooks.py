@@ -567,6 +567,56 @@ def test_a_result_that_could_not_be_written_is_sent_again_by_the_next_server(hel
     held.tell(both())
 
 
+def test_the_timeline_waits_for_results_that_are_being_written(held: Held) -> None:
+    """What a wait has told of, it has too."""
+
+    async def story() -> None:
+        async with hooked() as hook:
+            await control(held, "PUT", "/callbacks", {"url": hook.url})
+            hook.open.clear()
+            await api(held, "POST", "/billogram", billogram("new"))
+            await hook.wait(1)
+            held.log.holding = True
+            hook.open.set()
+            await waiting(held, idle=True, count=1)
+            asked = asyncio.ensure_future(Ask("GET", f"{CONTROL}/timeline").of(held))
+            await quiet()
+            assert not asked.done()
+            held.log.let_go()
+            assert [row["kind"] for row in (await asked).json][-2:] == ["delivery", "attempt"]
+
+    held.tell(story())
+
+
+def test_results_that_could_not_be_written_are_with_the_next_write_that_works(held: Held) -> None:
+    """So the timeline tells of them, and the next server goes on where this one was."""
+
+    async def story() -> None:
+        async with hooked() as hook:
+            await control(held, "PUT", "/callbacks", {"url": hook.url, "retry_schedule": ["1m", "5m"]})
+            hook.status = 500
+            hook.open.clear()
+            await api(held, "POST", "/billogram", billogram("new"))
+            await hook.wait(1)
+            held.log.good = 0
+            hook.open.set()
+            (failed,) = (await waiting(held, idle=True, count=1, status="pending")).json
+            held.log.good = None
+            assert [row for row in await control(held, "GET", "/timeline") if row["kind"] == "attempt"] == []
+            await control(held, "POST", "/clock/advance", {"by": "1m"})
+            (pending,) = (await waiting(held, idle=True, count=1, status="pending")).json
+            told = [row for row in await control(held, "GET", "/timeline") if row["kind"] == "attempt"]
+            assert [row["attempt"] for row in told] == pending["attempts"]
+            assert pending["attempts"][0] == failed["attempts"][0]
+            assert pending["next_attempt_at"] == "2026-03-02T10:06:00+01:00"
+            second = await started(held.log)
+            assert (await waiting(second, idle=True, status="pending")).json == [pending]
+            assert len(hook.got) == 2
+            await second.app.close()
+
+    held.tell(story())
+
+
 @WHERE
 def test_a_server_that_stops_while_a_commit_is_held_sends_no_more(held: Held, where: str) -> None:
     """What is written at the very end is sent by the next one; nothing is left running."""
