@@ -36,6 +36,7 @@ from mockserver.moving import Mover
 
 T = TypeVar("T")
 
+_FREED_AT_ONCE = 500  # billograms
 FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
 
 
@@ -64,6 +65,7 @@ class Emulator:
         self._loaded = log.volatile
         self._watchers: list[Watcher] = []
         self.time = Mover(self)
+        self._freeing: set[asyncio.Task[None]] = set()
 
     def subscribe(self, watcher: Watcher) -> None:
         """Tell this one of what is on disk from now on."""
@@ -97,6 +99,8 @@ class Emulator:
     async def close(self) -> None:
         """Write what waits and let go of the log."""
         await self.time.stop()
+        for freeing in self._freeing:
+            freeing.cancel()
         if self._loading is not None:
             self._loading.cancel()
             await asyncio.wait([self._loading])
@@ -276,6 +280,10 @@ class Emulator:
 
     def _gone(self, book: Book, fresh: Book | None) -> None:
         book.gone, book.fresh = True, fresh
+        if len(book.state.billograms) > _FREED_AT_ONCE:
+            freeing = asyncio.create_task(_freed(list(book.state.billograms.values())), name="freeing")
+            self._freeing.add(freeing)
+            freeing.add_done_callback(self._freeing.discard)
         for watcher in self._watchers:
             watcher.gone(book, fresh)
         book.signal.notify()
@@ -452,6 +460,13 @@ class Emulator:
         if then is not None:
             then()
         return None
+
+
+async def _freed(values: list[object]) -> None:
+    """Let go of what a reset or removal left, in slices: freed at once, it would hold back everybody."""
+    while values:
+        del values[-_FREED_AT_ONCE:]
+        await asyncio.sleep(0)
 
 
 def _new_stream() -> str:
