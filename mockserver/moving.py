@@ -13,7 +13,7 @@ from mockserver.book import AccountGone, Book
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
-from mockserver.core.dunning import RULES
+from mockserver.core.deadlines import RULES
 from mockserver.core.events import FORMAT, Record
 from mockserver.core.model import Clock
 from mockserver.core.state import State

@@ -6,7 +6,6 @@ from typing import Any
 from mockserver.api.billogram_fields import read_billogram
 from mockserver.api.billogram_view import render_billogram, render_compact, shown_number
 from mockserver.api.call import Call, answer
-from mockserver.api.errors import NotEmulated
 from mockserver.api.fields import (
     PUT,
     Given,
@@ -14,8 +13,8 @@ from mockserver.api.fields import (
     check_read_only,
 )
 from mockserver.api.listing import Filter, Listed, Query, answer_list, read_query, select
+from mockserver.core import attachments, changes, factoring, money
 from mockserver.core import billogram as drafts
-from mockserver.core import money
 from mockserver.core.act import Act
 from mockserver.core.content import changed_content
 from mockserver.core.machine import check_state, public_state
@@ -33,28 +32,23 @@ CHANGE = {"info": {"order_no": "T-1002"}}
 
 
 async def create(call: Call) -> bytes:
-    """`POST /billogram`: makes a billogram. With `on_success` it is made and sent, or nothing is done."""
+    """`POST /billogram`: makes a billogram. With `on_success` it is made and sent or sold, or nothing is."""
     key = ""
 
     def decide(act: Act) -> None:
         nonlocal key
         given = read_billogram(call.json())
-        on_success = given.get("on_success")
-        _check_built(given, on_success)
         key = drafts.create(act, given)
-        if on_success is not None:
+        file = attachments.given(None, given.get("attachment"), given.get("attachment_content"))
+        attachments.attach(act, act.billogram(key), file)
+        on_success = given.get("on_success") or {}
+        if on_success.get("command") == "send":
             drafts.send(act, act.billogram(key), on_success.get("method"))
+        elif on_success or given.get("event") is not None:  # the old form of it knows only sell [C]
+            factoring.sell(act, act.billogram(key))
 
     act = await call.execute(decide, rule="create")
     return shown(call, act.billogram(key))
-
-
-def _check_built(given: Given, on_success: Given | None) -> None:
-    for name in ("attachment", "attachment_content", "event"):
-        if given.get(name) is not None:
-            raise NotEmulated(f"POST /billogram with {'_event' if name == 'event' else name}")
-    if on_success is not None and on_success["command"] == "sell":
-        raise NotEmulated("POST /billogram with on_success sell")
 
 
 async def fetch(call: Call) -> bytes:
@@ -151,7 +145,7 @@ def _buckets(state: State, wanted: Filter | None) -> list[Bucket] | None:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /billogram/{id}`: changes a draft. Of a sent one only what changes nothing is taken."""
+    """`PUT /billogram/{id}`: changes a draft or a sent one. Of that, another total makes a document."""
     key = call.params["id"]
 
     def decide(act: Act) -> None:
@@ -166,10 +160,15 @@ async def update(call: Call) -> bytes:
         _check_fixed(billogram, sent)
         content = changed_content(act, billogram.content, sent)
         recipient = drafts.recipient_after(act, billogram, sent.get("customer"))
+        file = billogram.attachment
+        if "attachment" in sent or sent.get("attachment_content"):
+            filename = sent.get("attachment", None if file is None else file.filename)
+            file = attachments.given(file, filename, sent.get("attachment_content"))
         if billogram.internal is Internal.UNATTESTED:
             drafts.change(act, billogram, content, recipient)
-        elif (content, recipient) != (billogram.content, billogram.recipient):
-            raise NotEmulated("PUT /billogram/{id} on a sent billogram")
+            attachments.attach(act, act.billogram(key), file)
+        else:
+            changes.change_sent(act, billogram, content, recipient, file)
 
     act = await call.execute(decide, rule="put")
     return shown(call, act.billogram(key))
@@ -200,9 +199,6 @@ def _check_fixed(billogram: Billogram, sent: Given) -> None:
     for name, stored in fixed.items():
         if sent.get(name) not in (None, stored):
             raise _fixed("_event" if name == "event" else name)
-    for name in ("attachment", "attachment_content"):
-        if sent.get(name) is not None:
-            raise NotEmulated(f"PUT /billogram/{{id}} with {name}")
 
 
 def _fixed(name: str, path: tuple[str, ...] = ()) -> ReadOnlyParameter:

@@ -47,7 +47,7 @@ from mockserver.api.item import UNITS, BookkeepingFields, ZeroVatReason, read_ob
 from mockserver.core.content import MAX_DUE_DAYS
 from mockserver.core.delivery import METHODS
 from mockserver.core.refusal import Refusal, invalid
-from mockserver.schema import component, integer, one_word, optional, reads
+from mockserver.schema import component, integer, one_word, optional, reads, string
 from mockserver.schema import number as number_norm
 from mockserver.wire import encode
 
@@ -135,6 +135,12 @@ class RowFields(Fields):
     external_id: Text = None
 
 
+class CreditRowFields(RowFields):
+    """A row to credit: it names an invoiced one by `item_no`, or by `title`, `price` and `vat`."""
+
+    count: Annotated[Decimal | None, reads(decimals(6), number_norm(exclusiveMaximum=0))] = None
+
+
 class InfoFields(Fields):
     order_no: Text30 = None
     order_date: Date = None
@@ -206,11 +212,11 @@ class PdfFields(Fields):
 
 
 class OnSuccessFields(Fields):
-    command: Annotated[str, reads(required(one_of("send", "sell")), one_word(("send",)))]
+    command: Annotated[str, reads(required(one_of("send", "sell")), one_word(("send", "sell")))]
     method: Method = None
 
 
-def _rows(value: Any) -> list[Given | Refusal]:
+def read_rows(value: Any) -> list[Given | Refusal]:
     """The rows, each read or refused by itself: which refusal counts is decided row by row."""
     if value is None:
         raise PydanticCustomError("missing", "not set")
@@ -245,6 +251,8 @@ def _json(value: Any) -> str:
     return encode(value).decode()
 
 
+BASE64 = string(contentEncoding="base64")
+Base64: TypeAlias = Annotated[str | None, reads(text, optional(BASE64))]
 UniqueValue: TypeAlias = Annotated[str | None, reads(_unique_value, up_to(40))]
 ROWS = {"type": "array", "minItems": 1, "items": component("RowFields")}
 
@@ -253,7 +261,7 @@ class BillogramChanges(Fields):
     """What a PUT may send."""
 
     customer: RecipientChanges | None = None
-    items: Annotated[list[Any] | None, reads(changeable(_rows), ROWS)] = None
+    items: Annotated[list[Any] | None, reads(changeable(read_rows), ROWS)] = None
     invoice_date: Date = None
     due_date: Date = None
     due_days: DueDays = None
@@ -268,8 +276,8 @@ class BillogramChanges(Fields):
     automatic_reminders: Bool = None
     automatic_reminders_settings: list[ReminderFields] | None = None
     automatic_collection: CollectionFields | None = None
-    attachment: Annotated[Text, SkipJsonSchema()] = None
-    attachment_content: Annotated[Text, SkipJsonSchema()] = None
+    attachment: Text = None
+    attachment_content: Base64 = None
     show_item_gross_prices: Bool = None
     pdf: PdfFields | None = None
     contract: Object = None
@@ -305,7 +313,7 @@ class BillogramFields(BillogramChanges):
     """What a POST may send."""
 
     customer: Annotated[RecipientFields, BeforeValidator(required(lambda value: value))]
-    items: Annotated[list[Any], reads(_rows, ROWS)]
+    items: Annotated[list[Any], reads(read_rows, ROWS)]
     creditor_unique_value: UniqueValue = None
     invoice_no: InvoiceNo = None
     on_success: OnSuccessFields | None = None

@@ -27,7 +27,7 @@ from mockserver.api.shapes import (
     RowShape,
 )
 from mockserver.core.machine import flags, public_state
-from mockserver.core.model import Billogram, Callbacks, Info, Recipient, Regional, Row
+from mockserver.core.model import Billogram, Callbacks, Info, Internal, Recipient, Regional, Row
 from mockserver.wire import decode
 
 SHOWN_EVENTS = 100  # newest ones inside a billogram [D]
@@ -35,7 +35,8 @@ SHOWN_EVENTS = 100  # newest ones inside a billogram [D]
 
 def shown_number(billogram: Billogram) -> int | None:
     """An own invoice number is shown in lists only after attest [C]."""
-    return None if billogram.attested_at is None else billogram.invoice_no
+    hidden = billogram.attested_at is None or billogram.internal is Internal.FACTORING  # [C; the second A]
+    return None if hidden else billogram.invoice_no
 
 
 def render_compact(billogram: Billogram) -> CompactBillogramShape:
@@ -72,7 +73,7 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
     link = f"{base}/r/{billogram.ocr_number}/{billogram.link}" if billogram.link else None
     return {
         "id": billogram.id,
-        "invoice_no": billogram.invoice_no,
+        "invoice_no": None if billogram.internal is Internal.FACTORING else billogram.invoice_no,
         "ocr_number": billogram.ocr_number,
         "creditor_unique_value": billogram.creditor_unique_value,
         "customer": _recipients(billogram.recipient),
@@ -111,7 +112,7 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
             "use_default_settings": terms.collection_default_settings,
         },
         "callbacks": _callbacks(content.callbacks),
-        "attachment": None,
+        "attachment": None if billogram.attachment is None else billogram.attachment.filename,
         "contract": None if content.contract is None else _raw(content.contract),
         "show_item_gross_prices": terms.show_item_gross_prices,
         "pdf": {"template": terms.pdf_template},

@@ -4,20 +4,29 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Struct
-from pydantic.json_schema import SkipJsonSchema
 
 from mockserver.api.billogram import shown
-from mockserver.api.billogram_fields import Method
+from mockserver.api.billogram_fields import BASE64, Method, read_rows
 from mockserver.api.call import Call
 from mockserver.api.errors import NotEmulated
-from mockserver.api.fields import Amount, Fields, Given, decimals, read, required, text
+from mockserver.api.fields import (
+    Amount,
+    Fields,
+    Given,
+    NoFields,
+    changeable,
+    decimals,
+    read,
+    required,
+    text,
+)
+from mockserver.core import attachments, credits, delivery, factoring, losses, messages, payments, standalone
 from mockserver.core import billogram as drafts
-from mockserver.core import credits, messages, payments
 from mockserver.core.act import Act
 from mockserver.core.machine import check_state
 from mockserver.core.model import Billogram
 from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
-from mockserver.schema import number, one_word, reads, string
+from mockserver.schema import component, number, one_word, reads, string
 
 
 class MethodFields(Fields):
@@ -60,20 +69,19 @@ def _message(act: Act, billogram: Billogram, given: Given) -> None:
     messages.write(act, billogram, given["message"])
 
 
+CREDIT_ROWS = {"type": "array", "minItems": 1, "items": component("CreditRowFields")}
+
+
 class CreditFields(Fields):
-    mode: Annotated[str, reads(required(text), one_word(("full",)))]
-    amount: Annotated[Amount, SkipJsonSchema()] = None
-    items: Annotated[list[Any] | None, SkipJsonSchema()] = None
+    mode: Annotated[str, reads(required(text), one_word(credits.MODES))]
+    amount: Amount = None
+    items: Annotated[list[Any] | None, reads(changeable(read_rows), CREDIT_ROWS)] = None
     method: Method = None
 
 
 def _credit(act: Act, billogram: Billogram, given: Given) -> None:
-    """Makes a credit invoice over all that is not credited yet."""
-    left = credits.check_creditable(billogram)
-    credits.check_mode(given["mode"])
-    if given["mode"] != "full":
-        raise NotEmulated(f"command credit in mode {given['mode']}")
-    credits.credit(act, billogram, left, given.get("method"))
+    """Makes a credit invoice: over all that is not credited yet, over rows, over an amount."""
+    credits.credit(act, billogram, given)
 
 
 def _payment(act: Act, billogram: Billogram, given: Given) -> None:
@@ -81,25 +89,92 @@ def _payment(act: Act, billogram: Billogram, given: Given) -> None:
     payments.pay(act, billogram, given["amount"])
 
 
+def _resend(act: Act, billogram: Billogram, given: Given) -> None:
+    """Sends the invoice again, by this method or by its own."""
+    delivery.resend(act, billogram, given.get("method"))
+
+
+def _settle_underpayment(act: Act, billogram: Billogram, _: Given) -> None:
+    """Lets go what remains of one that was partly paid."""
+    losses.settle_underpayment(act, billogram)
+
+
+def _writeoff(act: Act, billogram: Billogram, _: Given) -> None:
+    """Writes off the fees that remain when the principal is settled."""
+    losses.write_off(act, billogram)
+
+
+def _writedown(act: Act, billogram: Billogram, _: Given) -> None:
+    """Marks what remains as a feared loss."""
+    losses.write_down(act, billogram)
+
+
+def _revert_writedown(act: Act, billogram: Billogram, _: Given) -> None:
+    """Takes that mark away."""
+    losses.revert_writedown(act, billogram)
+
+
+def _confirmed_loss(act: Act, billogram: Billogram, _: Given) -> None:
+    """Books what remains as lost."""
+    losses.confirm_loss(act, billogram)
+
+
+class AttachFields(Fields):
+    filename: Annotated[str, reads(required(text), string(minimum=1))]
+    content: Annotated[str, reads(required(text), BASE64)]
+
+
+def _attach(act: Act, billogram: Billogram, given: Given) -> None:
+    """Attaches a PDF, in place of the one that is there."""
+    attachments.attach(act, billogram, attachments.pdf(given["filename"], given["content"]))
+
+
+def _sell(act: Act, billogram: Billogram, _: Given) -> None:
+    """Offers a draft for sale."""
+    factoring.sell(act, billogram)
+
+
+class PayOutFields(Fields):
+    mode: Annotated[str, reads(required(text), one_word(standalone.MODES))]
+    amount: Amount = None
+
+
+def _credit_payment(act: Act, billogram: Billogram, given: Given) -> None:
+    """Marks a stand-alone credit, or a part of it, as paid out."""
+    standalone.pay_out(act, billogram, given["mode"], given.get("amount"))
+
+
+class AllocateFields(AmountFields):
+    source_id: Annotated[str, reads(required(text), string(minimum=1))]
+
+
+def _credit_allocate(act: Act, billogram: Billogram, given: Given) -> None:
+    """Uses a stand-alone credit, `source_id`, on this debit."""
+    standalone.allocate(act, billogram, given["amount"], given["source_id"])
+
+
+ATTACH = {"filename": "terms.pdf", "content": "JVBERi0xLjQKJSVFT0YK"}
 COMMANDS: dict[str, Command | None] = {
     "send": Command("sendBillogram", MethodFields, _send, {"method": "Email"}, (PermissionDenied,)),
-    "resend": None,
+    "resend": Command("resendBillogram", MethodFields, _resend, {"method": "Email"}),
     "remind": None,
     "collect": None,
     "payment": Command("payBillogram", AmountFields, _payment, {"amount": 125}),
-    "settle-underpayment": None,
+    "settle-underpayment": Command("settleUnderpayment", NoFields, _settle_underpayment, {}),
     "credit": Command("creditBillogram", CreditFields, _credit, {"mode": "full"}),
-    "writeoff": None,
-    "writedown": None,
-    "revert-writedown": None,
-    "confirmed-loss": None,
+    "writeoff": Command("writeoffBillogram", NoFields, _writeoff, {}),
+    "writedown": Command("writedownBillogram", NoFields, _writedown, {}),
+    "revert-writedown": Command("revertWritedown", NoFields, _revert_writedown, {}),
+    "confirmed-loss": Command("confirmLoss", NoFields, _confirmed_loss, {}),
     "respite": None,
     "remove-respite": None,
     "message": Command("messageBillogram", MessageFields, _message, {"message": "Thank you"}),
-    "attach": None,
-    "sell": None,
-    "credit-payment": None,
-    "credit-allocate": None,
+    "attach": Command("attachToBillogram", AttachFields, _attach, ATTACH),
+    "sell": Command("sellBillogram", NoFields, _sell, {}, (PermissionDenied,)),
+    "credit-payment": Command("payOutCredit", PayOutFields, _credit_payment, {"mode": "remaining"}),
+    "credit-allocate": Command(
+        "allocateCredit", AllocateFields, _credit_allocate, {"amount": 50, "source_id": "Gm9xHv2K"}
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from mockserver.api import callback_shapes
-from mockserver.api.billogram_fields import RowFields
+from mockserver.api.billogram_fields import CreditRowFields, RowFields
 from mockserver.api.commands import COMMANDS
 from mockserver.api.errors import (
     HTTP_STATUS,
@@ -119,7 +119,8 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
 
 def _components() -> Components:
     components = Components()
-    components.model(RowFields)  # its reader stands between it and the body that holds it
+    for rows in (RowFields, CreditRowFields):  # their reader stands between them and the body that holds them
+        components.model(rows)
     components.more |= callback_shapes.schemas(components)
     return components
 

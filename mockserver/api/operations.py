@@ -186,7 +186,6 @@ OPERATIONS: tuple[Operation, ...] = (
             InvalidParameterCombination,
             InvalidObjectState,
             PermissionDenied,
-            NotEmulated,
         ),
     ),
     Operation(

@@ -12,7 +12,18 @@ from mockserver.core.showing import DetailedSumsShape
 from mockserver.schema import Form, component, one_word, string
 
 # what a billogram shows; callbacks know `Sending` and `Deleted` too
-STATES = ("Unattested", "Unpaid", "PartlyPaid", "Overdue", "Paid", "Credited", "Ended")
+STATES = (
+    "Unattested",
+    "Unpaid",
+    "PartlyPaid",
+    "Overdue",
+    "Paid",
+    "Credited",
+    "Ended",
+    "Factoring",
+    "FactoringDenied",
+    "Sold",
+)
 
 Float: TypeAlias = Decimal
 Number: TypeAlias = int | Decimal

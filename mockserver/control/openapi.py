@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from mockserver.control.errors import STATUS
 from mockserver.control.operations import OPERATIONS, Operation
-from mockserver.control.simulate import DEEDS, EXAMPLES
+from mockserver.control.simulate import DEEDS
 from mockserver.schema import (
     Components,
     Schema,
@@ -57,12 +57,12 @@ def operations() -> Iterator[Path]:
         if "{what}" not in row.path:
             yield Path(row, row.endpoint)
             continue
-        for name, model in DEEDS.items():
-            if model is not None:
+        for name, deed in DEEDS.items():
+            if deed is not None:
                 called = "simulate" + name.title().replace("-", "")
                 path = row.path.replace("{what}", name)
-                one = structs.replace(row, id=called, path=path, body=model, example=EXAMPLES[name])
-                yield Path(one, model)
+                one = structs.replace(row, id=called, path=path, body=deed.body, example=deed.example)
+                yield Path(one, deed.decide)
 
 
 @lru_cache(maxsize=8)

@@ -84,6 +84,10 @@ class Act:
         uuid = numbers.event_uuid(account.seed, account.generation, billogram.number, len(billogram.events))
         return Mark(billogram.id, self.now, uuid)
 
+    def new_letter(self, billogram: Billogram) -> str:
+        """The id of the next document of a billogram."""
+        return numbers.letter_id(self.account.seed, billogram.number, len(billogram.documents))
+
     def add(self, event: Event) -> None:
         """Let an event happen."""
         if isinstance(event, BillogramEvent):

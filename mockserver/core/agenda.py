@@ -1,7 +1,7 @@
 """What is going to happen by itself: derived from state and settings, one next entry per object.
 
-Reference: behaviour 6.1, 6.2, 6.4. Nothing here is stored: whenever a billogram or its account is put, its
-entry is derived anew. How an entry is carried out stands in `dunning`.
+Reference: behaviour 6.1, 6.2, 6.4, 4.2. Nothing here is stored: whenever a billogram or its account is put,
+its entry is derived anew. How an entry is carried out stands in `deadlines`.
 """
 
 from datetime import datetime, timedelta
@@ -15,8 +15,8 @@ from mockserver.core.model import Account, Billogram, Internal
 _INTEREST_FREE = timedelta(days=30)  # after the invoice date [S]
 _DAY = timedelta(days=1)
 
-OVERDUE, INTEREST = "overdue", "interest"
-RANKS = {OVERDUE: 7, INTEREST: 8}  # among entries of one moment [A]
+OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
+RANKS = {OVERDUE: 7, INTEREST: 8, LETTER: 11}  # among entries of one moment [A]
 
 
 class Due(Struct, frozen=True, order=True, gc=False):
@@ -80,7 +80,7 @@ class Agenda:
 
 def next_due(billogram: Billogram, account: Account) -> Due | None:
     """What time will do to this billogram next; None: nothing."""
-    if billogram.internal is not Internal.UNPAID or billogram.is_credit:  # a credit is never overdue [A]
+    if billogram.internal not in (Internal.UNPAID, Internal.COLLECTION):
         return None
     moments = [(at, RANKS[rule], rule) for rule, at in _moments(billogram, account.timezone)]
     if not moments:
@@ -90,7 +90,12 @@ def next_due(billogram: Billogram, account: Account) -> Due | None:
 
 
 def _moments(billogram: Billogram, timezone: str) -> list[tuple[str, datetime]]:
-    dunning, found = billogram.dunning, []
+    dunning = billogram.dunning
+    found: list[tuple[str, datetime]] = []
+    if billogram.delivery.letter_at is not None:
+        found.append((LETTER, billogram.delivery.letter_at))
+    if billogram.is_credit or billogram.internal is not Internal.UNPAID:  # a credit is never overdue [A]
+        return found
     if not dunning.overdue:  # once per opening [R: nightly]
         found.append((OVERDUE, overdue_at(billogram, timezone)))
     runs = billogram.content.terms.interest_rate > 0 and not billogram.sums.paid  # none on partly paid [S]
@@ -119,6 +124,8 @@ def reason(due: Due, billogram: Billogram) -> str:
     terms = billogram.content.terms
     if due.rule == OVERDUE:
         return f"overdue: the day after the due date {terms.due_date}"
+    if due.rule == LETTER:
+        return "a letter: the link was not opened within 48 hours"
     free = terms.invoice_date + _INTEREST_FREE
     return (
         f"interest of {terms.interest_rate:f} % begins: the day after the later of due date {terms.due_date} "

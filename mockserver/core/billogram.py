@@ -78,7 +78,7 @@ def send(act: Act, billogram: Billogram, method: str | None) -> None:
     if billogram.is_credit:
         _check_credits_allowed(act, billogram.sums.total)
     method = method or billogram.content.terms.delivery_method
-    delivery.check_method(billogram, method)
+    delivery.check_method(act, billogram, method)
     invoice_no = billogram.invoice_no or account.highest_invoice_no + 1
     act.add(
         events.BillogramSent(
@@ -87,17 +87,22 @@ def send(act: Act, billogram: Billogram, method: str | None) -> None:
             invoice_no=invoice_no,
             ocr_number=numbers.ocr_number(account.seed, invoice_no),
             link=numbers.link_token(account.seed, billogram.number),
-            letter_id=numbers.letter_id(account.seed, billogram.number, billogram.letters),
+            letter_id=act.new_letter(billogram),
             delivery_method=method,
             original_delivery_method=method,
         )
     )
-    _delivered(act, act.billogram(billogram.id), method)
-    after = act.billogram(billogram.id)
-    if not after.sums.total:
-        act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Ended"))  # [C]
+    delivery.hand_over_first(act, billogram.id, method)
+    opened(act, billogram.id)
+
+
+def opened(act: Act, key: str) -> None:
+    """What follows at once when a billogram is asked for: its end, or what is due already."""
+    billogram = act.billogram(key)
+    if not billogram.sums.total:
+        act.add(events.BillogramEnded(act.mark(billogram), billogram.sums, ended_as="Ended"))  # [C]
     else:
-        dunning.after_sending(act, billogram.id)
+        dunning.after_sending(act, key)
 
 
 def delete(act: Act, billogram: Billogram) -> None:
@@ -147,16 +152,3 @@ def _free_id(act: Act, number: int) -> str:
         if act.find("billogram", key) is None:
             return key
         attempt += 1
-
-
-def _delivered(act: Act, billogram: Billogram, method: str) -> None:
-    """What is known of the delivery at once: an EDI invoice is handed over, a bad address bounces [A]."""
-    mark = act.mark(billogram)
-    to = billogram.recipient
-    if method == "EDI":
-        edi = billogram.content.regional.edi
-        act.add(events.EfakturaSent(mark, billogram.sums, electronic_id=edi.electronic_id))
-    elif method.startswith("Email") and delivery.bounces(to.email):
-        act.add(events.DeliveryFailed(mark, billogram.sums, customer_email=to.email))
-    elif method.startswith("SMS") and delivery.unreachable(to.phone):
-        act.add(events.DeliverySmsFailed(mark, billogram.sums, customer_phone=to.phone))

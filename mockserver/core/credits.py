@@ -1,16 +1,90 @@
 """Credit invoices (reference: behaviour 3.5)."""
 
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
-from mockserver.core import delivery, events, money, numbers, payments
+from mockserver.core import delivery, events, losses, money, payments
 from mockserver.core.act import Act
-from mockserver.core.model import Billogram, Internal, Sums, replace
-from mockserver.core.refusal import InvalidObjectState, invalid
+from mockserver.core.model import Billogram, Internal, Row, Sums, Value, replace
+from mockserver.core.refusal import InvalidObjectState, Refusal, invalid, missing
 
 MODES = ("full", "items", "amount", "remaining", "rest", "principal")
 
+Given = dict[str, Any]
 
-def check_creditable(billogram: Billogram) -> Decimal:
+
+class Part(Value, frozen=True):
+    """What a credit invoice is about: `vat` and `fees` are contained in the amount."""
+
+    amount: Decimal
+    vat: Decimal
+    fees: Decimal
+    rows: tuple[Row, ...] = ()
+
+
+def credit(act: Act, billogram: Billogram, given: Given) -> None:
+    """Command `credit`: what was paid beyond the debt that is left is owed to the customer.
+
+    `given`: `mode`, and with it `amount` or `items`; a row that the edge could not read stands among `items`
+    as the refusal it is.
+    """
+    left = _check_creditable(billogram)
+    part = _part(billogram, given, left)
+    method = given.get("method") or billogram.content.terms.delivery_method
+    delivery.check_method(act, billogram, method)
+    sums, freed = credited(billogram.sums, part.amount)
+    act.add(
+        events.Credit(
+            act.mark(billogram),
+            sums,
+            invoice_no=act.account.highest_invoice_no + 1,
+            letter_id=act.new_letter(billogram),
+            delivery_method=method,
+            amount=part.amount,
+            vat=part.vat,
+            fees=part.fees,
+            rows=part.rows,
+        )
+    )
+    delivery.hand_over(act, billogram.id, method)
+    if freed:
+        owe(act, billogram.id, freed)
+    losses.write_off_automatically(act, billogram.id)
+    after = act.billogram(billogram.id)
+    if not after.sums.remaining and after.internal is not Internal.ENDED:
+        act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Credited"))  # [C]
+
+
+def owe(act: Act, key: str, freed: Decimal) -> None:
+    """Paid money that a credit set free is owed to the customer [A]."""
+    after = act.billogram(key)
+    act.add(events.OverpaymentCustomerLiability(act.mark(after), after.sums, amount=freed))
+    payments.set_free(act, key, freed)
+
+
+def credited(sums: Sums, amount: Decimal) -> tuple[Sums, Decimal]:
+    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum.
+
+    Money of the collector goes only when the rest is not enough [A].
+    """
+    freed = max(money.subtract(amount, sums.remaining), money.ZERO)
+    own = min(freed, money.negated(sums.paid))
+    after = replace(
+        sums,
+        credited=money.subtract(sums.credited, amount),
+        paid=money.add(sums.paid, own),
+        collector_paid=money.add(sums.collector_paid, money.subtract(freed, own)),
+    )
+    return money.with_remaining(after), freed
+
+
+def creditable(sums: Sums) -> Decimal:
+    """Everything invoiced and not credited yet, claimed fees and interest too [A]."""
+    return money.add(sums.gross, sums.rounding, sums.reminder_fee, sums.interest_fee, sums.credited)
+
+
+def _check_creditable(billogram: Billogram) -> Decimal:
     """Facts of the object: no stand-alone credit, and something left to credit. Returns how much."""
     if billogram.is_credit:
         raise InvalidObjectState(
@@ -20,54 +94,147 @@ def check_creditable(billogram: Billogram) -> Decimal:
         )
     left = creditable(billogram.sums)
     if left <= 0:
-        raise InvalidObjectState(
-            "nothing is left to credit", rule="credit.left", credited_sum=billogram.sums.credited
-        )
+        raise _nothing_left(billogram.sums)
     return left
 
 
-def check_mode(mode: str) -> None:
-    """An unknown mode is a bad value: it is looked at after state and facts [A]."""
-    if mode not in MODES:
+def _nothing_left(sums: Sums) -> InvalidObjectState:
+    return InvalidObjectState(
+        "nothing is left to credit",
+        rule="credit.left",
+        credited_sum=sums.credited,
+        remaining_sum=sums.remaining,
+    )
+
+
+def _part(billogram: Billogram, given: Given, left: Decimal) -> Part:
+    mode, sums = given["mode"], billogram.sums
+    if mode not in MODES:  # a bad value: it is looked at after state and facts [A]
         raise invalid("mode", rule="credit.mode", mode=mode, known=MODES)
+    if mode == "items":
+        return _by_rows(billogram, given.get("items"), left)
+    amount = left
+    if mode == "amount" and given.get("amount") is not None:  # without one in full: a documented warning [C]
+        amount = given["amount"]
+        if not 0 < amount <= left:
+            raise invalid("amount", rule="credit.amount", amount=amount, left=left)
+    elif mode in ("remaining", "rest", "principal"):
+        unpaid = money.unpaid_principal(sums) if mode == "principal" else sums.remaining
+        amount = min(unpaid, left)
+        if amount <= 0:
+            raise _nothing_left(sums)
+    return _contained(billogram, amount)
 
 
-def creditable(sums: Sums) -> Decimal:
-    """Everything invoiced and not credited yet, claimed fees and interest too [A]."""
-    return money.add(sums.gross, sums.rounding, sums.reminder_fee, sums.interest_fee, sums.credited)
+def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None) -> Part:
+    """The amount with the VAT and the fees in it.
+
+    It settles as money does: principal, then fees, which carry no VAT. The VAT is the given one, else its
+    share of what no document has credited yet; the last credit takes what is left of it, so that they add up.
+    """
+    sums = billogram.sums
+    earlier = [each for each in billogram.events if isinstance(each, events.Credit) and each.sums.credited]
+    principals = money.add(*(money.subtract(each.amount, each.fees) for each in earlier))
+    uncredited = money.subtract(sums.total, principals)
+    allocated = money.subtract(money.negated(sums.credited), money.add(*(each.amount for each in earlier)))
+    principal = money.unpaid_principal(sums)
+    unpaid_fees = money.subtract(max(sums.remaining, money.ZERO), principal)
+    fees = min(max(money.subtract(amount, principal), money.ZERO), unpaid_fees)
+    fees = max(fees, money.subtract(amount, money.subtract(uncredited, allocated)))
+    own = money.subtract(amount, fees)
+    vat_left = booked_vat(billogram)
+    if own == uncredited:
+        return Part(amount, vat_left, fees)
+    if vat is None or fees:
+        vat = money.share(vat_left, own, uncredited)
+    return Part(amount, min(max(vat, money.ZERO), max(vat_left, money.ZERO)), fees)
 
 
-def credited(sums: Sums, amount: Decimal) -> tuple[Sums, Decimal]:
-    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum."""
-    freed = max(money.subtract(amount, sums.remaining), money.ZERO)
-    after = replace(
-        sums,
-        credited=money.subtract(sums.credited, amount),
-        paid=money.add(sums.paid, freed),
+def booked_vat(billogram: Billogram) -> Decimal:
+    """The VAT of its invoices, less that of its credit invoices."""
+    total = money.ZERO
+    for each in billogram.events:
+        if isinstance(each, _FIRST):
+            total = money.add(total, each.sums.vat)
+        elif isinstance(each, events.InvoiceSent):
+            total = money.add(total, each.vat)
+        elif isinstance(each, events.Credit):
+            total = money.subtract(total, each.vat)
+    return total
+
+
+_FIRST = (events.BillogramSent, events.BillogramSold, events.FactoringDenied)
+
+
+def _by_rows(billogram: Billogram, items: Sequence[Given | Refusal] | None, left: Decimal) -> Part:
+    if items is None:
+        raise missing("items")
+    counts = _uncredited_counts(billogram)
+    rows = [_row(billogram, item, ("items", index), counts) for index, item in enumerate(items)]
+    content = billogram.content
+    sums = money.invoiced(
+        [replace(row, count=-row.count, discount=-row.discount) for row in rows],
+        invoice_fee=money.ZERO,
+        currency=content.terms.currency,
+        reversed_vat=bool(content.regional.reversed_vat),
     )
-    return replace(after, remaining=money.remaining_of(after)), freed
+    if sums.total <= 0:
+        raise invalid("items", rule="credit.sum", sum=sums.total)
+    amount = min(sums.total, left)
+    part = _contained(billogram, amount, sums.vat if amount == sums.total else None)
+    return replace(part, rows=tuple(rows))
 
 
-def credit(act: Act, billogram: Billogram, amount: Decimal, method: str | None) -> None:
-    """Make a credit invoice over this amount; what was paid beyond it is owed to the customer."""
-    account = act.account
-    method = method or billogram.content.terms.delivery_method
-    delivery.check_method(billogram, method)
-    sums, freed = credited(billogram.sums, amount)
-    act.add(
-        events.Credit(
-            act.mark(billogram),
-            sums,
-            invoice_no=account.highest_invoice_no + 1,
-            letter_id=numbers.letter_id(account.seed, billogram.number, billogram.letters),
-            delivery_method=method,
-            amount=amount,
-        )
-    )
-    if freed:
-        after = act.billogram(billogram.id)
-        act.add(events.OverpaymentCustomerLiability(act.mark(after), sums, amount=freed))
-        payments.set_free(act, billogram.id, freed)
-    after = act.billogram(billogram.id)
-    if not sums.remaining and after.internal is not Internal.ENDED:
-        act.add(events.BillogramEnded(act.mark(after), sums, ended_as="Credited"))  # [C]
+_Equal = tuple[str | None, str, Decimal, Decimal]
+
+
+def _equal(row: Row) -> _Equal:
+    """Rows that are the same in these count as one [A]."""
+    return row.item_no, row.title, row.price, row.vat
+
+
+def _uncredited_counts(billogram: Billogram) -> dict[_Equal, Decimal]:
+    """How much of each row was invoiced and is not credited by rows yet."""
+    taken_back = [row for each in billogram.events if isinstance(each, events.Credit) for row in each.rows]
+    counts: dict[_Equal, Decimal] = {}
+    for row in (*billogram.content.items, *taken_back):
+        key = _equal(row)
+        counts[key] = money.add(counts.get(key, money.ZERO), row.count)
+    return counts
+
+
+def _row(
+    billogram: Billogram,
+    item: Given | Refusal,
+    path: tuple[str | int, ...],
+    counts: dict[_Equal, Decimal],
+) -> Row:
+    """One credited row: the invoiced one that it names, with a negative count and a part of its discount."""
+    if isinstance(item, Refusal):
+        raise item
+    if item.get("count") is None:
+        raise missing("count", path)
+    found = _named(billogram, item, path)
+    count, key = item["count"], _equal(found[0])
+    if not 0 < -count <= counts[key]:
+        raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
+    counts[key] = money.add(counts[key], count)
+    invoiced = money.add(*(row.count for row in found))
+    discount = money.share(money.add(*(row.discount for row in found)), count, invoiced)
+    return replace(found[0], count=count, discount=discount)
+
+
+def _named(billogram: Billogram, item: Given, path: tuple[str | int, ...]) -> list[Row]:
+    """The invoiced rows, all equal, that a row names by number, or by title, price and VAT [A]."""
+    by = "item_no" if item.get("item_no") is not None else "title"
+    if item.get(by) in (None, ""):
+        raise missing("title", path)
+    wanted = {name: item[name] for name in ("item_no", "title", "price", "vat") if item.get(name) is not None}
+    found = [
+        row
+        for row in billogram.content.items
+        if all(getattr(row, name) == value for name, value in wanted.items())
+    ]
+    if not found:
+        raise invalid(by, path, rule="credit.row", **{by: item[by]})
+    return [row for row in found if _equal(row) == _equal(found[0])]

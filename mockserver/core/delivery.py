@@ -1,7 +1,11 @@
-"""Delivery methods and the data each needs (reference: behaviour 4.1, api 8.7)."""
+"""Delivery: the methods, the data each needs, and what becomes of what was sent (reference: behaviour 4)."""
 
-from mockserver.core.model import Billogram
-from mockserver.core.refusal import InvalidParameter, invalid
+from mockserver.core import events
+from mockserver.core.act import Act
+from mockserver.core.documents import Document, channel_of
+from mockserver.core.model import Billogram, EinvoiceRegistration, Internal, Recipient
+from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid
+from mockserver.core.state import CUSTOMER
 
 # Efaktura is the old name of Einvoice, kept as written [C]
 METHODS = (
@@ -15,34 +19,182 @@ METHODS = (
     "DoNotNotify",
     "Efaktura",
 )
+EINVOICE = ("Einvoice", "Efaktura")
 
 
-def check_method(billogram: Billogram, method: str) -> None:
+def check_method(act: Act, billogram: Billogram, method: str) -> None:
     """Refuse an unknown method, and one whose data is missing."""
     if method not in METHODS:
         raise invalid("method", rule="delivery.method", method=method, known=METHODS)
-    absent = _missing(billogram, method)
+    absent = _missing(act, billogram, method)
     if absent:
         raise InvalidParameter(  # [D for address, A for the others]
             f"invalid delivery method, {absent} missing", rule="delivery.data", method=method
         )
 
 
-def _missing(billogram: Billogram, method: str) -> str | None:
+def possible(act: Act, billogram: Billogram, method: str) -> bool:
+    """Whether the data for a known method is there."""
+    return _missing(act, billogram, method) is None
+
+
+def _missing(act: Act, billogram: Billogram, method: str) -> str | None:
     to = billogram.recipient
     if method.startswith("Email"):
         return None if to.email else "email"
     if method.startswith("SMS"):
         return None if to.phone else "phone"
     if method == "Letter":
-        place = to.delivery_address if to.delivery_address.street_address else to.address
-        known = place.street_address and place.zipcode and place.city
-        return None if known else "address"
-    if method in ("Einvoice", "Efaktura"):
-        return "e-invoice registration"  # nobody can be registered yet
+        return None if has_address(to) else "address"
+    if method in EINVOICE:
+        return "e-invoice registration" if registration_of(act, billogram) is None else None
     if method == "EDI":
         return None if billogram.content.regional.edi.electronic_id else "edi electronic_id"
     return None
+
+
+def has_address(to: Recipient) -> bool:
+    """Whether a letter can be sent: to the delivery address if it has a street, else to the address."""
+    place = to.delivery_address if to.delivery_address.street_address else to.address
+    return bool(place.street_address and place.zipcode and place.city)
+
+
+def registration_of(act: Act, billogram: Billogram) -> EinvoiceRegistration | None:
+    """The e-invoice registration of the customer whose copy the billogram holds."""
+    customer = act.find(CUSTOMER, billogram.recipient.customer_no)
+    return None if customer is None else customer.einvoice
+
+
+def resend(act: Act, billogram: Billogram, method: str | None) -> None:
+    """Command `resend`: the invoice as it now is, by any method; the billogram's own stays [A]."""
+    method = method or billogram.content.terms.delivery_method
+    check_method(act, billogram, method)
+    assert billogram.invoice_no is not None, "a sent one has its number"
+    act.add(
+        events.Resent(
+            act.mark(billogram),
+            billogram.sums,
+            invoice_no=billogram.invoice_no,
+            letter_id=act.new_letter(billogram),
+            delivery_method=method,
+        )
+    )
+    hand_over(act, billogram.id, method)
+
+
+def hand_over(act: Act, key: str, method: str) -> None:
+    """What is known of the delivery of a document at once: bad addresses bounce [A]."""
+    billogram = act.billogram(key)
+    to = billogram.recipient
+    if method.startswith("Email") and bounces(to.email):
+        act.add(events.DeliveryFailed(act.mark(billogram), billogram.sums, customer_email=to.email))
+    elif method.startswith("SMS") and unreachable(to.phone):
+        act.add(events.DeliverySmsFailed(act.mark(billogram), billogram.sums, customer_phone=to.phone))
+
+
+def hand_over_first(act: Act, key: str, method: str) -> None:
+    """The same for the first invoice: an e-invoice is handed over at once."""
+    billogram = act.billogram(key)
+    if method in (*EINVOICE, "EDI"):
+        registration = registration_of(act, billogram) if method in EINVOICE else None
+        act.add(
+            events.EfakturaSent(
+                act.mark(billogram),
+                billogram.sums,
+                recipient_identifier=None if registration is None else identifier_of(registration),
+                electronic_id=billogram.content.regional.edi.electronic_id if method == "EDI" else None,
+            )
+        )
+    hand_over(act, key, method)
+
+
+def identifier_of(registration: EinvoiceRegistration) -> str | None:
+    """By what the recipient of e-invoices is known in his market."""
+    return registration.identifier or registration.codice_destinatario or registration.pec
+
+
+def letter_after_all(act: Act, billogram: Billogram) -> None:
+    """48 hours after an e-mail or SMS whose link was not opened [S]; without an address only a flag [A]."""
+    to = billogram.recipient
+    if not has_address(to):
+        act.add(events.LetterUndelivered(billogram.id, act.now))
+        return
+    documents: tuple[Document, ...] = billogram.documents
+    sent = next(each for each in reversed(documents) if each.method.endswith("+Letter"))
+    mark = act.mark(billogram)
+    if sent.channel == "SMS":
+        act.add(events.SmsNotAccepted(mark, billogram.sums, customer_phone=to.phone))
+    else:
+        act.add(events.EmailNotAccepted(mark, billogram.sums, customer_email=to.email))
+    billogram = act.billogram(billogram.id)
+    act.add(
+        events.LetterSent(
+            act.mark(billogram),
+            billogram.sums,
+            invoice_no=sent.invoice_no,
+            letter_id=act.new_letter(billogram),
+            delivery_method="Letter",
+        )
+    )
+
+
+def last_channel(billogram: Billogram) -> str | None:
+    """How something reached the recipient last."""
+    channels = [channel_of(each.method) for each in billogram.documents]
+    return next((each for each in reversed(channels) if each), None)
+
+
+def view(act: Act, billogram: Billogram) -> None:
+    """The recipient opens the link: told once (reference: behaviour 4.2)."""
+    check_sent(billogram)
+    if not billogram.delivery.viewed:
+        act.add(
+            events.DeliveryAccepted(
+                act.mark(billogram),
+                billogram.sums,
+                type=last_channel(billogram),
+                customer_email=billogram.recipient.email or None,
+            )
+        )
+
+
+def fail(act: Act, billogram: Billogram) -> None:
+    """What was sent last could not be delivered (reference: behaviour 10)."""
+    check_sent(billogram)
+    mark, sums, to = act.mark(billogram), billogram.sums, billogram.recipient
+    channel = last_channel(billogram)
+    if channel == "Email":
+        act.add(events.DeliveryFailed(mark, sums, customer_email=to.email))
+    elif channel == "SMS":
+        act.add(events.DeliverySmsFailed(mark, sums, customer_phone=to.phone))
+    elif channel in ("Einvoice", "EDI"):
+        registration = registration_of(act, billogram)
+        act.add(
+            events.EfakturaFailed(
+                mark,
+                sums,
+                bankgiro=act.account.settings.payment.bankgiro or None,
+                recipient_identifier=None if registration is None else identifier_of(registration),
+            )
+        )
+    else:
+        raise InvalidObjectState(
+            f"nothing that can fail was sent: the last method is {channel or 'DoNotNotify'}",
+            rule="simulate.delivery_failure",
+            hint="send it by e-mail, SMS or as e-invoice",
+            method=channel,
+        )
+
+
+def check_sent(billogram: Billogram) -> None:
+    """Nobody has got a draft [A]."""
+    if billogram.internal is Internal.UNATTESTED:
+        raise InvalidObjectState(
+            f"billogram {billogram.id} has not been sent: its recipient knows nothing of it",
+            rule="simulate.sent",
+            hint="send it first",
+            state=billogram.internal,
+        )
 
 
 def bounces(email: str) -> bool:

@@ -1,7 +1,5 @@
 """What the passing of the due date brings (reference: behaviour 6.2, 6.4)."""
 
-from collections.abc import Callable
-
 from mockserver.core import agenda, events
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram
@@ -21,6 +19,15 @@ def after_sending(act: Act, key: str) -> None:
         interest_started(act, billogram)
 
 
+def after_change(act: Act, key: str) -> None:
+    """A due date that was moved into the past: what it brings comes at once, interest with the next 00:05."""
+    billogram = act.billogram(key)
+    if billogram.is_credit or billogram.dunning.overdue or not billogram.sums.remaining:
+        return
+    if agenda.overdue_at(billogram, act.account.timezone) <= act.now:
+        overdue(act, billogram)
+
+
 def overdue(act: Act, billogram: Billogram) -> None:
     """The due date has passed."""
     act.add(events.Overdue(act.mark(billogram), billogram.sums))
@@ -30,10 +37,3 @@ def interest_started(act: Act, billogram: Billogram) -> None:
     """Interest runs from today on."""
     rate = billogram.content.terms.interest_rate
     act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))
-
-
-# how each rule of the agenda is carried out
-RULES: dict[str, Callable[[Act, Billogram], None]] = {
-    agenda.OVERDUE: overdue,
-    agenda.INTEREST: interest_started,
-}

@@ -1,199 +1,122 @@
 """What has happened: the events of the log, and the record (one act) that holds them.
 
-The classes that derive from `BillogramEvent` are Billogram's own events under their own names
-(reference: webhooks 7); each carries what its callback shows: the sums after it, and a state. The others
-are ours. An event's class name is its tag in the log.
+Billogram's own events stand in `billogram_events`; those that are here are ours. An event's class name is its
+tag in the log.
 """
 
 from datetime import datetime
-from decimal import Decimal
-from typing import ClassVar, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
+from mockserver.core.billogram_events import (
+    BillogramCreated,
+    BillogramEnded,
+    BillogramEvent,
+    BillogramSent,
+    BillogramSold,
+    ConfirmedLoss,
+    Credit,
+    CreditAllocated,
+    CreditorMessage,
+    CustomerMessage,
+    DataChange,
+    Deleted,
+    DeliveryAccepted,
+    DeliveryFailed,
+    DeliverySmsFailed,
+    EfakturaFailed,
+    EfakturaSent,
+    EmailNotAccepted,
+    FactoringDenied,
+    FactoringRequest,
+    InterestStarted,
+    InvoiceSent,
+    LetterEvent,
+    LetterSent,
+    Mark,
+    Overdue,
+    OverpaymentAdjustment,
+    OverpaymentCustomerLiability,
+    Payment,
+    Resent,
+    RevertWritedown,
+    SmsNotAccepted,
+    UnderpaymentSettled,
+    Writedown,
+    Writeoff,
+)
 from mockserver.core.model import (
     Account,
+    Attachment,
     Clock,
     Content,
     Customer,
+    EinvoiceRegistration,
     IncomingPayment,
     Item,
+    Picture,
     Recipient,
     Sums,
     Value,
 )
 
+__all__ = [
+    "EVENTS",
+    "FORMAT",
+    "AccountChanged",
+    "AccountOpened",
+    "AttachmentChanged",
+    "AttemptMade",
+    "BillogramCreated",
+    "BillogramEnded",
+    "BillogramEvent",
+    "BillogramSent",
+    "BillogramSold",
+    "ClockMoved",
+    "ConfirmedLoss",
+    "Credit",
+    "CreditAllocated",
+    "CreditorMessage",
+    "CustomerChanged",
+    "CustomerCreated",
+    "CustomerMessage",
+    "DataChange",
+    "Deleted",
+    "DeliveryAccepted",
+    "DeliveryFailed",
+    "DeliverySmsFailed",
+    "DraftChanged",
+    "EfakturaFailed",
+    "EfakturaSent",
+    "EinvoiceRegistered",
+    "EmailNotAccepted",
+    "Event",
+    "FactoringDenied",
+    "FactoringRequest",
+    "InterestStarted",
+    "InvoiceSent",
+    "ItemChanged",
+    "ItemCreated",
+    "ItemDeleted",
+    "LetterEvent",
+    "LetterSent",
+    "LetterUndelivered",
+    "Mark",
+    "Overdue",
+    "OverpaymentAdjustment",
+    "OverpaymentCustomerLiability",
+    "Payment",
+    "PaymentStored",
+    "PictureChanged",
+    "Record",
+    "Resent",
+    "RevertWritedown",
+    "SmsNotAccepted",
+    "UnderpaymentSettled",
+    "Writedown",
+    "Writeoff",
+]
+
 FORMAT = 1  # of the records that are written now
-
-
-class Mark(Value, frozen=True):
-    """Which billogram, when, and the event's own uuid."""
-
-    billogram: str
-    at: datetime
-    uuid: str
-
-
-class BillogramEvent(Value, frozen=True, tag=True):
-    """An event of a billogram. `state` is what the callback shows, which is not always what comes after."""
-
-    keys: ClassVar[tuple[str, ...]] = ()  # members of the public `data`; none: it is null
-    shows: ClassVar[str | None] = None  # the fixed state of its callback
-
-    mark: Mark
-    sums: Sums
-    state: str = ""
-
-
-class BillogramCreated(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """A draft was made. `recipient` only when it is not the plain copy of the customer."""
-
-    shows = "Unattested"
-
-    number: int
-    customer_no: int
-    content: Content
-    recipient: Recipient | None = None
-    creditor_unique_value: str | None = None
-    invoice_no: int | None = None
-
-
-class BillogramSent(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Attested, and the first invoice sent."""
-
-    shows = "Sending"  # seen in callbacks only [C]
-    keys = (
-        "invoice_no",
-        "letter_id",
-        "delivery_method",
-        "original_delivery_method",
-        "delivery_redirected",
-        "scanning_central",
-        "remaining_sum",
-        "total_sum",
-    )
-
-    invoice_no: int
-    ocr_number: str
-    link: str
-    letter_id: str
-    delivery_method: str
-    original_delivery_method: str
-    delivery_redirected: bool = False
-    scanning_central: bool = False
-
-
-class EfakturaSent(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Sent as e-invoice or EDI."""
-
-    keys = ("recipient_identifier", "electronic_id")
-
-    recipient_identifier: str | None = None
-    electronic_id: str | None = None
-
-
-class DeliveryFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """The e-mail could not be delivered."""
-
-    keys = ("customer_email",)
-
-    customer_email: str
-
-
-class DeliverySmsFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """The SMS could not be delivered."""
-
-    keys = ("customer_phone",)
-
-    customer_phone: str
-
-
-class Overdue(BillogramEvent, frozen=True, tag=True):
-    """The due date has passed unpaid."""
-
-    keys = ("remaining_sum", "total_sum")
-
-
-class InterestStarted(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Late interest runs from now on, `interest_rate` percent a year."""
-
-    keys = ("interest_rate",)
-
-    interest_rate: Decimal
-
-
-class Payment(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Money received: `amount` is all that came for this billogram, of which the debt at most was booked."""
-
-    keys = (
-        "amount",
-        "banking_amount",
-        "manual",
-        "payer_name",
-        "payment_flags",
-        "remaining_sum",
-        "total_sum",
-    )
-
-    amount: Decimal
-    manual: bool
-    payer_name: str
-    banking_amount: Decimal | None = None
-    payment_flags: tuple[str, ...] = ()
-
-
-class Credit(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """A credit invoice was made: `amount` is its sum."""
-
-    keys = ("invoice_no", "letter_id", "delivery_method", "amount", "remaining_sum", "total_sum")
-
-    invoice_no: int
-    letter_id: str
-    delivery_method: str
-    amount: Decimal
-
-
-class OverpaymentAdjustment(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """A little more than the debt was paid; the rest is adjusted."""
-
-    keys = ("amount", "remaining_sum", "total_sum")
-
-    amount: Decimal
-
-
-class OverpaymentCustomerLiability(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Money beyond the debt, owed to the customer."""
-
-    keys = ("amount", "remaining_sum", "total_sum")
-
-    amount: Decimal
-
-
-class CustomerMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """The recipient wrote to the creditor."""
-
-    keys = ("message", "ip")
-
-    message: str
-    ip: str | None = None
-
-
-class CreditorMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """The creditor wrote to the recipient."""
-
-    keys = ("message",)
-
-    message: str
-
-
-class BillogramEnded(BillogramEvent, frozen=True, tag=True, kw_only=True):
-    """Nothing more to collect. `ended_as` is the public state that follows."""
-
-    ended_as: str
-
-
-class Deleted(BillogramEvent, frozen=True, tag=True):
-    """The draft is gone; its id is not found any more. Callback only [C]."""
-
-    shows = "Deleted"
 
 
 class DraftChanged(Value, frozen=True, tag=True):
@@ -204,6 +127,35 @@ class DraftChanged(Value, frozen=True, tag=True):
     content: Content
     recipient: Recipient
     sums: Sums
+
+
+class LetterUndelivered(Value, frozen=True, tag=True):
+    """A letter was due, and there is no address. No event of Billogram, only a flag [A]."""
+
+    billogram: str
+    at: datetime
+
+
+class AttachmentChanged(Value, frozen=True, tag=True):
+    """A file was attached, or taken away. No event of Billogram [A]."""
+
+    billogram: str
+    at: datetime
+    attachment: Attachment | None
+
+
+class PictureChanged(Value, frozen=True, tag=True):
+    """The `logotype` or the `coverphoto` of the account was set, or taken away."""
+
+    name: str
+    picture: Picture | None
+
+
+class EinvoiceRegistered(Value, frozen=True, tag=True):
+    """A customer registered for e-invoices, or anew."""
+
+    customer_no: int
+    registration: EinvoiceRegistration
 
 
 class AccountOpened(Value, frozen=True, tag=True):
@@ -294,11 +246,32 @@ Event: TypeAlias = (
     | Credit
     | OverpaymentAdjustment
     | OverpaymentCustomerLiability
+    | InvoiceSent
+    | Resent
+    | LetterSent
+    | DataChange
+    | DeliveryAccepted
+    | EmailNotAccepted
+    | SmsNotAccepted
+    | EfakturaFailed
+    | UnderpaymentSettled
+    | ConfirmedLoss
+    | Writeoff
+    | Writedown
+    | RevertWritedown
+    | CreditAllocated
+    | FactoringRequest
+    | BillogramSold
+    | FactoringDenied
     | CustomerMessage
     | CreditorMessage
     | BillogramEnded
     | Deleted
     | DraftChanged
+    | LetterUndelivered
+    | AttachmentChanged
+    | PictureChanged
+    | EinvoiceRegistered
     | AccountOpened
     | AccountChanged
     | ClockMoved

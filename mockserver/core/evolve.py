@@ -1,12 +1,26 @@
 """`evolve`: what an event makes of the state. It decides nothing and never fails on what a decision made."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from mockserver.core import events
-from mockserver.core.events import BillogramEvent, Event
-from mockserver.core.model import Billogram, Internal, Item, replace
-from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, PAYMENT, Change, View, is_digits
+from mockserver.core import events, money
+from mockserver.core.documents import CREDIT, INVOICE, Document
+from mockserver.core.events import BillogramEvent, Event, LetterEvent
+from mockserver.core.model import Billogram, Customer, Internal, Item, Row, replace
+from mockserver.core.state import (
+    ACCOUNT,
+    BILLOGRAM,
+    CUSTOMER,
+    ITEM,
+    PAYMENT,
+    PICTURE,
+    Change,
+    View,
+    is_digits,
+)
+
+_UNTIL_LETTER = timedelta(hours=48)  # [S]
 
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
@@ -40,6 +54,26 @@ def _clock_moved(view: View, event: events.ClockMoved) -> tuple[Change, ...]:
 
 def _payment_stored(_: View, event: events.PaymentStored) -> tuple[Change, ...]:
     return ((PAYMENT, event.payment.id, event.payment),)
+
+
+def _picture_changed(_: View, event: events.PictureChanged) -> tuple[Change, ...]:
+    return ((PICTURE, event.name, event.picture),)
+
+
+def _attachment_changed(view: View, event: events.AttachmentChanged) -> tuple[Change, ...]:
+    old: Billogram = view.find(BILLOGRAM, event.billogram)
+    return ((BILLOGRAM, old.id, replace(old, attachment=event.attachment, updated_at=event.at)),)
+
+
+def _letter_undelivered(view: View, event: events.LetterUndelivered) -> tuple[Change, ...]:
+    old: Billogram = view.find(BILLOGRAM, event.billogram)
+    changes = {"delivery": replace(old.delivery, letter_at=None), "updated_at": event.at}
+    return ((BILLOGRAM, old.id, replace(old, **changes | _with_flags(old, "not delivered"))),)
+
+
+def _einvoice_registered(view: View, event: events.EinvoiceRegistered) -> tuple[Change, ...]:
+    old: Customer = view.find(CUSTOMER, event.customer_no)
+    return ((CUSTOMER, event.customer_no, replace(old, einvoice=event.registration)),)
 
 
 def _customer_created(_: View, event: events.CustomerCreated) -> tuple[Change, ...]:
@@ -76,6 +110,10 @@ def _item_deleted(_: View, event: events.ItemDeleted) -> tuple[Change, ...]:
 
 _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.DraftChanged: _draft_changed,
+    events.LetterUndelivered: _letter_undelivered,
+    events.AttachmentChanged: _attachment_changed,
+    events.PictureChanged: _picture_changed,
+    events.EinvoiceRegistered: _einvoice_registered,
     events.AccountOpened: _account,
     events.AccountChanged: _account,
     events.ClockMoved: _clock_moved,
@@ -120,12 +158,47 @@ def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
         "events": (*old.events, event),
     }
     new = replace(old, **every | _EFFECTS[type(event)](old, event))
-    change = (BILLOGRAM, key, new)
-    if isinstance(event, events.BillogramSent | events.Credit):
-        account = view.find(ACCOUNT, "")
-        if event.invoice_no > account.highest_invoice_no:
-            return (change, (ACCOUNT, "", replace(account, highest_invoice_no=event.invoice_no)))
-    return (change,)
+    if not isinstance(event, LetterEvent):
+        return ((BILLOGRAM, key, new),)
+    new = replace(new, documents=(*old.documents, _document(view, old, new, event)))
+    account = view.find(ACCOUNT, "")
+    if event.invoice_no > account.highest_invoice_no:
+        account = replace(account, highest_invoice_no=event.invoice_no)
+        return ((BILLOGRAM, key, new), (ACCOUNT, "", account))
+    return ((BILLOGRAM, key, new),)
+
+
+def _document(view: View, old: Billogram, new: Billogram, event: LetterEvent) -> Document:
+    """The document that an event made: from the billogram after it, and from what of the account it shows."""
+    account, sums, earlier = view.find(ACCOUNT, ""), event.sums, old.sums
+    kind, amount, vat = CREDIT if new.is_credit else INVOICE, sums.total, sums.vat
+    was = money.ZERO
+    rows: tuple[Row, ...] = ()
+    if isinstance(event, events.InvoiceSent):
+        amount, vat, was = money.subtract(amount, earlier.total), event.vat, earlier.total
+    elif isinstance(event, events.Credit):
+        kind, amount, vat, rows = CREDIT, event.amount, event.vat, event.rows
+        was = money.ZERO if earlier.total == sums.total else earlier.total
+    return Document(
+        letter_id=event.letter_id,
+        kind=kind,
+        invoice_no=event.invoice_no,
+        at=event.mark.at,
+        method=event.delivery_method,
+        content=new.content,
+        recipient=new.recipient,
+        sums=sums,
+        amount=amount,
+        vat=vat,
+        settings=account.settings,
+        timezone=account.timezone,
+        ocr_number=new.ocr_number,
+        link=new.link,
+        logotype=view.find(PICTURE, "logotype"),
+        earlier=was,
+        rows=rows,
+        attachment=None if new.attachment is None else new.attachment.filename,
+    )
 
 
 def _sent(old: Billogram, event: events.BillogramSent) -> dict[str, Any]:
@@ -136,9 +209,68 @@ def _sent(old: Billogram, event: events.BillogramSent) -> dict[str, Any]:
         "invoice_no": event.invoice_no,
         "ocr_number": event.ocr_number,
         "link": event.link,
-        "letters": old.letters + 1,
         "content": replace(old.content, terms=terms),
+    } | _on_its_way(old, event)
+
+
+def _on_its_way(old: Billogram, event: LetterEvent) -> dict[str, Any]:
+    """A document has left: what failed before is forgotten; some are followed by a letter [S]."""
+    changes: dict[str, Any] = {}
+    if event.delivery_method != "DoNotNotify":
+        changes = _with_flags(old, without=("delivery failed",))
+    followed = isinstance(event, events.BillogramSent | events.Resent | events.FactoringDenied)
+    if followed and event.delivery_method.endswith("+Letter"):
+        changes["delivery"] = replace(old.delivery, letter_at=event.mark.at + _UNTIL_LETTER)
+    return changes
+
+
+def _with_flags(old: Billogram, *added: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    kept = tuple(flag for flag in old.flags if flag not in without)
+    return {"flags": kept + tuple(flag for flag in added if flag not in kept)}
+
+
+def _resent(old: Billogram, event: events.Resent) -> dict[str, Any]:
+    return _on_its_way(old, event) | _with_flags(old, without=("delivery failed", "not delivered"))
+
+
+def _letter_sent(old: Billogram, event: events.LetterSent) -> dict[str, Any]:
+    return _on_its_way(old, event) | {"delivery": replace(old.delivery, letter_at=None)}
+
+
+def _accepted(old: Billogram, event: events.DeliveryAccepted) -> dict[str, Any]:
+    delivery = replace(old.delivery, viewed=True, letter_at=None)
+    return {"delivery": delivery} | _with_flags(old, without=("delivery failed",))
+
+
+def _efaktura_sent(old: Billogram, event: events.EfakturaSent) -> dict[str, Any]:
+    return {} if event.recipient_identifier is None else _with_flags(old, "efaktura order sent")
+
+
+def _data_changed(old: Billogram, event: events.DataChange) -> dict[str, Any]:
+    given = {"content": event.content, "recipient": event.recipient}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _offered(old: Billogram, event: events.FactoringRequest) -> dict[str, Any]:
+    return {
+        "internal": Internal.FACTORING,
+        "attested_at": event.mark.at,
+        "ocr_number": event.ocr_number,
+        "link": event.link,
     }
+
+
+def _sold(old: Billogram, event: events.BillogramSold) -> dict[str, Any]:
+    return {"internal": Internal.SOLD, "invoice_no": event.invoice_no} | _with_flags(old, "has been sold")
+
+
+def _denied(old: Billogram, event: events.FactoringDenied) -> dict[str, Any]:
+    changes = {"internal": Internal.UNPAID, "invoice_no": event.invoice_no}
+    return changes | _on_its_way(old, event) | _with_flags(old, "factoring denied")
+
+
+def _reverted(old: Billogram, event: events.RevertWritedown) -> dict[str, Any]:
+    return _with_flags(old, without=("written down",))
 
 
 def _flag(name: str) -> Callable[[Billogram, Any], dict[str, Any]]:
@@ -165,16 +297,17 @@ def _message_written(old: Billogram, event: events.CreditorMessage) -> dict[str,
     return {"flags": tuple(flag for flag in old.flags if flag != "new message")}
 
 
-def _nothing_more(old: Billogram, event: events.Payment) -> dict[str, Any]:
+def _nothing_more(old: Billogram, event: BillogramEvent) -> dict[str, Any]:
     return {}
 
 
-def _credit(old: Billogram, event: events.Credit) -> dict[str, Any]:
-    return {"letters": old.letters + 1}
-
-
 def _ended(old: Billogram, event: events.BillogramEnded) -> dict[str, Any]:
-    return {"internal": Internal.ENDED, "ended_as": event.ended_as}
+    changes = {
+        "internal": Internal.ENDED,
+        "ended_as": event.ended_as,
+        "delivery": replace(old.delivery, letter_at=None),
+    }
+    return changes | _with_flags(old, without=("written down",))
 
 
 def _deleted(old: Billogram, event: events.Deleted) -> dict[str, Any]:
@@ -189,15 +322,32 @@ def _deleted(old: Billogram, event: events.Deleted) -> dict[str, Any]:
 
 _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.BillogramSent: _sent,
-    events.EfakturaSent: _flag("efaktura order sent"),
+    events.InvoiceSent: _on_its_way,
+    events.Resent: _resent,
+    events.LetterSent: _letter_sent,
+    events.EfakturaSent: _efaktura_sent,
+    events.EfakturaFailed: _flag("delivery failed"),
     events.DeliveryFailed: _flag("delivery failed"),
     events.DeliverySmsFailed: _flag("delivery failed"),
+    events.DeliveryAccepted: _accepted,
+    events.EmailNotAccepted: _nothing_more,
+    events.SmsNotAccepted: _nothing_more,
+    events.DataChange: _data_changed,
     events.Overdue: _overdue,
     events.InterestStarted: _interest_started,
     events.Payment: _nothing_more,
-    events.Credit: _credit,
+    events.Credit: _on_its_way,
+    events.CreditAllocated: _nothing_more,
     events.OverpaymentAdjustment: _flag("overpaid"),
     events.OverpaymentCustomerLiability: _flag("overpaid"),
+    events.UnderpaymentSettled: _nothing_more,
+    events.ConfirmedLoss: _nothing_more,
+    events.Writeoff: _nothing_more,
+    events.Writedown: _flag("written down"),
+    events.RevertWritedown: _reverted,
+    events.FactoringRequest: _offered,
+    events.BillogramSold: _sold,
+    events.FactoringDenied: _denied,
     events.CustomerMessage: _customer_wrote,
     events.CreditorMessage: _message_written,
     events.BillogramEnded: _ended,

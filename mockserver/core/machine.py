@@ -77,6 +77,8 @@ def _unpaid_state(billogram: Billogram) -> str:
         return "PartlyPaid"
     if dunning.overdue:
         return "Overdue"
+    if "factoring denied" in billogram.flags:
+        return "FactoringDenied"
     return "Unpaid"
 
 

@@ -1,9 +1,9 @@
 """Messages between creditor and recipient."""
 
-from mockserver.core import events
+from mockserver.core import delivery, events
 from mockserver.core.act import Act
-from mockserver.core.model import Billogram, Internal
-from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid
+from mockserver.core.model import Billogram
+from mockserver.core.refusal import InvalidParameter, invalid
 
 
 def write(act: Act, billogram: Billogram, text: str) -> None:
@@ -19,11 +19,5 @@ def arrive(act: Act, billogram: Billogram, text: str) -> None:
         raise InvalidParameter(
             "the message is empty", rule="simulate.message", field="message", hint="send some text"
         )
-    if billogram.internal is Internal.UNATTESTED:  # nobody has got it [A]
-        raise InvalidObjectState(
-            f"billogram {billogram.id} has not been sent: its recipient knows nothing of it",
-            rule="simulate.sent",
-            hint="send it first",
-            state=billogram.internal,
-        )
+    delivery.check_sent(billogram)
     act.add(events.CustomerMessage(act.mark(billogram), billogram.sums, message=text))

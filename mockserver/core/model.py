@@ -12,40 +12,9 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import replace as replace  # for whoever imports the values
 
 from mockserver.core.settings import Settings
-
-__all__ = [
-    "Account",
-    "Address",
-    "Allocation",
-    "Billogram",
-    "CallbackSettings",
-    "Callbacks",
-    "Clock",
-    "Contact",
-    "Content",
-    "Customer",
-    "CustomerEdi",
-    "Dunning",
-    "Edi",
-    "ElectricityCollection",
-    "Features",
-    "IncomingPayment",
-    "Info",
-    "Internal",
-    "Item",
-    "Recipient",
-    "Regional",
-    "Reminder",
-    "Row",
-    "Sums",
-    "Terms",
-    "Value",
-    "merged",
-    "replace",
-]
 
 ZERO = Decimal(0)
 _LAST = datetime(8999, 12, 31, tzinfo=UTC)  # where a clock ends
@@ -131,6 +100,15 @@ class CustomerEdi(Value, frozen=True):
     reference: str | None = None
 
 
+class EinvoiceRegistration(Value, frozen=True):
+    """That a customer takes e-invoices (reference: api 2.2); which member is set depends on the market."""
+
+    registered_at: datetime
+    identifier: str | None = None
+    pec: str | None = None
+    codice_destinatario: str | None = None
+
+
 class Customer(Value, frozen=True):
     """A customer of the register (reference: api 2)."""
 
@@ -152,6 +130,7 @@ class Customer(Value, frozen=True):
     recurring_payment_type: str | None = None
     edi: CustomerEdi = CustomerEdi()
     regional_sweden: str | None = None  # JSON text, kept and never shown [A]
+    einvoice: EinvoiceRegistration | None = None
 
 
 class Item(Value, frozen=True):
@@ -350,6 +329,27 @@ class Dunning(Value, frozen=True):
     respite_date: date | None = None
 
 
+class Delivery(Value, frozen=True):
+    """What became of what was sent. `letter_at`: when a letter goes out unless the link is opened before."""
+
+    viewed: bool = False
+    letter_at: datetime | None = None
+
+
+class Attachment(Value, frozen=True):
+    """The file that goes with a billogram: a PDF."""
+
+    filename: str
+    content: bytes
+
+
+class Picture(Value, frozen=True):
+    """Logotype or cover photo of an account."""
+
+    content: bytes
+    file_type: str
+
+
 class Billogram(Value, frozen=True):
     """The container of one claim (reference: behaviour 1). `number` counts creations in the account."""
 
@@ -368,7 +368,9 @@ class Billogram(Value, frozen=True):
     link: str | None = None  # five capitals at the end of its public address
     ended_as: str | None = None  # public state once internal is Ended
     dunning: Dunning = Dunning()
-    letters: int = 0  # documents made so far
+    delivery: Delivery = Delivery()
+    attachment: Attachment | None = None
+    documents: tuple[Any, ...] = ()  # documents.Document, oldest first
     flags: tuple[str, ...] = ()  # the flags that are set by events; others are derived
     events: tuple[Any, ...] = ()  # events.BillogramEvent, oldest first
 
@@ -463,6 +465,8 @@ class Account(Value, frozen=True):
     features: Features = Features()
     callbacks: CallbackSettings = CallbackSettings()
     default_due_days: int = 30
+    market: str = "Sweden"
+    pdf_delay: str = "0s"  # how long a new document's PDF is not available, by the account's clock
     generation: int = 0
     billograms: int = 0  # ever created
     items: int = 0  # ever created

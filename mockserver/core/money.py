@@ -16,7 +16,7 @@ from decimal import (
     Overflow,
 )
 
-from mockserver.core.model import Row, Sums
+from mockserver.core.model import Row, Sums, replace
 
 EXACT = Context(prec=60, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -49,6 +49,12 @@ def negated(value: Decimal) -> Decimal:
 def percent(value: Decimal, rate: Decimal) -> Decimal:
     """`rate` percent of `value`, exact."""
     return EXACT.multiply(value, rate).scaleb(-2, EXACT)
+
+
+def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """`value` times `part` of the `whole`, rounded to two decimals where it does not divide."""
+    exact = ROUNDING.divide(ROUNDING.multiply(value, part), whole)
+    return cents(exact)
 
 
 def cents(value: Decimal) -> Decimal:
@@ -103,6 +109,35 @@ def invoiced(
         invoice_fee_vat=_INVOICE_FEE_VAT if invoice_fee else ZERO,
         rotavdrag=rotavdrag,
     )
+
+
+def settled(sums: Sums) -> Decimal:
+    """What was settled so far, by money or credits."""
+    return negated(add(sums.paid, sums.credited, sums.collector_paid))
+
+
+def unpaid_principal(sums: Sums) -> Decimal:
+    """What remains of the principal: everything settles it first, then the fees [S]."""
+    return max(subtract(sums.total, settled(sums)), ZERO)
+
+
+def without_unpaid_fees(sums: Sums) -> Sums:
+    """The fees fall to what was paid of them: the reminder fee first, then the interest (behaviour 2.2)."""
+    over = max(subtract(settled(sums), sums.total), ZERO)
+    reminder_fee = min(sums.reminder_fee, over)
+    interest_fee = min(sums.interest_fee, subtract(over, reminder_fee))
+    return with_remaining(replace(sums, reminder_fee=reminder_fee, interest_fee=interest_fee))
+
+
+def let_go(sums: Sums) -> Sums:
+    """Nothing remains, though it was not paid: `rounding` takes up what is left of the principal [A]."""
+    kept = without_unpaid_fees(sums)
+    return replace(kept, rounding=subtract(kept.rounding, kept.remaining), remaining=ZERO)
+
+
+def with_remaining(sums: Sums) -> Sums:
+    """The sums with `remaining` by the identity."""
+    return replace(sums, remaining=remaining_of(sums))
 
 
 def remaining_of(sums: Sums) -> Decimal:

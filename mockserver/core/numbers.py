@@ -35,6 +35,17 @@ def _keyed(seed: int) -> blake2b:
     return blake2b(digest_size=32, key=str(seed).encode())
 
 
+def factoring_reference(seed: int, number: int) -> str:
+    """Under which a billogram is known to the buyer of claims [A]."""
+    return f"F{draw(seed, 'factoring', number) % 10**8:08d}"
+
+
+def factoring_ocr_number(seed: int, number: int, attempt: int) -> str:
+    """Nine digits [R], the last two as of all; `attempt` counts on when it is taken."""
+    digits = f"{1_000_000 + draw(seed, 'factoring ocr', number, attempt) % 9_000_000}9"
+    return digits + luhn.calc_check_digit(digits)
+
+
 def _letters(number: int, alphabet: str, length: int) -> str:
     base = len(alphabet)
     letters = []

@@ -3,7 +3,7 @@
 from datetime import date
 from decimal import Decimal
 
-from mockserver.core import events, money, numbers
+from mockserver.core import events, losses, money, numbers
 from mockserver.core.act import Act
 from mockserver.core.model import (
     Allocation,
@@ -227,6 +227,8 @@ def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount:
         act.add(kind(act.mark(after), after.sums, amount=excess))
         name = "adjustment" if small else "liability"
         payment = replace(payment, **{name: money.add(getattr(payment, name), excess)})
+    if not ended:
+        losses.write_off_automatically(act, billogram.id)
     after = act.billogram(billogram.id)
     if not ended and not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Paid"))

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from mockserver.core import money
 from mockserver.core.agenda import Agenda, next_due
+from mockserver.core.documents import Document
 from mockserver.core.machine import public_state
 from mockserver.core.model import (
     Account,
@@ -24,6 +25,7 @@ from mockserver.core.model import (
 )
 
 ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
+PICTURE = "picture"  # by name: logotype, coverphoto
 
 _ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
@@ -101,7 +103,7 @@ class State:
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[Any, Any]] = {
-            kind: {} for kind in (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT)
+            kind: {} for kind in (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE)
         }
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
         self.items: dict[str, Item] = self._tables[ITEM]
@@ -118,6 +120,7 @@ class State:
         self._by_state = Buckets()
         self._by_customer = Buckets()
         self.ocr_numbers: dict[str, str] = {}
+        self.letters: dict[str, str] = {}  # billogram of each document, in the order in which they were made
         self._payments_of: dict[str, list[str]] = {}  # by billogram, those that were allocated to it
         self.agenda = Agenda()
 
@@ -154,7 +157,7 @@ class State:
             _index(self.item_order, item_rank(key), old, new)
         elif kind == PAYMENT:
             self._index_payment(key, old, new)
-        elif old is not None and new is not None and old.timezone != new.timezone:
+        elif kind == ACCOUNT and old is not None and new is not None and old.timezone != new.timezone:
             for billogram in self.billograms.values():
                 self.agenda.put(billogram.id, next_due(billogram, new))
         return old
@@ -190,6 +193,7 @@ class State:
         left = None if old is None or old.internal is Internal.DELETED else old
         entered = None if new is None or new.internal is Internal.DELETED else new
         self._index_numbers(key, left, entered)
+        self._index_letters(key, () if old is None else old.documents, () if new is None else new.documents)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
         was, now = _shared(left), _shared(entered)
         if was != now:
@@ -210,6 +214,12 @@ class State:
                 self.invoice_numbers[entered.invoice_no] = key
             if entered.ocr_number is not None:
                 self.ocr_numbers[entered.ocr_number] = key
+
+    def _index_letters(self, key: str, was: tuple[Document, ...], now: tuple[Document, ...]) -> None:
+        for document in was[len(now) :]:
+            del self.letters[document.letter_id]
+        for document in now[len(was) :]:
+            self.letters[document.letter_id] = key
 
     def image(self) -> dict[str, Any]:
         """All of it as plain values, indexes too: two states are the same when their images are."""

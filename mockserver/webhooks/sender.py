@@ -11,7 +11,7 @@ from msgspec import Struct
 from mockserver.book import AccountGone, Book
 from mockserver.core import calendar, callbacks
 from mockserver.core.callbacks import Planned
-from mockserver.core.dunning import RULES
+from mockserver.core.deadlines import RULES
 from mockserver.core.events import AttemptMade, Record
 from mockserver.core.signature import sign
 from mockserver.emulator import Emulator

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mockserver.core import agenda, calendar
 from mockserver.core.agenda import Agenda, Due, next_due
-from mockserver.core.dunning import RULES
+from mockserver.core.deadlines import RULES
 from mockserver.core.model import (
     Account,
     Billogram,

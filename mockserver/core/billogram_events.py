@@ -1,0 +1,334 @@
+"""Billogram's own events under their own names (reference: webhooks 7).
+
+Each carries what its callback shows: the sums after it, and a state. An event's class name is its tag in the
+log.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+
+from msgspec import field
+
+from mockserver.core.model import ZERO, Content, Recipient, Row, Sums, Value
+
+LETTER = ("invoice_no", "letter_id", "delivery_method")
+SUMS = ("remaining_sum", "total_sum")
+
+
+class Mark(Value, frozen=True):
+    """Which billogram, when, and the event's own uuid."""
+
+    billogram: str
+    at: datetime
+    uuid: str
+
+
+class BillogramEvent(Value, frozen=True, tag=True):
+    """An event of a billogram. `state` is what the callback shows, which is not always what comes after."""
+
+    keys: ClassVar[tuple[str, ...]] = ()  # members of the public `data`; none: it is null
+    shows: ClassVar[str | None] = None  # the fixed state of its callback
+
+    mark: Mark
+    sums: Sums
+    state: str = ""
+
+
+class BillogramCreated(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A draft was made. `recipient` only when it is not the plain copy of the customer."""
+
+    shows = "Unattested"
+
+    number: int
+    customer_no: int
+    content: Content
+    recipient: Recipient | None = None
+    creditor_unique_value: str | None = None
+    invoice_no: int | None = None
+
+
+class LetterEvent(BillogramEvent, frozen=True, kw_only=True):
+    """Base of those that made a document: it has a `letter_id`, and leaves by a method."""
+
+    invoice_no: int
+    letter_id: str
+    delivery_method: str
+
+
+class BillogramSent(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """Attested, and the first invoice sent."""
+
+    shows = "Sending"  # seen in callbacks only [C]
+    keys = (
+        *LETTER,
+        "original_delivery_method",
+        "delivery_redirected",
+        "scanning_central",
+        *SUMS,
+    )
+
+    ocr_number: str
+    link: str
+    original_delivery_method: str
+    delivery_redirected: bool = False
+    scanning_central: bool = False
+
+
+class EfakturaSent(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Sent as e-invoice or EDI."""
+
+    keys = ("recipient_identifier", "electronic_id")
+
+    recipient_identifier: str | None = None
+    electronic_id: str | None = None
+
+
+class DeliveryFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The e-mail could not be delivered."""
+
+    keys = ("customer_email",)
+
+    customer_email: str
+
+
+class DeliverySmsFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The SMS could not be delivered."""
+
+    keys = ("customer_phone",)
+
+    customer_phone: str
+
+
+class Overdue(BillogramEvent, frozen=True, tag=True):
+    """The due date has passed unpaid."""
+
+    keys = SUMS
+
+
+class InterestStarted(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Late interest runs from now on, `interest_rate` percent a year."""
+
+    keys = ("interest_rate",)
+
+    interest_rate: Decimal
+
+
+class Payment(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Money received: `amount` is all that came for this billogram, of which the debt at most was booked."""
+
+    keys = (
+        "amount",
+        "banking_amount",
+        "manual",
+        "payer_name",
+        "payment_flags",
+        *SUMS,
+    )
+
+    amount: Decimal
+    manual: bool
+    payer_name: str
+    banking_amount: Decimal | None = None
+    payment_flags: tuple[str, ...] = ()
+
+
+class Credit(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """A credit invoice was made: `amount` is its sum."""
+
+    keys = (*LETTER, "amount", *SUMS)
+
+    amount: Decimal
+    vat: Decimal = ZERO  # part of the amount
+    fees: Decimal = ZERO  # part of the amount, without VAT
+    rows: tuple[Row, ...] = ()  # what is credited, by its rows
+
+
+class OverpaymentAdjustment(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A little more than the debt was paid; the rest is adjusted."""
+
+    keys = ("amount", *SUMS)
+
+    amount: Decimal
+
+
+class OverpaymentCustomerLiability(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Money beyond the debt, owed to the customer."""
+
+    keys = ("amount", *SUMS)
+
+    amount: Decimal
+
+
+class InvoiceSent(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """A further invoice, over what a change added."""
+
+    keys = (*LETTER, *SUMS)
+
+    vat: Decimal = ZERO  # of this invoice
+
+
+class Resent(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """The invoice was sent again."""
+
+    keys = (*LETTER, *SUMS)
+
+
+class LetterSent(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """The link was not opened in time: a letter went to the post."""
+
+    keys = LETTER
+
+
+class DataChange(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A sent billogram was changed. Both are set when they are new, the sums by a document that follows."""
+
+    content: Content | None = None
+    recipient: Recipient | None = None
+
+
+class DeliveryAccepted(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The recipient opened the bill; `type` is how the link came to him."""
+
+    keys = ("customer_email", "ip", "type")
+
+    type: str | None = field(name="by")  # `type` is the tag in the log
+    customer_email: str | None = None
+    ip: str | None = None
+
+
+class EmailNotAccepted(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The link in the e-mail was not opened in time."""
+
+    keys = ("customer_email",)
+
+    customer_email: str
+
+
+class SmsNotAccepted(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The link in the SMS was not opened in time."""
+
+    keys = ("customer_phone",)
+
+    customer_phone: str
+
+
+class EfakturaFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The e-invoice was refused."""
+
+    keys = ("bankgiro", "recipient_identifier", "error_status")
+
+    bankgiro: str | None = None
+    recipient_identifier: str | None = None
+    error_status: str | None = None
+
+
+class UnderpaymentSettled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """What remained after a payment was let go: `amount`. Our name."""
+
+    keys = ("amount", *SUMS)
+
+    amount: Decimal
+
+
+class ConfirmedLoss(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """What remained was booked as lost: `amount`. Our name."""
+
+    keys = ("amount", *SUMS)
+
+    amount: Decimal
+
+
+class Writeoff(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The fees that remained were removed: `amount`."""
+
+    keys = ("amount", *SUMS)
+
+    amount: Decimal
+
+
+class Writedown(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """What remains is feared to be lost: `amount`. A mark for the bookkeeping, no more [S]."""
+
+    keys = ("amount",)
+
+    amount: Decimal
+
+
+class RevertWritedown(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The mark was taken away: `amount` is what it was set for."""
+
+    keys = ("amount",)
+
+    amount: Decimal
+
+
+class CreditAllocated(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Part of a stand-alone credit, the source, went to a debit, the target: one event on each. Our name."""
+
+    keys = ("amount", "source_id", "target_id", *SUMS)
+
+    amount: Decimal
+    source_id: str
+    target_id: str
+
+
+class FactoringRequest(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Offered for sale."""
+
+    keys = ("factoring_method", "factoring_reference", "sells_for")
+
+    ocr_number: str
+    link: str
+    sells_for: Decimal
+    factoring_reference: str
+    factoring_method: str | None = None
+
+
+class BillogramSold(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """The sale was accepted; the invoice is made."""
+
+    keys = ("factoring_method", "factoring_reference", "sold_for")
+
+    sold_for: Decimal
+    factoring_reference: str
+    factoring_method: str | None = None
+
+
+class FactoringDenied(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """The sale was refused; the invoice is made, and asked for as any other."""
+
+    keys = ("factoring_method", "factoring_reference", "message")
+
+    factoring_reference: str
+    factoring_method: str | None = None
+    message: str | None = None
+
+
+class CustomerMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The recipient wrote to the creditor."""
+
+    keys = ("message", "ip")
+
+    message: str
+    ip: str | None = None
+
+
+class CreditorMessage(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The creditor wrote to the recipient."""
+
+    keys = ("message",)
+
+    message: str
+
+
+class BillogramEnded(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Nothing more to collect. `ended_as` is the public state that follows."""
+
+    ended_as: str
+
+
+class Deleted(BillogramEvent, frozen=True, tag=True):
+    """The draft is gone; its id is not found any more. Callback only [C]."""
+
+    shows = "Deleted"

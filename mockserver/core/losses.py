@@ -1,0 +1,96 @@
+"""Money that will not come: fees written off, claims let go (reference: behaviour 2.2, 3.3, 5)."""
+
+from mockserver.core import events, money
+from mockserver.core.act import Act
+from mockserver.core.model import Billogram, Internal
+from mockserver.core.refusal import InvalidObjectState
+
+WRITTEN_DOWN = "written down"
+
+
+def write_off(act: Act, billogram: Billogram) -> None:
+    """Command `writeoff`: only fees or interest may remain; they fall to what was paid of them."""
+    _check_debit(billogram, "writeoff")
+    sums = billogram.sums
+    principal = money.unpaid_principal(sums)
+    if principal or not sums.remaining:
+        raise InvalidObjectState(
+            f"{principal} of the principal is not settled: only fees can be written off",
+            rule="writeoff.principal",
+            principal=principal,
+            remaining=sums.remaining,
+        )
+    _drop_fees(act, billogram)
+    _end(act, billogram.id, "Paid")
+
+
+def write_off_automatically(act: Act, key: str) -> None:
+    """The account's `automatic_writeoff`, once the principal is settled [R field, A rule].
+
+    Not in Collection [A]. The billogram is not ended here: whoever settled it does that.
+    """
+    billogram, rule = act.billogram(key), act.account.settings.invoices.automatic_writeoff
+    sums = billogram.sums
+    if rule.settings != "all_fees" or billogram.internal is not Internal.UNPAID or billogram.is_credit:
+        return
+    if not sums.remaining or money.unpaid_principal(sums):
+        return
+    if rule.amount is None or sums.remaining <= rule.amount:
+        _drop_fees(act, billogram)
+
+
+def _drop_fees(act: Act, billogram: Billogram) -> None:
+    after = money.without_unpaid_fees(billogram.sums)
+    act.add(events.Writeoff(act.mark(billogram), after, amount=billogram.sums.remaining))
+
+
+def settle_underpayment(act: Act, billogram: Billogram) -> None:
+    """Command `settle-underpayment`: something was received, and all that remains is let go, fees too."""
+    _check_debit(billogram, "settle-underpayment")
+    sums = billogram.sums
+    if not sums.paid:
+        raise InvalidObjectState(
+            "nothing was received: there is no underpayment", rule="settle-underpayment.paid", paid=sums.paid
+        )
+    after = money.let_go(sums)
+    act.add(events.UnderpaymentSettled(act.mark(billogram), after, amount=sums.remaining))
+    _end(act, billogram.id, "Paid")
+
+
+def confirm_loss(act: Act, billogram: Billogram) -> None:
+    """Command `confirmed-loss`: what remains is lost; no write-down is needed before [S]."""
+    _check_debit(billogram, "confirmed-loss")
+    sums = billogram.sums
+    act.add(events.ConfirmedLoss(act.mark(billogram), money.let_go(sums), amount=sums.remaining))
+    _end(act, billogram.id, "Ended")
+
+
+def write_down(act: Act, billogram: Billogram) -> None:
+    """Command `writedown`: a mark for the bookkeeping; the state stays [S]."""
+    _check_debit(billogram, "writedown")
+    if WRITTEN_DOWN in billogram.flags:
+        raise InvalidObjectState("it is written down already", rule="writedown.once")
+    sums = billogram.sums
+    act.add(events.Writedown(act.mark(billogram), sums, amount=sums.remaining))
+
+
+def revert_writedown(act: Act, billogram: Billogram) -> None:
+    """Command `revert-writedown`: the mark is taken away."""
+    if WRITTEN_DOWN not in billogram.flags:
+        raise InvalidObjectState("it is not written down", rule="revert-writedown.written_down")
+    marks = [each for each in billogram.events if isinstance(each, events.Writedown)]
+    act.add(events.RevertWritedown(act.mark(billogram), billogram.sums, amount=marks[-1].amount))
+
+
+def _check_debit(billogram: Billogram, command: str) -> None:
+    if billogram.is_credit:
+        raise InvalidObjectState(
+            f"{command} is not possible on a stand-alone credit",
+            rule=f"not_on_credit.{command}",
+            total_sum=billogram.sums.total,
+        )
+
+
+def _end(act: Act, key: str, ended_as: str) -> None:
+    after = act.billogram(key)
+    act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as=ended_as))
