@@ -11,7 +11,9 @@ from msgspec import Struct
 
 from mockserver.app import Configuration, build
 from mockserver.core.evolve import evolve
-from mockserver.core.state import State
+from mockserver.core.model import replace
+from mockserver.core.money import with_remaining
+from mockserver.core.state import BILLOGRAM, State
 from mockserver.log.interface import Log
 from tests.documented import hold, hold_control
 
@@ -161,6 +163,14 @@ class Server:
 
     def command(self, key: str, command: str, body: Any = NO_BODY) -> Answer:
         return self.post(f"/billogram/{key}/command/{command}", body)
+
+
+def charge(server: Server, key: str, reminder_fee: int, interest_fee: int = 0) -> None:
+    """Fees on a billogram, as reminders will charge them; past the log."""
+    state = server.state()
+    old = state.billograms[key]
+    fees = replace(old.sums, reminder_fee=Decimal(reminder_fee), interest_fee=Decimal(interest_fee))
+    state.put(BILLOGRAM, key, replace(old, sums=with_remaining(fees)))
 
 
 def scope_of(method: str, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:

@@ -146,7 +146,7 @@ def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None
     if own == uncredited:
         return Part(amount, vat_left, fees)
     if vat is None or fees:
-        vat = money.share(vat_left, own, uncredited)
+        vat = money.cents(money.share(vat_left, own, uncredited))
     return Part(amount, min(max(vat, money.ZERO), max(vat_left, money.ZERO)), fees)
 
 

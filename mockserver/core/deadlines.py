@@ -1,4 +1,4 @@
-"""How each rule of the agenda is carried out."""
+"""How each rule of the agenda is carried out (reference: behaviour 6.1) [A]."""
 
 from collections.abc import Callable
 

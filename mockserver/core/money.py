@@ -23,6 +23,7 @@ ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Div
 
 ZERO = Decimal(0)
 _CENT = Decimal("0.01")
+_FINE = Decimal("0.000001")
 _UNIT = Decimal(1)
 _INVOICE_FEE_VAT = Decimal(25)  # percent [R]
 
@@ -52,9 +53,8 @@ def percent(value: Decimal, rate: Decimal) -> Decimal:
 
 
 def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`value` times `part` of the `whole`, rounded to two decimals where it does not divide."""
-    exact = ROUNDING.divide(ROUNDING.multiply(value, part), whole)
-    return cents(exact)
+    """`value` times `part` of the `whole`, with six decimals as prices have, where it does not divide."""
+    return ROUNDING.divide(ROUNDING.multiply(value, part), whole).quantize(_FINE, context=ROUNDING)
 
 
 def cents(value: Decimal) -> Decimal:

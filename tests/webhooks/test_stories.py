@@ -623,6 +623,7 @@ EXAMPLE_CREDIT = {
     "remaining_sum": 0,
     "total_sum": 1186,
 }
+EXAMPLE_FAILED = {"customer_email": "contact@example.com"}
 # the example has the recipient's address; who writes by `simulate/message` has none: null when unknown [A]
 EXAMPLE_MESSAGE = {"message": "Invented question from the recipient", "ip": None}
 
@@ -650,6 +651,8 @@ def at(world: World, moment: str) -> None:
 def test_the_examples_with_key_and_custom(spring: World) -> None:
     spring.callbacks("mock:inbox", KEY)
     billogram = as_in_the_examples(spring, callbacks={"custom": "order-1001"})
+    at(spring, "2026-03-02T12:40:02Z")
+    spring.mock("POST", f"/billograms/{billogram}/simulate/delivery-failure", {})
     at(spring, "2026-03-05T18:20:11Z")
     spring.mock("POST", f"/billograms/{billogram}/simulate/message", {"message": EXAMPLE_MESSAGE["message"]})
     at(spring, "2026-03-10T09:15:00Z")
@@ -659,6 +662,7 @@ def test_the_examples_with_key_and_custom(spring: World) -> None:
     expected = [
         example("BillogramCreated", "2026-03-02 12:33:27", None, state="Unattested", sent=False, **common),
         example("BillogramSent", "2026-03-02 12:33:40", EXAMPLE_SENT, state="Sending", **common),
+        example("DeliveryFailed", "2026-03-02 12:40:02", EXAMPLE_FAILED, state="Unpaid", **common),
         example("CustomerMessage", "2026-03-05 18:20:11", EXAMPLE_MESSAGE, state="Unpaid", **common),
         example("Credit", "2026-03-10 09:15:00", EXAMPLE_CREDIT, state="Unpaid", **credited),
         example("BillogramEnded", "2026-03-10 09:15:00", None, state="Credited", **credited),

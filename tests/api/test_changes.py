@@ -1,0 +1,276 @@
+"""What a PUT does to a sent billogram (reference: behaviour 3.4, 2.2, 2.4; api 1.8)."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from tests.server import Server, charge
+
+ROW = {"title": "Row", "count": 1, "price": 100, "vat": 25}
+BASE = {"invoice_date": "2026-03-02"}
+
+
+def put(server: Server, key: str, body: dict[str, Any]) -> Any:
+    return server.call("PUT", f"/billogram/{key}", body)
+
+
+def told(server: Server, key: str) -> list[tuple[str, str]]:
+    return [(type(each).__name__, each.state) for each in server.state().billograms[key].events]
+
+
+# paid before, new price -> events with their shown state, remaining, paid_sum, total, state, liability
+TOTALS: list[tuple[int, int, list[tuple[str, str]], int, int, int, str, int]] = [
+    (0, 160, [("DataChange", "Unpaid"), ("InvoiceSent", "Unpaid")], 200, 0, 200, "Unpaid", 0),
+    (0, 80, [("DataChange", "Unpaid"), ("Credit", "Unpaid")], 100, 0, 100, "Unpaid", 0),
+    (
+        *(0, 0, [("DataChange", "Unpaid"), ("Credit", "Unpaid"), ("BillogramEnded", "Credited")]),
+        *(0, 0, 0, "Credited", 0),
+    ),
+    (50, 160, [("DataChange", "PartlyPaid"), ("InvoiceSent", "PartlyPaid")], 150, -50, 200, "PartlyPaid", 0),
+    (50, 80, [("DataChange", "PartlyPaid"), ("Credit", "PartlyPaid")], 50, -50, 100, "PartlyPaid", 0),
+    (
+        *(50, 40, [("DataChange", "PartlyPaid"), ("Credit", "PartlyPaid"), ("BillogramEnded", "Paid")]),
+        *(0, -50, 50, "Paid", 0),
+    ),
+    (
+        *(
+            50,
+            20,
+            [
+                ("DataChange", "PartlyPaid"),
+                ("Credit", "PartlyPaid"),
+                ("OverpaymentCustomerLiability", "PartlyPaid"),
+                ("BillogramEnded", "Paid"),
+            ],
+        ),
+        *(0, -25, 25, "Paid", 25),
+    ),
+    (
+        *(
+            50,
+            0,
+            [
+                ("DataChange", "PartlyPaid"),
+                ("Credit", "PartlyPaid"),
+                ("OverpaymentCustomerLiability", "PartlyPaid"),
+                ("BillogramEnded", "Paid"),
+            ],
+        ),
+        *(0, 0, 0, "Paid", 50),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("paid", "price", "events", "remaining", "paid_sum", "total", "state", "owed"), TOTALS
+)
+def test_another_total_makes_a_document(
+    server: Server,
+    paid: int,
+    price: int,
+    events: list[tuple[str, str]],
+    remaining: int,
+    paid_sum: int,
+    total: int,
+    state: str,
+    owed: int,
+) -> None:
+    key = server.sent(**BASE)["id"]
+    if paid:
+        server.mock("POST", "/accounts/test/payments", {"amount": paid, "billogram": key})
+    before = len(told(server, key))
+    done = put(server, key, {"items": [{**ROW, "price": price}]}).data
+    assert told(server, key)[before:] == events
+    sums = done["detailed_sums"]
+    assert (sums["remaining_sum"], sums["paid_sum"], done["total_sum"]) == (remaining, paid_sum, total)
+    assert sums["credited_sum"] == 0  # these credits are not in it
+    assert done["state"] == state
+    data = done["events"][before + 1]["data"]
+    assert (data["invoice_no"], data["remaining_sum"], data["total_sum"]) == (2, remaining, total)
+    assert data["letter_id"] != done["events"][1]["data"]["letter_id"]
+    if "Credit" in dict(events):
+        assert data["amount"] == 125 - total
+    assert done["events"][before]["data"] is None
+    assert done["invoice_no"] == 1
+    (payment,) = server.mock("GET", "/accounts/test/payments").json or [{"liability": 0}]
+    assert payment["liability"] == owed
+
+
+def test_fees_stay_asked_for(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    charge(server, key, 60)
+    server.command(key, "payment", {"amount": 100})
+    done = put(server, key, {"items": [{**ROW, "price": 40}]}).data
+    assert (done["remaining_sum"], done["state"]) == (10, "PartlyPaid")  # 50 + 60 - 100
+    assert done["detailed_sums"]["reminder_fee"] == 60
+
+
+# changes that make no document
+PLAIN: list[dict[str, Any]] = [
+    {"info": {"message": "Thank you"}},
+    {"customer": {"email": "other@example.com"}},
+    {"reminder_fee": 0},
+    {"interest_rate": 4},
+    {"due_date": "2026-05-01"},
+    {"automatic_reminders_settings": [{"delay_days": 5}]},
+    {"callbacks": {"custom": "x"}},
+    {"items": [{**ROW, "title": "Other"}]},
+    {"items": [{**ROW, "price": 50, "count": 2}]},
+    {"regional_sweden": {"rotavdrag": 10}},
+    {"attachment": "a.pdf", "attachment_content": "JVBERi0xLjQKJSVFT0YK"},
+]
+
+
+@pytest.mark.parametrize("body", PLAIN)
+def test_other_changes_are_told_and_no_more(server: Server, body: dict[str, Any]) -> None:
+    key = server.sent(**BASE)["id"]
+    done = put(server, key, body).data
+    assert told(server, key)[2:] == [("DataChange", "Unpaid")]
+    assert done["remaining_sum"] == 125
+    position = server.position()
+    assert put(server, key, body).status == 200  # the same again is no change
+    assert server.position() == position
+
+
+def test_what_was_fetched_may_be_sent_back(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    server.command(key, "attach", {"filename": "a.pdf", "content": "JVBERi0xLjQKJSVFT0YK"})
+    shown = server.get(f"/billogram/{key}").data
+    position = server.position()
+    assert put(server, key, shown).data == shown
+    assert server.position() == position
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "path"),
+    [
+        ({"customer": {"customer_no": 2}}, "customer_no", ["customer"]),
+        ({"currency": "EUR"}, "currency", []),
+        ({"creditor_unique_value": "new"}, "creditor_unique_value", []),
+        ({"invoice_no": 77}, "invoice_no", []),
+        ({"on_success": {"command": "send"}}, "on_success", []),
+        ({"state": "Paid"}, "state", []),
+    ],
+)
+def test_what_sending_settled(server: Server, body: dict[str, Any], field: str, path: list[str]) -> None:
+    key = server.sent(**BASE)["id"]
+    position = server.position()
+    answer = put(server, key, {"info": {"message": "x"}, **body})
+    assert answer.error == (
+        "READ_ONLY_PARAMETER",
+        {"message": f"read-only key: {field}", "field": field, "field_path": path},
+    )
+    assert server.position() == position
+
+
+def test_a_due_date_in_the_past_is_overdue_at_once(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    done = put(server, key, {"invoice_date": "2026-01-01", "due_date": "2026-01-31"}).data
+    assert told(server, key)[2:] == [("DataChange", "Unpaid"), ("Overdue", "Overdue")]
+    assert done["state"] == "Overdue"
+    later = put(server, key, {"due_date": "2026-06-01"}).data  # no second event, and the state stays
+    assert told(server, key)[4:] == [("DataChange", "Overdue")]
+    assert later["state"] == "Overdue"
+    moved = server.mock("POST", "/accounts/test/clock/advance", {"by": "2d"}).json
+    assert [each["rule"] for each in moved["happened"]] == []  # interest follows the new due date
+
+
+def test_interest_of_a_date_that_was_moved_begins_with_the_next_day(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    put(server, key, {"invoice_date": "2026-01-01", "due_date": "2026-01-31"})
+    moved = server.mock("POST", "/accounts/test/clock/advance", {"by": "1d"}).json
+    assert [(each["rule"], each["at"]) for each in moved["happened"]] == [
+        ("interest", "2026-03-03T00:05:00+01:00")
+    ]
+
+
+def test_an_invoice_fee_is_asked_for(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    done = put(server, key, {"invoice_fee": 20}).data
+    assert (done["total_sum"], done["invoice_fee_vat"]) == (150, 25)
+    assert told(server, key)[2:] == [("DataChange", "Unpaid"), ("InvoiceSent", "Unpaid")]
+    done = put(server, key, {"regional_sweden": {"reversed_vat": True}}).data
+    assert (done["total_sum"], done["detailed_sums"]["vat_sum"]) == (120, 0)
+    assert told(server, key)[4:] == [("DataChange", "Unpaid"), ("Credit", "Unpaid")]
+    documents = server.state().billograms[key].documents
+    assert [(each.kind, each.amount, each.vat, each.earlier) for each in documents] == [
+        ("invoice", 125, 25, 0),
+        ("invoice", 25, 5, 125),
+        ("credit", 30, 30, 150),
+    ]
+
+
+@pytest.mark.parametrize("how", ["credit", "credit-allocate"])
+def test_after_a_credit_rows_and_fee_are_fixed(server: Server, how: str) -> None:
+    customer = server.customer()
+    key = server.sent(customer={"customer_no": customer}, **BASE)["id"]
+    if how == "credit":
+        server.command(key, "credit", {"mode": "amount", "amount": 25})
+    else:
+        back = server.sent(customer={"customer_no": customer}, items=[{**ROW, "price": -100}])["id"]
+        server.command(key, "credit-allocate", {"amount": 25, "source_id": back})
+    position = server.position()
+    for body in (
+        {"items": [{**ROW, "title": "Other"}]},
+        {"items": [{**ROW, "price": 200}]},
+        {"invoice_fee": 5},
+        {"regional_sweden": {"reversed_vat": True}},
+    ):
+        answer = put(server, key, body)
+        assert (answer.status, answer.error[0]) == (400, "INVALID_OBJECT_STATE")
+    assert server.position() == position
+    assert put(server, key, {"info": {"message": "x"}}).status == 200
+
+
+def test_a_debit_stays_a_debit(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    position = server.position()
+    answer = put(server, key, {"items": [{**ROW, "price": -1}]})
+    assert answer.error == (
+        "INVALID_PARAMETER",
+        {"message": "invalid items", "field": "items", "field_path": []},
+    )
+    assert server.position() == position
+
+
+def test_a_document_follows_to_the_address_as_it_is_then(server: Server) -> None:
+    key = server.sent(**BASE)["id"]
+    body = {"customer": {"email": "bounce@example.com"}, "items": [{**ROW, "price": 200}]}
+    done = put(server, key, body).data
+    assert [each["type"] for each in done["events"]][2:] == ["DataChange", "InvoiceSent", "DeliveryFailed"]
+    assert done["flags"] == ["delivery failed"]
+
+
+# attachments
+
+
+PDF = "JVBERi0xLjQKJSVFT0YK"
+
+
+def test_attachments(server: Server) -> None:
+    made = server.draft(attachment="terms.pdf", attachment_content=PDF)
+    assert made["attachment"] == "terms.pdf"
+    key = made["id"]
+    assert put(server, key, {"attachment": "new name.pdf"}).data["attachment"] == "new name.pdf"
+    assert put(server, key, {"attachment_content": PDF}).data["attachment"] == "new name.pdf"
+    assert put(server, key, {"attachment": None}).data["attachment"] is None
+    assert put(server, key, {"attachment_content": PDF}).data["attachment"] == "attachment.pdf"
+    done = server.command(key, "attach", {"filename": "other.pdf", "content": PDF}).data
+    assert done["attachment"] == "other.pdf"
+    assert [each["type"] for each in done["events"]] == ["BillogramCreated"]
+    position = server.position()
+    for content in ("JVBERi0x!", "AAAA", PDF.lower()):
+        refused = ("INVALID_PARAMETER", {"message": "invalid content"})
+        assert put(server, key, {"attachment_content": content}).error == refused
+        assert server.command(key, "attach", {"filename": "x", "content": content}).error == refused
+        body = {"customer": {"customer_no": 1}, "items": [ROW], "attachment_content": content}
+        assert server.post("/billogram", body).error == refused
+    assert server.position() == position
+
+
+def test_an_attachment_has_a_limit(server: Server) -> None:
+    key = server.draft()["id"]
+    for size, status in ((10 * 2**20, 200), (10 * 2**20 + 1, 400)):
+        content = base64.b64encode(b"%PDF".ljust(size, b" ")).decode()
+        assert server.command(key, "attach", {"filename": "a.pdf", "content": content}).status == status

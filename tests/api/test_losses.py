@@ -1,0 +1,156 @@
+"""Money that will not come (reference: behaviour 2.2, 2.3, 3.3, 5)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.server import Server, charge
+
+
+def told(server: Server, key: str) -> list[tuple[str, str]]:
+    return [(type(each).__name__, each.state) for each in server.state().billograms[key].events]
+
+
+# command; paid of 125 + 60 reminder fee + 5 interest -> event, amount of it, state, and of detailed_sums:
+# rounding, reminder_fee, interest_fee, paid_sum
+CLOSING: list[tuple[str, int, str, int, str, int, int, int, int]] = [
+    ("writeoff", 125, "Writeoff", 65, "Paid", 0, 0, 0, -125),
+    ("writeoff", 150, "Writeoff", 40, "Paid", 0, 25, 0, -150),
+    ("writeoff", 187, "Writeoff", 3, "Paid", 0, 60, 2, -187),
+    ("settle-underpayment", 25, "UnderpaymentSettled", 165, "Paid", -100, 0, 0, -25),
+    ("settle-underpayment", 125, "UnderpaymentSettled", 65, "Paid", 0, 0, 0, -125),
+    ("settle-underpayment", 150, "UnderpaymentSettled", 40, "Paid", 0, 25, 0, -150),
+    ("confirmed-loss", 0, "ConfirmedLoss", 190, "Ended", -125, 0, 0, 0),
+    ("confirmed-loss", 25, "ConfirmedLoss", 165, "Ended", -100, 0, 0, -25),
+    ("confirmed-loss", 187, "ConfirmedLoss", 3, "Ended", 0, 60, 2, -187),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "paid", "event", "amount", "state", "rounding", "reminder", "interest", "paid_sum"), CLOSING
+)
+def test_closing_without_money(
+    server: Server,
+    command: str,
+    paid: int,
+    event: str,
+    amount: int,
+    state: str,
+    rounding: int,
+    reminder: int,
+    interest: int,
+    paid_sum: int,
+) -> None:
+    key = server.sent()["id"]
+    charge(server, key, 60, 5)
+    if paid:
+        server.command(key, "payment", {"amount": paid})
+    before = server.get(f"/billogram/{key}").data["state"]
+    done = server.command(key, command).data
+    assert told(server, key)[-2:] == [(event, before), ("BillogramEnded", state)]
+    assert done["state"] == state
+    assert done["events"][-2]["data"] == {"amount": amount, "remaining_sum": 0, "total_sum": 125}
+    sums = done["detailed_sums"]
+    assert (sums["rounding"], sums["reminder_fee"], sums["interest_fee"]) == (rounding, reminder, interest)
+    assert (sums["paid_sum"], sums["remaining_sum"]) == (paid_sum, 0)
+    assert (done["total_sum"], done["rounding_value"]) == (125, 0)
+
+
+# settings, fees, money -> what happens by itself
+AUTOMATIC: list[tuple[dict[str, Any], int, list[tuple[str, Any]], list[str], str]] = [
+    (
+        {"settings": "all_fees", "amount": None},
+        60,
+        [("payment", 125)],
+        ["Payment", "Writeoff", "BillogramEnded"],
+        "Paid",
+    ),
+    (
+        {"settings": "all_fees", "amount": 60},
+        60,
+        [("payment", 125)],
+        ["Payment", "Writeoff", "BillogramEnded"],
+        "Paid",
+    ),
+    ({"settings": "all_fees", "amount": 59.99}, 60, [("payment", 125)], ["Payment"], "PartlyPaid"),
+    (
+        {"settings": "all_fees", "amount": 50},
+        60,
+        [("payment", 135)],
+        ["Payment", "Writeoff", "BillogramEnded"],
+        "Paid",
+    ),
+    ({"settings": "all_fees", "amount": None}, 60, [("payment", 124)], ["Payment"], "PartlyPaid"),
+    ({"settings": None, "amount": None}, 60, [("payment", 125)], ["Payment"], "PartlyPaid"),
+    ({"settings": "other", "amount": None}, 60, [("payment", 125)], ["Payment"], "PartlyPaid"),
+    (
+        {"settings": "all_fees", "amount": None},
+        60,
+        [("credit", 125)],
+        ["Credit", "Writeoff", "BillogramEnded"],
+        "Credited",
+    ),
+    ({"settings": "all_fees", "amount": None}, 0, [("payment", 125)], ["Payment", "BillogramEnded"], "Paid"),
+]
+
+
+@pytest.mark.parametrize(("settings", "fee", "deeds", "events", "state"), AUTOMATIC)
+def test_automatic_writeoff(
+    server: Server,
+    settings: dict[str, Any],
+    fee: int,
+    deeds: list[tuple[str, Any]],
+    events: list[str],
+    state: str,
+) -> None:
+    assert server.call("PUT", "/settings", {"invoices": {"automatic_writeoff": settings}}).status == 200
+    key = server.sent()["id"]
+    charge(server, key, fee)
+    for command, amount in deeds:
+        body = {"amount": amount} if command == "payment" else {"mode": "amount", "amount": amount}
+        server.command(key, command, body)
+    assert [name for name, _ in told(server, key)][2:] == events
+    assert server.get(f"/billogram/{key}").data["state"] == state
+
+
+def test_automatic_writeoff_after_money_of_the_bank_and_an_allocated_credit(server: Server) -> None:
+    server.call("PUT", "/settings", {"invoices": {"automatic_writeoff": {"settings": "all_fees"}}})
+    customer = server.customer()
+    first, second = (server.sent(customer={"customer_no": customer})["id"] for _ in range(2))
+    charge(server, first, 60)
+    charge(server, second, 60)
+    server.mock("POST", "/accounts/test/payments", {"amount": 125, "billogram": first})
+    assert [name for name, _ in told(server, first)][2:] == ["Payment", "Writeoff", "BillogramEnded"]
+    rows = [{"title": "Back", "count": -1, "price": 200, "vat": 0}]
+    source = server.sent(customer={"customer_no": customer}, items=rows)["id"]
+    server.command(second, "credit-allocate", {"amount": 125, "source_id": source})
+    assert told(server, second)[2:] == [
+        ("CreditAllocated", "Unpaid"),
+        ("Writeoff", "Unpaid"),
+        ("BillogramEnded", "Credited"),
+    ]
+
+
+def test_a_writedown_is_a_mark(server: Server) -> None:
+    key = server.sent()["id"]
+    done = server.command(key, "writedown").data
+    assert (done["state"], done["flags"], done["remaining_sum"]) == ("Unpaid", ["written down"], 125)
+    assert done["events"][-1]["data"] == {"amount": 125}
+    server.command(key, "payment", {"amount": 25})
+    done = server.command(key, "revert-writedown").data
+    assert done["events"][-1]["data"] == {"amount": 125}
+    assert done["flags"] == ["partly paid"]
+    server.command(key, "writedown")
+    done = server.command(key, "confirmed-loss").data
+    assert (done["flags"], done["state"]) == ([], "Ended")
+    assert done["detailed_sums"]["rounding"] == Decimal(-100)
+
+
+def test_money_for_what_was_let_go_is_owed(server: Server) -> None:
+    key = server.sent()["id"]
+    server.command(key, "confirmed-loss")
+    answer = server.mock("POST", "/accounts/test/payments", {"amount": 125, "billogram": key})
+    assert answer.json["liability"] == 125
+    shown = server.get(f"/billogram/{key}").data
+    assert (shown["state"], shown["remaining_sum"]) == ("Ended", 0)
