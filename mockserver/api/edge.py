@@ -14,7 +14,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from mockserver.api.cache import AnswerCache
-from mockserver.api.call import MAX_BODY, Call
+from mockserver.api.call import MAX_BODY, MAX_LINE, Call
 from mockserver.api.errors import (
     HTTP_STATUS,
     InvalidAuth,
@@ -43,7 +43,6 @@ from mockserver.wire import (
 
 BASE = "/api/v2"
 DOCUMENT = "/openapi.json"  # beside it, for everybody: who reads it has no credentials yet
-_MAX_REQUEST_LINE = 4094  # bytes [R]
 _LINE_TOO_LONG = b"<html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>\n"
 _FIXED = [  # [R]; our own Server, and no charset: known clients compare the type as a string
     (b"content-type", b"application/json"),
@@ -84,7 +83,7 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
-        if _line_length(scope) > _MAX_REQUEST_LINE:
+        if _line_length(scope) > MAX_LINE:
             html = [(b"content-type", b"text/html"), (b"connection", b"close")]
             await send_answer(scope, send, 400, html, _LINE_TOO_LONG)
             return

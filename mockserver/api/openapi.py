@@ -12,6 +12,7 @@ from msgspec import Struct, structs
 
 from mockserver.api import callback_shapes
 from mockserver.api.billogram_fields import RowFields
+from mockserver.api.call import MAX_LINE
 from mockserver.api.commands import COMMANDS
 from mockserver.api.errors import (
     HTTP_STATUS,
@@ -42,12 +43,14 @@ from mockserver.schema import (
 )
 from mockserver.version import __version__
 
-_ABOUT = """\
+_ABOUT = f"""\
 What mockserver has built of Billogram's API. Requests are described as the norm that a client should send;
 the server reads more than that, as known clients need it (numbers as text, `""` for what is not given,
 read-only members that are sent back unchanged). What Billogram has and this document has not is answered 501.
 The header `Mock-Account` picks an account instead of the credentials; then `Authorization` must be there but
-is not looked at, and where the control plane has a token, `Mock-Token` must hold it."""
+is not looked at, and where the control plane has a token, `Mock-Token` must hold it. One answer is in no
+operation: a request line of more than {MAX_LINE} bytes is answered 400 with a small page of HTML, before
+anything else is looked at."""
 
 _IN_PATH: Mapping[str, Schema] = {
     "customer_no": {"type": "integer", "minimum": 1},
