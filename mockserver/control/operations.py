@@ -149,6 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         payments.allocate,
         body=payments.AllocateBody,
         answer=payments.PaymentShape,
+        example=payments.ALLOCATION,
         codes=("unknown_payment", *_REFUSED),
     ),
     Operation("recallPayment", "POST", f"{_A}/payments/{{id}}/recall"),

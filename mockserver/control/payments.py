@@ -51,8 +51,13 @@ class PaymentBody(Body):
 
 
 class AllocateBody(Body):
+    """Where unmatched money goes. The example names the first billogram of the account `shop`."""
+
     billogram: Key
     amount: Amount | None = None
+
+
+ALLOCATION = {"billogram": "79FbgfYx", "amount": 50}
 
 
 class AllocationShape(TypedDict):
