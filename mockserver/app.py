@@ -1,8 +1,9 @@
 """The application, put together: the API, the control plane, and what they stand on."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypedDict, Unpack
@@ -32,11 +33,12 @@ from mockserver.wire import RequestIds
 MEMORY = "memory"
 
 
-def shown_schemas() -> Mapping[str, Schema]:
-    """What the API shows, by name, for the document of the control plane."""
-    from mockserver.api.openapi import shown  # when it is first asked for
+def control_document(server: str, *, token: bool) -> Schema:
+    """The OpenAPI document of the control plane, with what the API shows too."""
+    from mockserver.api.openapi import shown  # both when it is first asked for
+    from mockserver.control.openapi import document
 
-    return shown()
+    return document(server, shown, token=token)
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -166,7 +168,7 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         render_event=render_listed,
         render_billogram=render_billogram,
         configuration=configuration.shown(),
-        shown=shown_schemas,
+        document=partial(control_document, token=configuration.control_token is not None),
         public_url=public_url,
     )
     control = Control(emulator, sender, traffic, request_ids, info, configuration.control_token)

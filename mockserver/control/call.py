@@ -123,7 +123,7 @@ class ServerInfo(Struct, frozen=True):
     render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
     render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
     configuration: ConfigurationShape
-    shown: Callable[[], Mapping[str, Schema]]  # what the API shows, for the OpenAPI document: schemas by name
+    document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
     public_url: str | None = None
 
 
