@@ -71,7 +71,7 @@ class PaymentShape(TypedDict):
     status: Annotated[str, Form(one_word(["settled"]))]
     amount: int | Decimal
     currency: str | None
-    scheme: Annotated[str, Form(one_word([*get_args(Scheme), "MANUAL"]))]
+    scheme: Annotated[str, Form(one_word([*get_args(Scheme), payments.MANUAL]))]
     date: Annotated[str, Form(string(format="date"))]
     created_at: Shown
     payer_name: str | None
