@@ -105,6 +105,13 @@ def ceiling(answer: Path) -> Iterator[Server]:
         yield server
 
 
+def _environment() -> dict[str, str]:
+    """As that of a user: nothing is configured, and modules are kept compiled, as pip leaves them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MOCKSERVER_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
 @contextmanager
 def _running(module: str, *arguments: str) -> Iterator[Server]:
     """Run a module until the block ends. Its first line on standard output says where it listens."""
@@ -113,7 +120,7 @@ def _running(module: str, *arguments: str) -> Iterator[Server]:
         [sys.executable, "-m", module, *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MOCKSERVER_")},
+        env=_environment(),
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
     with process:
