@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
+from types import NoneType
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import Struct
@@ -110,10 +111,13 @@ def decimals(places: int, low: int | None = None, high: int | None = None) -> Ca
         found = number(value)
         if not isinstance(found, Decimal):
             return found
-        exact = found.quantize(step)
-        if exact != found and abs(exact - found) > _NEAR:
-            raise _bad()
-        exact = found if exact == found else exact
+        exact = found
+        if not isinstance(value, int):
+            rounded = found.quantize(step)
+            if rounded != found:
+                if abs(rounded - found) > _NEAR:
+                    raise _bad()
+                exact = rounded
         if (low is not None and exact < low) or (high is not None and exact > high):
             raise _bad()
         return exact
@@ -331,6 +335,9 @@ def read(model: type[Fields], body: Any, context: str | None = None) -> Given:
         raise _refusal(min(problems, key=_phase)) from None
 
 
+_PLAIN = {NoneType, bool, int, str, Decimal, date, list}
+
+
 def given(fields: BaseModel) -> Given:
     """What was sent of it, nested the same way."""
     found: Given = {}
@@ -338,7 +345,9 @@ def given(fields: BaseModel) -> Given:
     for name in fields.model_fields_set:
         value = values[name]
         if value is not NOT_GIVEN:
-            found[name] = given(value) if isinstance(value, BaseModel) else value
+            # of a plain one the type is told faster than that it is no model
+            plain = type(value) in _PLAIN
+            found[name] = given(value) if not plain and isinstance(value, BaseModel) else value
     return found
 
 
