@@ -20,7 +20,7 @@ from benchmarks.load import CONNECTIONS, CUSTOMER, ROW, Job, Run, prepared, run
 from benchmarks.report import Effort, Figure
 from benchmarks.servers import Server, mockserver, process
 
-_PYTHON = Path(__file__).parent.parent / ".venv-peers" / "bin" / "python"
+_PLACE = Path(__file__).parent.parent / ".venv-peers"
 _KEPT = Path("/tmp/localstripe.pickle")  # where localstripe keeps all it holds, anew at each write
 _PATIENCE = 30  # seconds until a peer that does not answer has failed
 _OURS = "mockserver"
@@ -55,13 +55,15 @@ class Peer(Struct, frozen=True):
 
 def beside(effort: Effort) -> list[Figure]:
     """In a round all servers are new and take turns. Nothing where the peers are not installed."""
-    peers = [peer for peer in PEERS if _installed(peer)]
+    if not (_PLACE / "installed").exists():
+        print("peers: they are not installed, they are left out", file=sys.stderr, flush=True)
+        return []
     found: defaultdict[tuple[str, int, int], list[Run]] = defaultdict(list)
-    for number in range(effort.rounds if peers else 0):
+    for number in range(effort.rounds):
         print(f"peers, round {number + 1} of {effort.rounds}", file=sys.stderr, flush=True)
-        _round(effort, peers, found)
+        _round(effort, found)
     rates, costs = [], []
-    for peer in peers:
+    for peer in PEERS:
         for index, method in enumerate(("GET", "POST")):
             for connections in CONNECTIONS:
                 ours, theirs = found[_OURS, index, connections], found[peer.name, index, connections]
@@ -75,24 +77,12 @@ def beside(effort: Effort) -> list[Figure]:
     return rates + costs
 
 
-def _installed(peer: Peer) -> bool:
-    found = (
-        _PYTHON.exists()
-        and not subprocess.run(
-            [_PYTHON, "-c", f"import {peer.module}"], check=False, capture_output=True
-        ).returncode
-    )
-    if not found:
-        print(f"peers: {peer.name} is not installed, it is left out", file=sys.stderr, flush=True)
-    return found
-
-
-def _round(effort: Effort, peers: list[Peer], found: dict[tuple[str, int, int], list[Run]]) -> None:
+def _round(effort: Effort, found: dict[tuple[str, int, int], list[Run]]) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="benchmarks-")))
         ours = stack.enter_context(mockserver())
         running = {_OURS: (ours, prepared(ours))}
-        for peer in peers:
+        for peer in PEERS:
             server = stack.enter_context(_running(peer))
             running[peer.name] = server, peer.jobs(server)
         for index in range(2):
@@ -106,7 +96,7 @@ def _round(effort: Effort, peers: list[Peer], found: dict[tuple[str, int, int], 
 def _running(peer: Peer) -> Iterator[Server]:
     """The peer's real command. It tells what it does on both of its outputs: nobody listens."""
     port, before = _free_port(), _KEPT.read_bytes() if _KEPT.exists() else None
-    command = [str(_PYTHON), "-m", peer.module, *peer.options(port)]
+    command = [str(_PLACE / "bin" / "python"), "-m", peer.module, *peer.options(port)]
     try:
         with process(command, subprocess.DEVNULL, subprocess.DEVNULL) as started:
             deadline = time.monotonic() + _PATIENCE
