@@ -329,7 +329,8 @@ def read(model: type[Fields], body: Any, context: str | None = None) -> Given:
     if not isinstance(body, dict):
         raise InvalidParameter("invalid request body", rule="body.object")
     try:
-        return given(model.model_validate(body, context=context))
+        # the validator itself: `model_validate` looks at options of its own first, a fifth of the time
+        return given(model.__pydantic_validator__.validate_python(body, context=context))
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False)
         raise _refusal(min(problems, key=_phase)) from None
