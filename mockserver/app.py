@@ -23,7 +23,6 @@ from mockserver.core.model import CallbackSettings
 from mockserver.emulator import Defaults, Emulator
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
-from mockserver.log.sqlite import SQLiteLog
 from mockserver.schema import Schema
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
@@ -150,8 +149,7 @@ def create_app(**options: Unpack[Options]) -> Starlette:
 def build(configuration: Configuration, log: Log | None = None) -> Application:
     """The application, put together; `log` instead of the one the configuration names."""
     if log is None:
-        in_memory = configuration.database == MEMORY
-        log = MemoryLog() if in_memory else SQLiteLog(configuration.database)
+        log = _log(configuration.database)
     defaults = Defaults(
         clock_mode=configuration.clock,
         now=configuration.now,
@@ -181,3 +179,11 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         public_url=public_url,
     )
     return Application(emulator, sender, control, api)
+
+
+def _log(database: str) -> Log:
+    if database == MEMORY:
+        return MemoryLog()
+    from mockserver.log.sqlite import SQLiteLog  # a log in memory starts without SQLite
+
+    return SQLiteLog(database)

@@ -7,6 +7,7 @@ refuses. An endpoint reads, calls, renders.
 import asyncio
 import contextlib
 from base64 import b64decode
+from functools import lru_cache
 from hmac import compare_digest
 from time import perf_counter
 
@@ -190,12 +191,9 @@ class Api:
         scheme, _, value = authorization.partition(b" ")
         if scheme.lower() != b"basic":
             raise MissingAuth("credentials missing", rule="auth.missing")
-        try:
-            user, colon, key = b64decode(value.strip(), validate=True).decode().partition(":")
-        except ValueError:
-            user, colon, key = "", "", ""
+        user, key = _credentials(value)
         await self._emulator.loaded()
-        if colon and key and is_account_id(user):
+        if key:
             book = await self._emulator.enter(user, key, cause=request_id)
             if book is not None:
                 return book
@@ -238,6 +236,16 @@ def _asked(scope: Scope) -> str:
     query: bytes = scope["query_string"]
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     return (path + b"?" + query if query else path).decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _credentials(value: bytes) -> tuple[str, str]:
+    """User and key of Basic credentials that could open an account; the key is empty where they can't."""
+    try:
+        user, _, key = b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, key if is_account_id(user) else ""
 
 
 def is_account_id(text: str) -> bool:

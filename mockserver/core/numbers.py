@@ -37,6 +37,7 @@ def _keyed(seed: int) -> blake2b:
 
 def _letters(number: int, alphabet: str, length: int) -> str:
     base = len(alphabet)
+    number %= base**length  # small integers are divided faster
     letters = []
     for _ in range(length):
         number, digit = divmod(number, base)
