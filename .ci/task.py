@@ -62,6 +62,7 @@ def bench(arguments):
     python = environment(".venv", "dev", sys.executable)
     if not shutil.which("wrk"):
         debian("wrk")
+    peers()
     call(python, "benchmarks.run", *arguments)
 
 
@@ -98,6 +99,25 @@ def environment(folder, kind, base):
     if kind == "dev":
         wheelhouse(python)
     return python
+
+
+def peers():
+    """The servers that stand beside ours, in an environment of their own: their dependencies clash.
+
+    Without a network the figures are made without them.
+    """
+    place, pins = ROOT / ".venv-peers", ROOT / "requirements" / "peers.txt"
+    python, stamp = place / "bin" / "python", place / "installed"
+    if stamp.exists() and stamp.read_text() == pins.read_text():
+        return
+    if not python.exists():
+        _make(place, sys.executable)
+    stamp.unlink(missing_ok=True)
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    if subprocess.run([*pip, "--requirement", str(pins)], check=False).returncode:
+        print("bench: the peers can't be installed here: the figures are made without them", file=sys.stderr)
+        return
+    stamp.write_text(pins.read_text())
 
 
 def wheelhouse(python):

@@ -17,6 +17,8 @@ _TIMES = 5  # in a round
 def start_and_stop(effort: Effort) -> list[Figure]:
     """From the start of the process to the first 200; from the signal to its end."""
     ours, beside, stops, inside = [], [], [], []
+    for kind in (mockserver, bare):  # the first start compiles the modules, as an installation does
+        _life(kind)
     for number in range(effort.rounds):
         print(f"start and stop, round {number + 1} of {effort.rounds}", file=sys.stderr, flush=True)
         for _ in range(_TIMES):

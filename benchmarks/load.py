@@ -48,11 +48,13 @@ class Job(msgspec.Struct, frozen=True):
     method: str
     path: str
     body: Any = None
+    headers: dict[str, str] | None = None  # None: those of mockserver
 
     def script(self) -> str:
         """It in wrk's language. A string of JSON in ASCII is one of Lua too."""
         body = "nil" if self.body is None else json.dumps(json.dumps(self.body))
-        headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in HEADERS.items())
+        sent = HEADERS if self.headers is None else self.headers
+        headers = ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in sent.items())
         return _SCRIPT % (json.dumps(self.method), body, headers)
 
 

@@ -105,29 +105,44 @@ def ceiling(answer: Path) -> Iterator[Server]:
         yield server
 
 
+def _environment() -> dict[str, str]:
+    """As that of a user: nothing is configured, and modules are kept compiled, as pip leaves them."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MOCKSERVER_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return kept
+
+
 @contextmanager
 def _running(module: str, *arguments: str) -> Iterator[Server]:
     """Run a module until the block ends. Its first line on standard output says where it listens."""
+    with process([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE) as started:
+        assert started.stdout is not None
+        line = started.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{module} did not start: exit code {started.wait(_PATIENCE)}")
+        yield Server(json.loads(line)["url"], started.pid)
+
+
+@contextmanager
+def process(command: list[str], stdout: int, stderr: int | None = None) -> Iterator["subprocess.Popen[str]"]:
+    """A server on its core until the block ends; RuntimeError when it ends before."""
     core, _ = cores()
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdout=subprocess.PIPE,
+    started = subprocess.Popen(
+        command,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith("MOCKSERVER_")},
+        env=_environment(),
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )
-    with process:
+    with started:
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError(f"{module} did not start: exit code {process.wait(_PATIENCE)}")
-            yield Server(json.loads(line)["url"], process.pid)
-            if process.poll() is not None:
-                raise RuntimeError(f"{module} ended by itself: exit code {process.returncode}")
+            yield started
+            if started.poll() is not None:
+                raise RuntimeError(f"{command} ended by itself: exit code {started.returncode}")
         finally:
-            process.terminate()
+            started.terminate()
             try:
-                process.wait(_PATIENCE)
+                started.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
-                process.kill()
+                started.kill()

@@ -1,8 +1,9 @@
 """The application, put together: the API, the control plane, and what they stand on."""
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypedDict, Unpack
@@ -22,7 +23,6 @@ from mockserver.core.model import CallbackSettings
 from mockserver.emulator import Defaults, Emulator
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
-from mockserver.log.sqlite import SQLiteLog
 from mockserver.schema import Schema
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
@@ -32,11 +32,12 @@ from mockserver.wire import RequestIds
 MEMORY = "memory"
 
 
-def shown_schemas() -> Mapping[str, Schema]:
-    """What the API shows, by name, for the document of the control plane."""
-    from mockserver.api.openapi import shown  # when it is first asked for
+def control_document(server: str, *, token: bool) -> Schema:
+    """The OpenAPI document of the control plane, with what the API shows too."""
+    from mockserver.api.openapi import shown  # both when it is first asked for
+    from mockserver.control.openapi import document
 
-    return shown()
+    return document(server, shown, token=token)
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -148,8 +149,7 @@ def create_app(**options: Unpack[Options]) -> Starlette:
 def build(configuration: Configuration, log: Log | None = None) -> Application:
     """The application, put together; `log` instead of the one the configuration names."""
     if log is None:
-        in_memory = configuration.database == MEMORY
-        log = MemoryLog() if in_memory else SQLiteLog(configuration.database)
+        log = _log(configuration.database)
     defaults = Defaults(
         clock_mode=configuration.clock,
         now=configuration.now,
@@ -166,7 +166,7 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         render_event=render_listed,
         render_billogram=render_billogram,
         configuration=configuration.shown(),
-        shown=shown_schemas,
+        document=partial(control_document, token=configuration.control_token is not None),
         public_url=public_url,
     )
     control = Control(emulator, sender, traffic, request_ids, info, configuration.control_token)
@@ -179,3 +179,11 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         public_url=public_url,
     )
     return Application(emulator, sender, control, api)
+
+
+def _log(database: str) -> Log:
+    if database == MEMORY:
+        return MemoryLog()
+    from mockserver.log.sqlite import SQLiteLog  # a log in memory starts without SQLite
+
+    return SQLiteLog(database)

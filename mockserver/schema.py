@@ -110,6 +110,16 @@ def one_word(words: Iterable[str]) -> Schema:
     return {"type": "string", "enum": list(words)}
 
 
+def closed(members: Schema) -> Schema:
+    """An object with these members, all of them and no other."""
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
 class Components:
     """The schemas of a document by name, gathered while it is built."""
 
@@ -192,7 +202,7 @@ class Components:
             else:
                 members[name] = self.shape(hint)
                 needed.append(name)
-        found = {"type": "object", "properties": members, "required": needed, "additionalProperties": False}
+        found = closed(members) | {"required": needed}
         text = told(shape)
         return found | ({"description": text} if text else {})
 

@@ -168,11 +168,8 @@ async def send_answer(
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The last header with this lower-case name, or None."""
-    for key, value in reversed(scope["headers"]):
-        if key == name:
-            found: bytes = value
-            return found
-    return None
+    found: bytes | None = dict(scope["headers"]).get(name)
+    return found
 
 
 def base_of(scope: Scope) -> str:

@@ -16,15 +16,14 @@ from msgspec import Struct
 from mockserver.api.errors import HTTP_STATUS
 from mockserver.api.openapi import document, operations
 from mockserver.api.operations import OPERATIONS
-from mockserver.app import shown_schemas
+from mockserver.app import control_document
 from mockserver.control.errors import STATUS
-from mockserver.control.openapi import document as control_document
 from mockserver.control.openapi import operations as control_operations
 from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
 from mockserver.wire import Paths
 from tests.shapes import check
 
-API, CONTROL = document("http://mock.test"), control_document("http://mock.test", shown_schemas, token=True)
+API, CONTROL = document("http://mock.test"), control_document("http://mock.test", token=True)
 NOT_BUILT = 501  # in no document: it is what is not there
 
 # None: known, but not built, or one of several that the document names one by one
@@ -34,8 +33,8 @@ _KNOWN: dict[tuple[str, str], Any] = {
 }
 
 
-def _paths(built: Iterable[Any]) -> Paths[Any]:
-    rows = _KNOWN | {(each.row.method, each.row.path): each.row for each in built}
+def _paths(built: Iterable[tuple[Any, Any]]) -> Paths[Any]:
+    rows = _KNOWN | {(row.method, row.path): row for row, _ in built}
     return Paths((method, path, row) for (method, path), row in rows.items())
 
 

@@ -16,6 +16,7 @@ from mockserver.wire import BadJson, decode, encode
 
 T = TypeVar("T")
 
+MAX_LINE = 4094  # bytes of a request line [R]
 MAX_BODY = 32 * 1024 * 1024  # bytes [A]; a picture of 323,501 bytes was accepted [R]
 
 

@@ -7,6 +7,7 @@ refuses. An endpoint reads, calls, renders.
 import asyncio
 import contextlib
 from base64 import b64decode
+from functools import lru_cache
 from hmac import compare_digest
 from time import perf_counter
 
@@ -14,7 +15,7 @@ from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from mockserver.api.cache import AnswerCache
-from mockserver.api.call import MAX_BODY, Call
+from mockserver.api.call import MAX_BODY, MAX_LINE, Call
 from mockserver.api.errors import (
     HTTP_STATUS,
     InvalidAuth,
@@ -43,7 +44,6 @@ from mockserver.wire import (
 
 BASE = "/api/v2"
 DOCUMENT = "/openapi.json"  # beside it, for everybody: who reads it has no credentials yet
-_MAX_REQUEST_LINE = 4094  # bytes [R]
 _LINE_TOO_LONG = b"<html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>\n"
 _FIXED = [  # [R]; our own Server, and no charset: known clients compare the type as a string
     (b"content-type", b"application/json"),
@@ -84,7 +84,7 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
-        if _line_length(scope) > _MAX_REQUEST_LINE:
+        if _line_length(scope) > MAX_LINE:
             html = [(b"content-type", b"text/html"), (b"connection", b"close")]
             await send_answer(scope, send, 400, html, _LINE_TOO_LONG)
             return
@@ -191,12 +191,9 @@ class Api:
         scheme, _, value = authorization.partition(b" ")
         if scheme.lower() != b"basic":
             raise MissingAuth("credentials missing", rule="auth.missing")
-        try:
-            user, colon, key = b64decode(value.strip(), validate=True).decode().partition(":")
-        except ValueError:
-            user, colon, key = "", "", ""
+        user, key = _credentials(value)
         await self._emulator.loaded()
-        if colon and key and is_account_id(user):
+        if key:
             book = await self._emulator.enter(user, key, cause=request_id)
             if book is not None:
                 return book
@@ -239,6 +236,16 @@ def _asked(scope: Scope) -> str:
     query: bytes = scope["query_string"]
     path: bytes = scope.get("raw_path") or scope["path"].encode()
     return (path + b"?" + query if query else path).decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _credentials(value: bytes) -> tuple[str, str]:
+    """User and key of Basic credentials that could open an account; the key is empty where they can't."""
+    try:
+        user, _, key = b64decode(value.strip(), validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return user, key if is_account_id(user) else ""
 
 
 def is_account_id(text: str) -> bool:

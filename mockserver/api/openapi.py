@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from mockserver.api import callback_shapes
 from mockserver.api.billogram_fields import CreditRowFields, RowFields
+from mockserver.api.call import MAX_LINE
 from mockserver.api.commands import COMMANDS
 from mockserver.api.errors import (
     HTTP_STATUS,
@@ -30,6 +31,7 @@ from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, Unknown
 from mockserver.schema import (
     Components,
     Schema,
+    closed,
     component,
     in_path,
     in_query,
@@ -42,12 +44,14 @@ from mockserver.schema import (
 )
 from mockserver.version import __version__
 
-_ABOUT = """\
+_ABOUT = f"""\
 What mockserver has built of Billogram's API. Requests are described as the norm that a client should send;
 the server reads more than that, as known clients need it (numbers as text, `""` for what is not given,
 read-only members that are sent back unchanged). What Billogram has and this document has not is answered 501.
 The header `Mock-Account` picks an account instead of the credentials; then `Authorization` must be there but
-is not looked at, and where the control plane has a token, `Mock-Token` must hold it."""
+is not looked at, and where the control plane has a token, `Mock-Token` must hold it. One answer is in no
+operation: a request line of more than {MAX_LINE} bytes is answered 400 with a small page of HTML, before
+anything else is looked at."""
 
 _IN_PATH: Mapping[str, Schema] = {
     "customer_no": {"type": "integer", "minimum": 1},
@@ -62,32 +66,30 @@ _HEADERS = {
 }
 
 
-class Path(Struct, frozen=True):
-    """An operation of the document: a row, or one command of the row of all commands."""
+def operations() -> Iterator[tuple[Operation, Any]]:
+    """The rows that are built, each with that whose docstring tells what it does.
 
-    row: Operation
-    said: Any  # its docstring tells what it does
-
-
-def operations() -> Iterator[Path]:
-    """What is built: one for each row, and for the row of the commands one for each of them."""
+    The row of all commands becomes one for each of them.
+    """
     for row in OPERATIONS:
-        if row.endpoint is None:
-            continue
-        if "{command}" not in row.path:
-            yield Path(row, row.endpoint)
-            continue
-        for name, command in COMMANDS.items():
-            if command is not None:
-                one = structs.replace(
-                    row,
-                    id=command.id,
-                    path=row.path.replace("{command}", name),
-                    fields=command.fields,
-                    example=command.example,
-                    refusals=(*row.refusals, *command.refusals),
-                )
-                yield Path(one, command.decide)
+        if "{command}" in row.path:
+            yield from _commands(row)
+        elif row.endpoint is not None:
+            yield row, row.endpoint
+
+
+def _commands(row: Operation) -> Iterator[tuple[Operation, Any]]:
+    for name, command in COMMANDS.items():
+        if command is not None:
+            one = structs.replace(
+                row,
+                id=command.id,
+                path=row.path.replace("{command}", name),
+                fields=command.fields,
+                example=command.example,
+                refusals=(*row.refusals, *command.refusals),
+            )
+            yield one, command.decide
 
 
 @lru_cache(maxsize=8)
@@ -96,16 +98,15 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
     components = _components()
     statuses = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
     paths: dict[str, Schema] = {}
-    for each in operations():
-        row = each.row
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(each, components, statuses)
+    for row, said in operations():
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, said, components, statuses)
     link(paths, lambda name: f"/data/{name}")
     made: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Billogram API v2 in mockserver", "version": __version__, "description": _ABOUT},
         "servers": [{"url": f"{server}/api/v2"}],
         "security": [{"basic": []}],
-        "tags": [{"name": name} for name in dict.fromkeys(_tag(each.row) for each in operations())],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(row) for row, _ in operations())],
         "paths": paths,
         "webhooks": callback_shapes.webhooks(),
     }
@@ -138,9 +139,10 @@ def _tag(row: Operation) -> str:
     return row.path.split("/")[1]
 
 
-def _operation(path: Path, components: Components, statuses: Mapping[type[Refusal], int]) -> Schema:
-    row = path.row
-    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(path.said)}
+def _operation(
+    row: Operation, said: Any, components: Components, statuses: Mapping[type[Refusal], int]
+) -> Schema:
+    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
     parameters = in_path(row.path, _IN_PATH) + ([] if row.listed is None else _list_parameters(row.listed))
     if parameters:
         found["parameters"] = parameters
@@ -154,25 +156,16 @@ def _operation(path: Path, components: Components, statuses: Mapping[type[Refusa
         by_status.setdefault(statuses[refusal], set()).add(refusal.status)
     for status, identifiers in sorted(by_status.items()):
         words = sorted(identifiers)
-        schema = _closed({"status": one_word(words), "data": components.shape(ErrorData)})
+        schema = closed({"status": one_word(words), "data": components.shape(ErrorData)})
         answers[str(status)] = json_answer(", ".join(words), schema, [_ID, _RULE])
     return found | {"responses": answers}
-
-
-def _closed(members: Schema) -> Schema:
-    return {
-        "type": "object",
-        "properties": members,
-        "required": list(members),
-        "additionalProperties": False,
-    }
 
 
 def _envelope(row: Operation, components: Components) -> Schema:
     members: Schema = {"status": one_word(["OK"]), "data": components.shape(row.data)}
     if row.meta is not None:
         members["meta"] = components.shape(row.meta)
-    return _closed(members)
+    return closed(members)
 
 
 def refusals(row: Operation) -> set[type[Refusal]]:

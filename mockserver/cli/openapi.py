@@ -19,10 +19,9 @@ def openapi(control: bool) -> int:
 
 def _document(control: bool) -> Schema:
     if control:
-        from mockserver.app import shown_schemas
-        from mockserver.control.openapi import document as control_document
+        from mockserver.app import control_document
 
-        return control_document(_SERVER, shown_schemas, token=False)
+        return control_document(_SERVER, token=False)
     from mockserver.api.openapi import document
 
     return document(_SERVER)

@@ -55,34 +55,26 @@ class FeatureSwitches(Body):
     recipient_updated_callback: bool | None = None
 
 
-class AccountBody(Body):
-    """What an account is made with."""
+class AccountPatch(Body):
+    """What of an account can be changed."""
+
+    key: Key | None = None
+    timezone: Zone | None = None
+    features: FeatureSwitches | None = None
+    default_due_days: DueDays | None = None
+    settings: SettingsChanges | None = None
+    callbacks: CallbacksBody | None = None
+    market: Later = None
+    pdf_delay: Later = None
+
+
+class AccountBody(AccountPatch):
+    """What an account is made with: besides what can be changed later, what it is and where it starts."""
 
     id: AccountId
-    key: Key | None = None
     seed: Seed | None = None
     clock: ClockStart | None = None
-    timezone: Zone | None = None
-    features: FeatureSwitches | None = None
-    default_due_days: DueDays | None = None
-    settings: SettingsChanges | None = None
-    callbacks: CallbacksBody | None = None
-    market: Later = None
-    pdf_delay: Later = None
     fixture: Later = None
-
-
-class AccountPatch(Body):
-    """What of it can be changed."""
-
-    key: Key | None = None
-    timezone: Zone | None = None
-    features: FeatureSwitches | None = None
-    default_due_days: DueDays | None = None
-    settings: SettingsChanges | None = None
-    callbacks: CallbacksBody | None = None
-    market: Later = None
-    pdf_delay: Later = None
 
 
 class ResetBody(Body):

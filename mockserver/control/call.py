@@ -1,6 +1,6 @@
 """One call of the control plane, and how its bodies are read."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypedDict, TypeVar
@@ -123,7 +123,7 @@ class ServerInfo(Struct, frozen=True):
     render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
     render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
     configuration: ConfigurationShape
-    shown: Callable[[], Mapping[str, Schema]]  # what the API shows, for the OpenAPI document: schemas by name
+    document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
     public_url: str | None = None
 
 
@@ -137,18 +137,19 @@ class ControlCall(Struct):
     request_id: str
     params: dict[str, str]
     query_string: bytes
+    known: Collection[str]  # the query parameters that its row names
     headers: Mapping[str, str]  # lower-case names
     body: bytes
     base: str  # where the server is for this client: scheme and host
 
-    @property
-    def query(self) -> Mapping[str, str]:
-        """The query parameters that say something; of one given twice the last counts."""
-        return dict(parse_qsl(self.query_string.decode("latin-1")))
+    def query(self, name: str) -> str | None:
+        """A query parameter, if it says something; of one given twice the last counts."""
+        assert name in self.known, f"the row of the operation does not name {name}"
+        return dict(parse_qsl(self.query_string.decode("latin-1"))).get(name)
 
     def number(self, name: str, default: int, maximum: int) -> int:
         """A query parameter that is a whole number from 1."""
-        text = self.query.get(name)
+        text = self.query(name)
         if text is None:
             return default
         if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) > 0):

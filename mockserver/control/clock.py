@@ -159,7 +159,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
 async def upcoming(call: ControlCall) -> Answer:
     """`GET …/agenda?until=&billogram=`: what happens next to each object."""
     book = await call.book()
-    until, key = _until(call), call.query.get("billogram")
+    until, key = _until(call), call.query("billogram")
 
     def view(state: State) -> list[DueShape]:
         if key is None:
@@ -183,7 +183,7 @@ async def upcoming(call: ControlCall) -> Answer:
 
 
 def _until(call: ControlCall) -> datetime | None:
-    text = call.query.get("until")
+    text = call.query("until")
     if text is None:
         return None
     try:

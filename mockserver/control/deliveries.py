@@ -15,7 +15,7 @@ from mockserver.core import calendar, signature
 from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
 from mockserver.schema import Form, component, one_word
-from mockserver.webhooks.desk import DELIVERED, DROPPED, PENDING, STATUSES, Delivery, Desk, is_success
+from mockserver.webhooks.desk import DELIVERED, DROPPED, STATUSES, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
 
@@ -84,16 +84,16 @@ class InboxShape(TypedDict):
 async def listing(call: ControlCall) -> Answer:
     """`GET …/deliveries?status=&type=&billogram=`: lists them. `type` is a callback or an event type."""
     desk, timezone = await _desk(call)
-    query = call.query
-    if query.get("status", PENDING) not in STATUSES:
+    status, kind, billogram = call.query("status"), call.query("type"), call.query("billogram")
+    if status not in (None, *STATUSES):
         raise ControlError(400, "invalid_query", "unknown status", f"known: {', '.join(STATUSES)}")
 
     def wanted(each: Delivery) -> bool:
         planned = each.planned
         return (
-            query.get("status") in (None, each.status)
-            and query.get("type") in (None, planned.type, planned.event_type)
-            and query.get("billogram") in (None, planned.billogram)
+            status in (None, each.status)
+            and kind in (None, planned.type, planned.event_type)
+            and billogram in (None, planned.billogram)
         )
 
     return await _answer(list(filter(wanted, desk.all())), timezone)

@@ -111,6 +111,7 @@ class Control:
             request_id=request_id,
             params=params,
             query_string=scope["query_string"],
+            known=row.query,
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             body=body,
             base=self._info.public_url or base_of(scope),

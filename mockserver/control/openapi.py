@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypedDict
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from mockserver.control.errors import STATUS
 from mockserver.control.operations import OPERATIONS, Operation
@@ -16,6 +16,7 @@ from mockserver.control.simulate import DEEDS
 from mockserver.schema import (
     Components,
     Schema,
+    closed,
     in_path,
     in_query,
     json_answer,
@@ -42,27 +43,23 @@ class ErrorShape(TypedDict):
     hint: str
 
 
-class Path(Struct, frozen=True):
-    """An operation of the document: a row, or one deed of the row of all deeds."""
+def operations() -> Iterator[tuple[Operation, Any]]:
+    """The rows that are built, each with that whose docstring tells what it does.
 
-    row: Operation
-    said: Any  # its docstring tells what it does
-
-
-def operations() -> Iterator[Path]:
-    """What is built: one for each row, and for the row of what others do one for each deed."""
+    The row of what others do with a billogram becomes one for each deed.
+    """
     for row in OPERATIONS:
         if row.endpoint is None:
             continue
         if "{what}" not in row.path:
-            yield Path(row, row.endpoint)
+            yield row, row.endpoint
             continue
         for name, deed in DEEDS.items():
             if deed is not None:
                 called = "simulate" + name.title().replace("-", "")
                 path = row.path.replace("{what}", name)
                 one = structs.replace(row, id=called, path=path, body=deed.body, example=deed.example)
-                yield Path(one, deed.decide)
+                yield one, deed.decide
 
 
 @lru_cache(maxsize=8)
@@ -70,15 +67,15 @@ def document(server: str, shown: Callable[[], Mapping[str, Schema]], *, token: b
     """The document. `server`: where it was asked for; `shown`: what the API shows; `token`: one is wanted."""
     components = Components(shown())
     paths: dict[str, Schema] = {}
-    for each in operations():
-        paths.setdefault(each.row.path, {})[each.row.method.lower()] = _operation(each, components, token)
+    for row, said in operations():
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, said, components, token)
     link(paths, lambda _: "/id")
     made: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Control plane of mockserver", "version": __version__, "description": _ABOUT},
         "servers": [{"url": f"{server}/_mock"}],
         "security": [{"token": []}] if token else [{"token": []}, {}],
-        "tags": [{"name": name} for name in dict.fromkeys(_tag(each.row) for each in operations())],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(row) for row, _ in operations())],
         "paths": paths,
     }
     header = {"description": "The id of the request", "schema": string()}
@@ -95,9 +92,8 @@ def _tag(row: Operation) -> str:
     return row.endpoint.__module__.rpartition(".")[2]
 
 
-def _operation(path: Path, components: Components, token: bool) -> Schema:
-    row = path.row
-    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(path.said)}
+def _operation(row: Operation, said: Any, components: Components, token: bool) -> Schema:
+    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
     if row.open:
         found["security"] = []
     parameters = in_path(row.path, _IN_PATH) + [in_query(*each) for each in row.query.items()]
@@ -122,12 +118,7 @@ def _error(row: Operation, status: int, words: list[str], components: Components
     members = {"error": plain | {"properties": plain["properties"] | {"code": one_word(words)}}}
     if status == STATUS["timeout"]:
         members["arrived"] = components.shape(row.answer)
-    return {
-        "type": "object",
-        "properties": members,
-        "required": list(members),
-        "additionalProperties": False,
-    }
+    return closed(members)
 
 
 def codes(row: Operation, token: bool) -> list[str]:

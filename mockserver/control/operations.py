@@ -28,8 +28,8 @@ class Operation(Struct, frozen=True):
 
     `body` and its `example`, the type of the `answer` and its `status`, the parameters of the `query` and the
     `codes` of what may be refused, besides those that follow from the others, are what the OpenAPI document
-    tells. `streams`: as server-sent events too. `open`: answered without the control token too. `waits`: for
-    something to happen, perhaps long.
+    tells; an endpoint can read no parameter but these. `streams`: as server-sent events too. `open`: answered
+    without the control token too. `waits`: for something to happen, perhaps long.
     """
 
     id: str
@@ -149,6 +149,7 @@ OPERATIONS: tuple[Operation, ...] = (
         payments.allocate,
         body=payments.AllocateBody,
         answer=payments.PaymentShape,
+        example=payments.ALLOCATION,
         codes=("unknown_payment", *_REFUSED),
     ),
     Operation("recallPayment", "POST", f"{_A}/payments/{{id}}/recall"),

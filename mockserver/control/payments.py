@@ -51,8 +51,13 @@ class PaymentBody(Body):
 
 
 class AllocateBody(Body):
+    """Where unmatched money goes. The example names the first billogram of the account `shop`."""
+
     billogram: Key
     amount: Amount | None = None
+
+
+ALLOCATION = {"billogram": "79FbgfYx", "amount": 50}
 
 
 class AllocationShape(TypedDict):
@@ -66,7 +71,7 @@ class PaymentShape(TypedDict):
     status: Annotated[str, Form(one_word(["settled"]))]
     amount: int | Decimal
     currency: str | None
-    scheme: Annotated[str, Form(one_word([*get_args(Scheme), "MANUAL"]))]
+    scheme: Annotated[str, Form(one_word([*get_args(Scheme), payments.MANUAL]))]
     date: Annotated[str, Form(string(format="date"))]
     created_at: Shown
     payer_name: str | None

@@ -35,20 +35,21 @@ async def listing(call: ControlCall) -> Answer:
     """
     book = await call.book()
     timezone = await call.emulator.read(book, lambda state: state.account.timezone)
-    query = call.query
+    method, status, error = call.query("method"), call.query("status"), call.query("error")
+    after = call.query("after")
     entries = call.traffic.entries(book.stream)
-    if "after" in query:
-        known = call.traffic.find(book.stream, query["after"])
+    if after is not None:
+        known = call.traffic.find(book.stream, after)
         entries = [each for each in entries if known is None or each.number > known.number]
     chosen = [
         each
         for each in entries
-        if query.get("method") in (None, each.method)
-        and query.get("status") in (None, str(each.status))
-        and query.get("error") in (None, each.error)
+        if method in (None, each.method)
+        and status in (None, str(each.status))
+        and error in (None, each.error)
     ]
     limit = call.number("limit", 1000, 1000)
-    page = chosen[:limit] if "after" in query else chosen[-limit:]  # the newest, or the next ones
+    page = chosen[:limit] if after is not None else chosen[-limit:]  # the newest, or the next ones
     return Answer([render_request(each, timezone) for each in page])
 
 

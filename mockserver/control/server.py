@@ -6,7 +6,7 @@ from typing import Literal, TypedDict
 
 from msgspec import Raw
 
-from mockserver.control.call import Answer, ConfigurationShape, ControlCall, ServerInfo
+from mockserver.control.call import Answer, ConfigurationShape, ControlCall
 from mockserver.control.errors import ControlError
 from mockserver.version import __version__
 from mockserver.wire import encode
@@ -62,14 +62,8 @@ async def info(call: ControlCall) -> Answer:
 
 async def document(call: ControlCall) -> Answer:
     """`GET /_mock/openapi.json`: this document."""
-    return Answer(Raw(await asyncio.to_thread(_document, call.base, call.info)))
-
-
-def _document(base: str, info: ServerInfo) -> bytes:
-    """In a thread: it is made when it is first asked for, which takes longer than others should wait."""
-    from mockserver.control.openapi import document as made
-
-    return encode(made(base, info.shown, token=info.configuration["control_token"]))
+    # in a thread: it is made when it is first asked for, which takes longer than others should wait
+    return Answer(Raw(await asyncio.to_thread(lambda: encode(call.info.document(call.base)))))
 
 
 def _counts(call: ControlCall) -> InfoCountsShape:

@@ -98,7 +98,7 @@ async def fetch(call: ControlCall) -> Answer:
     book = await call.book()
     await call.emulator.read(book, lambda _: None)  # what is due is done first
     await call.emulator.read_all(lambda: None)  # attempts that were made are on disk, too
-    key, wanted = call.query.get("after"), call.query.get("billogram")
+    key, wanted = call.query("after"), call.query("billogram")
     if "text/event-stream" in call.headers.get("accept", ""):
         last = call.headers.get("last-event-id")
         after = _parsed("Last-Event-ID", last, book) if last else _parsed("after", key, book)

@@ -47,8 +47,8 @@ class Act:
     @property
     def account(self) -> Account:
         """The account as it is after the events so far."""
-        account: Account = self.find(ACCOUNT, "")
-        return account
+        changed: Account | None = self.changes.get((ACCOUNT, ""))
+        return self._state.account if changed is None else changed
 
     @property
     def today(self) -> date:

@@ -32,7 +32,7 @@ def create(act: Act, given: Given) -> str:
             number=number,
             customer_no=customer_no,
             content=content,
-            recipient=None if recipient == copy else recipient,
+            recipient=None if recipient is copy or recipient == copy else recipient,
             creditor_unique_value=unique,
             invoice_no=own_number,
         )
@@ -146,9 +146,9 @@ def _check_credits_allowed(act: Act, total: Decimal) -> None:
 
 
 def _free_id(act: Act, number: int) -> str:
-    attempt = 0
+    attempt, seed = 0, act.account.seed
     while True:
-        key = numbers.billogram_id(act.account.seed, number, attempt)
+        key = numbers.billogram_id(seed, number, attempt)
         if act.find("billogram", key) is None:
             return key
         attempt += 1

@@ -33,17 +33,17 @@ def new_content(act: Act, given: Given) -> Content:
     """The content of a new draft; null is the same as not given."""
     defaults = _default_terms(act)
     invoice_date = given.get("invoice_date") or defaults.invoice_date
-    terms = _terms(act, replace(defaults, invoice_date=invoice_date), given)
     due_date, due_days = _due(given, invoice_date, defaults.due_days)
+    dates = {"invoice_date": invoice_date, "due_date": due_date, "due_days": due_days}
     blank = Content(
-        terms=replace(terms, due_date=due_date, due_days=due_days),
+        terms=_terms(act, defaults, given, dates),
         items=_rows(act, given["items"]),
         info=Info(message=act.account.settings.invoices.default_message),
+        contract=given.get("contract"),
     )
     _check_https(act, given)
-    return _texts(
-        blank, {name: present(given.get(name)) for name in _GROUPS} | {"contract": given.get("contract")}
-    )
+    groups = {name: present(given[name]) for name in _GROUPS if given.get(name)}
+    return _texts(blank, groups) if groups else blank
 
 
 def changed_content(act: Act, base: Content, given: Given) -> Content:
@@ -58,10 +58,10 @@ def changed_content(act: Act, base: Content, given: Given) -> Content:
     days = old.due_days
     if None in (sent.get("due_days", 0), sent.get("due_date", 0)):
         days = act.account.default_due_days
-    terms = replace(_terms(act, old, sent), invoice_date=invoice_date)
+    dates: Given = {"invoice_date": invoice_date}
     if any(name in sent for name in _DATES):
-        due_date, due_days = _due(sent, invoice_date, days)
-        terms = replace(terms, due_date=due_date, due_days=due_days)
+        dates["due_date"], dates["due_days"] = _due(sent, invoice_date, days)
+    terms = _terms(act, old, sent, dates)
     items = base.items if sent.get("items") is None else _rows(act, sent["items"])
     info = dict(sent.get("info") or {})
     if info.get("message", "") is None:  # null, over a text: the account's default
@@ -130,12 +130,11 @@ def _default_terms(act: Act) -> Terms:
     )
 
 
-def _terms(act: Act, base: Terms, given: Given) -> Terms:
-    """The terms but for the dates."""
+def _terms(act: Act, base: Terms, given: Given, dates: Given) -> Terms:
+    """The terms with these dates."""
     changes: Given = {name: given[name] for name in _PLAIN_TERMS if name in given}
-    template = (given.get("pdf") or {}).get("template", "")
-    if "template" in (given.get("pdf") or {}):
-        changes["pdf_template"] = template
+    if "template" in (pdf := given.get("pdf") or {}):
+        changes["pdf_template"] = pdf["template"]
     if None in changes.values():
         defaults = _default_terms(act)
         changes = {
@@ -143,7 +142,7 @@ def _terms(act: Act, base: Terms, given: Given) -> Terms:
         }
     for name, value in (given.get("automatic_collection") or {}).items():
         changes[_COLLECTION[name]] = bool(value) if name == "use_default_settings" else value
-    return replace(base, **changes | _reminders(act, base, given))
+    return replace(base, **changes | _reminders(act, base, given) | dates)
 
 
 _PLAIN_TERMS = ("currency", "invoice_fee", "reminder_fee", "interest_rate", "show_item_gross_prices")
@@ -158,6 +157,8 @@ def _reminders(act: Act, base: Terms, given: Given) -> Given:
     """Own settings switch automatic reminders on, a lone `[]` off, null means the account's;
     `automatic_reminders` in the same body wins [D]."""
     changes: Given = {}
+    if not given.keys() & _REMINDERS:
+        return changes
     by_account = bool(act.account.settings.invoices.automatic_reminders)
     if "automatic_reminders_settings" in given:
         steps = given["automatic_reminders_settings"]
@@ -169,6 +170,9 @@ def _reminders(act: Act, base: Terms, given: Given) -> Given:
         if wanted is not None or not changes:
             changes["automatic_reminders"] = by_account or bool(own) if wanted is None else wanted
     return changes
+
+
+_REMINDERS = {"automatic_reminders", "automatic_reminders_settings"}
 
 
 def _due(given: Given, invoice_date: date, default_days: int) -> tuple[date, int]:
@@ -203,7 +207,7 @@ def _row(act: Act, item: Given | Refusal, path: tuple[str | int, ...]) -> Row:
     if isinstance(item, Refusal):
         raise item
     sent = present(item)
-    known = act.item(sent.get("item_no", ""))
+    known = act.item(sent["item_no"]) if "item_no" in sent else None
     if known is not None:
         sent = _from_register(known, sent)
     for name in ("count", "title", "price", "vat"):

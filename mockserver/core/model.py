@@ -446,7 +446,10 @@ class Clock(Value, frozen=True):
         if self.mode == "frozen":
             return self.now
         try:
-            return min(self.now + (real - self.real) * self.speed, _LAST)
+            passed = real - self.real
+            if self.speed != 1:  # a product with a float takes longer than all the rest
+                passed *= self.speed
+            return min(self.now + passed, _LAST)
         except OverflowError:  # a fast one that ran for long
             return _LAST
 

@@ -86,7 +86,7 @@ def invoiced(
     `reversed_vat` makes all VAT 0 [A]. `rotavdrag` is only repeated [A].
     """
     net = invoice_fee
-    vat = ZERO if reversed_vat else percent(invoice_fee, _INVOICE_FEE_VAT)
+    vat = percent(invoice_fee, _INVOICE_FEE_VAT) if invoice_fee and not reversed_vat else ZERO
     for row in rows:
         row_sum = row_net(row)
         net = EXACT.add(net, row_sum)

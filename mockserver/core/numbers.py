@@ -48,6 +48,7 @@ def factoring_ocr_number(seed: int, number: int, attempt: int) -> str:
 
 def _letters(number: int, alphabet: str, length: int) -> str:
     base = len(alphabet)
+    number %= base**length  # small integers are divided faster
     letters = []
     for _ in range(length):
         number, digit = divmod(number, base)

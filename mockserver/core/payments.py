@@ -18,7 +18,6 @@ from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invali
 from mockserver.core.state import BILLOGRAM, PAYMENT
 
 MANUAL = "MANUAL"
-BANK_SCHEMES = ("BANKGIRO", "SEPA_CREDIT_TRANSFER", "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SWISH", "CARD")
 
 # an excess up to this is adjusted, a larger one is owed to the customer [S threshold; A which is which]
 _SMALL_EXCESS = {"SEK": Decimal(10), "NOK": Decimal(10), "DKK": Decimal(10)}

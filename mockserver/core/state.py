@@ -87,7 +87,7 @@ class Buckets:
         if bucket is None:
             bucket = self.of[value] = Bucket([], money.ZERO)
         _insert(bucket.order, number)
-        bucket.remaining = money.cents(money.add(bucket.remaining, remaining))
+        bucket.remaining = money.cents(money.EXACT.add(bucket.remaining, remaining))
 
     def leave(self, value: Any, number: int, remaining: Decimal) -> None:
         """Take a billogram out."""

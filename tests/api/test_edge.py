@@ -7,7 +7,7 @@ import pytest
 
 from mockserver.api.call import MAX_BODY
 from mockserver.api.operations import OPERATIONS
-from tests.documented import hold
+from tests.documented import API, hold
 from tests.server import Answer, Server, basic
 
 GOOD = {"authorization": basic("test", "secret")}
@@ -173,6 +173,7 @@ def test_an_over_long_request_line(server: Server) -> None:
     fits += "y" * (4094 - len(f"GET {fits} HTTP/1.1"))
     assert ask(server, "GET", fits, GOOD).status == 200
     assert ask(server, "GET", fits + "y", GOOD).status == 400
+    assert "more than 4094 bytes" in " ".join(API["info"]["description"].split())
 
 
 @pytest.mark.parametrize(

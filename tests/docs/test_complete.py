@@ -32,7 +32,12 @@ BUILT = [row for row in OPERATIONS if row.endpoint is not None]
 # the bodies that the operations read and what they answer with: every member must be explained
 MEMBERS: dict[str, list[Any]] = {
     "info": [server.ServerInfoShape, server.InfoCountsShape],
-    "createAccount": [accounts.AccountBody, accounts.ClockStart, accounts.FeatureSwitches],
+    "createAccount": [
+        accounts.AccountBody,
+        accounts.AccountPatch,
+        accounts.ClockStart,
+        accounts.FeatureSwitches,
+    ],
     "getAccount": [accounts.AccountShape, accounts.CountsShape],
     "changeAccount": [accounts.AccountPatch],
     "resetAccount": [accounts.ResetBody],

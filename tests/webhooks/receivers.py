@@ -225,7 +225,7 @@ def endless(start: bytes, part: bytes, pause: float = 0.0) -> Handler:
     async def handler(receiver: Receiver, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(receiver, reader)
         writer.write(start)
-        while True:
+        while not writer.is_closing():  # uvloop refuses, with another error, what is written after that
             writer.write(part)
             await writer.drain()
             receiver.given += len(part)
