@@ -79,15 +79,15 @@ BY_ROWS: list[tuple[list[dict[str, Any]], str, list[tuple[list[dict[str, Any]], 
 ]
 
 
-@pytest.mark.parametrize(("rows", "currency", "credits"), BY_ROWS)
+@pytest.mark.parametrize(("rows", "currency", "made"), BY_ROWS)
 def test_by_rows(
-    server: Server, rows: list[dict[str, Any]], currency: str, credits: list[tuple[list[Any], str, str]]
+    server: Server, rows: list[dict[str, Any]], currency: str, made: list[tuple[list[Any], str, str]]
 ) -> None:
     key = server.sent(items=rows, currency=currency)["id"]
-    for items, _, _ in credits:
+    for items, _, _ in made:
         assert server.command(key, "credit", {"mode": "items", "items": items}).status == 200
-    made = [(each.amount, each.vat) for each in credits_of(server, key)]
-    assert made == [(Decimal(amount), Decimal(vat)) for _, amount, vat in credits]
+    found = [(each.amount, each.vat) for each in credits_of(server, key)]
+    assert found == [(Decimal(amount), Decimal(vat)) for _, amount, vat in made]
 
 
 # what is wrong with the rows of a credit of [A, B]: field and path

@@ -187,6 +187,34 @@ def test_a_full_credit(api: Any) -> None:
     assert sent(api)["invoice_no"] == 3  # the credit invoice has a number of the same series
 
 
+def test_other_credits(api: Any) -> None:
+    billogram = sent(api).credit_amount(25)
+    assert (billogram["state"], billogram["remaining_sum"]) == ("Unpaid", 100)
+    billogram.create_payment(40)
+    billogram.credit_remaining()
+    assert (billogram["state"], billogram["remaining_sum"]) == ("Credited", 0)
+    sums = billogram["detailed_sums"]
+    assert (sums["credited_sum"], sums["paid_sum"]) == (-85, -40)
+
+
+def test_create_and_sell(api: Any) -> None:
+    customer = api.customers.create(CUSTOMER)
+    billogram = api.billogram.create_and_sell(invoice(customer))
+    assert (billogram["state"], billogram["invoice_no"]) == ("Factoring", None)
+    assert len(billogram["ocr_number"]) == 9
+    assert draft(api).send_to_factoring()["state"] == "Factoring"
+
+
+def test_sent_again(api: Any) -> None:
+    billogram = sent(api)
+    first = billogram["events"][-1]["data"]["letter_id"]
+    for method, expected in (("Letter", "Letter"), (None, "Email")):
+        event = billogram.resend(method)["events"][-1]
+        assert (event["type"], event["data"]["delivery_method"]) == ("Resent", expected)
+        assert event["data"]["letter_id"] != first
+    assert billogram["delivery_method"] == "Email"
+
+
 def test_messages(api: Any) -> None:
     for billogram in (draft(api), sent(api)):
         state = billogram["state"]
@@ -440,6 +468,13 @@ WRONG: dict[str, tuple[Wrong, str, str | None, Any]] = {
         UNKNOWN,
         "x",
         [],
+    ),
+    "fees written off that are none": (lambda api: sent(api).writeoff(), STATE, None, None),
+    "a row credited that is none": (
+        lambda api: sent(api).perform_event("credit", {"mode": "items", "items": [ROW | {"title": "?"}]}),
+        VALUE,
+        "title",
+        ["items", 0],
     ),
     "no amount": (lambda api: sent(api).perform_event("payment"), VALUE, "amount", []),
 }
