@@ -8,25 +8,38 @@ from msgspec import Struct
 from mockserver.api.billogram import shown
 from mockserver.api.billogram_fields import BASE64, Method, read_rows
 from mockserver.api.call import Call
-from mockserver.api.errors import NotEmulated
 from mockserver.api.fields import (
     Amount,
     Fields,
     Given,
     NoFields,
+    Text,
     changeable,
+    day,
     decimals,
     read,
     required,
     text,
 )
-from mockserver.core import attachments, credits, delivery, factoring, losses, messages, payments, standalone
+from mockserver.core import (
+    attachments,
+    collection,
+    credits,
+    delivery,
+    dunning,
+    factoring,
+    losses,
+    messages,
+    payments,
+    respite,
+    standalone,
+)
 from mockserver.core import billogram as drafts
 from mockserver.core.act import Act
 from mockserver.core.machine import check_state
 from mockserver.core.model import Billogram
 from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
-from mockserver.schema import component, number, one_word, reads, string
+from mockserver.schema import component, number, one_word, optional, reads, string
 
 
 class MethodFields(Fields):
@@ -119,6 +132,35 @@ def _confirmed_loss(act: Act, billogram: Billogram, _: Given) -> None:
     losses.confirm_loss(act, billogram)
 
 
+class RemindFields(MethodFields):
+    method: Annotated[str | None, reads(text, optional(one_word(dunning.METHODS)))] = None
+    message: Text = None
+
+
+def _remind(act: Act, billogram: Billogram, given: Given) -> None:
+    """Sends a reminder, at most one a day; the fee is charged once."""
+    dunning.remind(act, billogram, given.get("method"), given.get("message"))
+
+
+def _collect(act: Act, billogram: Billogram, _: Given) -> None:
+    """Hands it to the collection agency."""
+    collection.collect(act, billogram)
+
+
+class RespiteFields(Fields):
+    date: Annotated[Any, reads(required(day), string(format="date"))]
+
+
+def _respite(act: Act, billogram: Billogram, given: Given) -> None:
+    """Gives more time, to the end of a date."""
+    respite.give(act, billogram, given["date"])
+
+
+def _remove_respite(act: Act, billogram: Billogram, _: Given) -> None:
+    """Withdraws the respite."""
+    respite.remove(act, billogram)
+
+
 class AttachFields(Fields):
     filename: Annotated[str, reads(required(text), string(minimum=1))]
     content: Annotated[str, reads(required(text), BASE64)]
@@ -154,11 +196,11 @@ def _credit_allocate(act: Act, billogram: Billogram, given: Given) -> None:
 
 
 ATTACH = {"filename": "terms.pdf", "content": "JVBERi0xLjQKJSVFT0YK"}
-COMMANDS: dict[str, Command | None] = {
+COMMANDS: dict[str, Command] = {
     "send": Command("sendBillogram", MethodFields, _send, {"method": "Email"}, (PermissionDenied,)),
     "resend": Command("resendBillogram", MethodFields, _resend, {"method": "Email"}),
-    "remind": None,
-    "collect": None,
+    "remind": Command("remindBillogram", RemindFields, _remind, {"method": "Email"}),
+    "collect": Command("collectBillogram", NoFields, _collect, {}, (PermissionDenied,)),
     "payment": Command("payBillogram", AmountFields, _payment, {"amount": 125}),
     "settle-underpayment": Command("settleUnderpayment", NoFields, _settle_underpayment, {}),
     "credit": Command("creditBillogram", CreditFields, _credit, {"mode": "full"}),
@@ -166,8 +208,8 @@ COMMANDS: dict[str, Command | None] = {
     "writedown": Command("writedownBillogram", NoFields, _writedown, {}),
     "revert-writedown": Command("revertWritedown", NoFields, _revert_writedown, {}),
     "confirmed-loss": Command("confirmLoss", NoFields, _confirmed_loss, {}),
-    "respite": None,
-    "remove-respite": None,
+    "respite": Command("giveRespite", RespiteFields, _respite, {"date": "2026-04-20"}),
+    "remove-respite": Command("removeRespite", NoFields, _remove_respite, {}),
     "message": Command("messageBillogram", MessageFields, _message, {"message": "Thank you"}),
     "attach": Command("attachToBillogram", AttachFields, _attach, ATTACH),
     "sell": Command("sellBillogram", NoFields, _sell, {}, (PermissionDenied,)),
@@ -187,11 +229,8 @@ async def command(call: Call) -> bytes:
 
     def decide(act: Act) -> None:
         billogram = act.billogram(call.params["id"])
-        body = call.json()
-        given = read(row.fields, body) if row is not None else {}
+        given = read(row.fields, call.json())
         check_state(billogram, name)
-        if row is None:
-            raise NotEmulated(f"command {name}")
         row.decide(act, billogram, given)
 
     act = await call.execute(decide, rule=name)

@@ -151,7 +151,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
     return {
         "at": shown(record.at, timezone),
         "rule": record.rule,
-        "billogram": told[0].mark.billogram if told else None,
+        "billogram": told[0].mark.billogram if told else getattr(record.events[0], "billogram", None),
         "events": [call.info.render_event(event) for event in told],
     }
 
@@ -173,7 +173,7 @@ async def upcoming(call: ControlCall) -> Answer:
                 "at": shown(due.at, timezone),
                 "rule": due.rule,
                 "billogram": due.key,
-                "reason": agenda.reason(due, state.billograms[due.key]),
+                "reason": agenda.reason(due, state.billograms[due.key], state.account),
             }
             for due in entries
             if until is None or due.at <= until

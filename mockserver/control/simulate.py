@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from msgspec import Struct
 from pydantic import Field
 
-from mockserver.control.call import Answer, Body, ControlCall
+from mockserver.control.call import Amount, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError, not_built
-from mockserver.core import delivery, factoring, messages
+from mockserver.core import collection, delivery, factoring, messages
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram
 
@@ -46,6 +46,27 @@ def _delivery_failure(act: Act, billogram: Billogram, _: NothingBody) -> None:
     delivery.fail(act, billogram)
 
 
+class CollectorPaymentBody(Body):
+    """Money that was paid to the collection agency."""
+
+    amount: Amount
+
+
+def _collector_payment(act: Act, billogram: Billogram, given: CollectorPaymentBody) -> None:
+    """Somebody pays the collection agency: at most what remains, all of it closes the case."""
+    collection.receive(act, billogram, given.amount)
+
+
+def _collection_end(act: Act, billogram: Billogram, _: NothingBody) -> None:
+    """The collection agency closes the case."""
+    collection.end(act, billogram)
+
+
+def _collection_cancel(act: Act, billogram: Billogram, _: NothingBody) -> None:
+    """The case is withdrawn from the collection agency: the billogram is open again."""
+    collection.cancel(act, billogram)
+
+
 def _factoring_accept(act: Act, billogram: Billogram, _: NothingBody) -> None:
     """The buyer of claims takes what is offered."""
     factoring.accept(act, billogram)
@@ -63,9 +84,9 @@ DEEDS: dict[str, Deed | None] = {
     "delivery-failure": Deed(NothingBody, _delivery_failure),
     "schedule-payment": None,
     "cancel-scheduled-payment": None,
-    "collector-payment": None,
-    "collection-end": None,
-    "collection-cancel": None,
+    "collector-payment": Deed(CollectorPaymentBody, _collector_payment, {"amount": 50}),
+    "collection-end": Deed(NothingBody, _collection_end),
+    "collection-cancel": Deed(NothingBody, _collection_cancel),
     "factoring-accept": Deed(NothingBody, _factoring_accept),
     "factoring-deny": Deed(NothingBody, _factoring_deny),
     "accept-sale": None,

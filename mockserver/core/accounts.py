@@ -37,7 +37,24 @@ def adopt(act: Act, key: str) -> None:
 
 def change(act: Act, changes: Mapping[str, Any]) -> None:
     """Change members of the account."""
-    act.add(events.AccountChanged(replace(act.account, **changes)))
+    old = act.account
+    new = replace(old, **changes)
+    if _dunning(old) != _dunning(new):
+        new = replace(new, dunning_changed_at=act.now)
+    act.add(events.AccountChanged(new))
+
+
+def _dunning(account: Account) -> tuple[object, ...]:
+    """What the deadlines of billograms follow: what became due by a change of it waits for its next time."""
+    rules = account.settings.invoices
+    return (
+        account.timezone,
+        account.features.collection,
+        rules.automatic_reminders,
+        rules.automatic_reminders_minimum_principal_sum,
+        rules.use_automatic_reminders_partly_paid,
+        rules.automatic_collection,
+    )
 
 
 def move_clock(act: Act, clock: Clock) -> None:

@@ -1,22 +1,32 @@
 """What is going to happen by itself: derived from state and settings, one next entry per object.
 
-Reference: behaviour 6.1, 6.2, 6.4, 4.2. Nothing here is stored: whenever a billogram or its account is put,
-its entry is derived anew. How an entry is carried out stands in `deadlines`.
+Reference: behaviour 6.1-6.5, 4.2. Nothing here is stored: whenever a billogram or its account is put, its
+entry is derived anew. How an entry is carried out stands in `deadlines`.
 """
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from heapq import heapify, heappop, heappush
 
 from msgspec import Struct
 
-from mockserver.core import calendar
-from mockserver.core.model import Account, Billogram, Internal
+from mockserver.core import banking, calendar, interest, money
+from mockserver.core.model import Account, Billogram, Internal, Reminder
+from mockserver.core.settings import AutomaticReminder
 
-_INTEREST_FREE = timedelta(days=30)  # after the invoice date [S]
 _DAY = timedelta(days=1)
+_REMINDED_AT, _COLLECTED_AT, _NEWS_AT = time(8), time(9), time(10)
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
-RANKS = {OVERDUE: 7, INTEREST: 8, LETTER: 11}  # among entries of one moment [A]
+RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
+RANKS = {  # among entries of one moment [A]
+    NEWS: 3,
+    RESPITE: 7,
+    OVERDUE: 7,
+    INTEREST: 8,
+    REMINDER: 9,
+    COLLECTION: 10,
+    LETTER: 11,
+}
 
 
 class Due(Struct, frozen=True, order=True, gc=False):
@@ -80,54 +90,187 @@ class Agenda:
 
 def next_due(billogram: Billogram, account: Account) -> Due | None:
     """What time will do to this billogram next; None: nothing."""
-    if billogram.internal not in (Internal.UNPAID, Internal.COLLECTION):
-        return None
-    moments = [(at, RANKS[rule], rule) for rule, at in _moments(billogram, account.timezone)]
+    moments = _moments(billogram, account)
     if not moments:
         return None
-    at, rank, rule = min(moments)
+    at, rank, rule = min((at, RANKS[rule], rule) for rule, at in moments)
     return Due(at, rank, billogram.number, 0, rule, billogram.id)
 
 
-def _moments(billogram: Billogram, timezone: str) -> list[tuple[str, datetime]]:
-    dunning = billogram.dunning
+def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime]]:
     found: list[tuple[str, datetime]] = []
+    internal, dunning, timezone = billogram.internal, billogram.dunning, account.timezone
+    if internal not in (Internal.UNPAID, Internal.COLLECTION):
+        return found
     if billogram.delivery.letter_at is not None:
         found.append((LETTER, billogram.delivery.letter_at))
-    if billogram.is_credit or billogram.internal is not Internal.UNPAID:  # a credit is never overdue [A]
+    if internal is Internal.COLLECTION:
+        if dunning.collecting and dunning.collected_on is not None:
+            found.append((NEWS, _at(banking.next_swedish_day(dunning.collected_on), _NEWS_AT, timezone)))
         return found
-    if not dunning.overdue:  # once per opening [R: nightly]
+    if billogram.is_credit or not billogram.sums.remaining:  # a credit is never overdue [A]
+        return found
+    if dunning.respite_active and dunning.respite_date is not None:
+        found.append((RESPITE, calendar.day_start(dunning.respite_date + _DAY, timezone)))
+    elif not dunning.overdue:  # once per opening [R: nightly], and once more after each respite
         found.append((OVERDUE, overdue_at(billogram, timezone)))
     runs = billogram.content.terms.interest_rate > 0 and not billogram.sums.paid  # none on partly paid [S]
     if runs and not dunning.interest_started:
-        starts = interest_starts_at(billogram, timezone)
+        starts = calendar.day_start(interest.first_day(billogram), timezone)
         if starts < billogram.updated_at:  # what made it due came later: the next 00:05 [A]
             starts = calendar.next_day_start(billogram.updated_at, timezone)
         found.append((INTEREST, starts))
+    reminder = reminder_at(billogram, account)
+    collection = collection_at(billogram, account) if reminder is None else None
+    if reminder is not None:
+        found.append((REMINDER, reminder))
+    elif collection is not None:
+        found.append((COLLECTION, collection))
     return found
 
 
 def overdue_at(billogram: Billogram, timezone: str) -> datetime:
-    """00:05 on the day after the due date [R]."""
-    return calendar.day_start(billogram.content.terms.due_date + _DAY, timezone)
+    """00:05 on the day after the due date, or the respite date if that is later [R]."""
+    return calendar.day_start(_latest(billogram) + _DAY, timezone)
 
 
-def interest_starts_at(billogram: Billogram, timezone: str) -> datetime:
-    """00:05 on the day after the later of due date and invoice date + 30 days [S]."""
-    terms = billogram.content.terms
-    latest = max(terms.due_date, terms.invoice_date + _INTEREST_FREE)
-    return calendar.day_start(latest + _DAY, timezone)
+def _latest(billogram: Billogram) -> date:
+    due, respite = billogram.content.terms.due_date, billogram.dunning.respite_date
+    return due if respite is None else max(due, respite)
 
 
-def reason(due: Due, billogram: Billogram) -> str:
+def next_reminder(billogram: Billogram, account: Account) -> Reminder | AutomaticReminder | None:
+    """The step of the sequence that is next: the billogram's own settings, else the account's [D].
+
+    None: there is none, or it waits, because the billogram is partly paid or little of it is left.
+    """
+    terms, rules = billogram.content.terms, account.settings.invoices
+    steps = terms.automatic_reminders_settings or rules.automatic_reminders
+    index = billogram.dunning.automatic_reminders
+    if not terms.automatic_reminders or index >= len(steps):
+        return None
+    if billogram.sums.paid and not rules.use_automatic_reminders_partly_paid:
+        return None
+    minimum = rules.automatic_reminders_minimum_principal_sum
+    if minimum is not None and money.unpaid_principal(billogram.sums) < minimum:
+        return None
+    return steps[index]
+
+
+def reminder_at(billogram: Billogram, account: Account) -> datetime | None:
+    """08:00, `delay_days` after due or respite date, or after the last reminder of either kind.
+
+    Never on the day of another one, nor in a respite [D]. A moment that is past already: the next 08:00.
+    """
+    step, dunning = next_reminder(billogram, account), billogram.dunning
+    if step is None:
+        return None
+    last = dunning.last_reminder
+    base = _latest(billogram)
+    if dunning.automatic_reminders and last is not None:
+        base = last if dunning.respite_date is None else max(last, dunning.respite_date)
+    day = base + timedelta(days=step.delay_days)
+    if dunning.respite_date is not None:
+        day = max(day, dunning.respite_date + _DAY)
+    if last is not None:
+        day = max(day, last + _DAY)
+    return _not_before(day, _REMINDED_AT, billogram, account)
+
+
+def collection_at(billogram: Billogram, account: Account) -> datetime | None:
+    """09:00, `delay_days` after the latest of due date, respite and last reminder; None: never.
+
+    Once only: what the agency gave back is not handed to it again by itself [A].
+    """
+    terms, dunning = billogram.content.terms, billogram.dunning
+    delay, amount = terms.collection_delay_days, terms.collection_amount
+    if terms.collection_default_settings or (delay is None and amount is None):
+        rule = account.settings.invoices.automatic_collection
+        delay, amount = rule.delay_days, rule.amount
+    if delay is None or amount is None or not account.features.collection:
+        return None
+    if billogram.sums.remaining < amount or dunning.collected_on is not None:
+        return None
+    latest = _latest(billogram)
+    base = latest if dunning.last_reminder is None else max(latest, dunning.last_reminder)
+    day = max(base + timedelta(days=delay), latest + _DAY)
+    return _not_before(day, _COLLECTED_AT, billogram, account)
+
+
+def _at(day: date, at: time, timezone: str) -> datetime:
+    return calendar.day_moment(day, at, timezone)
+
+
+def _not_before(day: date, at: time, billogram: Billogram, account: Account) -> datetime:
+    """The local time of a day; if that was past when it became due, of the first day on which it is not."""
+    timezone, floor = account.timezone, billogram.updated_at
+    if account.dunning_changed_at is not None:
+        floor = max(floor, account.dunning_changed_at)
+    moment = _at(day, at, timezone)
+    if moment < floor:
+        day = max(day, calendar.local_date(floor, timezone))
+        while (moment := _at(day, at, timezone)) < floor:
+            day += _DAY
+    return moment
+
+
+def reason(due: Due, billogram: Billogram, account: Account) -> str:
     """Why the entry stands there, for a person."""
-    terms = billogram.content.terms
-    if due.rule == OVERDUE:
-        return f"overdue: the day after the due date {terms.due_date}"
-    if due.rule == LETTER:
-        return "a letter: the link was not opened within 48 hours"
-    free = terms.invoice_date + _INTEREST_FREE
-    return (
-        f"interest of {terms.interest_rate:f} % begins: the day after the later of due date {terms.due_date} "
-        f"and invoice date + 30 days {free}"
-    )
+    return _REASONS[due.rule](billogram, account)
+
+
+def _why_overdue(billogram: Billogram, _: Account) -> str:
+    terms, respite = billogram.content.terms, billogram.dunning.respite_date
+    if respite is not None and respite > terms.due_date:
+        return f"overdue: the day after the respite to {respite}"
+    return f"overdue: the day after the due date {terms.due_date}"
+
+
+def _why_interest(billogram: Billogram, _: Account) -> str:
+    terms, respite = billogram.content.terms, billogram.dunning.respite_date
+    free = terms.invoice_date + timedelta(days=30)
+    begins = f"interest of {terms.interest_rate:f} % begins: the day after"
+    if respite is not None and respite > max(terms.due_date, free):
+        return f"{begins} the respite to {respite}"
+    return f"{begins} the later of due date {terms.due_date} and invoice date + 30 days {free}"
+
+
+def _why_reminder(billogram: Billogram, account: Account) -> str:
+    step, dunning = next_reminder(billogram, account), billogram.dunning
+    assert step is not None, "it is an entry"
+    days = f"{step.delay_days} day{'' if step.delay_days == 1 else 's'}"
+    respite, last = dunning.respite_date, dunning.last_reminder
+    since: date | None = last if dunning.automatic_reminders else billogram.content.terms.due_date
+    after = f"the one of {since}" if dunning.automatic_reminders else f"the due date {since}"
+    if respite is not None and (since is None or respite > since):
+        after = f"the respite to {respite}"
+    return f"reminder {dunning.automatic_reminders + 1}: {days} after {after}"
+
+
+def _why_collection(billogram: Billogram, _: Account) -> str:
+    last, latest = billogram.dunning.last_reminder, _latest(billogram)
+    since = latest if last is None else max(latest, last)
+    return f"collection: no reminder is left, and {billogram.sums.remaining:f} remains since {since}"
+
+
+def _why_respite(billogram: Billogram, _: Account) -> str:
+    return f"the respite to {billogram.dunning.respite_date} ends"
+
+
+def _why_news(billogram: Billogram, _: Account) -> str:
+    return f"the agency takes it up: the bank day after {billogram.dunning.collected_on}"
+
+
+def _why_letter(_: Billogram, __: Account) -> str:
+    return "a letter: the link was not opened within 48 hours"
+
+
+_REASONS = {
+    OVERDUE: _why_overdue,
+    INTEREST: _why_interest,
+    REMINDER: _why_reminder,
+    COLLECTION: _why_collection,
+    RESPITE: _why_respite,
+    NEWS: _why_news,
+    LETTER: _why_letter,
+}

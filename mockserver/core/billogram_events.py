@@ -4,7 +4,7 @@ Each carries what its callback shows: the sums after it, and a state. An event's
 log.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
@@ -271,6 +271,79 @@ class CreditAllocated(BillogramEvent, frozen=True, tag=True, kw_only=True):
     amount: Decimal
     source_id: str
     target_id: str
+
+
+class ReminderSent(LetterEvent, frozen=True, tag=True, kw_only=True):
+    """A reminder: `reminder_fee` is what was charged so far; interest so far was claimed."""
+
+    keys = (*LETTER, "reminder_fee", "reminder_count", "message", *SUMS)
+
+    reminder_fee: Decimal
+    reminder_count: int
+    day: date
+    message: str | None = None
+    automatic: bool = False
+    claimed: Decimal = ZERO  # interest, with this one
+
+
+class Respite(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """More time was given, to the end of `date`."""
+
+    keys = ("date",)
+
+    date: str  # ISO 8601
+
+
+class RespiteRemoved(BillogramEvent, frozen=True, tag=True):
+    """It was withdrawn."""
+
+
+class Collection(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Handed to the collection agency; interest so far was claimed."""
+
+    keys = ("collector_method", "collector_reference", *SUMS)
+
+    collector_reference: str
+    day: date
+    collector_method: str | None = None
+    claimed: Decimal = ZERO  # interest, with it
+
+
+class CollectionStatusUpdate(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """News of the agency: it has taken it up."""
+
+    keys = ("collector_reference", "full_status", "message")
+
+    collector_reference: str
+    full_status: str | None = None
+    message: str | None = None
+
+
+class CollectorPayment(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Paid to the agency."""
+
+    keys = ("amount", "collector_reference", *SUMS)
+
+    amount: Decimal
+    collector_reference: str
+
+
+class CollectionCancelled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The case was withdrawn."""
+
+    keys = ("collector_reference", "message")
+
+    collector_reference: str
+    message: str | None = None
+
+
+class CollectionEnded(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The case was closed."""
+
+    keys = ("collector_reference", "message")
+
+    collector_reference: str
+    message: str | None = None
 
 
 class FactoringRequest(BillogramEvent, frozen=True, tag=True, kw_only=True):

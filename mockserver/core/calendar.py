@@ -56,6 +56,12 @@ def moment(day: date, at: time, timezone: str) -> datetime:
     return high.replace(microsecond=0)
 
 
+@lru_cache(maxsize=4096)
+def day_moment(day: date, at: time, timezone: str) -> datetime:
+    """The moment of a local time, remembered: many billograms share a deadline."""
+    return moment(day, at, timezone)
+
+
 @lru_cache(maxsize=4096)  # asked for at every change of a billogram
 def day_start(day: date, timezone: str) -> datetime:
     """00:05 local, when the dates of billograms are looked at [R: nightly, just after midnight]."""

@@ -31,7 +31,7 @@ def change_sent(
     )
     if new.total != old.total:
         _document(act, act.billogram(billogram.id), new)
-    dunning.after_change(act, billogram.id)
+    dunning.overdue_if_past(act, billogram.id)
     after = act.billogram(billogram.id)
     if new.total != old.total and not after.sums.remaining and not after.is_credit:
         ended_as = "Paid" if old.paid else "Credited"

@@ -13,6 +13,11 @@ from mockserver.core.billogram_events import (
     BillogramEvent,
     BillogramSent,
     BillogramSold,
+    Collection,
+    CollectionCancelled,
+    CollectionEnded,
+    CollectionStatusUpdate,
+    CollectorPayment,
     ConfirmedLoss,
     Credit,
     CreditAllocated,
@@ -37,7 +42,10 @@ from mockserver.core.billogram_events import (
     OverpaymentAdjustment,
     OverpaymentCustomerLiability,
     Payment,
+    ReminderSent,
     Resent,
+    Respite,
+    RespiteRemoved,
     RevertWritedown,
     SmsNotAccepted,
     UnderpaymentSettled,
@@ -72,6 +80,11 @@ __all__ = [
     "BillogramSent",
     "BillogramSold",
     "ClockMoved",
+    "Collection",
+    "CollectionCancelled",
+    "CollectionEnded",
+    "CollectionStatusUpdate",
+    "CollectorPayment",
     "ConfirmedLoss",
     "Credit",
     "CreditAllocated",
@@ -108,7 +121,11 @@ __all__ = [
     "PaymentStored",
     "PictureChanged",
     "Record",
+    "ReminderSent",
     "Resent",
+    "Respite",
+    "RespiteEnded",
+    "RespiteRemoved",
     "RevertWritedown",
     "SmsNotAccepted",
     "UnderpaymentSettled",
@@ -131,6 +148,13 @@ class DraftChanged(Value, frozen=True, tag=True):
 
 class LetterUndelivered(Value, frozen=True, tag=True):
     """A letter was due, and there is no address. No event of Billogram, only a flag [A]."""
+
+    billogram: str
+    at: datetime
+
+
+class RespiteEnded(Value, frozen=True, tag=True):
+    """Its last day is over. No event of Billogram [A]."""
 
     billogram: str
     at: datetime
@@ -260,6 +284,14 @@ Event: TypeAlias = (
     | Writedown
     | RevertWritedown
     | CreditAllocated
+    | ReminderSent
+    | Respite
+    | RespiteRemoved
+    | Collection
+    | CollectionStatusUpdate
+    | CollectorPayment
+    | CollectionCancelled
+    | CollectionEnded
     | FactoringRequest
     | BillogramSold
     | FactoringDenied
@@ -269,6 +301,7 @@ Event: TypeAlias = (
     | Deleted
     | DraftChanged
     | LetterUndelivered
+    | RespiteEnded
     | AttachmentChanged
     | PictureChanged
     | EinvoiceRegistered

@@ -1,13 +1,13 @@
 """`evolve`: what an event makes of the state. It decides nothing and never fails on what a decision made."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from mockserver.core import events, money
-from mockserver.core.documents import CREDIT, INVOICE, Document
+from mockserver.core import events, interest, money
+from mockserver.core.documents import CREDIT, INVOICE, REMINDER, Document
 from mockserver.core.events import BillogramEvent, Event, LetterEvent
-from mockserver.core.model import Billogram, Customer, Internal, Item, Row, replace
+from mockserver.core.model import Billogram, Customer, Interest, Internal, Item, Row, replace
 from mockserver.core.state import (
     ACCOUNT,
     BILLOGRAM,
@@ -67,8 +67,16 @@ def _attachment_changed(view: View, event: events.AttachmentChanged) -> tuple[Ch
 
 def _letter_undelivered(view: View, event: events.LetterUndelivered) -> tuple[Change, ...]:
     old: Billogram = view.find(BILLOGRAM, event.billogram)
-    changes = {"delivery": replace(old.delivery, letter_at=None), "updated_at": event.at}
+    waits = old.delivery.letter_at
+    kept = None if waits is not None and waits <= event.at else waits  # that of a later moment goes on
+    changes = {"delivery": replace(old.delivery, letter_at=kept), "updated_at": event.at}
     return ((BILLOGRAM, old.id, replace(old, **changes | _with_flags(old, "not delivered"))),)
+
+
+def _respite_ended(view: View, event: events.RespiteEnded) -> tuple[Change, ...]:
+    old: Billogram = view.find(BILLOGRAM, event.billogram)
+    dunning = replace(old.dunning, respite_active=False)
+    return ((BILLOGRAM, old.id, replace(old, dunning=dunning, updated_at=event.at)),)
 
 
 def _einvoice_registered(view: View, event: events.EinvoiceRegistered) -> tuple[Change, ...]:
@@ -111,6 +119,7 @@ def _item_deleted(_: View, event: events.ItemDeleted) -> tuple[Change, ...]:
 _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.DraftChanged: _draft_changed,
     events.LetterUndelivered: _letter_undelivered,
+    events.RespiteEnded: _respite_ended,
     events.AttachmentChanged: _attachment_changed,
     events.PictureChanged: _picture_changed,
     events.EinvoiceRegistered: _einvoice_registered,
@@ -158,10 +167,13 @@ def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
         "events": (*old.events, event),
     }
     new = replace(old, **every | _EFFECTS[type(event)](old, event))
+    account = view.find(ACCOUNT, "")
+    runs = interest.rolled(old, new, event.mark.at, account.timezone)
+    if runs is not new.interest:
+        new = replace(new, interest=runs)
     if not isinstance(event, LetterEvent):
         return ((BILLOGRAM, key, new),)
     new = replace(new, documents=(*old.documents, _document(view, old, new, event)))
-    account = view.find(ACCOUNT, "")
     if event.invoice_no > account.highest_invoice_no:
         account = replace(account, highest_invoice_no=event.invoice_no)
         return ((BILLOGRAM, key, new), (ACCOUNT, "", account))
@@ -179,6 +191,8 @@ def _document(view: View, old: Billogram, new: Billogram, event: LetterEvent) ->
     elif isinstance(event, events.Credit):
         kind, amount, vat, rows = CREDIT, event.amount, event.vat, event.rows
         was = money.ZERO if earlier.total == sums.total else earlier.total
+    elif isinstance(event, events.ReminderSent):
+        kind, amount, vat = REMINDER, sums.remaining, money.ZERO
     return Document(
         letter_id=event.letter_id,
         kind=kind,
@@ -197,6 +211,7 @@ def _document(view: View, old: Billogram, new: Billogram, event: LetterEvent) ->
         logotype=view.find(PICTURE, "logotype"),
         earlier=was,
         rows=rows,
+        message=event.message if isinstance(event, events.ReminderSent) else None,
         attachment=None if new.attachment is None else new.attachment.filename,
     )
 
@@ -288,6 +303,52 @@ def _interest_started(old: Billogram, event: events.InterestStarted) -> dict[str
     return {"dunning": replace(old.dunning, interest_started=True)}
 
 
+def _reminded(old: Billogram, event: events.ReminderSent) -> dict[str, Any]:
+    dunning = replace(
+        old.dunning,
+        reminded=True,
+        reminder_count=event.reminder_count,
+        automatic_reminders=old.dunning.automatic_reminders + event.automatic,
+        last_reminder=event.day,
+        fee_charged=True,
+    )
+    return {"dunning": dunning, "interest": _claimed(old, event)} | _on_its_way(old, event)
+
+
+def _claimed(old: Billogram, event: events.ReminderSent | events.Collection) -> Interest:
+    return replace(old.interest, claimed=money.add(old.interest.claimed, event.claimed))
+
+
+def _respite(old: Billogram, event: events.Respite) -> dict[str, Any]:
+    # it will be overdue once more when it ends
+    day = date.fromisoformat(event.date)
+    return {"dunning": replace(old.dunning, respite_date=day, respite_active=True, overdue=False)}
+
+
+def _respite_removed(old: Billogram, event: events.RespiteRemoved) -> dict[str, Any]:
+    return {"dunning": replace(old.dunning, respite_date=None, respite_active=False)}
+
+
+def _collected(old: Billogram, event: events.Collection) -> dict[str, Any]:
+    return {
+        "internal": Internal.COLLECTION,
+        "dunning": replace(old.dunning, collected_on=event.day, collecting=True),
+        "interest": _claimed(old, event),
+    } | _with_flags(old, "has been in collection")
+
+
+def _collection_news(old: Billogram, event: events.CollectionStatusUpdate) -> dict[str, Any]:
+    return {"dunning": replace(old.dunning, collecting=False)}
+
+
+def _collection_cancelled(old: Billogram, event: events.CollectionCancelled) -> dict[str, Any]:
+    return {"internal": Internal.UNPAID, "dunning": replace(old.dunning, collecting=False)}
+
+
+def _paid(old: Billogram, event: events.Payment) -> dict[str, Any]:
+    return _with_flags(old, "paid on collection") if old.internal is Internal.COLLECTION else {}
+
+
 def _customer_wrote(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
     added = tuple(flag for flag in ("new message", "message") if flag not in old.flags)
     return {"flags": old.flags + added}
@@ -335,7 +396,15 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.DataChange: _data_changed,
     events.Overdue: _overdue,
     events.InterestStarted: _interest_started,
-    events.Payment: _nothing_more,
+    events.ReminderSent: _reminded,
+    events.Respite: _respite,
+    events.RespiteRemoved: _respite_removed,
+    events.Collection: _collected,
+    events.CollectionStatusUpdate: _collection_news,
+    events.CollectorPayment: _flag("paid on collection"),
+    events.CollectionCancelled: _collection_cancelled,
+    events.CollectionEnded: _nothing_more,
+    events.Payment: _paid,
     events.Credit: _on_its_way,
     events.CreditAllocated: _nothing_more,
     events.OverpaymentAdjustment: _flag("overpaid"),

@@ -63,6 +63,8 @@ def public_state(billogram: Billogram) -> str:
     internal = billogram.internal
     if internal is Internal.UNPAID:
         return _unpaid_state(billogram)
+    if internal is Internal.COLLECTION:
+        return "Collecting" if billogram.dunning.collecting else "Collection"
     if internal is Internal.ENDED and billogram.ended_as is not None:
         return billogram.ended_as
     return str(internal)
@@ -75,6 +77,11 @@ def _unpaid_state(billogram: Billogram) -> str:
         return "Unpaid"
     if sums.paid and sums.remaining:  # money, not yet all of it [C]
         return "PartlyPaid"
+    if dunning.respite_active:
+        return "Unpaid"
+    if dunning.reminded:
+        count = dunning.reminder_count
+        return f"Reminder_{count}" if count <= 3 else "Reminder_Many"
     if dunning.overdue:
         return "Overdue"
     if "factoring denied" in billogram.flags:

@@ -321,12 +321,27 @@ class Content(Value, frozen=True):
 
 
 class Dunning(Value, frozen=True):
-    """How far the demand for payment has gone since the billogram was opened."""
+    """How far the demand for payment has gone. Dates are local ones of the account."""
 
-    overdue: bool = False
-    interest_started: bool = False
+    overdue: bool = False  # told since it was opened, or since the last respite was given
+    interest_started: bool = False  # since it was opened
+    reminded: bool = False  # since it was opened
     reminder_count: int = 0
-    respite_date: date | None = None
+    automatic_reminders: int = 0  # used of the sequence
+    last_reminder: date | None = None  # of either kind
+    fee_charged: bool = False
+    respite_date: date | None = None  # stays when it has passed
+    respite_active: bool = False
+    collected_on: date | None = None
+    collecting: bool = False  # the agency has not taken it up yet
+
+
+class Interest(Value, frozen=True):
+    """Late interest: `product` is the sum over days of unpaid principal times yearly rate in percent."""
+
+    since: date | None = None  # the first day that is not in it yet; None: none is
+    product: Decimal = ZERO
+    claimed: Decimal = ZERO  # of it, since it was opened
 
 
 class Delivery(Value, frozen=True):
@@ -368,6 +383,7 @@ class Billogram(Value, frozen=True):
     link: str | None = None  # five capitals at the end of its public address
     ended_as: str | None = None  # public state once internal is Ended
     dunning: Dunning = Dunning()
+    interest: Interest = Interest()
     delivery: Delivery = Delivery()
     attachment: Attachment | None = None
     documents: tuple[Any, ...] = ()  # documents.Document, oldest first
@@ -470,6 +486,7 @@ class Account(Value, frozen=True):
     default_due_days: int = 30
     market: str = "Sweden"
     pdf_delay: str = "0s"  # how long a new document's PDF is not available, by the account's clock
+    dunning_changed_at: datetime | None = None  # the rules of dunning, or the zone
     generation: int = 0
     billograms: int = 0  # ever created
     items: int = 0  # ever created

@@ -40,6 +40,11 @@ def factoring_reference(seed: int, number: int) -> str:
     return f"F{draw(seed, 'factoring', number) % 10**8:08d}"
 
 
+def collector_reference(seed: int, number: int) -> str:
+    """Under which a billogram is known to the collection agency [A]."""
+    return f"C{draw(seed, 'collector', number) % 10**8:08d}"
+
+
 def factoring_ocr_number(seed: int, number: int, attempt: int) -> str:
     """Nine digits [R], the last two as of all; `attempt` counts on when it is taken."""
     digits = f"{1_000_000 + draw(seed, 'factoring ocr', number, attempt) % 9_000_000}9"

@@ -207,7 +207,7 @@ def _placed(act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal
 def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount: Decimal) -> IncomingPayment:
     """Book unmatched money on one billogram; what is beyond the debt stays on the payment (behaviour 5)."""
     ended = billogram.internal is Internal.ENDED
-    part = min(amount, billogram.sums.remaining)
+    part = money.ZERO if ended else min(amount, billogram.sums.remaining)
     excess = money.subtract(amount, part)
     mark = act.mark(billogram)
     act.add(

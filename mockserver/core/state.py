@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -157,7 +158,7 @@ class State:
             _index(self.item_order, item_rank(key), old, new)
         elif kind == PAYMENT:
             self._index_payment(key, old, new)
-        elif kind == ACCOUNT and old is not None and new is not None and old.timezone != new.timezone:
+        elif kind == ACCOUNT and old is not None and new is not None and _dunned_by(old) != _dunned_by(new):
             for billogram in self.billograms.values():
                 self.agenda.put(billogram.id, next_due(billogram, new))
         return old
@@ -288,6 +289,11 @@ def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[
         return orders[0][start:stop]
     count = sum(map(len, orders))  # a slice of a list may end anywhere, islice not beyond sys.maxsize
     return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
+
+
+def _dunned_by(account: Account) -> tuple[str, datetime | None]:
+    """What of an account the deadlines of all its billograms follow."""
+    return account.timezone, account.dunning_changed_at
 
 
 def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:

@@ -1,0 +1,67 @@
+"""Late interest: it runs silently, and is asked for when it is claimed (reference: behaviour 6.4).
+
+Simple, by local day on the unpaid principal, actual/365 [A]. A day counts by the facts at its 00:05, so the
+days up to a change are added up by the facts before it; between two claims no sum changes by itself [R].
+"""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from mockserver.core import calendar, money
+from mockserver.core.model import Billogram, Interest, Internal, replace
+
+_INTEREST_FREE = timedelta(days=30)  # after the invoice date [S]
+_DAY = timedelta(days=1)
+_YEAR = Decimal(36500)  # 365 days, percent
+
+
+def first_day(billogram: Billogram) -> date:
+    """The day after the latest of due date, invoice date + 30 days [S] and respite date."""
+    terms, respite = billogram.content.terms, billogram.dunning.respite_date
+    latest = max(terms.due_date, terms.invoice_date + _INTEREST_FREE)
+    return (latest if respite is None else max(latest, respite)) + _DAY
+
+
+def claim(billogram: Billogram, today: date) -> Decimal:
+    """What a claim today adds: the total up to and including today, rounded, less what was claimed."""
+    product = _product_before(billogram, today + _DAY)
+    total = money.cents(money.ROUNDING.divide(product, _YEAR))
+    return money.subtract(total, billogram.interest.claimed)
+
+
+def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Interest:
+    """The interest of `new`: the days before a change that matters are added up by the facts of `old`.
+
+    Days before a late sending count as unpaid ones: until then nothing is added up [A].
+    """
+    if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _facts(old) == _facts(new):
+        return new.interest
+    day = next_day(at, timezone)
+    return replace(new.interest, since=day, product=_product_before(old, day))
+
+
+def next_day(at: datetime, timezone: str) -> date:
+    """The first day whose 00:05 has not come at a moment: the first that counts by what happens now."""
+    day = calendar.local_date(at, timezone)
+    return day + _DAY if calendar.day_start(day, timezone) <= at else day
+
+
+def _product_before(billogram: Billogram, day: date) -> Decimal:
+    interest, first = billogram.interest, first_day(billogram)
+    begin = first if interest.since is None else max(interest.since, first)
+    daily = _daily(billogram)
+    if not daily or day <= begin:
+        return interest.product
+    return money.add(interest.product, money.EXACT.multiply(daily, Decimal((day - begin).days)))
+
+
+def _daily(billogram: Billogram) -> Decimal:
+    """Unpaid principal times rate; none on a partly paid billogram [S], while paid, in Collection."""
+    if billogram.internal is not Internal.UNPAID or billogram.is_credit or billogram.sums.paid:
+        return money.ZERO
+    rate = billogram.content.terms.interest_rate
+    return money.EXACT.multiply(money.unpaid_principal(billogram.sums), rate) if rate else money.ZERO
+
+
+def _facts(billogram: Billogram) -> tuple[Decimal, date]:
+    return _daily(billogram), first_day(billogram)

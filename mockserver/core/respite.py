@@ -1,0 +1,38 @@
+"""More time to pay (reference: behaviour 6.5)."""
+
+from datetime import date
+
+from mockserver.core import dunning, events
+from mockserver.core.act import Act
+from mockserver.core.model import Billogram
+from mockserver.core.refusal import InvalidObjectState, invalid
+
+
+def give(act: Act, billogram: Billogram, day: date) -> None:
+    """Command `respite`: to the end of a date later than the due date [D] and later than today [C].
+
+    It may replace an active one, by an earlier date too.
+    """
+    if billogram.is_credit:
+        raise InvalidObjectState(
+            "respite is not possible on a stand-alone credit",
+            rule="not_on_credit.respite",
+            total_sum=billogram.sums.total,
+        )
+    due = billogram.content.terms.due_date
+    if day <= due or day <= act.today:
+        raise invalid("date", rule="respite.date", date=day, due_date=due, today=act.today)
+    act.add(events.Respite(act.mark(billogram), billogram.sums, date=day.isoformat()))
+
+
+def remove(act: Act, billogram: Billogram) -> None:
+    """Command `remove-respite`: when the due date is past, it is overdue at once."""
+    if not billogram.dunning.respite_active:
+        raise InvalidObjectState("no respite is set", rule="remove-respite.active")
+    act.add(events.RespiteRemoved(act.mark(billogram), billogram.sums))
+    dunning.overdue_if_past(act, billogram.id)
+
+
+def end(act: Act, billogram: Billogram) -> None:
+    """Its last day is over: an act of its own, so that no state depends on the time of reading."""
+    act.add(events.RespiteEnded(billogram.id, act.now))
