@@ -9,6 +9,7 @@ import pytest
 
 import mockserver
 from mockserver.log.interface import LogFailed
+from tests.api.test_einvoice import in_market
 from tests.control.test_refusals import RULES as CONTROL_RULES
 from tests.documented import hold
 from tests.server import Answer, Server, basic
@@ -78,6 +79,16 @@ def changed_after_credit(server: Server) -> Answer:
 def https_only(server: Server) -> Answer:
     server.mock("PUT", "/accounts/test/callbacks", {"url": None, "require_https": True})
     return server.post("/billogram", draft(callbacks={"url": "http://example.com/"}))
+
+
+def without_a_member(server: Server) -> Answer:
+    in_market(server, "Italy")
+    return server.post("/customer/1/einvoice", {})
+
+
+def in_norway(server: Server) -> Answer:
+    in_market(server, "Norway")
+    return server.post("/customer/1/einvoice", {})
 
 
 def of(server: Server, name: str) -> str:
@@ -152,6 +163,10 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("attachment.content_missing", lambda s: s.post("/billogram", draft(attachment="a.pdf")), 400, "INVALID_PARAMETER_COMBINATION", "attachment", []),
     ("put.credited", changed_after_credit, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
     ("put.sign", lambda s: s.call("PUT", f"/billogram/{of(s, 'sent')}", {"items": [BACK]}), 400, "INVALID_PARAMETER", "items", []),
+    ("picture.content", lambda s: s.post("/logotype", {"content": "x"}), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("einvoice.member", lambda s: s.post("/customer/1/einvoice", {"pec": "a@example.com"}), 400, "INVALID_PARAMETER", "pec", []),
+    ("einvoice.required", without_a_member, 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("einvoice.market", in_norway, 403, "PERMISSION_DENIED", NO_FIELD, None),
     ("message.text", lambda s: s.command(of(s, "sent"), "message", {"message": ""}), 400, "INVALID_PARAMETER", "message", []),
     ("state.*", lambda s: s.command(of(s, "sent"), "send", {}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
 ]  # fmt: skip
@@ -165,6 +180,8 @@ PREPARED = (
     credit_of_nothing,
     written_down_twice,
     changed_after_credit,
+    without_a_member,
+    in_norway,
 )
 
 
