@@ -9,14 +9,26 @@ from typing import Any
 
 from msgspec import Struct
 
-from mockserver.api import billogram, billogram_event, commands, customer, item, report, settings
+from mockserver.api import (
+    billogram,
+    billogram_event,
+    commands,
+    customer,
+    einvoice,
+    item,
+    pictures,
+    report,
+    settings,
+)
 from mockserver.api.billogram_fields import BillogramChanges, BillogramFields
 from mockserver.api.call import Call
 from mockserver.api.customer import CustomerChanges, CustomerFields
+from mockserver.api.einvoice import EinvoiceFields
 from mockserver.api.errors import NotEmulated
 from mockserver.api.fields import Fields
 from mockserver.api.item import ItemChanges, ItemFields
 from mockserver.api.listing import Listed
+from mockserver.api.pictures import PictureFields
 from mockserver.api.settings import SettingsFields
 from mockserver.api.settings_shapes import SettingsShape
 from mockserver.api.shapes import (
@@ -24,11 +36,13 @@ from mockserver.api.shapes import (
     BillogramShape,
     CompactBillogramShape,
     CustomerShape,
+    EinvoiceRegistrationShape,
     EmptyShape,
     ItemShape,
     ListedEventShape,
     ListMeta,
     NoReports,
+    PictureShape,
 )
 from mockserver.core.act import Act
 from mockserver.core.refusal import (
@@ -95,8 +109,23 @@ OPERATIONS: tuple[Operation, ...] = (
         example=customer.CHANGE,
         refusals=(ReadOnlyParameter, InvalidParameterCombination),
     ),
-    Operation("getEinvoiceRegistration", "GET", "/customer/{customer_no}/einvoice"),
-    Operation("createEinvoiceRegistration", "POST", "/customer/{customer_no}/einvoice"),
+    Operation(
+        "getEinvoiceRegistration",
+        "GET",
+        "/customer/{customer_no}/einvoice",
+        einvoice.fetch,
+        data=EinvoiceRegistrationShape,
+    ),
+    Operation(
+        "createEinvoiceRegistration",
+        "POST",
+        "/customer/{customer_no}/einvoice",
+        einvoice.create,
+        fields=EinvoiceFields,
+        data=EinvoiceRegistrationShape,
+        example=einvoice.EXAMPLE,
+        refusals=(PermissionDenied,),
+    ),
     Operation("getBillingTab", "GET", _TAB),
     Operation("addBillingTabItem", "POST", f"{_TAB}/items"),
     Operation("getBillingTabItem", "GET", f"{_TAB}/item/{{billing_tab_item_id}}"),
@@ -142,13 +171,37 @@ OPERATIONS: tuple[Operation, ...] = (
         data=SettingsShape,
         example=settings.EXAMPLE,
     ),
-    Operation("getLogotype", "GET", "/logotype"),
-    Operation("createLogotype", "POST", "/logotype"),
-    Operation("updateLogotype", "PUT", "/logotype"),
-    Operation("deleteLogotype", "DELETE", "/logotype"),
-    Operation("getCoverphoto", "GET", "/coverphoto"),
-    Operation("createCoverphoto", "POST", "/coverphoto"),
-    Operation("deleteCoverphoto", "DELETE", "/coverphoto"),
+    Operation("getLogotype", "GET", "/logotype", pictures.fetch_logotype, data=PictureShape),
+    Operation(
+        "createLogotype",
+        "POST",
+        "/logotype",
+        pictures.store_logotype,
+        fields=PictureFields,
+        data=PictureShape,
+        example=pictures.EXAMPLE,
+    ),
+    Operation(
+        "updateLogotype",
+        "PUT",
+        "/logotype",
+        pictures.store_logotype,
+        fields=PictureFields,
+        data=PictureShape,
+        example=pictures.EXAMPLE,
+    ),
+    Operation("deleteLogotype", "DELETE", "/logotype", pictures.delete_logotype, data=EmptyShape),
+    Operation("getCoverphoto", "GET", "/coverphoto", pictures.fetch_coverphoto, data=PictureShape),
+    Operation(
+        "createCoverphoto",
+        "POST",
+        "/coverphoto",
+        pictures.store_coverphoto,
+        fields=PictureFields,
+        data=PictureShape,
+        example=pictures.EXAMPLE,
+    ),
+    Operation("deleteCoverphoto", "DELETE", "/coverphoto", pictures.delete_coverphoto, data=EmptyShape),
     Operation(
         "listReports", "GET", "/report", report.listing, data=NoReports, meta=ListMeta, listed=report.LISTED
     ),

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from mockserver.core.delivery import METHODS
+from mockserver.core.pictures import FILE_TYPES
 from mockserver.core.showing import DetailedSumsShape
 from mockserver.schema import Form, component, one_word, string
 
@@ -145,6 +146,30 @@ class CustomerShape(TypedDict):
     links: LinksShape
     created_at: Timestamp
     updated_at: Timestamp | None
+
+
+class RegionalSwedenShape(TypedDict):
+    fmi: str
+    identifier: str
+
+
+class RegionalItalyShape(TypedDict):
+    pec: str | None
+    codice_destinatario: str | None
+
+
+class EinvoiceRegistrationShape(TypedDict):
+    """An e-invoice registration; of the two parts it has that of its market."""
+
+    status: Literal["registered"]
+    registered_at: Annotated[str, Form(string(format="date-time"))]
+    regional_sweden: NotRequired[RegionalSwedenShape]
+    regional_italy: NotRequired[RegionalItalyShape]
+
+
+class PictureShape(TypedDict):
+    content: Annotated[str | None, Form({"type": ["string", "null"], "contentEncoding": "base64"})]
+    file_type: Annotated[str, Form(one_word(FILE_TYPES))]
 
 
 class BookkeepingObjectShape(TypedDict):

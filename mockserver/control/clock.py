@@ -151,7 +151,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
     return {
         "at": shown(record.at, timezone),
         "rule": record.rule,
-        "billogram": told[0].mark.billogram if told else getattr(record.events[0], "billogram", None),
+        "billogram": next(iter(record.billograms), None),
         "events": [call.info.render_event(event) for event in told],
     }
 

@@ -212,7 +212,7 @@ class _Source:
     def act(self, record: Record) -> list[tuple[Key, TimelineShape]]:
         """The request that caused it, the act, its deliveries."""
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
-        billograms = list(dict.fromkeys(event.mark.billogram for event in told))
+        billograms = record.billograms
         found: list[tuple[Key, TimelineShape]] = []
         entry = self._call.traffic.find(self._book.stream, record.cause)
         if entry is not None:

@@ -29,5 +29,5 @@ def _swedish(year: int) -> frozenset[date]:
 
 
 def _midsummer_eve(year: int) -> date:
-    """The Friday from 19 to 25 June."""
+    """The Friday from 19 to 25 June; a bank holiday, as are 24 and 31 December [A]."""
     return next(day for day in (date(year, 6, number) for number in range(19, 26)) if day.weekday() == 4)

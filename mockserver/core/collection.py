@@ -47,7 +47,7 @@ def receive(act: Act, billogram: Billogram, amount: Decimal) -> None:
     _check_with_agency(billogram)
     sums = billogram.sums
     if amount > sums.remaining:
-        raise invalid("amount", rule="collector.amount", amount=amount, remaining=sums.remaining)
+        raise invalid("amount", rule="simulate.collector_amount", amount=amount, remaining=sums.remaining)
     paid = replace(sums, collector_paid=money.subtract(sums.collector_paid, amount))
     act.add(
         events.CollectorPayment(

@@ -2,7 +2,7 @@
 
 from mockserver.core import events
 from mockserver.core.act import Act
-from mockserver.core.documents import Document, channel_of
+from mockserver.core.documents import channel_of
 from mockserver.core.model import Billogram, EinvoiceRegistration, Internal, Recipient
 from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid
 from mockserver.core.state import CUSTOMER
@@ -119,10 +119,9 @@ def letter_after_all(act: Act, billogram: Billogram) -> None:
     if not has_address(to):
         act.add(events.LetterUndelivered(billogram.id, act.now))
         return
-    documents: tuple[Document, ...] = billogram.documents
-    sent = next(each for each in reversed(documents) if each.method.endswith("+Letter"))
+    sent = _followed(billogram)
     mark = act.mark(billogram)
-    if sent.channel == "SMS":
+    if channel_of(sent.delivery_method) == "SMS":
         act.add(events.SmsNotAccepted(mark, billogram.sums, customer_phone=to.phone))
     else:
         act.add(events.EmailNotAccepted(mark, billogram.sums, customer_email=to.email))
@@ -135,6 +134,16 @@ def letter_after_all(act: Act, billogram: Billogram) -> None:
             letter_id=act.new_letter(billogram),
             delivery_method="Letter",
         )
+    )
+
+
+def _followed(billogram: Billogram) -> events.LetterEvent:
+    """What the letter comes after: not what a change or a credit sent in the meantime."""
+    kinds = events.BillogramSent | events.Resent | events.FactoringDenied
+    return next(
+        each
+        for each in reversed(billogram.events)
+        if isinstance(each, kinds) and each.delivery_method.endswith("+Letter")
     )
 
 
@@ -168,7 +177,7 @@ def fail(act: Act, billogram: Billogram) -> None:
     elif channel == "SMS":
         act.add(events.DeliverySmsFailed(mark, sums, customer_phone=to.phone))
     elif channel in ("Einvoice", "EDI"):
-        registration = registration_of(act, billogram)
+        registration = registration_of(act, billogram) if channel == "Einvoice" else None
         act.add(
             events.EfakturaFailed(
                 mark,

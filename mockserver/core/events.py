@@ -332,3 +332,14 @@ class Record(Value, frozen=True):
     rule: str
     events: tuple[Event, ...]
     format: int = 1  # of a record that names none
+
+    @property
+    def billograms(self) -> list[str]:
+        """The billograms that it is about."""
+        found: dict[str, None] = {}
+        for event in self.events:
+            if isinstance(event, BillogramEvent):
+                found[event.mark.billogram] = None
+            elif isinstance(event, DraftChanged | LetterUndelivered | RespiteEnded | AttachmentChanged):
+                found[event.billogram] = None
+        return list(found)

@@ -234,7 +234,7 @@ def _on_its_way(old: Billogram, event: LetterEvent) -> dict[str, Any]:
     if event.delivery_method != "DoNotNotify":
         changes = _with_flags(old, without=("delivery failed",))
     followed = isinstance(event, events.BillogramSent | events.Resent | events.FactoringDenied)
-    if followed and event.delivery_method.endswith("+Letter"):
+    if followed and event.delivery_method.endswith("+Letter") and not old.delivery.viewed:  # viewed once [A]
         changes["delivery"] = replace(old.delivery, letter_at=event.mark.at + _UNTIL_LETTER)
     return changes
 

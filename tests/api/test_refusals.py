@@ -9,6 +9,7 @@ import pytest
 
 import mockserver
 from mockserver.log.interface import LogFailed
+from tests.api.test_einvoice import in_market
 from tests.control.test_refusals import RULES as CONTROL_RULES
 from tests.documented import hold
 from tests.server import Answer, Server, basic
@@ -52,6 +53,20 @@ def without_credits(server: Server) -> Answer:
     return server.post("/billogram", draft(items=[BACK]))
 
 
+def without_collection(server: Server) -> Answer:
+    server.mock("PATCH", "/accounts/test", {"features": {"collection": False}})
+    return server.command(of(server, "late"), "collect")
+
+
+def with_respite(server: Server, command: str) -> Answer:
+    return server.command(of(server, "respite"), command)
+
+
+def reminded_twice(server: Server) -> Answer:
+    server.command(of(server, "late"), "remind")
+    return server.command(of(server, "late"), "remind")
+
+
 def without_factoring(server: Server) -> Answer:
     server.mock("PATCH", "/accounts/test", {"features": {"factoring": False}})
     return server.command(of(server, "draft"), "sell")
@@ -80,6 +95,16 @@ def https_only(server: Server) -> Answer:
     return server.post("/billogram", draft(callbacks={"url": "http://example.com/"}))
 
 
+def without_a_member(server: Server) -> Answer:
+    in_market(server, "Italy")
+    return server.post("/customer/1/einvoice", {})
+
+
+def in_norway(server: Server) -> Answer:
+    in_market(server, "Norway")
+    return server.post("/customer/1/einvoice", {})
+
+
 def of(server: Server, name: str) -> str:
     """The id of a billogram that the fixture made."""
     return next(each.id for each in server.state().billograms.values() if each.creditor_unique_value == name)
@@ -97,7 +122,7 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("object.exists", lambda s: s.get("/billogram/none"), 404, "NOT_FOUND", NO_FIELD, None),
     ("object.exists", lambda s: s.get("/report/none"), 404, "NOT_FOUND", NO_FIELD, None),
     ("command.exists", lambda s: s.command(of(s, "draft"), "fly"), 404, "NOT_FOUND", NO_FIELD, None),
-    ("not_emulated", lambda s: s.command(of(s, "sent"), "remind"), 501, "INTERNAL_ERROR", NO_FIELD, None),
+    ("not_emulated", lambda s: s.get("/offer"), 501, "INTERNAL_ERROR", NO_FIELD, None),
     ("log.unavailable", without_log, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("body.json", lambda s: s.post("/customer", b"{"), 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("body.object", lambda s: s.post("/customer", []), 400, "INVALID_PARAMETER", NO_FIELD, None),
@@ -152,19 +177,40 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("attachment.content_missing", lambda s: s.post("/billogram", draft(attachment="a.pdf")), 400, "INVALID_PARAMETER_COMBINATION", "attachment", []),
     ("put.credited", changed_after_credit, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
     ("put.sign", lambda s: s.call("PUT", f"/billogram/{of(s, 'sent')}", {"items": [BACK]}), 400, "INVALID_PARAMETER", "items", []),
+    ("picture.content", lambda s: s.post("/logotype", {"content": "x"}), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("einvoice.member", lambda s: s.post("/customer/1/einvoice", {"pec": "a@example.com"}), 400, "INVALID_PARAMETER", "pec", []),
+    ("einvoice.required", without_a_member, 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("einvoice.market", in_norway, 403, "PERMISSION_DENIED", NO_FIELD, None),
+    ("not_due.*", lambda s: s.command(of(s, "sent"), "remind"), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("respite.*", lambda s: with_respite(s, "remind"), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("remind.same_day", reminded_twice, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("remind.method", lambda s: s.command(of(s, "late"), "remind", {"method": "EDI"}), 400, "INVALID_PARAMETER", "method", []),
+    ("not_on_credit.respite", lambda s: s.command(of(s, "credit"), "respite", {"date": "2026-12-31"}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("respite.date", lambda s: s.command(of(s, "sent"), "respite", {"date": "2026-03-02"}), 400, "INVALID_PARAMETER", "date", []),
+    ("remove-respite.active", lambda s: s.command(of(s, "sent"), "remove-respite"), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("feature.collection", without_collection, 403, "PERMISSION_DENIED", NO_FIELD, None),
     ("message.text", lambda s: s.command(of(s, "sent"), "message", {"message": ""}), 400, "INVALID_PARAMETER", "message", []),
     ("state.*", lambda s: s.command(of(s, "sent"), "send", {}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
 ]  # fmt: skip
 
 
-PATTERNS = {"state.*": "state.send", "not_on_credit.*": "not_on_credit.writedown"}
+PATTERNS = {
+    "state.*": "state.send",
+    "not_on_credit.*": "not_on_credit.writedown",
+    "not_due.*": "not_due.remind",
+    "respite.*": "respite.remind",
+}
 PREPARED = (
     without_credits,
     without_factoring,
+    without_collection,
+    reminded_twice,
     https_only,
     credit_of_nothing,
     written_down_twice,
     changed_after_credit,
+    without_a_member,
+    in_norway,
 )
 
 
@@ -208,10 +254,13 @@ def test_each_refusal(
         ("credited", {}),
         ("credit", {"items": [BACK]}),
         ("long", {"due_date": "8000-01-01"}),
+        ("late", {"invoice_date": "2026-01-01", "due_date": "2026-01-31"}),
+        ("respite", {"invoice_date": "2026-01-01", "due_date": "2026-01-31"}),
     ):
         on_success = None if name == "long" else {"command": "send", "method": "Email"}
         server.post("/billogram", draft(creditor_unique_value=name, on_success=on_success, **more))
     server.command(of(server, "credited"), "credit", {"mode": "full"})
+    server.command(of(server, "respite"), "respite", {"date": "2026-12-31"})
     position, image = server.position(), server.image()
     answer = request(server)
     assert answer.status == status

@@ -38,34 +38,36 @@ INTERNAL = {
     "credited": "Ended",
     "zero": "Ended",
     "lost": "Ended",
-    "factoring": "Factoring",
+    "closed": "Ended",
+    "agency": "Collection",
+    "offered": "Factoring",
     "sold": "Sold",
     "back-draft": "Unattested",
 }
 # each command in each state that can be reached ("back": a stand-alone credit): `ok`; `-`: not in this state;
-# `501`; else the fact of the object that refuses it
+# else the fact of the object that refuses it
 TABLE = """
-                    draft unpaid partly overdue denied down paid credited zero lost factoring sold back-draft back
-send                ok    -      -      -       -      -    -    -        -    -    -         -    ok         -
-sell                ok    -      -      -       -      -    -    -        -    -    -         -    ok         -
-resend              -     ok     ok     ok      ok     ok   -    -        -    -    -         -    -          ok
-remind              -     501    501    501     501    501  -    -        -    -    -         -    -          501
-collect             -     501    501    501     501    501  -    -        -    -    -         -    -          501
-payment             -     ok     ok     ok      ok     ok   -    -        -    -    -         -    -          debit
-settle-underpayment -     paid   ok     paid    paid   paid -    -        -    -    -         -    -          debit
-credit              -     ok     ok     ok      ok     ok   ok   left     left left -         ok   -          debit
-writeoff            -     fees   fees   fees    fees   fees -    -        -    -    -         -    -          debit
-writedown           -     ok     ok     ok      ok     once -    -        -    -    -         -    -          debit
-revert-writedown    -     down   down   down    down   ok   -    -        -    -    -         -    -          down
-confirmed-loss      -     ok     ok     ok      ok     ok   -    -        -    -    -         -    -          debit
-respite             -     501    501    501     501    501  -    -        -    -    -         -    -          501
-remove-respite      -     501    501    501     501    501  -    -        -    -    -         -    -          501
-message             ok    ok     ok     ok      ok     ok   ok   ok       ok   ok   ok        ok   ok         ok
-attach              ok    ok     ok     ok      ok     ok   ok   ok       ok   ok   ok        ok   ok         ok
-credit-payment      -     back   back   back    back   back -    -        -    -    -         -    -          ok
-credit-allocate     -     ok     ok     ok      ok     ok   -    -        -    -    -         -    -          debit
-delete              ok    -      -      -       -      -    -    -        -    -    -         -    ok         -
-put                 ok    ok     ok     ok      ok     ok   -    -        -    -    -         -    ok         ok
+                    draft unpaid partly overdue denied down respite agency paid credited zero lost closed offered sold back-draft back
+send                ok    -      -      -       -      -    -       -      -    -        -    -    -      -       -    ok         -
+sell                ok    -      -      -       -      -    -       -      -    -        -    -    -      -       -    ok         -
+resend              -     ok     ok     ok      ok     ok   ok      -      -    -        -    -    -      -       -    -          ok
+remind              -     due    due    ok      due    due  respite -      -    -        -    -    -      -       -    -          debit
+collect             -     due    due    ok      due    due  respite -      -    -        -    -    -      -       -    -          debit
+payment             -     ok     ok     ok      ok     ok   ok      ok     -    -        -    -    -      -       -    -          debit
+settle-underpayment -     paid   ok     paid    paid   paid paid    -      -    -        -    -    -      -       -    -          debit
+credit              -     ok     ok     ok      ok     ok   ok      -      ok   left     left left ok     -       ok   -          debit
+writeoff            -     fees   fees   fees    fees   fees fees    -      -    -        -    -    -      -       -    -          debit
+writedown           -     ok     ok     ok      ok     once ok      ok     -    -        -    -    -      -       -    -          debit
+revert-writedown    -     down   down   down    down   ok   down    down   -    -        -    -    -      -       -    -          down
+confirmed-loss      -     ok     ok     ok      ok     ok   ok      ok     -    -        -    -    -      -       -    -          debit
+respite             -     ok     ok     ok      ok     ok   ok      -      -    -        -    -    -      -       -    -          debit
+remove-respite      -     active active active  active active ok    -      -    -        -    -    -      -       -    -          active
+message             ok    ok     ok     ok      ok     ok   ok      ok     ok   ok       ok   ok   ok     ok      ok   ok         ok
+attach              ok    ok     ok     ok      ok     ok   ok      ok     ok   ok       ok   ok   ok     ok      ok   ok         ok
+credit-payment      -     back   back   back    back   back back    -      -    -        -    -    -      -       -    -          ok
+credit-allocate     -     ok     ok     ok      ok     ok   ok      -      -    -        -    -    -      -       -    -          debit
+delete              ok    -      -      -       -      -    -       -      -    -        -    -    -      -       -    ok         -
+put                 ok    ok     ok     ok      ok     ok   ok      -      -    -        -    -    -      -       -    ok         ok
 """
 STATES = TABLE.split("\n")[1].split()
 CELLS = [
@@ -81,6 +83,7 @@ FACTS = {
     "once": "writedown.once",
     "down": "revert-writedown.written_down",
     "back": "credit-payment.on_credit",
+    "active": "remove-respite.active",
 }
 ON_CREDIT = {  # "debit": not on a stand-alone credit
     "payment": "payment.not_on_credit",
@@ -96,6 +99,7 @@ BODIES: dict[str, Any] = {
     "message": {"message": "Hello"},
     "attach": {"filename": "a.pdf", "content": PDF},
     "credit-payment": {"mode": "remaining"},
+    "respite": {"date": "2026-12-31"},
 }
 BACK = [{"title": "Back", "count": -1, "price": 100, "vat": 25}]
 
@@ -103,9 +107,9 @@ BACK = [{"title": "Back", "count": -1, "price": 100, "vat": 25}]
 def reach(server: Server, state: str, customer: int | None = None) -> str:
     """A billogram in this state."""
     more: dict[str, Any] = {} if customer is None else {"customer": {"customer_no": customer}}
-    if state in ("draft", "factoring", "sold", "denied"):
+    if state in ("draft", "offered", "sold", "denied"):
         made = server.draft(**more)
-    elif state == "overdue":
+    elif state in ("overdue", "respite", "agency", "closed"):
         made = server.sent(invoice_date="2026-01-01", due_date="2026-01-31", **more)
     elif state == "zero":
         made = server.sent(items=[{"title": "Gift", "count": 1, "price": 0, "vat": 25}], **more)
@@ -120,12 +124,14 @@ def reach(server: Server, state: str, customer: int | None = None) -> str:
         "down": [("writedown", {})],
         "credited": [("credit", {"mode": "full"})],
         "lost": [("confirmed-loss", {})],
-        **{name: [("sell", {})] for name in ("factoring", "sold", "denied")},
+        "respite": [("respite", {"date": "2026-12-31"})],
+        **{name: [("collect", {})] for name in ("agency", "closed")},
+        **{name: [("sell", {})] for name in ("offered", "sold", "denied")},
     }
     for command, body in deeds.get(state, []):
         assert server.command(key, command, body).status == 200
-    if state in ("sold", "denied"):
-        deed = "factoring-accept" if state == "sold" else "factoring-deny"
+    deed = {"sold": "factoring-accept", "denied": "factoring-deny", "closed": "collection-end"}.get(state)
+    if deed is not None:
         assert server.mock("POST", f"/accounts/test/billograms/{key}/simulate/{deed}").status == 200
     return key
 
@@ -159,13 +165,13 @@ def test_each_command_in_each_state(server: Server, command: str, state: str, ce
         assert answer.error == ("INVALID_OBJECT_STATE", {"message": expected})
         assert answer.status == 400
         assert answer.headers["mock-rule"] == f"state.{command}"
-    elif cell == "501":
-        assert answer.status == 501
-        identifier, data = answer.error
-        assert identifier == "INTERNAL_ERROR"
-        assert data["message"].startswith("not emulated yet: ")
     else:
-        rule = ON_CREDIT.get(command, f"not_on_credit.{command}") if cell == "debit" else FACTS[cell]
+        found = {
+            "debit": ON_CREDIT.get(command, f"not_on_credit.{command}"),
+            "due": f"not_due.{command}",
+            "respite": f"respite.{command}",
+        }
+        rule = found.get(cell) or FACTS[cell]
         assert answer.error[0] == "INVALID_OBJECT_STATE"
         assert answer.status == 400
         assert "field" not in answer.error[1]
@@ -205,6 +211,19 @@ ORDER: list[tuple[str, str, dict[str, Any], str]] = [
     ("attach", "draft", {"filename": "a", "content": "AAAA"}, "attachment.content"),
     ("send", "draft", {"method": "Pigeon"}, "delivery.method"),
     ("resend", "unpaid", {"method": "EDI"}, "delivery.data"),
+    ("remind", "back", {"method": "Pigeon"}, "not_on_credit.remind"),
+    ("remind", "unpaid", {"method": "Pigeon"}, "not_due.remind"),
+    ("remind", "respite", {"method": "Pigeon"}, "respite.remind"),
+    ("remind", "overdue", {"method": "Pigeon"}, "remind.method"),
+    ("remind", "overdue", {"method": "Email+Letter"}, "remind.method"),
+    ("remind", "draft", {"method": "Email"}, "state.remind"),
+    ("remind", "draft", {"method": 5, "x": 1}, "body.unknown"),
+    ("respite", "back", {"date": "2020-01-01"}, "not_on_credit.respite"),
+    ("respite", "unpaid", {"date": "2026-04-01"}, "respite.date"),
+    ("respite", "overdue", {"date": "2026-03-02"}, "respite.date"),
+    ("respite", "unpaid", {"date": "soon"}, "body.value"),
+    ("respite", "unpaid", {}, "required"),
+    ("respite", "paid", {}, "required"),
 ]
 
 

@@ -42,6 +42,7 @@ def _shares(*keys: str) -> list[dict[str, Any]]:
     return [{"billogram": f"{{{key}}}", "amount": 5} for key in keys]
 
 
+OFFERED_NOT = ("draft", "sent", "sold", "denied")
 ROWS = [
     Row("createAccount", "/accounts", {}, 400, "invalid_body"),
     Row("createAccount", "/accounts", {"id": ACCOUNT}, 409, "account_exists"),
@@ -179,6 +180,51 @@ ROWS = [
         "unknown_object",
         "object.exists",
     ),
+    *(
+        Row("simulateBillogram", f"{B}/{{{key}}}/simulate/{what}", NO_BODY, 409, "rule", f"simulate.{rule}")
+        for key, what, rule in (
+            *(("draft", "view", "sent"), ("draft", "delivery-failure", "sent")),
+            *(
+                (key, "delivery-failure", "delivery_failure")
+                for key in ("letter", "silent", "sold", "offered")
+            ),
+            *((key, f"factoring-{word}", "factoring") for key in OFFERED_NOT for word in ("accept", "deny")),
+        )
+    ),
+    *(
+        Row("simulateBillogram", f"{B}/{{sent}}/simulate/{what}", body, 409, "rule", "simulate.collection")
+        for what, body in (
+            ("collector-payment", {"amount": 1}),
+            ("collection-end", NO_BODY),
+            ("collection-cancel", NO_BODY),
+        )
+    ),
+    *(
+        Row("simulateBillogram", f"{B}/{{agency}}/simulate/collector-payment", body, 400, code, rule)
+        for body, code, rule in (
+            ({}, "invalid_body", None),
+            ({"amount": 0}, "invalid_body", None),
+            ({"amount": 1000}, "refused", "simulate.collector_amount"),
+        )
+    ),
+    *(
+        row
+        for what in (
+            *("view", "delivery-failure", "factoring-accept", "factoring-deny"),
+            *("collection-end", "collection-cancel"),
+        )
+        for row in (
+            Row("simulateBillogram", f"{B}/{{offered}}/simulate/{what}", {"x": 1}, 400, "invalid_body"),
+            Row(
+                "simulateBillogram",
+                f"{B}/{{gone}}/simulate/{what}",
+                NO_BODY,
+                404,
+                "unknown_object",
+                "object.exists",
+            ),
+        )
+    ),
     Row("simulateBillogram", f"{B}/{{sent}}/simulate/dance", NO_BODY, 404, "unknown_deed"),
     *(
         Row("simulateBillogram", f"{B}/{{sent}}/simulate/{what}", NO_BODY, 501, "not_built")
@@ -215,6 +261,15 @@ def ids(server: Server) -> dict[str, str]:
     found = {name: server.draft()["id"] for name in ("draft", "gone")}
     found |= {"sent": server.sent()["id"], "euro": server.sent(currency="EUR")["id"]}
     server.call("DELETE", f"/billogram/{found['gone']}")
+    for name, method in (("letter", "Letter"), ("silent", "DoNotNotify")):
+        found[name] = server.draft(on_success={"command": "send", "method": method})["id"]
+    for name, answer in (("offered", None), ("sold", "accept"), ("denied", "deny")):
+        found[name] = server.draft()["id"]
+        server.command(found[name], "sell")
+        if answer is not None:
+            server.mock("POST", f"{B}/{found[name]}/simulate/factoring-{answer}")
+    found["agency"] = server.sent(invoice_date="2026-01-01", due_date="2026-01-31")["id"]
+    server.command(found["agency"], "collect")
     for name, body in (
         ("free", {"amount": 100}),
         ("placed", {"amount": 5, "billogram": found["sent"]}),

@@ -227,8 +227,6 @@ def test_line_06_commands_without_parameters(talk: Talk, kind: str | None, body:
     for command, flags in (("writedown", ["written down"]), ("revert-writedown", [])):
         line = f"POST /api/v2/billogram/{key}/command/{command}"
         assert talk.ask(line, *headers, body=body).data["flags"] == flags
-    # not built yet, but known: path, body and state were looked at
-    assert talk.ask(f"POST /api/v2/billogram/{key}/command/collect", *headers, body=body).status == 501
 
 
 def test_line_07_trailing_slashes_and_lone_question_marks(talk: Talk) -> None:

@@ -10,10 +10,7 @@ from typing import Any
 import pytest
 from billogram_api import BillogramAPI, BillogramExceptions
 
-from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
-from mockserver.core import machine
-from mockserver.core.model import Internal
 from tests.e2e.served import Served
 
 NEW_ACCOUNT = Path(__file__).parent.parent / "recorded" / "settings-new-account.json"
@@ -213,6 +210,17 @@ def test_sent_again(api: Any) -> None:
         assert (event["type"], event["data"]["delivery_method"]) == ("Resent", expected)
         assert event["data"]["letter_id"] != first
     assert billogram["delivery_method"] == "Email"
+
+
+def test_reminded_and_collected(api: Any) -> None:
+    customer = api.customers.create(CUSTOMER)
+    late = invoice(customer, invoice_date="2020-01-01", due_date="2020-01-31")
+    billogram = api.billogram.create_and_send(late, "Email")
+    billogram.send_reminder("Letter")
+    assert (billogram["state"], billogram["events"][-1]["type"]) == ("Reminder_1", "ReminderSent")
+    with pytest.raises(BillogramExceptions.InvalidObjectStateError):
+        billogram.send_reminder()
+    assert billogram.send_to_collector()["state"] == "Collecting"
 
 
 def test_messages(api: Any) -> None:
@@ -514,12 +522,6 @@ def test_what_is_not_built_is_a_malfunction_and_never_a_pretended_success(api: A
         if row.endpoint is None and row.method == "GET" and "{" not in row.path:
             with pytest.raises(BillogramExceptions.ServiceMalfunctioningError, match="not emulated yet"):
                 api.get(row.path.strip("/"))
-    billogram = sent(api)
-    for name, built in COMMANDS.items():
-        if built is None and Internal.UNPAID in machine.COMMANDS[name].sources:
-            with pytest.raises(BillogramExceptions.ServiceMalfunctioningError, match="not emulated yet"):
-                billogram.perform_event(name)
-    assert client_of_same(api).billogram.get(billogram["id"]).data == billogram.data
 
 
 def test_a_feature_that_is_off(served: Served) -> None:

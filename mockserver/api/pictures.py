@@ -1,0 +1,86 @@
+"""Resources `logotype` and `coverphoto`, one of each per account (reference: api 5, 6)."""
+
+from base64 import b64encode
+from typing import Annotated
+
+from mockserver.api.billogram_fields import BASE64
+from mockserver.api.call import Call, answer
+from mockserver.api.fields import Fields, one_of, read, required, text
+from mockserver.api.shapes import EmptyShape, PictureShape
+from mockserver.core import pictures
+from mockserver.core.act import Act
+from mockserver.core.model import Picture
+from mockserver.core.pictures import COVERPHOTO, FILE_TYPES, LOGOTYPE, PNG
+from mockserver.core.state import PICTURE
+from mockserver.schema import one_word, optional, reads
+
+
+class PictureFields(Fields):
+    content: Annotated[str, reads(required(text), BASE64)]
+    file_type: Annotated[str | None, reads(one_of(*FILE_TYPES), optional(one_word(FILE_TYPES)))] = None
+
+
+EXAMPLE = {
+    "content": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg==",
+    "file_type": PNG,
+}
+
+
+async def fetch_logotype(call: Call) -> bytes:
+    """`GET /logotype`: the logotype. `content` is null when there is none."""
+    return await _fetch(call, LOGOTYPE)
+
+
+async def store_logotype(call: Call) -> bytes:
+    """`POST, PUT /logotype`: stores the logotype, in place of the one that is there."""
+    return await _store(call, LOGOTYPE)
+
+
+async def delete_logotype(call: Call) -> bytes:
+    """`DELETE /logotype`: takes the logotype away. Without one nothing happens."""
+    return await _delete(call, LOGOTYPE)
+
+
+async def fetch_coverphoto(call: Call) -> bytes:
+    """`GET /coverphoto`: the cover photo. `content` is null when there is none."""
+    return await _fetch(call, COVERPHOTO)
+
+
+async def store_coverphoto(call: Call) -> bytes:
+    """`POST /coverphoto`: stores the cover photo, in place of the one that is there."""
+    return await _store(call, COVERPHOTO)
+
+
+async def delete_coverphoto(call: Call) -> bytes:
+    """`DELETE /coverphoto`: takes the cover photo away. Without one nothing happens."""
+    return await _delete(call, COVERPHOTO)
+
+
+async def _fetch(call: Call, name: str) -> bytes:
+    return answer(render_picture(await call.read(lambda state: state.find(PICTURE, name))))
+
+
+async def _store(call: Call, name: str) -> bytes:
+    stored: Picture | None = None
+
+    def decide(act: Act) -> None:
+        nonlocal stored
+        given = read(PictureFields, call.json())
+        stored = pictures.picture(given["content"], given.get("file_type"))
+        pictures.change(act, name, stored)
+
+    await call.execute(decide, rule=f"{name}.store")
+    return answer(render_picture(stored))
+
+
+async def _delete(call: Call, name: str) -> bytes:
+    await call.execute(lambda act: pictures.change(act, name, None), rule=f"{name}.delete")
+    empty: EmptyShape = {}
+    return answer(empty)
+
+
+def render_picture(picture: Picture | None) -> PictureShape:
+    """A picture, or that there is none [R]."""
+    if picture is None:
+        return {"content": None, "file_type": PNG}
+    return {"content": b64encode(picture.content).decode(), "file_type": picture.file_type}

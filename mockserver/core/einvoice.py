@@ -1,0 +1,36 @@
+"""That a customer takes e-invoices (reference: api 2.2)."""
+
+from typing import Any
+
+from mockserver.core import events
+from mockserver.core.act import Act
+from mockserver.core.model import Customer, EinvoiceRegistration
+from mockserver.core.refusal import InvalidParameter, PermissionDenied, invalid, missing
+
+SWEDEN, NORWAY, FINLAND, ITALY = MARKETS = ("Sweden", "Norway", "Finland", "Italy")
+_MEMBERS = {SWEDEN: ("identifier",), ITALY: ("pec", "codice_destinatario")}  # where it can be done here [D]
+
+
+def register(act: Act, customer: Customer, given: dict[str, Any]) -> EinvoiceRegistration:
+    """Register a customer, in place of what there was; `updated_at` of the customer stays [A].
+
+    Elsewhere recipients register with their bank [A].
+    """
+    market = act.account.market
+    if market not in _MEMBERS:
+        raise PermissionDenied(
+            f"e-invoice registrations can't be created in the market {market}",
+            rule="einvoice.market",
+            market=market,
+        )
+    sent = {name: value for name, value in given.items() if value}
+    for name in sent:
+        if name not in _MEMBERS[market]:  # it belongs to the other market [A]
+            raise invalid(name, rule="einvoice.member", market=market)
+    if not sent and market == SWEDEN:
+        raise missing("identifier")
+    if not sent:  # no single field is to blame [A]
+        raise InvalidParameter("pec or codice_destinatario required", rule="einvoice.required", market=market)
+    registration = EinvoiceRegistration(act.now, **sent)
+    act.add(events.EinvoiceRegistered(customer.customer_no, registration))
+    return registration

@@ -1,0 +1,277 @@
+"""E-invoice registration of a customer, and what is sent by it (reference: api 2.2, behaviour 4.1)."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver.core import accounts
+from tests.server import ACCOUNT, Server
+
+PATH = "/customer/1/einvoice"
+NUMBER = "190000000000.SBF.SE"
+PEC, CODICE = "fatture@pec.example.com", "AB12C3D"
+
+
+def in_market(server: Server, market: str) -> None:
+    """As the control plane will do it."""
+    server.get("/settings")
+    book = server.emulator.book(ACCOUNT)
+    assert book is not None
+    change = {"market": market}
+    server.run(
+        server.emulator.execute(book, lambda act: accounts.change(act, change), cause="test", rule="account")
+    )
+
+
+def sweden(number: str = NUMBER, at: str = "2026-03-02T09:00:00.000000+00:00") -> dict[str, Any]:
+    part = {"fmi": number, "identifier": number}
+    return {"status": "registered", "registered_at": at, "regional_sweden": part}
+
+
+def italy(pec: str | None = None, codice: str | None = None) -> dict[str, Any]:
+    part = {"pec": pec, "codice_destinatario": codice}
+    at = "2026-03-02T09:00:00.000000+00:00"
+    return {"status": "registered", "registered_at": at, "regional_italy": part}
+
+
+# making
+
+
+def test_none_one_and_another(server: Server) -> None:
+    server.customer()
+    assert server.get(PATH).error == ("NOT_FOUND", {"message": "object not found with id=1"})
+    assert server.post(PATH, {"identifier": NUMBER}).data == sweden() == server.get(PATH).data
+    server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "90.5s"})
+    later = sweden("190000000000.seb", "2026-03-02T09:01:30.500000+00:00")
+    assert server.post(PATH, {"identifier": "190000000000.seb"}).data == later == server.get(PATH).data
+    assert server.fold().image() == server.image()
+
+
+def test_the_customer_itself_does_not_change(server: Server) -> None:
+    server.customer()
+    before = server.get("/customer/1").data
+    server.post(PATH, {"identifier": NUMBER})
+    assert server.get("/customer/1").data == before
+    assert before["updated_at"] is None
+
+
+def test_it_stays_with_a_customer_that_is_changed_and_renumbered(server: Server) -> None:
+    server.customer()
+    server.post(PATH, {"identifier": NUMBER})
+    server.call("PUT", "/customer/1", {"name": "Other"})
+    assert server.get(PATH).data == sweden()
+    server.call("PUT", "/customer/1", {"customer_no": 7})
+    assert server.get(PATH).status == 404
+    assert server.get("/customer/7/einvoice").data == sweden()
+
+
+@pytest.mark.parametrize("number", ["0", "2", "x", "9" * 25])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nobody(server: Server, method: str, number: str) -> None:
+    server.customer()
+    answer = server.call(method, f"/customer/{number}/einvoice", {"identifier": NUMBER})
+    assert answer.error == ("NOT_FOUND", {"message": f"object not found with id={number}"})
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_it_is_neither_changed_nor_deleted(server: Server, method: str) -> None:
+    server.customer()
+    answer = server.call(method, PATH, {"identifier": NUMBER})
+    assert (answer.status, answer.error[0]) == (405, "METHOD_NOT_ALLOWED")
+    assert answer.headers["allow"] == "GET, POST, HEAD"
+
+
+@pytest.mark.parametrize(
+    "number", ["190000000000.SBF.SE", "190000000000.SBF", "198001011234.nb.Se", "000000000000.ABCD"]
+)
+def test_good_identifiers(server: Server, number: str) -> None:
+    server.customer()
+    assert server.post(PATH, {"identifier": number}).data == sweden(number)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("19000000000.SBF.SE", "1900000000000.SBF.SE", "190000000000.S.SE", "190000000000.ABCDE"),
+        *(
+            "190000000000.SBF.NO",
+            "190000000000",
+            "190000000000.SB1",
+            " 190000000000.SBF",
+            "190000000000.SBF\n",
+        ),
+        *("\uff11\uff190000000000.SBF", "190000000000.SÅB", 190000000000, True, ["190000000000.SBF"]),
+    ],
+    ids=repr,
+)
+def test_bad_identifiers(server: Server, number: Any) -> None:
+    server.customer()
+    position, image = server.position(), server.image()
+    answer = server.post(PATH, {"identifier": number})
+    data = {"message": "invalid identifier", "field": "identifier", "field_path": []}
+    assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", data))
+    assert (server.position(), server.image()) == (position, image)
+
+
+@pytest.mark.parametrize("body", [{}, None, {"identifier": None}, {"identifier": ""}, {"pec": ""}], ids=str)
+def test_without_an_identifier(server: Server, body: Any) -> None:
+    server.customer()
+    answer = server.post(PATH, body)
+    data = {"message": "Identifier not set", "field": "identifier", "field_path": []}
+    assert answer.error == ("INVALID_PARAMETER", data)
+
+
+def test_unknown_members_and_what_is_no_object(server: Server) -> None:
+    server.customer()
+    answer = server.post(PATH, {"identifier": NUMBER, "fmi": NUMBER})
+    assert (answer.error[0], answer.error[1]["field"]) == ("UNKNOWN_PARAMETER", "fmi")
+    assert server.post(PATH, []).error == ("INVALID_PARAMETER", {"message": "invalid request body"})
+    assert server.post(PATH, b"{").error == ("INVALID_PARAMETER", {"message": "invalid JSON"})
+    assert server.get(PATH).status == 404
+
+
+# markets
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ({"pec": PEC}, italy(PEC)),
+        ({"codice_destinatario": CODICE}, italy(None, CODICE)),
+        ({"codice_destinatario": "abc123"}, italy(None, "abc123")),
+        ({"pec": PEC, "codice_destinatario": CODICE}, italy(PEC, CODICE)),
+        ({"pec": PEC, "codice_destinatario": "", "identifier": None}, italy(PEC)),
+    ],
+    ids=str,
+)
+def test_italy(server: Server, body: dict[str, Any], shown: dict[str, Any]) -> None:
+    server.customer()
+    in_market(server, "Italy")
+    assert server.post(PATH, body).data == shown == server.get(PATH).data
+    assert server.post(PATH, {"pec": "b@example.com"}).data == italy("b@example.com"), "it replaces all of it"
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "field"),
+    [
+        ({}, "pec or codice_destinatario required", None),
+        ({"pec": None, "codice_destinatario": ""}, "pec or codice_destinatario required", None),
+        ({"pec": "nowhere"}, "invalid pec", "pec"),
+        ({"codice_destinatario": "12345"}, "invalid codice destinatario", "codice_destinatario"),
+        ({"codice_destinatario": "12345678"}, "invalid codice destinatario", "codice_destinatario"),
+        ({"codice_destinatario": "12-456"}, "invalid codice destinatario", "codice_destinatario"),
+        ({"identifier": NUMBER}, "invalid identifier", "identifier"),
+        ({"pec": PEC, "identifier": NUMBER}, "invalid identifier", "identifier"),
+    ],
+    ids=str,
+)
+def test_italy_refuses(server: Server, body: dict[str, Any], message: str, field: str | None) -> None:
+    server.customer()
+    in_market(server, "Italy")
+    data = {"message": message} | ({} if field is None else {"field": field, "field_path": []})
+    assert server.post(PATH, body).error == ("INVALID_PARAMETER", data)
+    assert server.get(PATH).status == 404
+
+
+@pytest.mark.parametrize("name", ["pec", "codice_destinatario"])
+def test_members_of_the_other_market(server: Server, name: str) -> None:
+    server.customer()
+    body = {"identifier": NUMBER, name: {"pec": PEC, "codice_destinatario": CODICE}[name]}
+    message = f"invalid {name.replace('_', ' ')}"
+    data = {"message": message, "field": name, "field_path": []}
+    assert server.post(PATH, body).error == ("INVALID_PARAMETER", data)
+
+
+@pytest.mark.parametrize("market", ["Norway", "Finland"])
+def test_elsewhere_recipients_register_themselves(server: Server, market: str) -> None:
+    server.customer()
+    in_market(server, market)
+    for body in ({}, {"identifier": NUMBER}, {"pec": PEC}):
+        answer = server.post(PATH, body)
+        assert (answer.status, answer.error[0]) == (403, "PERMISSION_DENIED")
+        assert answer.headers["mock-rule"] == "einvoice.market"
+    assert server.post(PATH, {"x": 1}).error[0] == "UNKNOWN_PARAMETER"
+    assert server.post("/customer/9/einvoice", {}).error[0] == "NOT_FOUND"
+    assert server.get(PATH).error == ("NOT_FOUND", {"message": "object not found with id=1"})
+
+
+def test_what_was_registered_stays_when_the_market_changes(server: Server) -> None:
+    server.customer()
+    server.post(PATH, {"identifier": NUMBER})
+    in_market(server, "Finland")
+    assert server.get(PATH).data == sweden()
+
+
+# sending by it
+
+
+@pytest.mark.parametrize("method", ["Einvoice", "Efaktura"])
+def test_it_makes_the_method_possible(server: Server, method: str) -> None:
+    key = server.draft()["id"]
+    refused = server.command(key, "send", {"method": method})
+    missing = "invalid delivery method, e-invoice registration missing"
+    assert refused.error == ("INVALID_PARAMETER", {"message": missing})
+    server.post(PATH, {"identifier": NUMBER})
+    sent = server.command(key, "send", {"method": method}).data
+    assert [(each["type"], each["data"]) for each in sent["events"][2:]] == [
+        ("EfakturaSent", {"recipient_identifier": NUMBER, "electronic_id": None})
+    ]
+    assert (sent["flags"], sent["delivery_method"]) == (["efaktura order sent"], method)
+    server.command(key, "payment", {"amount": 125})
+    assert server.get(f"/billogram/{key}").data["flags"] == ["efaktura order sent"]
+    assert server.fold().image() == server.image()
+
+
+@pytest.mark.parametrize(
+    ("body", "identifier"),
+    [({"pec": PEC}, PEC), ({"pec": PEC, "codice_destinatario": CODICE}, CODICE)],
+    ids=["pec", "both"],
+)
+def test_by_what_an_italian_recipient_is_known(server: Server, body: dict[str, Any], identifier: str) -> None:
+    key = server.draft()["id"]
+    in_market(server, "Italy")
+    server.post(PATH, body)
+    event = server.command(key, "send", {"method": "Einvoice"}).data["events"][-1]
+    assert (event["type"], event["data"]["recipient_identifier"]) == ("EfakturaSent", identifier)
+
+
+def test_at_creation_and_again(server: Server) -> None:
+    number = server.customer()
+    server.post(PATH, {"identifier": NUMBER})
+    send = {"command": "send", "method": "Einvoice"}
+    sent = server.draft(customer={"customer_no": number}, on_success=send)
+    assert [each["type"] for each in sent["events"]] == ["BillogramCreated", "BillogramSent", "EfakturaSent"]
+    again = server.command(sent["id"], "resend").data
+    assert [each["type"] for each in again["events"][3:]] == ["Resent"]
+    other = server.draft()  # of another customer
+    assert server.command(other["id"], "send", {"method": "Einvoice"}).status == 400
+
+
+def test_an_e_invoice_that_comes_back(server: Server) -> None:
+    key = server.draft()["id"]
+    server.post(PATH, {"identifier": NUMBER})
+    server.command(key, "send", {"method": "Einvoice"})
+    failed = server.mock("POST", f"/accounts/{ACCOUNT}/billograms/{key}/simulate/delivery-failure").json
+    event = failed["events"][-1]
+    assert event["type"] == "EfakturaFailed"
+    assert (event["data"]["recipient_identifier"], event["data"]["error_status"]) == (NUMBER, None)
+    assert failed["flags"] == ["efaktura order sent", "delivery failed"]
+
+
+def test_it_is_still_there_after_a_restart(tmp_path: Path) -> None:
+    file = str(tmp_path / "mock.db")
+    server = Server(database=file)
+    server.customer()
+    server.post(PATH, {"identifier": NUMBER})
+    server.close()
+    server = Server(database=file)
+    assert server.get(PATH).data == sweden()
+    sent = server.draft(customer={"customer_no": 1}, on_success={"command": "send", "method": "Einvoice"})
+    assert sent["flags"] == ["efaktura order sent"]
+    image = server.image()
+    server.close()
+    server = Server(database=file)
+    server.get("/settings")
+    assert server.image() == image
+    server.close()
