@@ -13,7 +13,7 @@ from mockserver.book import AccountGone, Book
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
-from mockserver.core.deadlines import RULES
+from mockserver.core.deadlines import carry_out
 from mockserver.core.events import FORMAT, Record
 from mockserver.core.model import Clock
 from mockserver.core.state import State
@@ -46,7 +46,7 @@ class Moved(Struct):
 def decided(state: State, due: Due, last: datetime) -> Act:
     """The act of an entry, at its own moment; one whose moment is past when it comes up: at `last`."""
     act = Act(state, max(due.at, last))
-    RULES[due.rule](act, act.billogram(due.key))
+    carry_out(act, due)
     assert act.events, f"{due} changes nothing"
     act.close()
     return act

@@ -89,7 +89,7 @@ def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
         "interest_fee": as_float(sums.interest_fee),
         "currency": terms.currency,
         "info": _info(content.info),
-        "regional_sweden": _regionals(content.regional),
+        "regional_sweden": _with_autogiro(billogram),
         "delivery_method": terms.delivery_method,
         "state": public_state(billogram),
         "url": link,
@@ -241,6 +241,19 @@ def _regional(regional: Regional) -> RegionalShape:
             "slutfaktura": power.slutfaktura,
         },
     }
+
+
+def _with_autogiro(billogram: Billogram) -> Any:
+    """The shared bytes, but for the few that have an autogiro payment."""
+    autogiro = billogram.autogiro
+    if autogiro is None:
+        return _regionals(billogram.content.regional)
+    shown = _regional(billogram.content.regional)
+    shown["autogiro_status"] = autogiro.status
+    shown["autogiro_full_status"] = autogiro.full_status
+    shown["autogiro_payment_date"] = optional_day(autogiro.payment_date)
+    shown["autogiro_total_sum"] = None if autogiro.total_sum is None else as_number(autogiro.total_sum)
+    return shown
 
 
 _recipients = Rendered(_recipient)

@@ -442,3 +442,30 @@ class BillogramListMeta(TypedDict):
 
 
 Ok: TypeAlias = Literal["OK"]
+
+
+class MandateShape(TypedDict):
+    customer_no: int
+    iban: str
+    signed_at: Annotated[str, Form(string(format="date-time"))]
+
+
+class MigratedMandateShape(TypedDict):
+    customer_no: int
+    iban: str
+    signed_date: Day
+    sepa_creditor_identifier: str
+    unique_mandate_reference: str
+
+
+class MandateDetailsShape(TypedDict):
+    reference: str
+    iban: str
+    signed_at: str
+
+
+class PaymentSourceShape(TypedDict):
+    id: Uuid
+    status: Annotated[str, Form(one_word(("PENDING", "ACTIVE", "CANCELLED", "FAILED")))]
+    scheme: Annotated[str, Form(one_word(("SEPA_DIRECT_DEBIT",)))]
+    details: MandateDetailsShape

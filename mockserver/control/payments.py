@@ -12,7 +12,7 @@ from mockserver.control.errors import unknown
 from mockserver.core import payments
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE
-from mockserver.core.model import IncomingPayment
+from mockserver.core.funds import MANUAL, IncomingPayment
 from mockserver.core.showing import as_number
 from mockserver.core.state import PAYMENT, State
 from mockserver.schema import Form, one_word, string
@@ -71,7 +71,7 @@ class PaymentShape(TypedDict):
     status: Annotated[str, Form(one_word(["settled"]))]
     amount: int | Decimal
     currency: str | None
-    scheme: Annotated[str, Form(one_word([*get_args(Scheme), payments.MANUAL]))]
+    scheme: Annotated[str, Form(one_word([*get_args(Scheme), MANUAL]))]
     date: Annotated[str, Form(string(format="date"))]
     created_at: Shown
     payer_name: str | None

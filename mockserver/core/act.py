@@ -6,10 +6,11 @@ from typing import Any
 from mockserver.core import calendar, numbers
 from mockserver.core.events import BillogramEnded, BillogramEvent, Event, Mark
 from mockserver.core.evolve import evolve
+from mockserver.core.funds import PaymentSource
 from mockserver.core.machine import public_state
 from mockserver.core.model import Account, Billogram, Customer, Internal, Item, Recipient, replace
 from mockserver.core.refusal import no_object
-from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, State
+from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, SOURCE, State
 
 
 class Act:
@@ -83,6 +84,19 @@ class Act:
         account = self.account
         uuid = numbers.event_uuid(account.seed, account.generation, billogram.number, len(billogram.events))
         return Mark(billogram.id, self.now, uuid)
+
+    def sources_of(self, customer_no: int) -> list[PaymentSource]:
+        """The mandates of a customer, as they are after the events so far, in order of creation."""
+        changed = {
+            key: new for (kind, key), new in self.changes.items() if kind == SOURCE and new is not None
+        }
+        known = {source.id: source for source in self._state.sources_of(customer_no)} | changed
+        return [source for source in known.values() if source.customer_no == customer_no]
+
+    def new_number(self, kind: str) -> int:
+        """The number of the next aggregate of a kind of which none is ever removed."""
+        made = sum(each == kind and self._state.find(kind, key) is None for each, key in self.changes)
+        return self._state.count(kind) + made + 1
 
     def new_letter(self, billogram: Billogram) -> str:
         """The id of the next document of a billogram."""

@@ -10,15 +10,23 @@ from heapq import heapify, heappop, heappush
 from msgspec import Struct
 
 from mockserver.core import banking, calendar, interest, money
-from mockserver.core.model import Account, Billogram, Internal, Reminder
+from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
+from mockserver.core.model import Account, Billogram, Debit, Internal, Reminder
 from mockserver.core.settings import AutomaticReminder
 
 _DAY = timedelta(days=1)
 _REMINDED_AT, _COLLECTED_AT, _NEWS_AT = time(8), time(9), time(10)
+_LAPSE_MONTHS = 36  # after the last collection, or the signing
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
 RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
+MANDATE, LAPSE, ORDER, DEBIT, RECALL = "mandate", "mandate lapses", "autogiro order", "direct debit", "recall"
 RANKS = {  # among entries of one moment [A]
+    MANDATE: 1,
+    LAPSE: 1,
+    ORDER: 1,
+    DEBIT: 2,
+    RECALL: 2,
     NEWS: 3,
     RESPITE: 7,
     OVERDUE: 7,
@@ -33,7 +41,8 @@ class Due(Struct, frozen=True, order=True, gc=False):
     """One entry; they are carried out in the order of its members.
 
     `at` is its moment in UTC, `number` that of the object in order of creation, `entry` counts the entries
-    of one object at one moment, `rule` says what will happen, to the `key` of a billogram.
+    of one object at one moment, `rule` says what will happen, to what has this `key`: a billogram, a mandate
+    or a payment.
     """
 
     at: datetime
@@ -108,6 +117,8 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
         if dunning.collecting and dunning.collected_on is not None:
             found.append((NEWS, _at(banking.next_swedish_day(dunning.collected_on), _NEWS_AT, timezone)))
         return found
+    if billogram.debit is not None:
+        found.append(_debit(billogram.debit, timezone))
     if billogram.is_credit or not billogram.sums.remaining:  # a credit is never overdue [A]
         return found
     if dunning.respite_active and dunning.respite_date is not None:
@@ -129,14 +140,50 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
     return found
 
 
+def _debit(debit: Debit, timezone: str) -> tuple[str, datetime]:
+    """An autogiro order goes to the bank the bank day before; then, on its day, the bank answers."""
+    if debit.scheme == AUTOGIRO and not debit.ordered:
+        return ORDER, calendar.day_start(banking.before(debit.day, 1, AUTOGIRO), timezone)
+    return DEBIT, _at(debit.day, calendar.BANK_TIME, timezone)
+
+
+def source_due(source: PaymentSource, timezone: str) -> Due | None:
+    """What time will do to a mandate next: it becomes active, or lapses."""
+    if not source.usable:
+        return None
+    rule, at = LAPSE, calendar.day_start(lapses_on(source, timezone), timezone)
+    if source.status == PENDING and not source.migrated:
+        rule, at = min(
+            (MANDATE, calendar.next_day_start(source.created_at, timezone)),
+            (rule, at),
+            key=lambda each: each[1],
+        )
+    return Due(at, RANKS[rule], source.number, 0, rule, source.id)
+
+
+def lapses_on(source: PaymentSource, timezone: str) -> date:
+    """36 months after its last collection, or its signing."""
+    last = source.last_collection or calendar.local_date(source.signed_at, timezone)
+    return calendar.months_after(last, _LAPSE_MONTHS)
+
+
+def recall_due(payment: IncomingPayment, number: int) -> Due | None:
+    """That the bank takes a payment back, as was laid down; `number` is that of its first billogram."""
+    planned = payment.planned_recall
+    return None if planned is None else Due(planned.at, RANKS[RECALL], number, 0, RECALL, payment.id)
+
+
 def overdue_at(billogram: Billogram, timezone: str) -> datetime:
-    """00:05 on the day after the due date, or the respite date if that is later [R]."""
+    """00:05 on the day after the latest of due date, respite date and the day of a planned debit [R]."""
     return calendar.day_start(_latest(billogram) + _DAY, timezone)
 
 
 def _latest(billogram: Billogram) -> date:
-    due, respite = billogram.content.terms.due_date, billogram.dunning.respite_date
-    return due if respite is None else max(due, respite)
+    latest, respite = billogram.content.terms.due_date, billogram.dunning.respite_date
+    if respite is not None and respite > latest:
+        latest = respite
+    debit = billogram.debit
+    return latest if debit is None else max(latest, debit.day)
 
 
 def next_reminder(billogram: Billogram, account: Account) -> Reminder | AutomaticReminder | None:
@@ -169,9 +216,12 @@ def reminder_at(billogram: Billogram, account: Account) -> datetime | None:
     base = _latest(billogram)
     if dunning.automatic_reminders and last is not None:
         base = last if dunning.respite_date is None else max(last, dunning.respite_date)
+        base = base if billogram.debit is None else max(base, billogram.debit.day)
     day = base + timedelta(days=step.delay_days)
     if dunning.respite_date is not None:
         day = max(day, dunning.respite_date + _DAY)
+    if billogram.debit is not None:
+        day = max(day, billogram.debit.day + _DAY)
     if last is not None:
         day = max(day, last + _DAY)
     return _not_before(day, _REMINDED_AT, billogram, account)
@@ -253,6 +303,31 @@ def _why_collection(billogram: Billogram, _: Account) -> str:
     return f"collection: no reminder is left, and {billogram.sums.remaining:f} remains since {since}"
 
 
+def _why_order(billogram: Billogram, _: Account) -> str:
+    assert billogram.debit is not None, "it is an entry"
+    return f"the autogiro order for {billogram.debit.day} goes to the bank, the bank day before"
+
+
+def _why_debit(billogram: Billogram, _: Account) -> str:
+    assert billogram.debit is not None, "it is an entry"
+    return f"the bank answers to the direct debit of {billogram.debit.day}"
+
+
+def source_reason(due: Due, source: PaymentSource) -> str:
+    """Why the entry of a mandate stands there."""
+    if due.rule == MANDATE:
+        return f"mandate {source.reference} becomes active: the day after it was imported"
+    since = source.last_collection or source.signed_at.date()
+    return f"mandate {source.reference} lapses: {_LAPSE_MONTHS} months after {since}"
+
+
+def recall_reason(payment: IncomingPayment) -> str:
+    """Why the entry of a payment stands there."""
+    planned = payment.planned_recall
+    assert planned is not None, "it is an entry"
+    return f"payment {payment.id} is taken back: {planned.type} {planned.code}, as was laid down"
+
+
 def _why_respite(billogram: Billogram, _: Account) -> str:
     return f"the respite to {billogram.dunning.respite_date} ends"
 
@@ -270,6 +345,8 @@ _REASONS = {
     INTEREST: _why_interest,
     REMINDER: _why_reminder,
     COLLECTION: _why_collection,
+    ORDER: _why_order,
+    DEBIT: _why_debit,
     RESPITE: _why_respite,
     NEWS: _why_news,
     LETTER: _why_letter,

@@ -1,8 +1,9 @@
-"""Bank days: of Sweden, and of TARGET, by which SEPA settles (reference: behaviour 6.4, 6.6)."""
+"""Bank days: of Sweden, and of TARGET, by which SEPA settles (reference: behaviour 6.4, 6.6, 8.1)."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from functools import lru_cache
+
+from mockserver.core.funds import AUTOGIRO
 
 _DAY = timedelta(days=1)
 _SATURDAY = 5
@@ -10,13 +11,35 @@ _SATURDAY = 5
 
 def next_swedish_day(day: date) -> date:
     """The first Swedish bank day after a date."""
-    return _next(day, _swedish)
+    return after(day, 1, AUTOGIRO)
 
 
-def _next(day: date, closed: Callable[[int], frozenset[date]]) -> date:
-    day += _DAY
-    while day.weekday() >= _SATURDAY or day in closed(day.year):
+def is_open(day: date, scheme: str) -> bool:
+    """Whether banks settle on a date: Swedish bank days for autogiro, TARGET for the rest."""
+    closed = _swedish(day.year) if scheme == AUTOGIRO else _target(day.year)
+    return day.weekday() < _SATURDAY and day not in closed
+
+
+def first_from(day: date, scheme: str) -> date:
+    """The first bank day from a date on."""
+    while not is_open(day, scheme):
         day += _DAY
+    return day
+
+
+def after(day: date, count: int, scheme: str) -> date:
+    """So many bank days after a date; 0: the date itself."""
+    for _ in range(count):
+        day = first_from(day + _DAY, scheme)
+    return day
+
+
+def before(day: date, count: int, scheme: str) -> date:
+    """So many bank days before a date."""
+    for _ in range(count):
+        day -= _DAY
+        while not is_open(day, scheme):
+            day -= _DAY
     return day
 
 
@@ -26,6 +49,13 @@ def _swedish(year: int) -> frozenset[date]:
 
     eves = {date(year, 12, 24), date(year, 12, 31), _midsummer_eve(year)}
     return frozenset(country_holidays("SE", years=year)) | eves
+
+
+@lru_cache(maxsize=64)
+def _target(year: int) -> frozenset[date]:
+    from holidays import financial_holidays
+
+    return frozenset(financial_holidays("ECB", years=year))
 
 
 def _midsummer_eve(year: int) -> date:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mockserver.core import delivery, dunning, events, numbers
+from mockserver.core import debits, delivery, dunning_dates, events, numbers
 from mockserver.core.act import Act
 from mockserver.core.content import Given, new_content, overridden, sums_of
 from mockserver.core.model import Billogram, Content, Recipient
@@ -102,7 +102,8 @@ def opened(act: Act, key: str) -> None:
     if not billogram.sums.total:
         act.add(events.BillogramEnded(act.mark(billogram), billogram.sums, ended_as="Ended"))  # [C]
     else:
-        dunning.after_sending(act, key)
+        debits.plan(act, key)
+        dunning_dates.after_sending(act, key)
 
 
 def delete(act: Act, billogram: Billogram) -> None:

@@ -129,6 +129,7 @@ class Payment(BillogramEvent, frozen=True, tag=True, kw_only=True):
     amount: Decimal
     manual: bool
     payer_name: str
+    collected: bool = False  # by the direct debit that was planned
     banking_amount: Decimal | None = None
     payment_flags: tuple[str, ...] = ()
 
@@ -344,6 +345,89 @@ class CollectionEnded(BillogramEvent, frozen=True, tag=True, kw_only=True):
 
     collector_reference: str
     message: str | None = None
+
+
+class PaymentScheduled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """A direct debit is planned."""
+
+    keys = ("payment_type", "payment_amount", "payment_date")
+
+    payment_type: str
+    payment_amount: Decimal
+    payment_date: str  # ISO 8601
+    payment: str
+    source: str
+
+
+class PaymentSystemUpdated(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The plan changed, of itself."""
+
+    keys = ("payment_type", "payment_amount", "payment_date", "payment_update_reason")
+
+    payment_type: str
+    payment_amount: Decimal
+    payment_date: str  # ISO 8601
+    payment_update_reason: str
+
+
+class PaymentSystemCancelled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Nothing is planned any more."""
+
+    keys = ("payment_type", "payment_update_reason")
+
+    payment_type: str
+    payment_update_reason: str
+
+
+class PaymentUserCancelled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The recipient cancelled what was planned."""
+
+    keys = ("payment_type", "payment_update_reason")
+
+    payment_type: str
+    payment_update_reason: str
+
+
+class PaymentFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The bank refused before settlement."""
+
+    keys = ("payment_type", "payment_failure_reason")
+
+    payment_type: str
+    payment_failure_reason: str
+
+
+class AutogiroFailed(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """An autogiro order failed, mostly for lack of money [D]."""
+
+    keys = ("full_status",)
+
+    full_status: str | None = None
+
+
+class PaymentRecalled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """Money was taken back; an ended billogram is open again. Its callback is one of its own [D]."""
+
+    keys = ("recalled_amount", "related_payment_event_uuids")
+
+    recalled_amount: Decimal
+    related_payment_event_uuids: tuple[str, ...]
+
+
+class RecurringPaymentEnabled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The recipient turned automatic payment on."""
+
+    keys = ("recurring_type",)
+
+    recurring_type: str
+
+
+class RecurringPaymentDisabled(BillogramEvent, frozen=True, tag=True, kw_only=True):
+    """The recipient turned automatic payment off."""
+
+    keys = ("recurring_type",)
+
+    recurring_type: str
 
 
 class FactoringRequest(BillogramEvent, frozen=True, tag=True, kw_only=True):

@@ -16,6 +16,8 @@ _ISO = re.compile(
 _MAX_TEXT = 40  # of a span [A]
 _DAY = timedelta(days=1)
 
+BANK_TIME = time(10)  # when banks answer [A]
+
 # Dates outside are refused at the edge, so that adding days or zones never leaves the calendar [A].
 FIRST_DATE = date(1900, 1, 1)
 LAST_DATE = date(8999, 12, 31)
@@ -66,6 +68,12 @@ def day_moment(day: date, at: time, timezone: str) -> datetime:
 def day_start(day: date, timezone: str) -> datetime:
     """00:05 local, when the dates of billograms are looked at [R: nightly, just after midnight]."""
     return moment(day, time(0, 5), timezone)
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later, cut at the month's end."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def next_day_start(moment: datetime, timezone: str) -> datetime:

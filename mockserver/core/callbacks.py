@@ -11,18 +11,30 @@ from typing import Any
 from msgspec import json
 
 from mockserver.core import numbers
-from mockserver.core.events import BillogramCreated, BillogramEvent, Record
+from mockserver.core.events import (
+    BillogramCreated,
+    BillogramEvent,
+    PaymentRecalled,
+    RecallMade,
+    RecipientUpdated,
+    Record,
+)
+from mockserver.core.funds import Recall
+from mockserver.core.machine import public_state
 from mockserver.core.model import Billogram, CallbackSettings, Value
+from mockserver.core.money import ZERO, add
+from mockserver.core.sepa import words
 from mockserver.core.showing import as_number, event_data, render_sums, timestamp
 from mockserver.core.signature import legacy
 from mockserver.core.state import BILLOGRAM, State
 
 INBOX = "mock:inbox"  # a receiver inside the server
 BILLOGRAM_EVENT = "BillogramEvent"
+RECIPIENT_UPDATED, PAYMENT_RECALLED = "RecipientUpdated", "PaymentRecalled"
 TYPES = (
     BILLOGRAM_EVENT,
-    "RecipientUpdated",
-    "PaymentRecalled",
+    RECIPIENT_UPDATED,
+    PAYMENT_RECALLED,
     "BillingTab",
     "EinvoiceRegistrationCreated",
     "EinvoiceRegistrationDeleted",
@@ -56,6 +68,7 @@ class Planned(Value, frozen=True):
     ocr_number: str | None = None
     attested_at: datetime | None = None
     custom: str | None = None
+    told: dict[str, Any] | None = None  # what the other types say
 
     @property
     def event_type(self) -> str | None:
@@ -70,7 +83,13 @@ def plan(state: State, record: Record) -> tuple[Planned, ...]:
     """
     found: list[Planned] = []
     for index, event in enumerate(record.events):
-        if isinstance(event, BillogramEvent):
+        if isinstance(event, PaymentRecalled):
+            continue  # told by the one callback of the recall [A]
+        if isinstance(event, RecallMade | RecipientUpdated):
+            other = _other(state, record, index, event)
+            if other is not None:  # that of a recall comes before what it leads to [A]
+                found.insert(0, other)
+        elif isinstance(event, BillogramEvent):
             billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
             planned = _planned(state, record, index, event, billogram)
             if planned is not None:
@@ -107,6 +126,80 @@ def _planned(
     )
 
 
+def _other(state: State, record: Record, index: int, event: RecallMade | RecipientUpdated) -> Planned | None:
+    """A callback of another type: always to the account's address, with its key [A]."""
+    account = state.account
+    settings = account.callbacks
+    if isinstance(event, RecallMade):
+        name, told = PAYMENT_RECALLED, _recall_told(state, event.recall) if event.recall.payables else {}
+    else:
+        name = RECIPIENT_UPDATED
+        told = _recipient_told(event) if account.features.recipient_updated_callback else {}
+    if not told or not settings.url or (settings.types is not None and name not in settings.types):
+        return None
+    return Planned(
+        id=f"{account.generation}-{record.position}-{index}",
+        callback_id=numbers.callback_id(account.seed, account.generation, record.position, index),
+        type=name,
+        at=record.at,
+        position=record.position,
+        cause=record.cause,
+        rule=record.rule,
+        url=settings.url,
+        sign_key=settings.sign_key or None,
+        settings=settings,
+        told=told,
+    )
+
+
+def _recipient_told(event: RecipientUpdated) -> dict[str, Any]:
+    customer: dict[str, Any] = {"customer_number": event.customer_no}
+    if event.email is not None:
+        customer["updated_email"] = event.email
+    if event.recurring:
+        customer["updated_recurring_payment_type"] = event.recurring_type
+    return {"customer": customer}
+
+
+def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
+    total = ZERO
+    payables = []
+    for payable in recall.payables:
+        billogram: Billogram = state.find(BILLOGRAM, payable.billogram)
+        event = next(each for each in billogram.events if each.mark.uuid == payable.event_uuid)
+        total = add(total, payable.amount)
+        payables.append(
+            {
+                "type": "Billogram",
+                "billogram": {
+                    "id": billogram.id,
+                    "remaining_amount": as_number(billogram.sums.remaining),
+                    "state": public_state(billogram),  # after it was opened again [A]
+                    "invoice_no": billogram.invoice_no,
+                    "event": {
+                        "type": PAYMENT_RECALLED,
+                        "created_at": timestamp(event.mark.at),
+                        "event_uuid": payable.event_uuid,
+                        "data": event_data(event),
+                    },
+                },
+            }
+        )
+    reason = None if recall.code is None else {"code": recall.code, "message": words(recall.code)}
+    return {
+        "payment_recall": {
+            "incoming_payment_id": recall.payment,
+            "executed_on": recall.executed_on.isoformat(),
+            "message": recall.message,
+            "payment_schema": {"code": recall.scheme},
+            "total_amount": as_number(total),
+            "fee": as_number(recall.fee),
+            "payables": payables,
+            "raw_details": {"payment_schema": {"sepa": {"r_transaction": reason}}},
+        }
+    }
+
+
 def body(planned: Planned) -> bytes:
     """The bytes that are posted, the same at each attempt.
 
@@ -118,6 +211,8 @@ def body(planned: Planned) -> bytes:
         "callback_timestamp": planned.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "callback_type": planned.type,
     }
+    if planned.told is not None:
+        said |= planned.told
     if planned.event is not None:
         said |= _billogram_event(planned, planned.event)
     encoded = _encoder.encode(said)

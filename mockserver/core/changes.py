@@ -1,6 +1,6 @@
 """Changes of a billogram after it was sent (reference: behaviour 3.4)."""
 
-from mockserver.core import credits, delivery, dunning, events, money
+from mockserver.core import credits, debits, delivery, dunning_dates, events, money
 from mockserver.core.act import Act
 from mockserver.core.content import sums_of
 from mockserver.core.model import Attachment, Billogram, Content, Recipient, Sums, replace
@@ -31,7 +31,10 @@ def change_sent(
     )
     if new.total != old.total:
         _document(act, act.billogram(billogram.id), new)
-    dunning.overdue_if_past(act, billogram.id)
+    if new.total != old.total:
+        debits.follow(act, billogram.id, "invoice")
+    debits.move(act, billogram.id, "due_date")
+    dunning_dates.overdue_if_past(act, billogram.id)
     after = act.billogram(billogram.id)
     if new.total != old.total and not after.sums.remaining and not after.is_credit:
         ended_as = "Paid" if old.paid else "Credited"

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mockserver.core import dunning, events, money, numbers
+from mockserver.core import debits, dunning, events, money, numbers
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal, replace
 from mockserver.core.refusal import InvalidObjectState, PermissionDenied, invalid
@@ -28,6 +28,7 @@ def hand_over(act: Act, billogram: Billogram) -> None:
             claimed=claim,
         )
     )
+    debits.follow(act, billogram.id, "collection")
 
 
 def news(act: Act, billogram: Billogram) -> None:

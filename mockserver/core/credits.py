@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from mockserver.core import delivery, events, losses, money, payments
+from mockserver.core import debits, delivery, events, losses, money, payments
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal, Row, Sums, Value, replace
 from mockserver.core.refusal import InvalidObjectState, Refusal, invalid, missing
@@ -51,6 +51,7 @@ def credit(act: Act, billogram: Billogram, given: Given) -> None:
     if freed:
         owe(act, billogram.id, freed)
     losses.write_off_automatically(act, billogram.id)
+    debits.follow(act, billogram.id, "credit")
     after = act.billogram(billogram.id)
     if not after.sums.remaining and after.internal is not Internal.ENDED:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Credited"))  # [C]

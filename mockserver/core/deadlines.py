@@ -2,16 +2,47 @@
 
 from collections.abc import Callable
 
-from mockserver.core import agenda, collection, delivery, dunning, respite
+from mockserver.core import (
+    agenda,
+    bank,
+    collection,
+    debits,
+    delivery,
+    dunning,
+    dunning_dates,
+    recalls,
+    respite,
+    sources,
+)
 from mockserver.core.act import Act
+from mockserver.core.funds import IncomingPayment, PaymentSource
 from mockserver.core.model import Billogram
+from mockserver.core.state import PAYMENT
 
-RULES: dict[str, Callable[[Act, Billogram], None]] = {
+_BILLOGRAMS: dict[str, Callable[[Act, Billogram], None]] = {
+    agenda.ORDER: debits.order,
+    agenda.DEBIT: bank.answer,
+    agenda.NEWS: collection.news,
     agenda.RESPITE: respite.end,
-    agenda.OVERDUE: dunning.overdue,
-    agenda.INTEREST: dunning.interest_started,
+    agenda.OVERDUE: dunning_dates.overdue,
+    agenda.INTEREST: dunning_dates.interest_started,
     agenda.REMINDER: dunning.remind_automatically,
     agenda.COLLECTION: collection.hand_over,
-    agenda.NEWS: collection.news,
     agenda.LETTER: delivery.letter_after_all,
 }
+_SOURCES: dict[str, Callable[[Act, PaymentSource], None]] = {
+    agenda.MANDATE: sources.activate,
+    agenda.LAPSE: sources.lapse,
+}
+_PAYMENTS: dict[str, Callable[[Act, IncomingPayment], None]] = {agenda.RECALL: recalls.recall_as_planned}
+RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS))
+
+
+def carry_out(act: Act, due: agenda.Due) -> None:
+    """Do what an entry says, to the billogram, mandate or payment that it names."""
+    if due.rule in _BILLOGRAMS:
+        _BILLOGRAMS[due.rule](act, act.billogram(due.key))
+    elif due.rule in _SOURCES:
+        _SOURCES[due.rule](act, sources.find(act, due.key))
+    else:
+        _PAYMENTS[due.rule](act, act.find(PAYMENT, due.key))

@@ -1,44 +1,13 @@
-"""What the passing of the due date brings: overdue, interest, reminders (reference: behaviour 6.2-6.4)."""
+"""Reminders, and what they claim (reference: behaviour 6.3, 6.4)."""
 
 from decimal import Decimal
 
-from mockserver.core import agenda, calendar, delivery, events, interest, money
+from mockserver.core import agenda, debits, delivery, events, interest, money
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Sums, replace
 from mockserver.core.refusal import InvalidObjectState, invalid
 
 METHODS = ("Email", "Letter", "SMS")  # of a reminder [C]
-
-
-def after_sending(act: Act, key: str) -> None:
-    """Whatever of it is already past when a billogram is sent happens at once, in that act [A]."""
-    overdue_if_past(act, key)
-    billogram = act.billogram(key)
-    rate = billogram.content.terms.interest_rate
-    starts = calendar.day_start(interest.first_day(billogram), act.account.timezone)
-    if rate > 0 and starts <= act.now and not billogram.is_credit:
-        interest_started(act, billogram)
-
-
-def overdue_if_past(act: Act, key: str) -> None:
-    """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A]."""
-    billogram = act.billogram(key)
-    dunning = billogram.dunning
-    if billogram.is_credit or dunning.overdue or dunning.respite_active or not billogram.sums.remaining:
-        return
-    if agenda.overdue_at(billogram, act.account.timezone) <= act.now:
-        overdue(act, billogram)
-
-
-def overdue(act: Act, billogram: Billogram) -> None:
-    """The due date has passed."""
-    act.add(events.Overdue(act.mark(billogram), billogram.sums))
-
-
-def interest_started(act: Act, billogram: Billogram) -> None:
-    """Interest runs from today on."""
-    rate = billogram.content.terms.interest_rate
-    act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))
 
 
 def remind(act: Act, billogram: Billogram, method: str | None, message: str | None) -> None:
@@ -130,3 +99,4 @@ def _send(act: Act, billogram: Billogram, method: str, message: str | None, *, a
     delivery.hand_over(act, billogram.id, method)
     if method == "Letter" and not delivery.has_address(billogram.recipient):
         act.add(events.LetterUndelivered(billogram.id, act.now))
+    debits.follow(act, billogram.id, "fee")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeAlias, get_args
 
 from mockserver.core.billogram_events import (
+    AutogiroFailed,
     BillogramCreated,
     BillogramEnded,
     BillogramEvent,
@@ -42,6 +43,14 @@ from mockserver.core.billogram_events import (
     OverpaymentAdjustment,
     OverpaymentCustomerLiability,
     Payment,
+    PaymentFailed,
+    PaymentRecalled,
+    PaymentScheduled,
+    PaymentSystemCancelled,
+    PaymentSystemUpdated,
+    PaymentUserCancelled,
+    RecurringPaymentDisabled,
+    RecurringPaymentEnabled,
     ReminderSent,
     Resent,
     Respite,
@@ -52,6 +61,7 @@ from mockserver.core.billogram_events import (
     Writedown,
     Writeoff,
 )
+from mockserver.core.funds import IncomingPayment, OutcomePlan, PaymentSource, Recall
 from mockserver.core.model import (
     Account,
     Attachment,
@@ -59,7 +69,6 @@ from mockserver.core.model import (
     Content,
     Customer,
     EinvoiceRegistration,
-    IncomingPayment,
     Item,
     Picture,
     Recipient,
@@ -74,6 +83,7 @@ __all__ = [
     "AccountOpened",
     "AttachmentChanged",
     "AttemptMade",
+    "AutogiroFailed",
     "BillogramCreated",
     "BillogramEnded",
     "BillogramEvent",
@@ -93,6 +103,7 @@ __all__ = [
     "CustomerCreated",
     "CustomerMessage",
     "DataChange",
+    "DebitOrdered",
     "Deleted",
     "DeliveryAccepted",
     "DeliveryFailed",
@@ -114,13 +125,25 @@ __all__ = [
     "LetterSent",
     "LetterUndelivered",
     "Mark",
+    "OutcomesLaidDown",
     "Overdue",
     "OverpaymentAdjustment",
     "OverpaymentCustomerLiability",
     "Payment",
+    "PaymentFailed",
+    "PaymentRecalled",
+    "PaymentScheduled",
     "PaymentStored",
+    "PaymentSystemCancelled",
+    "PaymentSystemUpdated",
+    "PaymentUserCancelled",
     "PictureChanged",
+    "RecallDropped",
+    "RecallMade",
+    "RecipientUpdated",
     "Record",
+    "RecurringPaymentDisabled",
+    "RecurringPaymentEnabled",
     "ReminderSent",
     "Resent",
     "Respite",
@@ -128,6 +151,7 @@ __all__ = [
     "RespiteRemoved",
     "RevertWritedown",
     "SmsNotAccepted",
+    "SourceStored",
     "UnderpaymentSettled",
     "Writedown",
     "Writeoff",
@@ -204,6 +228,48 @@ class PaymentStored(Value, frozen=True, tag=True):
     """A payment came in, or its parts moved. What that means for a billogram, its own events tell."""
 
     payment: IncomingPayment
+
+
+class SourceStored(Value, frozen=True, tag=True):
+    """A mandate was made, or changed."""
+
+    source: PaymentSource
+
+
+class DebitOrdered(Value, frozen=True, tag=True):
+    """An autogiro order went to the bank. No event of Billogram [A]."""
+
+    billogram: str
+    at: datetime
+
+
+class OutcomesLaidDown(Value, frozen=True, tag=True):
+    """What the bank will answer, under the key of what it is for; None: no longer laid down."""
+
+    key: str
+    plan: OutcomePlan | None
+
+
+class RecallMade(Value, frozen=True, tag=True):
+    """Money was taken back, in one step from all billograms it was on."""
+
+    recall: Recall
+
+
+class RecallDropped(Value, frozen=True, tag=True):
+    """A recall that was laid down could not be made any more, and why."""
+
+    payment: str
+    reason: str
+
+
+class RecipientUpdated(Value, frozen=True, tag=True):
+    """A customer verified an e-mail address, or changed the recurring payment: only that is not None."""
+
+    customer_no: int
+    email: str | None = None
+    recurring: bool = False
+    recurring_type: str | None = None
 
 
 class CustomerCreated(Value, frozen=True, tag=True):
@@ -292,6 +358,15 @@ Event: TypeAlias = (
     | CollectorPayment
     | CollectionCancelled
     | CollectionEnded
+    | PaymentScheduled
+    | PaymentSystemUpdated
+    | PaymentSystemCancelled
+    | PaymentUserCancelled
+    | PaymentFailed
+    | AutogiroFailed
+    | PaymentRecalled
+    | RecurringPaymentEnabled
+    | RecurringPaymentDisabled
     | FactoringRequest
     | BillogramSold
     | FactoringDenied
@@ -309,6 +384,12 @@ Event: TypeAlias = (
     | AccountChanged
     | ClockMoved
     | PaymentStored
+    | SourceStored
+    | DebitOrdered
+    | OutcomesLaidDown
+    | RecallMade
+    | RecallDropped
+    | RecipientUpdated
     | CustomerCreated
     | CustomerChanged
     | ItemCreated
@@ -317,6 +398,9 @@ Event: TypeAlias = (
     | AttemptMade
 )
 EVENTS: tuple[type[Value], ...] = get_args(Event)
+
+
+_OF_BILLOGRAMS = (DraftChanged, LetterUndelivered, RespiteEnded, AttachmentChanged, DebitOrdered)
 
 
 class Record(Value, frozen=True):
@@ -340,6 +424,6 @@ class Record(Value, frozen=True):
         for event in self.events:
             if isinstance(event, BillogramEvent):
                 found[event.mark.billogram] = None
-            elif isinstance(event, DraftChanged | LetterUndelivered | RespiteEnded | AttachmentChanged):
+            elif isinstance(event, _OF_BILLOGRAMS):
                 found[event.billogram] = None
         return list(found)

@@ -4,17 +4,21 @@ from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
-from mockserver.core import events, interest, money
+from mockserver.core import debited, events, interest, money
+from mockserver.core.debited import ORDER_SENT, with_flags
 from mockserver.core.documents import CREDIT, INVOICE, REMINDER, Document
 from mockserver.core.events import BillogramEvent, Event, LetterEvent
-from mockserver.core.model import Billogram, Customer, Interest, Internal, Item, Row, replace
+from mockserver.core.funds import IncomingPayment
+from mockserver.core.model import Autogiro, Billogram, Customer, Interest, Internal, Item, Row, replace
 from mockserver.core.state import (
     ACCOUNT,
     BILLOGRAM,
     CUSTOMER,
     ITEM,
+    OUTCOMES,
     PAYMENT,
     PICTURE,
+    SOURCE,
     Change,
     View,
     is_digits,
@@ -70,7 +74,44 @@ def _letter_undelivered(view: View, event: events.LetterUndelivered) -> tuple[Ch
     waits = old.delivery.letter_at
     kept = None if waits is not None and waits <= event.at else waits  # that of a later moment goes on
     changes = {"delivery": replace(old.delivery, letter_at=kept), "updated_at": event.at}
-    return ((BILLOGRAM, old.id, replace(old, **changes | _with_flags(old, "not delivered"))),)
+    return ((BILLOGRAM, old.id, replace(old, **changes | with_flags(old, "not delivered"))),)
+
+
+def _debit_ordered(view: View, event: events.DebitOrdered) -> tuple[Change, ...]:
+    old: Billogram = view.find(BILLOGRAM, event.billogram)
+    assert old.debit is not None, "one is planned"
+    changes = {
+        "debit": replace(old.debit, ordered=True),
+        "autogiro": Autogiro("scheduled", old.debit.day),
+        "updated_at": event.at,
+    }
+    return ((BILLOGRAM, old.id, replace(old, **changes | with_flags(old, ORDER_SENT))),)
+
+
+def _source_stored(_: View, event: events.SourceStored) -> tuple[Change, ...]:
+    return ((SOURCE, event.source.id, event.source),)
+
+
+def _outcomes_laid_down(_: View, event: events.OutcomesLaidDown) -> tuple[Change, ...]:
+    return ((OUTCOMES, event.key, event.plan),)
+
+
+def _recall_made(_: View, event: events.RecallMade) -> tuple[Change, ...]:
+    return ()  # what it did, the events beside it did
+
+
+def _recall_dropped(view: View, event: events.RecallDropped) -> tuple[Change, ...]:
+    old: IncomingPayment = view.find(PAYMENT, event.payment)
+    return ((PAYMENT, old.id, replace(old, planned_recall=None)),)
+
+
+def _recipient_updated(view: View, event: events.RecipientUpdated) -> tuple[Change, ...]:
+    old: Customer = view.find(CUSTOMER, event.customer_no)
+    if event.email is not None:
+        old = replace(old, contact=replace(old.contact, email=event.email))
+    if event.recurring:
+        old = replace(old, recurring_payment_type=event.recurring_type)
+    return ((CUSTOMER, event.customer_no, old),)
 
 
 def _respite_ended(view: View, event: events.RespiteEnded) -> tuple[Change, ...]:
@@ -120,6 +161,12 @@ _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.DraftChanged: _draft_changed,
     events.LetterUndelivered: _letter_undelivered,
     events.RespiteEnded: _respite_ended,
+    events.DebitOrdered: _debit_ordered,
+    events.SourceStored: _source_stored,
+    events.OutcomesLaidDown: _outcomes_laid_down,
+    events.RecallMade: _recall_made,
+    events.RecallDropped: _recall_dropped,
+    events.RecipientUpdated: _recipient_updated,
     events.AttachmentChanged: _attachment_changed,
     events.PictureChanged: _picture_changed,
     events.EinvoiceRegistered: _einvoice_registered,
@@ -232,20 +279,15 @@ def _on_its_way(old: Billogram, event: LetterEvent) -> dict[str, Any]:
     """A document has left: what failed before is forgotten; some are followed by a letter [S]."""
     changes: dict[str, Any] = {}
     if event.delivery_method != "DoNotNotify":
-        changes = _with_flags(old, without=("delivery failed",))
+        changes = with_flags(old, without=("delivery failed",))
     followed = isinstance(event, events.BillogramSent | events.Resent | events.FactoringDenied)
     if followed and event.delivery_method.endswith("+Letter") and not old.delivery.viewed:  # viewed once [A]
         changes["delivery"] = replace(old.delivery, letter_at=event.mark.at + _UNTIL_LETTER)
     return changes
 
 
-def _with_flags(old: Billogram, *added: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    kept = tuple(flag for flag in old.flags if flag not in without)
-    return {"flags": kept + tuple(flag for flag in added if flag not in kept)}
-
-
 def _resent(old: Billogram, event: events.Resent) -> dict[str, Any]:
-    return _on_its_way(old, event) | _with_flags(old, without=("delivery failed", "not delivered"))
+    return _on_its_way(old, event) | with_flags(old, without=("delivery failed", "not delivered"))
 
 
 def _letter_sent(old: Billogram, event: events.LetterSent) -> dict[str, Any]:
@@ -254,11 +296,11 @@ def _letter_sent(old: Billogram, event: events.LetterSent) -> dict[str, Any]:
 
 def _accepted(old: Billogram, event: events.DeliveryAccepted) -> dict[str, Any]:
     delivery = replace(old.delivery, viewed=True, letter_at=None)
-    return {"delivery": delivery} | _with_flags(old, without=("delivery failed",))
+    return {"delivery": delivery} | with_flags(old, without=("delivery failed",))
 
 
 def _efaktura_sent(old: Billogram, event: events.EfakturaSent) -> dict[str, Any]:
-    return {} if event.recipient_identifier is None else _with_flags(old, "efaktura order sent")
+    return {} if event.recipient_identifier is None else with_flags(old, "efaktura order sent")
 
 
 def _data_changed(old: Billogram, event: events.DataChange) -> dict[str, Any]:
@@ -276,16 +318,16 @@ def _offered(old: Billogram, event: events.FactoringRequest) -> dict[str, Any]:
 
 
 def _sold(old: Billogram, event: events.BillogramSold) -> dict[str, Any]:
-    return {"internal": Internal.SOLD, "invoice_no": event.invoice_no} | _with_flags(old, "has been sold")
+    return {"internal": Internal.SOLD, "invoice_no": event.invoice_no} | with_flags(old, "has been sold")
 
 
 def _denied(old: Billogram, event: events.FactoringDenied) -> dict[str, Any]:
     changes = {"internal": Internal.UNPAID, "invoice_no": event.invoice_no}
-    return changes | _on_its_way(old, event) | _with_flags(old, "factoring denied")
+    return changes | _on_its_way(old, event) | with_flags(old, "factoring denied")
 
 
 def _reverted(old: Billogram, event: events.RevertWritedown) -> dict[str, Any]:
-    return _with_flags(old, without=("written down",))
+    return with_flags(old, without=("written down",))
 
 
 def _flag(name: str) -> Callable[[Billogram, Any], dict[str, Any]]:
@@ -334,7 +376,7 @@ def _collected(old: Billogram, event: events.Collection) -> dict[str, Any]:
         "internal": Internal.COLLECTION,
         "dunning": replace(old.dunning, collected_on=event.day, collecting=True),
         "interest": _claimed(old, event),
-    } | _with_flags(old, "has been in collection")
+    } | with_flags(old, "has been in collection")
 
 
 def _collection_news(old: Billogram, event: events.CollectionStatusUpdate) -> dict[str, Any]:
@@ -343,10 +385,6 @@ def _collection_news(old: Billogram, event: events.CollectionStatusUpdate) -> di
 
 def _collection_cancelled(old: Billogram, event: events.CollectionCancelled) -> dict[str, Any]:
     return {"internal": Internal.UNPAID, "dunning": replace(old.dunning, collecting=False)}
-
-
-def _paid(old: Billogram, event: events.Payment) -> dict[str, Any]:
-    return _with_flags(old, "paid on collection") if old.internal is Internal.COLLECTION else {}
 
 
 def _customer_wrote(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
@@ -368,7 +406,7 @@ def _ended(old: Billogram, event: events.BillogramEnded) -> dict[str, Any]:
         "ended_as": event.ended_as,
         "delivery": replace(old.delivery, letter_at=None),
     }
-    return changes | _with_flags(old, without=("written down",))
+    return changes | with_flags(old, without=("written down",))
 
 
 def _deleted(old: Billogram, event: events.Deleted) -> dict[str, Any]:
@@ -404,7 +442,16 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.CollectorPayment: _flag("paid on collection"),
     events.CollectionCancelled: _collection_cancelled,
     events.CollectionEnded: _nothing_more,
-    events.Payment: _paid,
+    events.Payment: debited.paid,
+    events.PaymentScheduled: debited.scheduled,
+    events.PaymentSystemUpdated: debited.replanned,
+    events.PaymentSystemCancelled: debited.unplanned,
+    events.PaymentUserCancelled: debited.unplanned,
+    events.PaymentFailed: debited.failed,
+    events.AutogiroFailed: debited.autogiro_failed,
+    events.PaymentRecalled: debited.recalled,
+    events.RecurringPaymentEnabled: _nothing_more,
+    events.RecurringPaymentDisabled: _nothing_more,
     events.Credit: _on_its_way,
     events.CreditAllocated: _nothing_more,
     events.OverpaymentAdjustment: _flag("overpaid"),

@@ -16,10 +16,14 @@ _YEAR = Decimal(36500)  # 365 days, percent
 
 
 def first_day(billogram: Billogram) -> date:
-    """The day after the latest of due date, invoice date + 30 days [S] and respite date."""
-    terms, respite = billogram.content.terms, billogram.dunning.respite_date
+    """The day after the latest of due date, invoice date + 30 days [S], respite, and a planned debit."""
+    terms, respite, debit = billogram.content.terms, billogram.dunning.respite_date, billogram.debit
     latest = max(terms.due_date, terms.invoice_date + _INTEREST_FREE)
-    return (latest if respite is None else max(latest, respite)) + _DAY
+    if respite is not None and respite > latest:
+        latest = respite
+    if debit is not None and debit.day > latest:
+        latest = debit.day
+    return latest + _DAY
 
 
 def claim(billogram: Billogram, today: date) -> Decimal:
@@ -37,6 +41,8 @@ def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Inter
     if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _facts(old) == _facts(new):
         return new.interest
     day = next_day(at, timezone)
+    if old.internal is Internal.ENDED and new.internal is Internal.UNPAID:
+        return Interest(since=day)  # open again: what was not claimed before is dropped [A]
     return replace(new.interest, since=day, product=_product_before(old, day))
 
 

@@ -1,6 +1,6 @@
 """Money that will not come: fees written off, claims let go (reference: behaviour 2.2, 3.3, 5)."""
 
-from mockserver.core import events, money
+from mockserver.core import debits, events, money
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal
 from mockserver.core.refusal import InvalidObjectState
@@ -21,7 +21,7 @@ def write_off(act: Act, billogram: Billogram) -> None:
             remaining=sums.remaining,
         )
     _drop_fees(act, billogram)
-    _end(act, billogram.id, "Paid")
+    _end(act, billogram.id, "Paid", "writeoff")
 
 
 def write_off_automatically(act: Act, key: str) -> None:
@@ -54,7 +54,7 @@ def settle_underpayment(act: Act, billogram: Billogram) -> None:
         )
     after = money.let_go(sums)
     act.add(events.UnderpaymentSettled(act.mark(billogram), after, amount=sums.remaining))
-    _end(act, billogram.id, "Paid")
+    _end(act, billogram.id, "Paid", "settled")
 
 
 def confirm_loss(act: Act, billogram: Billogram) -> None:
@@ -62,7 +62,7 @@ def confirm_loss(act: Act, billogram: Billogram) -> None:
     _check_debit(billogram, "confirmed-loss")
     sums = billogram.sums
     act.add(events.ConfirmedLoss(act.mark(billogram), money.let_go(sums), amount=sums.remaining))
-    _end(act, billogram.id, "Ended")
+    _end(act, billogram.id, "Ended", "loss")
 
 
 def write_down(act: Act, billogram: Billogram) -> None:
@@ -91,6 +91,7 @@ def _check_debit(billogram: Billogram, command: str) -> None:
         )
 
 
-def _end(act: Act, key: str, ended_as: str) -> None:
+def _end(act: Act, key: str, ended_as: str, reason: str) -> None:
+    debits.follow(act, key, reason)
     after = act.billogram(key)
     act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as=ended_as))

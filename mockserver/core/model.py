@@ -344,6 +344,25 @@ class Interest(Value, frozen=True):
     claimed: Decimal = ZERO  # of it, since it was opened
 
 
+class Debit(Value, frozen=True):
+    """A direct debit that is planned: the payment it will be, its day, and the mandate it draws on."""
+
+    payment: str
+    day: date
+    scheme: str
+    source: str
+    ordered: bool = False  # autogiro: handed to the bank
+
+
+class Autogiro(Value, frozen=True):
+    """What a billogram shows of its autogiro payment (reference: behaviour 6.6)."""
+
+    status: str
+    payment_date: date | None = None
+    total_sum: Decimal | None = None
+    full_status: str | None = None
+
+
 class Delivery(Value, frozen=True):
     """What became of what was sent. `letter_at`: when a letter goes out unless the link is opened before."""
 
@@ -384,6 +403,8 @@ class Billogram(Value, frozen=True):
     ended_as: str | None = None  # public state once internal is Ended
     dunning: Dunning = Dunning()
     interest: Interest = Interest()
+    debit: Debit | None = None
+    autogiro: Autogiro | None = None
     delivery: Delivery = Delivery()
     attachment: Attachment | None = None
     documents: tuple[Any, ...] = ()  # documents.Document, oldest first
@@ -394,39 +415,6 @@ class Billogram(Value, frozen=True):
     def is_credit(self) -> bool:
         """A stand-alone credit: a negative total after rounding [D]."""
         return self.sums.total < 0
-
-
-class Allocation(Value, frozen=True):
-    """What of a payment was booked on one billogram, and the `Payment` event that told of it."""
-
-    billogram: str
-    amount: Decimal
-    event_uuid: str
-
-
-class IncomingPayment(Value, frozen=True):
-    """Money that arrived (reference: behaviour 1, 5; control 1). Its parts add up to `amount`.
-
-    The parts: the allocations, `unmatched` (not placed yet), `adjustment` and `liability` (beyond the debt)
-    and `recalled`. `currency` is None until a billogram gives it one. `number` counts in the account.
-    """
-
-    id: str
-    number: int
-    amount: Decimal
-    currency: str | None
-    scheme: str
-    date: date
-    at: datetime
-    payer_name: str | None = None
-    ocr_number: str | None = None  # as the bank reported it
-    b2b: bool = False
-    status: str = "settled"
-    allocations: tuple[Allocation, ...] = ()
-    unmatched: Decimal = ZERO
-    adjustment: Decimal = ZERO
-    liability: Decimal = ZERO
-    recalled: Decimal = ZERO
 
 
 class CallbackSettings(Value, frozen=True):

@@ -91,6 +91,26 @@ def payment_id(seed: int, number: int) -> str:
     return _uuid(_drawn(seed, "payment", number))
 
 
+def recall_id(seed: int, payment: int, index: int) -> str:
+    """Of the `index`th recall of the payment with this number: a uuid."""
+    return _uuid(_drawn(seed, "recall", payment, index))
+
+
+def source_id(seed: int, number: int) -> str:
+    """Of the `number`th payment source of the account: a uuid [A]."""
+    return _uuid(_drawn(seed, "source", number))
+
+
+def mandate_reference(seed: int, number: int) -> str:
+    """26 capitals and digits [A]."""
+    return _letters(draw(seed, "mandate", number), _CAPITALS + "0123456789", 26)
+
+
+def creditor_identifier(seed: int) -> str:
+    """By which SEPA knows the creditor: of the form of the documented one, never a real one [A]."""
+    return f"DE00ZZZ{draw(seed, 'creditor') % 10**9:09d}"
+
+
 def _uuid(drawn: bytes) -> str:
     digits = drawn.hex()
     variant = "89ab"[int(digits[16], 16) & 3]

@@ -3,12 +3,11 @@
 from datetime import date
 from decimal import Decimal
 
-from mockserver.core import events, losses, money, numbers
+from mockserver.core import debits, events, losses, money, numbers
 from mockserver.core.act import Act
+from mockserver.core.funds import MANUAL, Allocation, IncomingPayment
 from mockserver.core.model import (
-    Allocation,
     Billogram,
-    IncomingPayment,
     Internal,
     Sums,
     Value,
@@ -16,8 +15,6 @@ from mockserver.core.model import (
 )
 from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid, no_object
 from mockserver.core.state import BILLOGRAM, PAYMENT
-
-MANUAL = "MANUAL"
 
 # an excess up to this is adjusted, a larger one is owed to the customer [S threshold; A which is which]
 _SMALL_EXCESS = {"SEK": Decimal(10), "NOK": Decimal(10), "DKK": Decimal(10)}
@@ -54,7 +51,7 @@ def pay(act: Act, billogram: Billogram, amount: Decimal) -> None:
     if not 0 < amount <= remaining:
         raise invalid("amount", rule="payment.amount", amount=amount, remaining=remaining)
     given = Reported(amount, shares=((billogram.id, amount),), scheme=MANUAL)
-    _store(act, _placed(act, _new(act, given, billogram.content.terms.currency), given.shares))
+    _store(act, placed(act, _new(act, given, billogram.content.terms.currency), given.shares))
 
 
 def receive(act: Act, given: Reported) -> str:
@@ -85,7 +82,7 @@ def receive(act: Act, given: Reported) -> str:
         )
     shares = tuple(share for share in given.shares if takes_money(_known(act, share[0])))
     currency = _currency(act, [key for key, _ in shares])
-    payment = _placed(act, _new(act, given, currency), shares)
+    payment = placed(act, _new(act, given, currency), shares)
     _store(act, payment)
     return payment.id
 
@@ -120,7 +117,7 @@ def allocate(act: Act, payment: IncomingPayment, key: str, amount: Decimal | Non
     currency = billogram.content.terms.currency
     if payment.currency not in (None, currency):
         raise _two_currencies({str(payment.currency), currency})
-    _store(act, _placed(act, replace(payment, currency=currency), ((key, amount),)))
+    _store(act, placed(act, replace(payment, currency=currency), ((key, amount),)))
 
 
 def takes_money(billogram: Billogram) -> bool:
@@ -160,7 +157,7 @@ def set_free(act: Act, key: str, amount: Decimal) -> None:
 
 
 def _new(act: Act, given: Reported, currency: str | None) -> IncomingPayment:
-    number = len(act.state.payments) + 1
+    number = act.new_number(PAYMENT)
     usual = "BANKGIRO" if currency in ("SEK", None) else "SEPA_CREDIT_TRANSFER"  # [A]
     return IncomingPayment(
         id=numbers.payment_id(act.account.seed, number),
@@ -198,7 +195,8 @@ def _two_currencies(found: set[str]) -> InvalidParameter:
     )
 
 
-def _placed(act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal], ...]) -> IncomingPayment:
+def placed(act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal], ...]) -> IncomingPayment:
+    """The payment after unmatched money of it was booked on these billograms; it is not stored here."""
     for key, amount in shares:
         payment = _placed_on(act, payment, act.billogram(key), amount)
     return payment
@@ -217,6 +215,7 @@ def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount:
             amount=amount,
             manual=payment.scheme == MANUAL,
             payer_name=billogram.recipient.name if payment.payer_name is None else payment.payer_name,
+            collected=billogram.debit is not None and billogram.debit.payment == payment.id,
         )
     )
     if excess:
@@ -228,6 +227,7 @@ def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount:
         payment = replace(payment, **{name: money.add(getattr(payment, name), excess)})
     if not ended:
         losses.write_off_automatically(act, billogram.id)
+        debits.follow(act, billogram.id, "payment")
     after = act.billogram(billogram.id)
     if not ended and not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Paid"))

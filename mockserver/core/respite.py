@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from mockserver.core import dunning, events
+from mockserver.core import debits, dunning_dates, events
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram
 from mockserver.core.refusal import InvalidObjectState, invalid
@@ -23,6 +23,7 @@ def give(act: Act, billogram: Billogram, day: date) -> None:
     if day <= due or day <= act.today:
         raise invalid("date", rule="respite.date", date=day, due_date=due, today=act.today)
     act.add(events.Respite(act.mark(billogram), billogram.sums, date=day.isoformat()))
+    debits.move(act, billogram.id, "respite", told_anyway=True)
 
 
 def remove(act: Act, billogram: Billogram) -> None:
@@ -30,7 +31,8 @@ def remove(act: Act, billogram: Billogram) -> None:
     if not billogram.dunning.respite_active:
         raise InvalidObjectState("no respite is set", rule="remove-respite.active")
     act.add(events.RespiteRemoved(act.mark(billogram), billogram.sums))
-    dunning.overdue_if_past(act, billogram.id)
+    debits.move(act, billogram.id, "respite", told_anyway=True)
+    dunning_dates.overdue_if_past(act, billogram.id)
 
 
 def end(act: Act, billogram: Billogram) -> None:

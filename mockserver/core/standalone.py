@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from mockserver.core import events, losses, money
+from mockserver.core import debits, events, losses, money
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal, Sums, replace
 from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid
@@ -76,6 +76,7 @@ def allocate(act: Act, debit: Billogram, amount: Decimal, source_id: str) -> Non
             )
         )
     losses.write_off_automatically(act, debit.id)
+    debits.follow(act, debit.id, "credit")
     after = act.billogram(debit.id)
     if not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Credited"))  # [C]

@@ -11,14 +11,14 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.agenda import Agenda, next_due
+from mockserver.core.agenda import Agenda, next_due, recall_due, source_due
 from mockserver.core.documents import Document
+from mockserver.core.funds import IncomingPayment, OutcomePlan, PaymentSource
 from mockserver.core.machine import public_state
 from mockserver.core.model import (
     Account,
     Billogram,
     Customer,
-    IncomingPayment,
     Internal,
     Item,
     Recipient,
@@ -27,7 +27,9 @@ from mockserver.core.model import (
 
 ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
 PICTURE = "picture"  # by name: logotype, coverphoto
+SOURCE, OUTCOMES = "payment source", "outcomes"
 
+_KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
 _ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
 K = TypeVar("K", int, tuple[int, int, str])
@@ -103,14 +105,15 @@ class State:
     """The tables of an account and their indexes. Everything changes through `put`."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[Any, Any]] = {
-            kind: {} for kind in (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE)
-        }
+        self._tables: dict[str, dict[Any, Any]] = {kind: {} for kind in _KINDS}
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
         self.items: dict[str, Item] = self._tables[ITEM]
         self.billograms: dict[str, Billogram] = self._tables[BILLOGRAM]
         self.payments: dict[str, IncomingPayment] = self._tables[PAYMENT]  # in order of arrival
+        self.sources: dict[str, PaymentSource] = self._tables[SOURCE]  # in order of creation
+        self.outcomes: dict[str, OutcomePlan] = self._tables[OUTCOMES]
         # indexes
+        self._sources_of: dict[int, tuple[str, ...]] = {}  # by customer
         self._recipients: dict[int, Recipient] = {}
         self.customer_order: list[int] = []
         self.item_order: list[tuple[int, int, str]] = []
@@ -135,6 +138,10 @@ class State:
         """The aggregate, or None."""
         return self._tables[kind].get(key)
 
+    def count(self, kind: str) -> int:
+        """How many aggregates of a kind there are."""
+        return len(self._tables[kind])
+
     def recipient(self, customer_no: int) -> Recipient:
         """The copy that a billogram made now would keep of this customer; billograms share it."""
         return self._recipients[customer_no]
@@ -158,10 +165,31 @@ class State:
             _index(self.item_order, item_rank(key), old, new)
         elif kind == PAYMENT:
             self._index_payment(key, old, new)
+        elif kind == SOURCE:
+            self._index_source(key, old, new)
         elif kind == ACCOUNT and old is not None and new is not None and _dunned_by(old) != _dunned_by(new):
             for billogram in self.billograms.values():
                 self.agenda.put(billogram.id, next_due(billogram, new))
+            for source in self.sources.values():
+                self.agenda.put(source.id, source_due(source, new.timezone))
         return old
+
+    def _index_source(self, key: str, old: PaymentSource | None, new: PaymentSource | None) -> None:
+        if old is not None:
+            left = tuple(each for each in self._sources_of[old.customer_no] if each != key)
+            self._sources_of[old.customer_no] = left
+            if not left:
+                del self._sources_of[old.customer_no]
+        if new is not None:
+            held = (*self._sources_of.get(new.customer_no, ()), key)
+            self._sources_of[new.customer_no] = tuple(
+                sorted(held, key=lambda each: self.sources[each].number)
+            )
+        self.agenda.put(key, None if new is None else source_due(new, self.account.timezone))
+
+    def sources_of(self, customer_no: int) -> list[PaymentSource]:
+        """The mandates of a customer, in order of creation."""
+        return [self.sources[key] for key in self._sources_of.get(customer_no, ())]
 
     def _index_payment(self, key: str, old: IncomingPayment | None, new: IncomingPayment | None) -> None:
         was = set() if old is None else {part.billogram for part in old.allocations}
@@ -170,6 +198,10 @@ class State:
             self._payments_of[billogram].remove(key)
         for billogram in now - was:
             self._payments_of.setdefault(billogram, []).append(key)
+        number = 0
+        if new is not None and new.planned_recall is not None and new.allocations:
+            number = self.billograms[new.allocations[0].billogram].number
+        self.agenda.put(key, None if new is None else recall_due(new, number))
 
     def payments_of(self, billogram: str) -> list[IncomingPayment]:
         """The payments of which something was allocated to this billogram."""

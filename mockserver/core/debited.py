@@ -1,0 +1,81 @@
+"""What events of direct debits and recalls make of a billogram: a part of `evolve` (reference: behaviour 6.6)."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from mockserver.core import billogram_events as events
+from mockserver.core.funds import AUTOGIRO
+from mockserver.core.model import Autogiro, Billogram, Debit, Internal, replace
+
+ORDER_SENT, VIA_AUTOGIRO = "autogiro payment order sent", "pay via autogiro"
+
+
+def with_flags(old: Billogram, *added: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    kept = tuple(flag for flag in old.flags if flag not in without)
+    return {"flags": kept + tuple(flag for flag in added if flag not in kept)}
+
+
+def paid(old: Billogram, event: events.Payment) -> dict[str, Any]:
+    """Money came: by the debit that was planned, or otherwise."""
+    if event.collected:
+        return {"debit": None} | _answered(old, "successful", event.amount)
+    return with_flags(old, "paid on collection") if old.internal is Internal.COLLECTION else {}
+
+
+def _answered(old: Billogram, status: str, amount: Decimal | None = None) -> dict[str, Any]:
+    """The bank has answered to an autogiro order."""
+    if old.debit is None or old.debit.scheme != AUTOGIRO:
+        return {}
+    autogiro = Autogiro(status, old.debit.day, amount)
+    return {"autogiro": autogiro} | with_flags(old, without=(ORDER_SENT,))
+
+
+def scheduled(old: Billogram, event: events.PaymentScheduled) -> dict[str, Any]:
+    """A debit is planned."""
+    day = date.fromisoformat(event.payment_date)
+    debit = Debit(event.payment, day, event.payment_type, event.source)
+    if event.payment_type != AUTOGIRO:
+        return {"debit": debit}
+    return {"debit": debit, "autogiro": Autogiro("unattested", day)} | with_flags(old, VIA_AUTOGIRO)
+
+
+def replanned(old: Billogram, event: events.PaymentSystemUpdated) -> dict[str, Any]:
+    """It is planned for another day, or another amount."""
+    assert old.debit is not None, "one is planned"
+    day = date.fromisoformat(event.payment_date)
+    if day == old.debit.day:
+        return {}
+    changes: dict[str, Any] = {"debit": replace(old.debit, day=day, ordered=False)}
+    if old.autogiro is not None:
+        changes["autogiro"] = Autogiro("unattested", day)
+    return changes | with_flags(old, without=(ORDER_SENT,))
+
+
+def unplanned(
+    old: Billogram, event: events.PaymentSystemCancelled | events.PaymentUserCancelled
+) -> dict[str, Any]:
+    """It is planned no more."""
+    gone = (ORDER_SENT, VIA_AUTOGIRO) if event.payment_update_reason == "mandate" else (ORDER_SENT,)
+    return {"debit": None, "autogiro": None} | with_flags(old, without=gone)
+
+
+def failed(old: Billogram, event: events.PaymentFailed) -> dict[str, Any]:
+    """The bank refused it."""
+    return {"debit": None} | _answered(old, "failed")
+
+
+def autogiro_failed(old: Billogram, event: events.AutogiroFailed) -> dict[str, Any]:
+    """What the bank said of it."""
+    if old.autogiro is None:
+        return {}
+    return {"autogiro": replace(old.autogiro, full_status=event.full_status)}
+
+
+def recalled(old: Billogram, event: events.PaymentRecalled) -> dict[str, Any]:
+    """Money went away again: what had ended is open again."""
+    if old.internal is not Internal.ENDED:
+        return {}
+    # open again: what comes once per opening comes anew; the reminders go on from where they had been [D, A]
+    dunning = replace(old.dunning, overdue=False, interest_started=False, reminded=False)
+    return {"internal": Internal.UNPAID, "ended_as": None, "dunning": dunning}

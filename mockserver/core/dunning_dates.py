@@ -1,0 +1,36 @@
+"""What comes by the calendar alone: overdue, and that interest begins (reference: behaviour 6.2, 6.4)."""
+
+from mockserver.core import agenda, calendar, events, interest
+from mockserver.core.act import Act
+from mockserver.core.model import Billogram
+
+
+def after_sending(act: Act, key: str) -> None:
+    """Whatever of it is already past when a billogram is sent happens at once, in that act [A]."""
+    overdue_if_past(act, key)
+    billogram = act.billogram(key)
+    rate = billogram.content.terms.interest_rate
+    starts = calendar.day_start(interest.first_day(billogram), act.account.timezone)
+    if rate > 0 and starts <= act.now and not billogram.is_credit:
+        interest_started(act, billogram)
+
+
+def overdue_if_past(act: Act, key: str) -> None:
+    """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A]."""
+    billogram = act.billogram(key)
+    dunning = billogram.dunning
+    if billogram.is_credit or dunning.overdue or dunning.respite_active or not billogram.sums.remaining:
+        return
+    if agenda.overdue_at(billogram, act.account.timezone) <= act.now:
+        overdue(act, billogram)
+
+
+def overdue(act: Act, billogram: Billogram) -> None:
+    """The due date has passed."""
+    act.add(events.Overdue(act.mark(billogram), billogram.sums))
+
+
+def interest_started(act: Act, billogram: Billogram) -> None:
+    """Interest runs from today on."""
+    rate = billogram.content.terms.interest_rate
+    act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))

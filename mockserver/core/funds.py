@@ -1,0 +1,123 @@
+"""Values of the bank: money that came or is planned, mandates, and what was laid down in advance."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from mockserver.core.model import ZERO, Value
+
+SEPA, AUTOGIRO, TRANSFER = "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SEPA_CREDIT_TRANSFER"
+MANUAL = "MANUAL"
+BANK_SCHEMES = ("BANKGIRO", TRANSFER, SEPA, AUTOGIRO, "SWISH", "CARD")
+PENDING, ACTIVE, FAILED, CANCELLED = "PENDING", "ACTIVE", "FAILED", "CANCELLED"  # of a mandate
+SCHEDULED, SETTLED = "scheduled", "settled"  # of a payment; also failed and cancelled
+
+
+class Allocation(Value, frozen=True):
+    """What of a payment was booked on one billogram, and the `Payment` event that told of it."""
+
+    billogram: str
+    amount: Decimal
+    event_uuid: str
+
+
+class PlannedRecall(Value, frozen=True):
+    """That the bank will take a payment back, as an outcome plan laid down."""
+
+    at: datetime
+    type: str
+    code: str
+
+
+class IncomingPayment(Value, frozen=True):
+    """Money that arrived, or is planned (reference: behaviour 1, 5, 6.6; control 1).
+
+    The parts of a settled one add up to `amount`: the allocations, `unmatched` (not placed yet), `adjustment`
+    and `liability` (beyond the debt) and `recalled`. `currency` is None until a billogram gives it one.
+    `number` counts in the account. `planned_for` is the billogram of a direct debit.
+    """
+
+    id: str
+    number: int
+    amount: Decimal
+    currency: str | None
+    scheme: str
+    date: date
+    at: datetime
+    payer_name: str | None = None
+    ocr_number: str | None = None  # as the bank reported it
+    b2b: bool = False
+    status: str = SETTLED
+    allocations: tuple[Allocation, ...] = ()
+    unmatched: Decimal = ZERO
+    adjustment: Decimal = ZERO
+    liability: Decimal = ZERO
+    recalled: Decimal = ZERO
+    planned_for: str | None = None
+    source: str | None = None
+    failure: str | None = None  # code of the bank
+    planned_recall: PlannedRecall | None = None
+    recalls: int = 0
+
+
+class PaymentSource(Value, frozen=True):
+    """A mandate: SEPA direct debit or autogiro (reference: api 12). `number` counts in the account."""
+
+    id: str
+    number: int
+    customer_no: int
+    scheme: str
+    status: str
+    reference: str
+    created_at: datetime
+    signed_at: datetime
+    iban: str | None = None
+    migrated: bool = False
+    b2b: bool = False
+    last_collection: date | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether money can be collected by it: also while it is pending [A]."""
+        return self.status in (PENDING, ACTIVE)
+
+
+class Outcome(Value, frozen=True):
+    """What the bank will answer to one collection: a rejection, or ok, perhaps with a recall after it."""
+
+    reject: str | None = None
+    recall: str | None = None  # type
+    code: str | None = None
+    after: str | None = None  # a span; `2b` are bank days
+
+
+class OutcomePlan(Value, frozen=True):
+    """A queue of outcomes, used up one by one, for what `match` names: all members None for the account."""
+
+    plan: tuple[Outcome, ...]
+    billogram: str | None = None
+    payment_source: str | None = None
+    customer_no: int | None = None
+
+
+class Payable(Value, frozen=True):
+    """What a recall took from one billogram, its event, and the events of the money."""
+
+    billogram: str
+    amount: Decimal
+    event_uuid: str
+    payments: tuple[str, ...]
+
+
+class Recall(Value, frozen=True):
+    """Money that was taken back (reference: behaviour 8.2). `amount` is all of it, payables or not."""
+
+    id: str
+    payment: str
+    scheme: str
+    type: str
+    code: str | None
+    message: str
+    executed_on: date
+    amount: Decimal
+    fee: Decimal
+    payables: tuple[Payable, ...] = ()

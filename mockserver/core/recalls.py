@@ -1,0 +1,200 @@
+"""Money that goes away again: R-transactions carried out (reference: behaviour 8.1, 8.2)."""
+
+from decimal import Decimal
+
+from mockserver.core import debits, dunning_dates, events, money, numbers, sepa, sources
+from mockserver.core.act import Act
+from mockserver.core.funds import SCHEDULED, SEPA, Allocation, IncomingPayment, Payable, PaymentSource, Recall
+from mockserver.core.model import Billogram, Value, replace
+from mockserver.core.refusal import InvalidObjectState, Refusal
+from mockserver.core.state import SOURCE
+
+
+class Asked(Value, frozen=True):
+    """What is asked for; None: the usual one, all of it, in order."""
+
+    type: str | None = None
+    code: str | None = None
+    amount: Decimal | None = None
+    fee: Decimal = money.ZERO
+    message: str | None = None
+    shares: tuple[tuple[str, Decimal], ...] | None = None
+
+
+def recall(act: Act, payment: IncomingPayment, asked: Asked) -> Recall:
+    """Take a payment back, or stop one that is planned; InvalidObjectState for what SEPA does not know."""
+    kind = sepa.kind_of(payment, asked.type)
+    if kind not in sepa.TABLE:
+        raise InvalidObjectState(
+            f"SEPA knows no {kind}",
+            rule="sepa.type",
+            hint=f"one of {', '.join(name for name in sepa.TABLE if ' ' not in name)}",
+            type=kind,
+        )
+    code = asked.code or sepa.TABLE[kind].default
+    sepa.check(payment, kind, code, act.today)
+    if payment.status == SCHEDULED:
+        return _stopped(act, payment, kind, code, asked)
+    return _taken_back(act, payment, kind, code, asked)
+
+
+def recall_as_planned(act: Act, payment: IncomingPayment) -> None:
+    """A recall that was laid down; one that is not possible any more does nothing, and is noted."""
+    planned = payment.planned_recall
+    assert planned is not None, "it was on the agenda"
+    try:
+        recall(act, payment, Asked(planned.type, planned.code))
+    except Refusal as refusal:
+        act.add(events.RecallDropped(payment.id, refusal.message))
+
+
+def fail(act: Act, payment: IncomingPayment, code: str) -> None:
+    """The bank refuses before settlement: the billogram stays unpaid, no new try comes by itself."""
+    assert payment.planned_for is not None, "it was planned"
+    billogram = act.billogram(payment.planned_for)
+    act.add(events.PaymentStored(replace(payment, status="failed", failure=code)))
+    act.add(
+        events.PaymentFailed(
+            act.mark(billogram), billogram.sums, payment_type=payment.scheme, payment_failure_reason=code
+        )
+    )
+    if payment.scheme != SEPA:
+        after = act.billogram(billogram.id)
+        act.add(events.AutogiroFailed(act.mark(after), after.sums, full_status=code))
+    dunning_dates.overdue_if_past(act, billogram.id)
+    _end_mandate(act, payment, code)
+
+
+def _end_mandate(act: Act, payment: IncomingPayment, code: str | None) -> None:
+    source: PaymentSource | None = None if payment.source is None else act.find(SOURCE, payment.source)
+    status = None if code is None else sepa.CODES[code].mandate
+    if source is not None and status is not None and source.usable:
+        sources.end(act, source, status)
+
+
+def _made(
+    act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked, amount: Decimal
+) -> Recall:
+    return Recall(
+        id=numbers.recall_id(act.account.seed, payment.number, payment.recalls),
+        payment=payment.id,
+        scheme=payment.scheme,
+        type=sepa.CANCELLATION if kind == sepa.TRANSFER_RECALL else kind,
+        code=code,
+        message=asked.message or ("" if code is None else sepa.words(code)),
+        executed_on=act.today,
+        amount=amount,
+        fee=asked.fee,
+    )
+
+
+def _stopped(act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked) -> Recall:
+    made = _made(act, payment, kind, code, asked, payment.amount)
+    assert payment.planned_for is not None, "it is planned"
+    if kind in (sepa.REVOCATION, sepa.CANCELLATION):
+        debits.cancel(act, payment.planned_for, kind)
+        dunning_dates.overdue_if_past(act, payment.planned_for)
+    else:
+        assert code is not None, "those have a reason"
+        fail(act, payment, code)
+    act.add(events.RecallMade(made))
+    return made
+
+
+def _taken_back(act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked) -> Recall:
+    left = money.subtract(payment.amount, payment.recalled)
+    free, shares = _shares(payment, asked, left)
+    amount = money.add(free, *(part for _, part in shares))
+    payables, kept = [], payment
+    for key, part in shares:
+        mine = [each for each in kept.allocations if each.billogram == key and each.amount]
+        kept = replace(kept, allocations=_reduced(kept.allocations, key, part))
+        payables.append(_from_billogram(act, act.billogram(key), part, mine))
+    stored = _without(kept, free)
+    act.add(
+        events.PaymentStored(
+            replace(
+                stored,
+                recalled=money.add(payment.recalled, amount),
+                recalls=payment.recalls + 1,
+                planned_recall=None,
+            )
+        )
+    )
+    _end_mandate(act, payment, code)
+    made = replace(_made(act, payment, kind, code, asked, amount), payables=tuple(payables))
+    act.add(events.RecallMade(made))
+    return made
+
+
+def _shares(
+    payment: IncomingPayment, asked: Asked, left: Decimal
+) -> tuple[Decimal, list[tuple[str, Decimal]]]:
+    """How much is taken of what is on no billogram, and then of each: in order, or the shares given [D]."""
+    free = money.add(payment.unmatched, payment.adjustment, payment.liability)
+    on: dict[str, Decimal] = {}
+    for each in payment.allocations:
+        on[each.billogram] = money.add(on.get(each.billogram, money.ZERO), each.amount)
+    if asked.shares is not None:
+        shared = money.add(*(part for _, part in asked.shares))
+        amount = shared if asked.amount is None else asked.amount
+        taken = money.subtract(amount, shared)
+        names = [key for key, _ in asked.shares]
+        fits = all(0 < part <= on.get(key, money.ZERO) for key, part in asked.shares)
+        if not fits or len(set(names)) < len(names) or not 0 <= taken <= free:
+            raise _too_much(f"of {payment.id} at most {_said(on)} is on billograms, and {free} on none", left)
+        return taken, list(asked.shares)
+    amount = left if asked.amount is None else asked.amount
+    if not 0 < amount <= left:
+        raise _too_much(f"{left} of payment {payment.id} was not taken back yet", left)
+    taken = min(free, amount)
+    rest, shares = money.subtract(amount, taken), []
+    for key, part in on.items():
+        if part and rest:
+            shares.append((key, min(part, rest)))
+            rest = money.subtract(rest, shares[-1][1])
+    assert not rest, "the parts of a payment add up to it"
+    return taken, shares
+
+
+def _said(on: dict[str, Decimal]) -> str:
+    return ", ".join(f"{amount:f} on {key}" for key, amount in on.items()) or "nothing"
+
+
+def _too_much(message: str, left: Decimal) -> InvalidObjectState:
+    return InvalidObjectState(message, rule="sepa.amount", hint=f"ask for at most {left:f}", left=left)
+
+
+def _reduced(parts: tuple[Allocation, ...], key: str, amount: Decimal) -> tuple[Allocation, ...]:
+    kept = []
+    for part in parts:
+        taken = min(part.amount, amount) if part.billogram == key else money.ZERO
+        amount = money.subtract(amount, taken)
+        kept.append(replace(part, amount=money.subtract(part.amount, taken)))
+    return tuple(kept)
+
+
+def _without(payment: IncomingPayment, free: Decimal) -> IncomingPayment:
+    changes = {}
+    for name in ("unmatched", "adjustment", "liability"):
+        taken = min(getattr(payment, name), free)
+        free = money.subtract(free, taken)
+        changes[name] = money.subtract(getattr(payment, name), taken)
+    return replace(payment, **changes)
+
+
+def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, parts: list[Allocation]) -> Payable:
+    sums = billogram.sums
+    mark = act.mark(billogram)
+    uuids = tuple(part.event_uuid for part in parts)
+    act.add(
+        events.PaymentRecalled(
+            mark,
+            money.with_remaining(replace(sums, paid=money.add(sums.paid, amount))),
+            recalled_amount=amount,
+            related_payment_event_uuids=uuids,
+        )
+    )
+    debits.follow(act, billogram.id, "payment")
+    dunning_dates.overdue_if_past(act, billogram.id)
+    return Payable(billogram.id, amount, mark.uuid, uuids)

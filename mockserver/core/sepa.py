@@ -1,0 +1,219 @@
+"""The R-transactions of SEPA: who may take what back, until when, and why (reference: behaviour 8.1).
+
+D is the settlement day, B are TARGET bank days; all bounds are inclusive. The table follows the rulebooks [A];
+the page on money that comes back is made from it.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from msgspec import Struct
+
+from mockserver.core import banking, calendar
+from mockserver.core.funds import CANCELLED, FAILED, SCHEDULED, SEPA, SETTLED, TRANSFER, IncomingPayment
+from mockserver.core.refusal import InvalidObjectState
+
+_DAY = timedelta(days=1)
+Bounds = tuple[date | None, date | None]
+
+
+class Window(Struct, frozen=True):
+    """`words` as a person reads it, and the first and last day of it for a settlement day; None: no bound."""
+
+    words: str
+    bounds: Callable[[date], Bounds]
+
+
+class RTransaction(Struct, frozen=True):
+    """One type: who asks for it, on money of which status and scheme, and when; None: never."""
+
+    who: str
+    status: str
+    scheme: str
+    core: Window | None
+    b2b: Window | None
+    default: str | None
+    effect: str
+
+
+class Code(Struct, frozen=True):
+    """A reason: its ISO 20022 name, the types that know it, and what becomes of the mandate."""
+
+    name: str
+    types: tuple[str, ...]
+    mandate: str | None = None
+
+
+def _back(day: date, count: int = 1) -> date:
+    return banking.before(day, count, SEPA)
+
+
+def _bank_days(count: int) -> Window:
+    return Window(f"D … D+{count} B", lambda day: (day, banking.after(day, count, SEPA)))
+
+
+_BEFORE_SENDING = Window("before D-1", lambda day: (None, _back(day) - _DAY))
+_DAY_BEFORE = Window("≤ D-1", lambda day: (None, _back(day)))
+_SAME_DAY = Window("≤ D", lambda day: (None, day))
+_EIGHT_WEEKS = Window("≤ 8 weeks", lambda day: (day, day + timedelta(days=56)))
+_THIRTEEN_MONTHS = Window("≤ 13 months", lambda day: (day, calendar.months_after(day, 13)))
+_LATER = Window(
+    "> 8 weeks … 13 months", lambda day: (day + timedelta(days=57), calendar.months_after(day, 13))
+)
+
+REVOCATION, CANCELLATION, REFUSAL, REJECT = "revocation", "cancellation_request", "refusal", "reject"
+RETURN, REFUND, UNAUTHORISED, REVERSAL = "return", "refund", "refund_unauthorised", "reversal"
+TRANSFER_RECALL = "cancellation_request of a credit transfer"  # asked for as cancellation_request, or recall
+_CANCELLED, _FAILS, _RECALLED = "scheduled payment cancelled", "`PaymentFailed`", "`PaymentRecalled`"
+
+TABLE: dict[str, RTransaction] = {
+    REVOCATION: RTransaction("creditor", SCHEDULED, SEPA, _BEFORE_SENDING, _BEFORE_SENDING, None, _CANCELLED),
+    CANCELLATION: RTransaction(
+        "creditor's bank", SCHEDULED, SEPA, _DAY_BEFORE, _DAY_BEFORE, "DUPL", _CANCELLED
+    ),
+    REFUSAL: RTransaction("debtor", SCHEDULED, SEPA, _DAY_BEFORE, _SAME_DAY, "MS02", _FAILS),
+    REJECT: RTransaction("a bank or the clearing", SCHEDULED, SEPA, _SAME_DAY, _SAME_DAY, "AM04", _FAILS),
+    RETURN: RTransaction("debtor's bank", SETTLED, SEPA, _bank_days(5), _bank_days(3), "AM04", _RECALLED),
+    REFUND: RTransaction("debtor, no reason needed", SETTLED, SEPA, _EIGHT_WEEKS, None, "MD06", _RECALLED),
+    UNAUTHORISED: RTransaction(
+        "debtor: no mandate", SETTLED, SEPA, _LATER, None, "MD01", f"{_RECALLED}, mandate cancelled"
+    ),
+    REVERSAL: RTransaction(
+        "creditor gives back", SETTLED, SEPA, _bank_days(5), _bank_days(5), "AM05", _RECALLED
+    ),
+    TRANSFER_RECALL: RTransaction("payer's bank", SETTLED, TRANSFER, _bank_days(10), None, "DUPL", _RECALLED),
+}
+
+_R, _T = REJECT, RETURN
+CODES: dict[str, Code] = {
+    "AC01": Code("IncorrectAccountNumber", (_R, _T), FAILED),
+    "AC04": Code("ClosedAccountNumber", (_R, _T), CANCELLED),
+    "AC06": Code("BlockedAccount", (_R, _T)),
+    "AC13": Code("InvalidDebtorAccountType", (_R, _T)),
+    "AG01": Code("TransactionForbidden", (_R, _T)),
+    "AG02": Code("InvalidBankOperationCode", (_R, _T)),
+    "AM04": Code("InsufficientFunds", (_R, _T)),
+    "AM05": Code("Duplication", (_R, _T, REVERSAL, CANCELLATION)),
+    "BE05": Code("UnrecognisedInitiatingParty", (_R, _T)),
+    "CNOR": Code("CreditorBankIsNotRegistered", (_R, _T)),
+    "DNOR": Code("DebtorBankIsNotRegistered", (_R, _T)),
+    "FF01": Code("InvalidFileFormat", (_R,)),
+    "FF05": Code("InvalidLocalInstrumentCode", (_R,)),
+    "MD01": Code("NoMandate", (_R, _T, UNAUTHORISED), CANCELLED),
+    "MD02": Code("MissingMandatoryInformationInMandate", (_R,)),
+    "MD06": Code("RefundRequestByEndCustomer", (REFUND,)),
+    "MD07": Code("EndCustomerDeceased", (_R, _T), CANCELLED),
+    "MS02": Code("NotSpecifiedReasonCustomerGenerated", (REFUSAL, _R, _T, REVERSAL)),
+    "MS03": Code("NotSpecifiedReasonAgentGenerated", (REFUSAL, _R, _T, REVERSAL)),
+    "RC01": Code("BankIdentifierIncorrect", (_R, _T)),
+    "RR01": Code("MissingDebtorAccountOrIdentification", (_R, _T)),
+    "RR02": Code("MissingDebtorNameOrAddress", (_R, _T)),
+    "RR03": Code("MissingCreditorNameOrAddress", (_R, _T)),
+    "RR04": Code("RegulatoryReason", (_R, _T)),
+    "SL01": Code("SpecificServiceOfferedByDebtorAgent", (REFUSAL, _R, _T)),
+    "TM01": Code("CutOffTime", (_R,)),
+    "DUPL": Code("DuplicatePayment", (CANCELLATION, TRANSFER_RECALL)),
+    "TECH": Code("TechnicalProblem", (CANCELLATION, TRANSFER_RECALL)),
+    "FRAD": Code("FraudulentOrigin", (CANCELLATION, TRANSFER_RECALL)),
+}
+
+
+class Option(Struct, frozen=True):
+    """Whether a type may be asked for on a payment today, in which window, and why not."""
+
+    type: str
+    codes: tuple[str, ...]
+    first: date | None
+    last: date | None
+    legal: bool
+    reason: str
+
+
+def words(code: str) -> str:
+    """The name of a reason with blanks between its words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", CODES[code].name)
+
+
+def codes_of(kind: str) -> tuple[str, ...]:
+    """The reasons that a type knows."""
+    return tuple(code for code, row in CODES.items() if kind in row.types)
+
+
+def kind_of(payment: IncomingPayment, asked: str | None) -> str:
+    """The row of the table that is meant; without a type the usual one [A]."""
+    if asked in ("recall", CANCELLATION) and payment.scheme == TRANSFER:
+        return TRANSFER_RECALL
+    if asked is not None:
+        return CANCELLATION if asked == "recall" else asked
+    if payment.scheme == TRANSFER:
+        return TRANSFER_RECALL
+    return REJECT if payment.status == SCHEDULED else RETURN
+
+
+def options(payment: IncomingPayment, today: date) -> list[Option]:
+    """What may be asked for on a payment, and what not, in the order of the table."""
+    found = []
+    for kind, row in TABLE.items():
+        window = _window(kind, payment, None)
+        first, last = (None, None) if window is None else window.bounds(payment.date)
+        problem = _problem(kind, payment, None, today)
+        said = problem.message if problem is not None else f"{row.who}: {window.words if window else ''}"
+        if kind == TRANSFER_RECALL and problem is not None and _problem(kind, payment, "FRAD", today) is None:
+            first, last = _THIRTEEN_MONTHS.bounds(payment.date)
+            problem, said = None, f"{row.who}: {_THIRTEEN_MONTHS.words}, FRAD only"
+        name = CANCELLATION if kind == TRANSFER_RECALL else kind
+        found.append(Option(name, codes_of(kind), first, last, problem is None, said))
+    return found
+
+
+def check(payment: IncomingPayment, kind: str, code: str | None, today: date) -> None:
+    """InvalidObjectState, with rule, window and what is possible, for what SEPA does not know."""
+    problem = _problem(kind, payment, code, today)
+    if problem is not None:
+        possible = [
+            f"{each.type}{'' if each.last is None else f' until {each.last}'}"
+            for each in options(payment, today)
+            if each.legal
+        ]
+        problem.hint = f"possible today ({today}): {', '.join(possible) or 'nothing'}"
+        raise problem
+
+
+def _window(kind: str, payment: IncomingPayment, code: str | None) -> Window | None:
+    if kind == TRANSFER_RECALL and code == "FRAD":
+        return _THIRTEEN_MONTHS
+    row = TABLE[kind]
+    return row.b2b if payment.b2b and kind != TRANSFER_RECALL else row.core
+
+
+def _problem(kind: str, payment: IncomingPayment, code: str | None, today: date) -> InvalidObjectState | None:
+    row = TABLE[kind]
+    if payment.scheme != row.scheme:
+        return _refused("scheme", f"{kind} is not possible on money of scheme {payment.scheme}", payment)
+    if payment.status != row.status:
+        wanted = f"it is asked for on a {row.status} one"
+        return _refused("status", f"{kind}: this payment is {payment.status}, {wanted}", payment)
+    if code is not None and code not in codes_of(kind):
+        known = ", ".join(codes_of(kind)) or "none"
+        return _refused("code", f"{kind} does not know the reason {code}, only {known}", payment)
+    window = _window(kind, payment, code)
+    if window is None:
+        return _refused("b2b", f"{kind} is not possible in the B2B scheme", payment)
+    first, last = window.bounds(payment.date)
+    if (first is not None and today < first) or (last is not None and today > last):
+        said = f"{kind} is possible {window.words}, D = {payment.date}"
+        span = f"{'…' if first is None else first} to {'…' if last is None else last}"
+        return _refused("window", f"{said}: {span}, and it is {today}", payment)
+    return None
+
+
+def _refused(rule: str, message: str, payment: IncomingPayment) -> InvalidObjectState:
+    return InvalidObjectState(
+        message,
+        rule=f"sepa.{rule}",
+        scheme=payment.scheme,
+        status=payment.status,
+        settled=payment.date,
+        b2b=payment.b2b,
+    )

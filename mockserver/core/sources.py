@@ -1,0 +1,156 @@
+"""Mandates: made, cancelled, failed, lapsed (reference: api 12, behaviour 6.6)."""
+
+from datetime import datetime
+from typing import Any
+
+from stdnum import iban as ibans
+from stdnum.exceptions import ValidationError
+
+from mockserver.core import debits, dunning_dates, events, numbers
+from mockserver.core.act import Act
+from mockserver.core.funds import ACTIVE, AUTOGIRO, CANCELLED, PENDING, SEPA, PaymentSource
+from mockserver.core.model import Billogram, Customer, Internal, replace
+from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid, no_object
+from mockserver.core.state import CUSTOMER, SOURCE
+
+
+def add(act: Act, customer_no: int, iban: str, signed_at: datetime, *, migrated: bool) -> PaymentSource:
+    """A SEPA mandate, usable at once: open billograms of the customer are planned by it."""
+    if act.find(CUSTOMER, customer_no) is None:
+        raise InvalidParameter(  # [A]
+            f"Customer with customer_no={customer_no} not found",
+            rule="mandate.customer",
+            field="customer_no",
+            customer_no=customer_no,
+        )
+    try:
+        number = ibans.validate(iban, check_country=False)  # national checks refuse common test numbers [A]
+    except ValidationError:
+        raise invalid("iban", rule="mandate.iban", iban=iban) from None
+    source = _new(act, customer_no, SEPA, PENDING, signed_at, iban=number, migrated=migrated)
+    act.add(events.SourceStored(source))
+    _plan_open_ones(act, customer_no)
+    return source
+
+
+def _new(
+    act: Act, customer_no: int, scheme: str, status: str, signed_at: datetime, **more: Any
+) -> PaymentSource:
+    number = act.new_number(SOURCE)
+    return PaymentSource(
+        id=numbers.source_id(act.account.seed, number),
+        number=number,
+        customer_no=customer_no,
+        scheme=scheme,
+        status=status,
+        reference=numbers.mandate_reference(act.account.seed, number),
+        created_at=act.now,
+        signed_at=signed_at,
+        **more,
+    )
+
+
+def find(act: Act, key: str) -> PaymentSource:
+    """The mandate with this id; NotFound when there is none."""
+    found: PaymentSource | None = act.find(SOURCE, key)
+    if found is None:
+        raise no_object(key)
+    return found
+
+
+def cancel(act: Act, source: PaymentSource) -> None:
+    """The creditor cancels a mandate; a second time is refused [A]."""
+    if source.scheme != SEPA:
+        raise InvalidParameter(
+            f"a payment source of scheme {source.scheme} cannot be cancelled",
+            rule="mandate.scheme",
+            scheme=source.scheme,
+        )
+    if not source.usable:
+        raise InvalidObjectState(
+            f"the payment source is {source.status} already", rule="mandate.usable", status=source.status
+        )
+    end(act, source, CANCELLED)
+
+
+def change(act: Act, source: PaymentSource, changes: dict[str, Any]) -> None:
+    """What the control plane changes of a mandate; one that ends cancels what is planned by it."""
+    status = changes.pop("status", source.status)
+    changed = replace(source, **changes)
+    if changed != source:
+        act.add(events.SourceStored(changed))
+    if status != source.status:
+        if status in (PENDING, ACTIVE):
+            act.add(events.SourceStored(replace(changed, status=status)))
+        else:
+            end(act, changed, status)
+
+
+def end(act: Act, source: PaymentSource, status: str) -> None:
+    """It is not usable any more: what is planned by it is cancelled."""
+    act.add(events.SourceStored(replace(source, status=status)))
+    for billogram in _open_ones(act, source.customer_no):
+        if billogram.debit is not None and billogram.debit.source == source.id:
+            debits.cancel(act, billogram.id, "mandate")
+            dunning_dates.overdue_if_past(act, billogram.id)
+
+
+def activate(act: Act, source: PaymentSource) -> None:
+    """An imported one becomes active, at the next 00:05 [A]."""
+    act.add(events.SourceStored(replace(source, status=ACTIVE)))
+
+
+def lapse(act: Act, source: PaymentSource) -> None:
+    """36 months after its last collection, or its signing."""
+    end(act, source, CANCELLED)
+
+
+def verify_email(act: Act, customer: Customer, email: str) -> None:
+    """The recipient verified an e-mail address."""
+    act.add(events.RecipientUpdated(customer.customer_no, email=email))
+
+
+def enable_recurring(act: Act, customer: Customer) -> None:
+    """The recipient turned autogiro on: a mandate, and it is told on the newest sent billogram."""
+    number = customer.customer_no
+    act.add(events.SourceStored(_new(act, number, AUTOGIRO, ACTIVE, act.now)))
+    newest = _newest_sent(act, number)
+    if newest is not None:
+        act.add(events.RecurringPaymentEnabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
+    act.add(events.RecipientUpdated(number, recurring=True, recurring_type="autogiro"))
+    _plan_open_ones(act, number)
+
+
+def disable_recurring(act: Act, customer: Customer) -> None:
+    """The recipient turned it off: the mandates are gone, and what is planned by them."""
+    number = customer.customer_no
+    usable = [each for each in act.sources_of(number) if each.scheme == AUTOGIRO and each.usable]
+    if not usable:
+        raise InvalidObjectState(
+            "automatic payment is not on", rule="simulate.recurring", hint="simulate/enable-recurring first"
+        )
+    newest = _newest_sent(act, number)
+    if newest is not None:
+        act.add(events.RecurringPaymentDisabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
+    for source in usable:
+        end(act, source, CANCELLED)
+    act.add(events.RecipientUpdated(number, recurring=True))
+
+
+def _plan_open_ones(act: Act, customer_no: int) -> None:
+    for billogram in _open_ones(act, customer_no):
+        debits.plan(act, billogram.id)
+
+
+def _of_customer(act: Act, customer_no: int) -> list[Billogram]:
+    numbers_of = act.state.bucket_of_customer(customer_no).order
+    return [act.billogram(each.id) for each in act.state.billograms_of(numbers_of)]
+
+
+def _open_ones(act: Act, customer_no: int) -> list[Billogram]:
+    return [each for each in _of_customer(act, customer_no) if each.internal is Internal.UNPAID]
+
+
+def _newest_sent(act: Act, customer_no: int) -> Billogram | None:
+    found = [each for each in _of_customer(act, customer_no) if each.attested_at is not None]
+    return found[-1] if found else None
