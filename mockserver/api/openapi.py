@@ -131,7 +131,7 @@ def shown() -> dict[str, Schema]:
     components = _components()
     components.model(SettingsFields)
     components.shape(BillogramShape)
-    names = ("Billogram", "BillogramEvent", "ListedEvent", "EventType", "EventData", "SettingsFields")
+    names = ("Billogram", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
     return components.gathered({name: component(name) for name in names})
 
 

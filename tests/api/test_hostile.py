@@ -26,7 +26,9 @@ from mockserver.api import (
     billogram_fields,
     commands,
     customer,
+    einvoice,
     item,
+    pictures,
     report,
     settings,
 )
@@ -163,6 +165,11 @@ TARGETS = {
     "PUT item": Target(
         "PUT", {}, item.ItemChanges, lambda client: f"/item/{client.made('/item', ITEM)['item_no']}"
     ),
+    "POST einvoice": Target(
+        "POST", einvoice.EXAMPLE, einvoice.EinvoiceFields, lambda _: "/customer/1/einvoice"
+    ),
+    "POST coverphoto": Target("POST", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/coverphoto"),
+    "PUT logotype": Target("PUT", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/logotype"),
     "PUT draft": Target("PUT", {}, billogram_fields.BillogramChanges, draft),
     "PUT sent": Target("PUT", {}, billogram_fields.BillogramChanges, sent),
 } | {
@@ -220,7 +227,7 @@ def shared() -> Iterator[Server]:
 
 
 def test_every_model_is_attacked() -> None:
-    modules: list[ModuleType] = [customer, item, settings, billogram_fields, commands]
+    modules: list[ModuleType] = [customer, einvoice, item, pictures, settings, billogram_fields, commands]
     known = {
         each
         for module in modules
