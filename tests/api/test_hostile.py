@@ -76,14 +76,19 @@ BESIDE: dict[type[Fields], Given] = {
     billogram_fields.OnSuccessFields: {"command": "send", "method": "DoNotNotify"},
     billogram_fields.RecipientFields: {"customer_no": 1},
     billogram_fields.RowFields: ROW,
+    billogram_fields.CreditRowFields: {"title": ROW["title"], "count": -1},
 }
 COMMAND_BODIES: dict[str, Given] = {
     "send": {"method": "DoNotNotify"},
     "payment": {"amount": 1},
-    "credit": {"mode": "full", "method": "DoNotNotify"},
+    "credit": {"mode": "items", "items": [{"title": "Row", "count": -1}], "method": "DoNotNotify"},
     "message": {"message": "Hello"},
+    "attach": {"filename": "a.pdf", "content": "JVBERi0xLjQKJSVFT0YK"},
+    "credit-payment": {"mode": "amount", "amount": 1},
+    "credit-allocate": {"amount": 1, "source_id": ""},
 }
-BUILT = {name: row.fields for name, row in COMMANDS.items() if row is not None}
+# fees that could be written off come with reminders
+BUILT = {name: row.fields for name, row in COMMANDS.items() if row is not None and name != "writeoff"}
 
 
 class Target:
@@ -151,8 +156,31 @@ def sent(client: Client) -> str:
 
 
 def commanded(name: str) -> Callable[[Client], str]:
-    make = draft if name == "send" else sent
-    return lambda client: f"{make(client)}/command/{name}"
+    def ready(client: Client) -> str:
+        if name in ("send", "sell"):
+            where = draft(client)
+        elif name == "credit-payment":
+            where = stand_alone(client)
+        else:
+            where = sent(client)
+        if name == "credit-allocate":  # its source has an id that is drawn
+            TARGETS[name].body["source_id"] = stand_alone(client).rpartition("/")[2]
+        for first, body in BEFORE.get(name, ()):
+            client.made(f"{where}/command/{first}", body)
+        return f"{where}/command/{name}"
+
+    return ready
+
+
+def stand_alone(client: Client) -> str:
+    on_success = {"command": "send", "method": "DoNotNotify"}
+    return draft(client, items=[{**ROW, "price": -100}], on_success=on_success)
+
+
+BEFORE: dict[str, list[tuple[str, Given]]] = {
+    "settle-underpayment": [("payment", {"amount": 1})],
+    "revert-writedown": [("writedown", {})],
+}
 
 
 BILLOGRAM: Given = {"customer": {"customer_no": 1}, "items": [ROW]}
@@ -182,6 +210,8 @@ def below(model: type[Fields], name: str, annotation: Any) -> Iterator[tuple[typ
     """The models inside of a field, and the path to each from the object that holds the field."""
     if name == "items" and issubclass(model, billogram_fields.BillogramChanges):  # read row by row
         yield billogram_fields.RowFields, (name, 0)
+    elif name == "items" and model is commands.CreditFields:
+        yield billogram_fields.CreditRowFields, (name, 0)
     for inner in (annotation, *get_args(annotation)):
         if isinstance(inner, type) and issubclass(inner, Fields):
             yield inner, (name,)
