@@ -99,7 +99,7 @@ def test_read_only_and_unbuilt_members_stand_in_no_request() -> None:
     assert not set(sent) & {"id", "state", "events", "created_at", "attachment", "_event", "event"}
     assert schemas["CreditFields"]["properties"]["mode"]["enum"] == ["full"]
     account = CONTROL["components"]["schemas"]["AccountBody"]["properties"]
-    assert not set(account) & {"market", "pdf_delay", "fixture"}
+    assert not set(account) & {"fixture"}
 
 
 def test_what_is_required_of_a_client() -> None:
