@@ -3,6 +3,7 @@
 import asyncio
 from base64 import b64encode
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from mockserver.api.billogram import find
 from mockserver.api.call import Call, answer
@@ -16,6 +17,9 @@ from mockserver.schema import string
 
 QUERY = {"invoice_no": {"type": "integer", "minimum": 1}, "letter_id": string(minimum=1)}
 FILE_TYPE = "application/pdf"  # [A]
+
+# one thread, so that others need not wait: several would draw no faster, and share the interpreter with them
+_DRAWING = ThreadPoolExecutor(1, thread_name_prefix="pdf")
 
 
 async def fetch(call: Call) -> bytes:
@@ -39,13 +43,19 @@ async def fetch(call: Call) -> bytes:
             )
         return document, billogram.documents[0].invoice_no
 
-    found = await call.read(view)
-    return await asyncio.to_thread(_answer, call, *found)
+    document, claim_no = await call.read(view)
+    kept = call.shelf.kept(call.book.id, document)
+    if kept is not None:
+        return await asyncio.to_thread(_answer, kept)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_DRAWING, _drawn, call, document, claim_no)
 
 
-def _answer(call: Call, document: Document, claim_no: int) -> bytes:
-    """In a thread: others need not wait while it is drawn."""
-    made = call.shelf.pdf(call.book.id, document, claim_no)
+def _drawn(call: Call, document: Document, claim_no: int) -> bytes:
+    return _answer(call.shelf.pdf(call.book.id, document, claim_no))
+
+
+def _answer(made: bytes) -> bytes:
     return answer({"content": b64encode(made).decode(), "file_type": FILE_TYPE})
 
 

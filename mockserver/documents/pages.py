@@ -132,6 +132,7 @@ class _Layout:
             self._room(_STEP)
             self._sum(pair, left, _BODY)
             self._y += _STEP
+        self._room(_STEP * len(sheet.after) + 9)
         self._box(left, self._y - 2.6, RIGHT - left, 0.4, BLACK)
         self._y += 3.2
         self._sum(sheet.due, left, 13, bold=True)
@@ -221,11 +222,15 @@ class _Layout:
             self._break()
         self._box(LEFT, top, RIGHT - LEFT, 17, PALE)
         self._box(LEFT, top, 1.2, 17, BLACK)
-        each = (RIGHT - LEFT - 6) / len(self._sheet.payment)
-        for index, (label, value) in enumerate(self._sheet.payment):
-            x = LEFT + 6 + index * each
-            self._fit(x, top + 6, label, _SMALL, each - 3, shade=GREY)
-            self._fit(x, top + 12.5, value, 11.5, each - 3, bold=True)
+        widths = [self._metrics.width(shown(value), 11.5, bold=True) for _, value in self._sheet.payment]
+        free = RIGHT - LEFT - 8
+        gap = max((free - sum(widths)) / len(widths), 5)
+        scale = min((free - gap * len(widths)) / sum(widths), 1)
+        x = LEFT + 6
+        for (label, value), wide in zip(self._sheet.payment, widths, strict=True):
+            self._fit(x, top + 6, label, _SMALL, wide * scale + gap - 2, shade=GREY)
+            self._fit(x, top + 12.5, value, 11.5, wide * scale + 0.1, bold=True)
+            x += wide * scale + gap
 
     @property
     def _footer(self) -> Page:
@@ -293,18 +298,21 @@ class _Layout:
         right: bool = False,
     ) -> None:
         """A text in one line that is no wider than this; with `right` it ends there."""
-        text, size = self._fitted(text, size, width, bold=bold)
+        text, size = self._fitted(text, size, width, bold=bold, whole=right)
         if right:
             x += width - self._metrics.width(text, size, bold=bold)
         self._put(x, y, text, size, bold=bold, shade=shade)
 
-    def _fitted(self, text: str, size: float, width: float, *, bold: bool) -> tuple[str, float]:
+    def _fitted(
+        self, text: str, size: float, width: float, *, bold: bool, whole: bool = False
+    ) -> tuple[str, float]:
+        """The text and a size at which it is no wider than this; cut, unless it must be `whole`."""
         text = shown(text).replace("\n", " ")
         wide = self._metrics.width(text, size, bold=bold)
         if wide <= width:
             return text, size
-        size = max(size * width / wide, min(_SMALLEST, size))
-        while text and self._metrics.width(text, size, bold=bold) > width + 0.01:
+        size = size * width / wide if whole else max(size * width / wide, min(_SMALLEST, size))
+        while not whole and text and self._metrics.width(text, size, bold=bold) > width + 0.01:
             text = text.removesuffix("…")[:-1] + "…" if len(text) > 1 else ""
         return text, size
 

@@ -21,8 +21,8 @@ from mockserver.documents.sheet import sheet
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 25_000_000  # of a picture; a larger one is left out [A]
-_SHARP = 900  # pixels along the longer side, to which a picture is brought down
+MAX_PIXELS = 16_000_000  # of a picture; a larger one is left out [A]
+_SHARP = 560, 200  # pixels, to which a picture is brought down: some 230 to the inch
 _MOST = 256  # PDFs that are kept
 _MOST_BYTES = 16 * 1024 * 1024
 
@@ -94,11 +94,11 @@ def _picture(logotype: Picture) -> "Image | None":
         with Image.open(BytesIO(logotype.content), formats=("PNG", "JPEG", "GIF")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 return None
-            opened.draft("RGB", (_SHARP, _SHARP))
+            opened.draft("RGB", _SHARP)
             plain = opened.convert("RGBA")
     except Exception:  # whatever a reader of pictures raises for a broken one: the invoice must be made
         return None
-    plain.thumbnail((_SHARP, _SHARP))
+    plain.thumbnail(_SHARP)
     flat = Image.new("RGB", plain.size, "white")
     flat.paste(plain, mask=plain)
     return flat
@@ -112,15 +112,22 @@ class Shelf:
         self._size = 0
         self._lock = Lock()
 
-    def pdf(self, account: str, document: Document, claim_no: int) -> bytes:
-        """The PDF of a document of an account: the kept one, else a new one."""
+    def kept(self, account: str, document: Document) -> bytes | None:
+        """The PDF of a document of an account, if it is kept."""
         key = account, document.letter_id
         with self._lock:
             found = self._kept.get(key)
-            if found is not None and found[0] is document:
-                self._kept.move_to_end(key)
-                return found[1]
-        made = render(document, claim_no)
+            if found is None or found[0] is not document:
+                return None
+            self._kept.move_to_end(key)
+            return found[1]
+
+    def pdf(self, account: str, document: Document, claim_no: int) -> bytes:
+        """The same, drawn now if it is not."""
+        found = self.kept(account, document)
+        if found is not None:
+            return found
+        made, key = render(document, claim_no), (account, document.letter_id)
         with self._lock:
             self._forget(key)
             self._kept[key] = document, made

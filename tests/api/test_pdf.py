@@ -88,6 +88,10 @@ def test_one_that_is_offered_for_sale_has_none_yet(server: Server) -> None:
     key = server.draft()["id"]
     papers.command(server, key, "sell", {})
     assert server.get(f"/billogram/{key}.pdf").error[0] == "NOT_FOUND"
+    accepted = f"/accounts/{ACCOUNT}/billograms/{key}/simulate/factoring-accept"
+    assert server.mock("POST", accepted, {}).status == 200
+    told = papers.text(content(server.get(f"/billogram/{key}.pdf")))
+    assert f"OCR-nummer {server.get(f'/billogram/{key}').data['ocr_number']}" in told
 
 
 @pytest.mark.parametrize("value", ["x", "-1", "0", "1.0", "9" * 20, "%20", "%D9%A3"])

@@ -292,10 +292,18 @@ def test_a_thousand_rows_run_over_many_pages(server: Server) -> None:
     assert "Att betala 625 625,00 SEK" in pages[-1]
 
 
-@pytest.mark.parametrize("count", range(16, 44))
-def test_nothing_runs_into_the_footer_or_off_the_page(server: Server, count: int) -> None:
-    rows = [{"title": f"Rad {n}", "count": 1, "price": 10, "vat": n % 9} for n in range(count)]
-    key = sent(server, items=rows, info={"message": "ord " * 80})
+LENGTHS = [(count, 9, "ord " * 80) for count in range(16, 44)] + [
+    *[(count, 100, "") for count in (39, 40, 70, 71, 72, 73, 74, 75, 99)],
+    *[(1, 1, "\n".join("o" * count)) for count in (30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 175)],
+]
+
+
+@pytest.mark.parametrize(("count", "rates", "message"), LENGTHS)
+def test_nothing_runs_into_the_footer_or_off_the_page(
+    server: Server, count: int, rates: int, message: str
+) -> None:
+    rows = [{"title": f"Rad {n}", "count": 1, "price": 10, "vat": n % rates} for n in range(count)]
+    key = sent(server, items=rows, info={"message": message})
     content = rendered(server, key)
     for page in PdfReader(io.BytesIO(content)).pages:
         spots: list[tuple[float, str]] = []
