@@ -40,7 +40,7 @@ class LetterShape(TypedDict):
 async def listing(call: ControlCall) -> Answer:
     """`GET …/outbox?billogram=`: what left, in that order: e-mails, SMS, letters, e-invoices."""
     book = await call.book()
-    wanted = call.query.get("billogram")
+    wanted = call.query("billogram")
     timezone, found = await call.emulator.read(
         book, lambda state: (state.account.timezone, _found(state, wanted))
     )
