@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints
 
 from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
-from mockserver.core.callbacks import BILLOGRAM_EVENT
+from mockserver.core.callbacks import BILLOGRAM_EVENT, EINVOICE_CREATED
 from mockserver.core.events import EVENTS, BillogramEvent
 from mockserver.core.showing import DetailedSumsShape
 from mockserver.core.signature import SIGNATURE, TIMESTAMP
@@ -47,10 +47,31 @@ class BillogramEventShape(TypedDict):
     event: ListedEventShape
 
 
+class RecipientInformationShape(TypedDict):
+    customer_number: Annotated[str, Form(string(pattern="^[0-9]+$"))]
+
+
+class EinvoiceRegistrationCreatedShape(TypedDict):
+    """A callback: a customer registered for e-invoices."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["EinvoiceRegistrationCreated"]
+    recipient_information: RecipientInformationShape
+
+
+_CALLBACKS = {BILLOGRAM_EVENT: BillogramEventShape, EINVOICE_CREATED: EinvoiceRegistrationCreatedShape}
+
+
 def schemas(components: Components) -> dict[str, Schema]:
-    """The components of events: their types, the `data` of each, and each as it is shown with it."""
-    components.shape(BillogramEventShape)
-    found: dict[str, Schema] = {}
+    """The components of callbacks and events: their types, the `data` of each, each as it is shown."""
+    known = {name: str(components.shape(shape)["$ref"]) for name, shape in _CALLBACKS.items()}
+    found: dict[str, Schema] = {
+        "Callback": {
+            "oneOf": [{"$ref": each} for each in known.values()],
+            "discriminator": {"propertyName": "callback_type", "mapping": known},
+        }
+    }
     data_of: dict[str, Schema] = {}
     for each in _TYPES:
         name, data = each.__name__, _data(each)
@@ -108,33 +129,45 @@ def _shown(hint: Any) -> Any:
 
 def webhooks() -> dict[str, Schema]:
     """The `webhooks` of the document."""
+    return {
+        BILLOGRAM_EVENT: _received(
+            BILLOGRAM_EVENT,
+            "Something happened to a billogram",
+            "Sent to the receiver of the account, or to the billogram's own.",
+        ),
+        EINVOICE_CREATED: _received(
+            EINVOICE_CREATED,
+            "A customer registered for e-invoices",
+            "Sent to the receiver of the account.",
+        ),
+    }
+
+
+def _received(name: str, what: str, where: str) -> Schema:
     header = {"in": "header", "schema": string()}
     return {
-        BILLOGRAM_EVENT: {
-            "post": {
-                "operationId": "receiveBillogramEvent",
-                "summary": "Something happened to a billogram",
-                "description": "Sent to the receiver of the account, or to the billogram's own. Any 2xx takes"
-                " it, else it is sent again, with the same body.",
-                "security": [],
-                "parameters": [
-                    {
-                        "name": SIGNATURE.title(),
-                        "description": "HMAC-SHA256, in lower-case hex, of timestamp, colon and raw body,"
-                        " by the sign key; only with one",
-                        **header,
-                    },
-                    {
-                        "name": TIMESTAMP.title(),
-                        "description": "Unix seconds of the attempt, with a fraction; only with a sign key",
-                        **header,
-                    },
-                ],
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": f"{PREFIX}BillogramEvent"}}},
+        "post": {
+            "operationId": f"receive{name}",
+            "summary": what,
+            "description": f"{where} Any 2xx takes it, else it is sent again, with the same body.",
+            "security": [],
+            "parameters": [
+                {
+                    "name": SIGNATURE.title(),
+                    "description": "HMAC-SHA256, in lower-case hex, of timestamp, colon and raw body,"
+                    " by the sign key; only with one",
+                    **header,
                 },
-                "responses": {"2XX": {"description": "Taken"}},
-            }
+                {
+                    "name": TIMESTAMP.title(),
+                    "description": "Unix seconds of the attempt, with a fraction; only with a sign key",
+                    **header,
+                },
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": f"{PREFIX}{name}"}}},
+            },
+            "responses": {"2XX": {"description": "Taken"}},
         }
     }

@@ -131,7 +131,7 @@ def shown() -> dict[str, Schema]:
     components = _components()
     components.model(SettingsFields)
     components.shape(BillogramShape)
-    names = ("Billogram", "BillogramEvent", "ListedEvent", "EventType", "EventData", "SettingsFields")
+    names = ("Billogram", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
     return components.gathered({name: component(name) for name in names})
 
 
@@ -144,6 +144,7 @@ def _operation(
 ) -> Schema:
     found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
     parameters = in_path(row.path, _IN_PATH) + ([] if row.listed is None else _list_parameters(row.listed))
+    parameters += [in_query(*each) for each in row.query.items()]
     if parameters:
         found["parameters"] = parameters
     if row.fields is not None:
@@ -177,6 +178,8 @@ def refusals(row: Operation) -> set[type[Refusal]]:
         found |= {InvalidParameter, UnknownParameter, TooLarge}
     if row.listed is not None:
         found |= {MissingQueryParameter, InvalidQueryParameter}
+    if row.query:
+        found.add(InvalidQueryParameter)
     return found
 
 

@@ -14,6 +14,7 @@ STATUS = {
     "unknown_payment": 404,
     "unknown_delivery": 404,
     "unknown_deed": 404,
+    "unknown_letter": 404,
     "method_not_allowed": 405,
     "timeout": 408,
     "account_exists": 409,

@@ -34,7 +34,11 @@ out; an error is `{"error": {"code", "message", "hint"}}`, and `hint` says what 
 8601 with zone, durations ISO 8601 (`P30D`, `PT2H`) or short (`30d`, `2h`, `15m`, `0.3s`). Where the server
 has a control token, every path but `health` and `ready` wants it."""
 _ID = "Mock-Request-Id"
-_IN_PATH: Mapping[str, Schema] = {"a": string(minimum=1), "id": string(minimum=1)}
+_IN_PATH: Mapping[str, Schema] = {
+    "a": string(minimum=1),
+    "id": string(minimum=1),
+    "letter_id": string(minimum=1),
+}
 
 
 class ErrorShape(TypedDict):

@@ -11,20 +11,20 @@ from typing import Any
 from msgspec import json
 
 from mockserver.core import numbers
-from mockserver.core.events import BillogramCreated, BillogramEvent, Record
+from mockserver.core.events import BillogramCreated, BillogramEvent, EinvoiceRegistered, Record
 from mockserver.core.model import Billogram, CallbackSettings, Value
 from mockserver.core.showing import as_number, event_data, render_sums, timestamp
 from mockserver.core.signature import legacy
 from mockserver.core.state import BILLOGRAM, State
 
 INBOX = "mock:inbox"  # a receiver inside the server
-BILLOGRAM_EVENT = "BillogramEvent"
+BILLOGRAM_EVENT, EINVOICE_CREATED = "BillogramEvent", "EinvoiceRegistrationCreated"
 TYPES = (
     BILLOGRAM_EVENT,
     "RecipientUpdated",
     "PaymentRecalled",
     "BillingTab",
-    "EinvoiceRegistrationCreated",
+    EINVOICE_CREATED,
     "EinvoiceRegistrationDeleted",
     "EinvoiceRegistrationIdentificationMismatch",
     "EinvoiceRegistrationRecipientNotFound",
@@ -56,6 +56,7 @@ class Planned(Value, frozen=True):
     ocr_number: str | None = None
     attested_at: datetime | None = None
     custom: str | None = None
+    customer_no: int | None = None
 
     @property
     def event_type(self) -> str | None:
@@ -66,32 +67,56 @@ class Planned(Value, frozen=True):
 def plan(state: State, record: Record) -> tuple[Planned, ...]:
     """The callbacks of an act, in the order of its events; `state` is the one right after it.
 
-    Every Billogram event makes one ("every" [A]), as far as there is somewhere to send it.
+    Every Billogram event makes one ("every" [A]), and each e-invoice registration [D], as far as there is
+    somewhere to send it.
     """
-    found: list[Planned] = []
+    found: list[Planned | None] = []
     for index, event in enumerate(record.events):
         if isinstance(event, BillogramEvent):
             billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
-            planned = _planned(state, record, index, event, billogram)
-            if planned is not None:
-                found.append(planned)
-    return tuple(found)
+            found.append(_of_billogram(state, record, index, event, billogram))
+        elif isinstance(event, EinvoiceRegistered):
+            own = state.account.callbacks
+            number = event.customer_no
+            found.append(
+                _planned(state, record, index, EINVOICE_CREATED, own.url, own.sign_key, customer_no=number)
+            )
+    return tuple(planned for planned in found if planned is not None)
+
+
+def _of_billogram(
+    state: State, record: Record, index: int, event: BillogramEvent, billogram: Billogram
+) -> Planned | None:
+    own, settings = billogram.content.callbacks, state.account.callbacks
+    # a billogram's own address takes its own key with it, the account's else [A]
+    url, sign_key = (own.url, own.sign_key) if own.url else (settings.url, settings.sign_key)
+    drafted = isinstance(event, BillogramCreated)  # create and send may be one act
+    return _planned(
+        state,
+        record,
+        index,
+        BILLOGRAM_EVENT,
+        url,
+        sign_key,
+        billogram=billogram.id,
+        event=event,
+        ocr_number=None if drafted else billogram.ocr_number,
+        attested_at=None if drafted else billogram.attested_at,
+        custom=own.custom,
+    )
 
 
 def _planned(
-    state: State, record: Record, index: int, event: BillogramEvent, billogram: Billogram
+    state: State, record: Record, index: int, kind: str, url: str | None, sign_key: str | None, **more: Any
 ) -> Planned | None:
-    account, own = state.account, billogram.content.callbacks
+    account = state.account
     settings = account.callbacks
-    # a billogram's own address takes its own key with it, the account's else [A]
-    url, sign_key = (own.url, own.sign_key) if own.url else (settings.url, settings.sign_key)
-    if not url or (settings.types is not None and BILLOGRAM_EVENT not in settings.types):
+    if not url or (settings.types is not None and kind not in settings.types):
         return None
-    drafted = isinstance(event, BillogramCreated)  # create and send may be one act
     return Planned(
         id=f"{account.generation}-{record.position}-{index}",
         callback_id=numbers.callback_id(account.seed, account.generation, record.position, index),
-        type=BILLOGRAM_EVENT,
+        type=kind,
         at=record.at,
         position=record.position,
         cause=record.cause,
@@ -99,11 +124,7 @@ def _planned(
         url=url,
         sign_key=sign_key or None,
         settings=settings,
-        billogram=billogram.id,
-        event=event,
-        ocr_number=None if drafted else billogram.ocr_number,
-        attested_at=None if drafted else billogram.attested_at,
-        custom=own.custom,
+        **more,
     )
 
 
@@ -120,6 +141,8 @@ def body(planned: Planned) -> bytes:
     }
     if planned.event is not None:
         said |= _billogram_event(planned, planned.event)
+    elif planned.customer_no is not None:
+        said["recipient_information"] = {"customer_number": str(planned.customer_no)}  # a string [D]
     encoded = _encoder.encode(said)
     if encoded.isascii():
         return encoded
