@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.api.billogram_event import render_listed
 from mockserver.api.billogram_view import render_billogram
+from mockserver.api.customer import render_customer
 from mockserver.api.edge import Api
 from mockserver.api.settings import changed_settings
 from mockserver.control.call import ConfigurationShape, ServerInfo
@@ -165,6 +166,7 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         change_settings=changed_settings,
         render_event=render_listed,
         render_billogram=render_billogram,
+        render_customer=render_customer,
         configuration=configuration.shown(),
         document=partial(control_document, token=configuration.control_token is not None),
         public_url=public_url,

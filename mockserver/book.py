@@ -37,6 +37,8 @@ class Birth(Value, frozen=True):
     features: Features = Features()
     callbacks: CallbackSettings | None = None
     default_due_days: int = 30
+    market: str = "Sweden"
+    pdf_delay: str = "0s"
     settings: Callable[[Settings], Settings] | None = None  # from those of a new account
 
 

@@ -216,6 +216,8 @@ class Emulator:
             features=birth.features,
             callbacks=self.defaults.callbacks if birth.callbacks is None else birth.callbacks,
             default_due_days=birth.default_due_days,
+            market=birth.market,
+            pdf_delay=birth.pdf_delay,
         )
 
     async def reset(self, book: Book, *, seed: int | None, cause: str) -> Book:

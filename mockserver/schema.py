@@ -311,7 +311,7 @@ def link(paths: Schema, member: Callable[[str], str]) -> None:
     for path, methods in paths.items():
         made = methods.get("post", {}).get("responses", {})
         done = made.get("201") or made.get("200")
-        below = {each: re.match(re.escape(path) + r"/{(\w+)}(?=/|$)", each) for each in paths}
+        below = {each: re.match(re.escape(path) + r"/{(\w+)}(?=[/.]|$)", each) for each in paths}
         links = {}
         for each, found in below.items():
             if found is None or done is None:

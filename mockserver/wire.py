@@ -160,7 +160,8 @@ async def send_answer(
     scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
     """One answer, with its length; to HEAD without the body."""
-    headers.append((b"content-length", b"%d" % len(body)))
+    if status != 204:
+        headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     shown = b"" if scope["method"] == "HEAD" else body
     await send({"type": "http.response.body", "body": shown})

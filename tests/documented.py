@@ -81,6 +81,12 @@ def hold(method: str, path: str, answer: Answered) -> None:
     """Hold an answer of the API against its documented shape (reference: api 1.4, 1.5, 1.7)."""
     assert answer.headers["content-type"] == "application/json", answer.headers
     assert answer.headers["mock-request-id"], answer.headers
+    if answer.status == 204:
+        row = _row(_PATHS, path, method)
+        assert answer.body == b""
+        assert row is not None
+        assert row.empty, path
+        return
     body = json.loads(answer.body, parse_float=Decimal)
     row = _row(_PATHS, path, method)
     if row is not None and answer.status not in (NOT_BUILT, 500):

@@ -11,6 +11,7 @@ from mockserver.api.errors import TooLarge
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter
 from mockserver.core.state import State
+from mockserver.documents.pdf import Shelf
 from mockserver.emulator import Book, Emulator
 from mockserver.wire import BadJson, decode, encode
 
@@ -25,6 +26,7 @@ class Call(Struct):
 
     emulator: Emulator
     cache: AnswerCache
+    shelf: Shelf
     book: Book
     request_id: str
     params: dict[str, str]

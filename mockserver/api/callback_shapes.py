@@ -5,10 +5,20 @@ Made from the classes of the events themselves: each says which members its publ
 
 from decimal import Decimal
 from types import UnionType
-from typing import Annotated, Any, Literal, TypedDict, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
-from mockserver.core.callbacks import BILLOGRAM_EVENT
+from mockserver.core.callbacks import BILLOGRAM_EVENT, EINVOICE_CREATED, PAYMENT_RECALLED, RECIPIENT_UPDATED
 from mockserver.core.events import EVENTS, BillogramEvent
 from mockserver.core.showing import DetailedSumsShape
 from mockserver.core.signature import SIGNATURE, TIMESTAMP
@@ -47,10 +57,121 @@ class BillogramEventShape(TypedDict):
     event: ListedEventShape
 
 
+class RecipientInformationShape(TypedDict):
+    customer_number: Annotated[str, Form(string(pattern="^[0-9]+$"))]
+
+
+class EinvoiceRegistrationCreatedShape(TypedDict):
+    """A callback: a customer registered for e-invoices."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["EinvoiceRegistrationCreated"]
+    recipient_information: RecipientInformationShape
+
+
+class UpdatedCustomerShape(TypedDict):
+    """Of the two members that tell what is new, only that one is there."""
+
+    customer_number: int
+    updated_email: NotRequired[str]
+    updated_recurring_payment_type: NotRequired[str | None]
+
+
+class RecipientUpdatedShape(TypedDict):
+    """A callback: a customer verified an e-mail address, or changed the recurring payment."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["RecipientUpdated"]
+    customer: UpdatedCustomerShape
+
+
+class RecalledDataShape(TypedDict):
+    recalled_amount: Number
+    related_payment_event_uuids: list[Uuid]
+
+
+class RecalledEventShape(TypedDict):
+    type: Literal["PaymentRecalled"]
+    created_at: Timestamp
+    event_uuid: Uuid
+    data: RecalledDataShape
+
+
+class RecalledBillogramShape(TypedDict):
+    id: str
+    remaining_amount: Number
+    state: Annotated[str, Form(one_word(STATES))]
+    invoice_no: int
+    event: RecalledEventShape
+
+
+class RecalledPayableShape(TypedDict):
+    type: Literal["Billogram"]
+    billogram: RecalledBillogramShape
+
+
+class ReasonShape(TypedDict):
+    code: str
+    message: str
+
+
+class SepaShape(TypedDict):
+    r_transaction: ReasonShape
+
+
+class SepaDetailsShape(TypedDict):
+    sepa: SepaShape
+
+
+class RawDetailsShape(TypedDict):
+    payment_schema: SepaDetailsShape
+
+
+class SchemaShape(TypedDict):
+    code: Annotated[str, Form(one_word(("SEPA_DIRECT_DEBIT", "SEPA_CREDIT_TRANSFER")))]
+
+
+class PaymentRecallShape(TypedDict):
+    """`total_amount` is the sum of what was recalled, without the fee."""
+
+    incoming_payment_id: Uuid
+    executed_on: Annotated[str, Form(string(format="date"))]
+    message: str
+    payment_schema: SchemaShape
+    total_amount: Number
+    fee: Number
+    payables: list[RecalledPayableShape]
+    raw_details: RawDetailsShape
+
+
+class PaymentRecalledShape(TypedDict):
+    """A callback: money was taken back."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["PaymentRecalled"]
+    payment_recall: PaymentRecallShape
+
+
+_CALLBACKS = {
+    BILLOGRAM_EVENT: BillogramEventShape,
+    PAYMENT_RECALLED: PaymentRecalledShape,
+    RECIPIENT_UPDATED: RecipientUpdatedShape,
+    EINVOICE_CREATED: EinvoiceRegistrationCreatedShape,
+}
+
+
 def schemas(components: Components) -> dict[str, Schema]:
-    """The components of events: their types, the `data` of each, and each as it is shown with it."""
-    components.shape(BillogramEventShape)
-    found: dict[str, Schema] = {}
+    """The components of callbacks and events: their types, the `data` of each, each as it is shown."""
+    known = {name: str(components.shape(shape)["$ref"]) for name, shape in _CALLBACKS.items()}
+    found: dict[str, Schema] = {
+        "Callback": {
+            "oneOf": [{"$ref": each} for each in known.values()],
+            "discriminator": {"propertyName": "callback_type", "mapping": known},
+        }
+    }
     data_of: dict[str, Schema] = {}
     for each in _TYPES:
         name, data = each.__name__, _data(each)
@@ -108,33 +229,42 @@ def _shown(hint: Any) -> Any:
 
 def webhooks() -> dict[str, Schema]:
     """The `webhooks` of the document."""
+    own = "Sent to the receiver of the account, or to the billogram's own."
+    account = "Sent to the receiver of the account."
+    told = {
+        BILLOGRAM_EVENT: ("Something happened to a billogram", own),
+        PAYMENT_RECALLED: ("Money was taken back", account),
+        RECIPIENT_UPDATED: ("A customer verified an address, or changed the recurring payment", account),
+        EINVOICE_CREATED: ("A customer registered for e-invoices", account),
+    }
+    return {name: _received(name, *words) for name, words in told.items()}
+
+
+def _received(name: str, what: str, where: str) -> Schema:
     header = {"in": "header", "schema": string()}
     return {
-        BILLOGRAM_EVENT: {
-            "post": {
-                "operationId": "receiveBillogramEvent",
-                "summary": "Something happened to a billogram",
-                "description": "Sent to the receiver of the account, or to the billogram's own. Any 2xx takes"
-                " it, else it is sent again, with the same body.",
-                "security": [],
-                "parameters": [
-                    {
-                        "name": SIGNATURE.title(),
-                        "description": "HMAC-SHA256, in lower-case hex, of timestamp, colon and raw body,"
-                        " by the sign key; only with one",
-                        **header,
-                    },
-                    {
-                        "name": TIMESTAMP.title(),
-                        "description": "Unix seconds of the attempt, with a fraction; only with a sign key",
-                        **header,
-                    },
-                ],
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": {"$ref": f"{PREFIX}BillogramEvent"}}},
+        "post": {
+            "operationId": f"receive{name}",
+            "summary": what,
+            "description": f"{where} Any 2xx takes it, else it is sent again, with the same body.",
+            "security": [],
+            "parameters": [
+                {
+                    "name": SIGNATURE.title(),
+                    "description": "HMAC-SHA256, in lower-case hex, of timestamp, colon and raw body,"
+                    " by the sign key; only with one",
+                    **header,
                 },
-                "responses": {"2XX": {"description": "Taken"}},
-            }
+                {
+                    "name": TIMESTAMP.title(),
+                    "description": "Unix seconds of the attempt, with a fraction; only with a sign key",
+                    **header,
+                },
+            ],
+            "requestBody": {
+                "required": True,
+                "content": {"application/json": {"schema": {"$ref": f"{PREFIX}{name}"}}},
+            },
+            "responses": {"2XX": {"description": "Taken"}},
         }
     }

@@ -26,6 +26,7 @@ from mockserver.api.errors import (
 )
 from mockserver.api.operations import OPERATIONS, Operation, not_built
 from mockserver.core.refusal import NotFound, Refusal
+from mockserver.documents.pdf import Shelf
 from mockserver.emulator import AccountGone, Book, Emulator
 from mockserver.log.interface import LogFailed
 from mockserver.traffic import Entry, Traffic
@@ -79,7 +80,7 @@ class Api:
         # 401 for those who follow the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
         self._date = HttpDate()
-        self._cache = AnswerCache()
+        self._cache, self._shelf = AnswerCache(), Shelf()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,7 +94,8 @@ class Api:
         refused: Refusal | None = None
         passing = _Passing(perf_counter())
         try:
-            status, body = 200, await self._answer(scope, receive, request_id, passing)
+            body = await self._answer(scope, receive, request_id, passing)
+            status = 200 if body else 204  # [D] for some lists that are empty
         except ClientGone:
             return
         except Refusal as refusal:
@@ -178,7 +180,7 @@ class Api:
         )
         operation, params = self._route(scope["method"], path)
         query, base = scope["query_string"], self._public_url or base_of(scope)
-        call = Call(self._emulator, self._cache, book, request_id, params, query, body, base)
+        call = Call(self._emulator, self._cache, self._shelf, book, request_id, params, query, body, base)
         if operation.endpoint is None:
             return await not_built(operation, call)
         return await operation.endpoint(call)

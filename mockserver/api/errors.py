@@ -63,6 +63,12 @@ class NotEmulated(Refusal):
         super().__init__(f"not emulated yet: {operation}", rule="not_emulated", operation=operation)
 
 
+class NotAvailableYet(Refusal):
+    """The object is being made: a PDF just after its document [C]."""
+
+    status = "NOT_AVAILABLE_YET"
+
+
 class Unavailable(Refusal):
     """The log can't be written."""
 
@@ -81,6 +87,7 @@ HTTP_STATUS: dict[type[Refusal], int] = {
     InvalidAuth: 403,  # 403: the official Python client knows it only there [C]
     PermissionDenied: 403,
     NotFound: 404,
+    NotAvailableYet: 404,
     MethodNotAllowed: 405,
     TooLarge: 413,
     NotEmulated: 501,

@@ -26,7 +26,7 @@ from mockserver.api.errors import (
 from mockserver.api.listing import Listed
 from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.api.settings import SettingsFields
-from mockserver.api.shapes import BillogramShape, ErrorData
+from mockserver.api.shapes import BillogramShape, CustomerShape, ErrorData
 from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
 from mockserver.schema import (
     Components,
@@ -131,7 +131,8 @@ def shown() -> dict[str, Schema]:
     components = _components()
     components.model(SettingsFields)
     components.shape(BillogramShape)
-    names = ("Billogram", "BillogramEvent", "ListedEvent", "EventType", "EventData", "SettingsFields")
+    components.shape(CustomerShape)
+    names = ("Billogram", "Customer", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
     return components.gathered({name: component(name) for name in names})
 
 
@@ -144,6 +145,8 @@ def _operation(
 ) -> Schema:
     found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
     parameters = in_path(row.path, _IN_PATH) + ([] if row.listed is None else _list_parameters(row.listed))
+    required = MissingQueryParameter in row.refusals
+    parameters += [in_query(*each, required=required) for each in row.query.items()]
     if parameters:
         found["parameters"] = parameters
     if row.fields is not None:
@@ -151,6 +154,8 @@ def _operation(
     answers: Schema = {}
     if row.data is not None:
         answers["200"] = json_answer("Done", _envelope(row, components), [_ID])
+    if row.empty:
+        answers["204"] = {"description": "There is nothing"}
     by_status: dict[int, set[str]] = {}
     for refusal in refusals(row):
         by_status.setdefault(statuses[refusal], set()).add(refusal.status)
@@ -177,6 +182,8 @@ def refusals(row: Operation) -> set[type[Refusal]]:
         found |= {InvalidParameter, UnknownParameter, TooLarge}
     if row.listed is not None:
         found |= {MissingQueryParameter, InvalidQueryParameter}
+    if row.query:
+        found.add(InvalidQueryParameter)
     return found
 
 

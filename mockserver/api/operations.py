@@ -4,7 +4,7 @@ A row without an endpoint is one that Billogram has and mockserver does not buil
 path and JSON (an unbuilt command: and state).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -16,6 +16,8 @@ from mockserver.api import (
     customer,
     einvoice,
     item,
+    payment_source,
+    pdf,
     pictures,
     report,
     settings,
@@ -24,7 +26,7 @@ from mockserver.api.billogram_fields import BillogramChanges, BillogramFields
 from mockserver.api.call import Call
 from mockserver.api.customer import CustomerChanges, CustomerFields
 from mockserver.api.einvoice import EinvoiceFields
-from mockserver.api.errors import NotEmulated
+from mockserver.api.errors import MissingQueryParameter, NotAvailableYet, NotEmulated
 from mockserver.api.fields import Fields
 from mockserver.api.item import ItemChanges, ItemFields
 from mockserver.api.listing import Listed
@@ -32,6 +34,7 @@ from mockserver.api.pictures import PictureFields
 from mockserver.api.settings import SettingsFields
 from mockserver.api.settings_shapes import SettingsShape
 from mockserver.api.shapes import (
+    AttachmentShape,
     BillogramListMeta,
     BillogramShape,
     CompactBillogramShape,
@@ -41,17 +44,23 @@ from mockserver.api.shapes import (
     ItemShape,
     ListedEventShape,
     ListMeta,
+    MandateShape,
+    MigratedMandateShape,
     NoReports,
+    PaymentSourceShape,
+    PdfFileShape,
     PictureShape,
 )
 from mockserver.core.act import Act
 from mockserver.core.refusal import (
     InvalidObjectState,
+    InvalidParameter,
     InvalidParameterCombination,
     PermissionDenied,
     ReadOnlyParameter,
     Refusal,
 )
+from mockserver.schema import Schema
 
 Endpoint = Callable[[Call], Awaitable[bytes]]
 
@@ -60,8 +69,8 @@ class Operation(Struct, frozen=True):
     """`id` is the operation's stable name; `path` is relative to the base address.
 
     The rest is what the OpenAPI document tells: the model of the body with an example that works, the types
-    of `data` and `meta` of the answer, the list parameters, and what may be refused besides that which
-    follows from the others.
+    of `data` and `meta` of the answer, the list parameters or those of the `query`, and what may be refused
+    besides that which follows from the others. `empty`: 204 without a body when there is nothing.
     """
 
     id: str
@@ -72,7 +81,9 @@ class Operation(Struct, frozen=True):
     data: Any = None
     meta: Any = None
     listed: Listed[Any] | None = None
+    query: Mapping[str, Schema] = {}
     example: Any = None
+    empty: bool = False
     refusals: tuple[type[Refusal], ...] = ()
 
 
@@ -249,8 +260,22 @@ OPERATIONS: tuple[Operation, ...] = (
         data=EmptyShape,
         refusals=(InvalidObjectState,),
     ),
-    Operation("getBillogramPdf", "GET", "/billogram/{id}.pdf"),
-    Operation("getBillogramAttachment", "GET", "/billogram/{id}/attachment.pdf"),
+    Operation(
+        "getBillogramPdf",
+        "GET",
+        "/billogram/{id}.pdf",
+        pdf.fetch,
+        data=PdfFileShape,
+        query=pdf.QUERY,
+        refusals=(NotAvailableYet,),
+    ),
+    Operation(
+        "getBillogramAttachment",
+        "GET",
+        "/billogram/{id}/attachment.pdf",
+        pdf.attachment,
+        data=AttachmentShape,
+    ),
     Operation(
         "commandBillogram",
         "POST",
@@ -275,7 +300,8 @@ OPERATIONS: tuple[Operation, ...] = (
         payment_source.listing,
         data=list[PaymentSourceShape],
         meta=ListMeta,
-        query={"customer_no": True},
+        query=payment_source.QUERY,
+        refusals=(MissingQueryParameter,),
         empty=True,
     ),
     Operation(

@@ -14,7 +14,7 @@ from mockserver.core import numbers, sources
 from mockserver.core.act import Act
 from mockserver.core.funds import SEPA, PaymentSource
 from mockserver.core.state import SOURCE, State, is_digits
-from mockserver.schema import reads, string
+from mockserver.schema import integer, reads, string
 
 IMPORT = {"customer_no": 1, "iban": "DE89370400440532013000", "signed_at": "2026-02-01 00:00:00"}
 MIGRATE = {
@@ -26,6 +26,7 @@ MIGRATE = {
         "unique_mandate_reference": "OLDREFERENCE00000000000001",
     },
 }
+QUERY = {"customer_no": integer(1, 10**15 - 1)}
 _SIGNED_AT = string(pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
 
 

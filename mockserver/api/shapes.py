@@ -425,6 +425,20 @@ class CompactBillogramShape(TypedDict):
     updated_at: Timestamp
 
 
+Base64: TypeAlias = Annotated[str, Form(string(contentEncoding="base64"))]
+
+
+class PdfFileShape(TypedDict):
+    content: Base64
+    file_type: Literal["application/pdf"]
+
+
+class AttachmentShape(TypedDict):
+    content: Base64
+    filename: str
+    file_type: Literal["application/pdf"]
+
+
 class EmptyShape(TypedDict):
     """DELETE answers an empty object [R]."""
 

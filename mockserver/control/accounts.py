@@ -1,11 +1,13 @@
 """Accounts: made, looked at, changed, removed, emptied (reference: control 1)."""
 
-from typing import Annotated, Any, Literal, NotRequired, TypedDict
+from datetime import timedelta
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
 from pydantic import AfterValidator, Field
 from pydantic.json_schema import SkipJsonSchema
 
 from mockserver.control.call import (
+    EXACT_DURATION,
     Answer,
     Body,
     ChangeSettings,
@@ -23,11 +25,12 @@ from mockserver.control.callbacks import (
 )
 from mockserver.control.clock import ClockShape, render_clock
 from mockserver.control.errors import ControlError, not_built
-from mockserver.core import accounts
+from mockserver.core import accounts, calendar
 from mockserver.core.act import Act
 from mockserver.core.model import Features, merged
 from mockserver.core.settings import new_settings
 from mockserver.emulator import AccountExists, Birth, Book, Emulator
+from mockserver.schema import Form, one_word
 
 
 def _account_id(text: str) -> str:
@@ -36,11 +39,20 @@ def _account_id(text: str) -> str:
     return text
 
 
+def _delay(text: str) -> str:
+    if not timedelta(0) <= calendar.absolute(text) <= _LONGEST_DELAY:
+        raise ValueError("must be at most 24h")
+    return text
+
+
+_LONGEST_DELAY = timedelta(hours=24)  # of a PDF [A]
 AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
 Key = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Later = SkipJsonSchema[str | None]  # not built yet: in no document
 DueDays = Annotated[int, Field(ge=0, le=365)]
+Market = Literal["Sweden", "Norway", "Finland", "Italy"]
+Delay = Annotated[str, AfterValidator(_delay), Form(EXACT_DURATION)]
 
 
 class ClockStart(Body):
@@ -64,8 +76,8 @@ class AccountPatch(Body):
     default_due_days: DueDays | None = None
     settings: SettingsChanges | None = None
     callbacks: CallbacksBody | None = None
-    market: Later = None
-    pdf_delay: Later = None
+    market: Market | None = None
+    pdf_delay: Delay | None = None
 
 
 class AccountBody(AccountPatch):
@@ -118,16 +130,14 @@ class AccountShape(TypedDict):
     features: FeaturesShape
     callbacks: AccountCallbacksShape
     default_due_days: int
+    market: Annotated[str, Form(one_word(get_args(Market)))]
+    pdf_delay: str
     counts: CountsShape
 
 
-_LATER = ("market", "pdf_delay", "fixture")
-
-
-def _refuse_later(body: Body, where: str) -> None:
-    for name in _LATER:
-        if getattr(body, name, None) is not None:
-            raise not_built(f"{name} in {where}")
+def _refuse_later(body: AccountBody | ResetBody, where: str) -> None:
+    if body.fixture is not None:
+        raise not_built(f"fixture in {where}")
 
 
 async def listing(call: ControlCall) -> Answer:
@@ -165,6 +175,8 @@ async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSet
         features=merged(Features(), body.features.given() if body.features else {}),
         callbacks=None if body.callbacks is None else body.callbacks.settings(),
         default_due_days=30 if body.default_due_days is None else body.default_due_days,
+        market=body.market or "Sweden",
+        pdf_delay=body.pdf_delay or "0s",
         settings=None if settings is None else lambda new: change_settings(new, settings, new),
     )
     try:
@@ -183,7 +195,6 @@ async def fetch(call: ControlCall) -> Answer:
 async def change(call: ControlCall) -> Answer:
     """`PATCH /_mock/accounts/{a}`: changes an account. What is not sent stays."""
     body = call.read(AccountPatch)
-    _refuse_later(body, "PATCH /_mock/accounts/{a}")
     book = await call.book()
     changes = body.given()
     if body.callbacks is not None:
@@ -268,6 +279,8 @@ def render_account(emulator: Emulator, book: Book) -> AccountShape:
         },
         "callbacks": render_callbacks(account.callbacks),
         "default_due_days": account.default_due_days,
+        "market": account.market,
+        "pdf_delay": account.pdf_delay,
         "counts": {
             "customers": len(book.state.customer_order),
             "billograms": len(book.state.bucket().order),

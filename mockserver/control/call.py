@@ -12,7 +12,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
 from mockserver.core.events import BillogramEvent
-from mockserver.core.model import Billogram
+from mockserver.core.model import Billogram, Customer
 from mockserver.core.settings import Settings
 from mockserver.emulator import Book, Emulator
 from mockserver.schema import Form, Schema, component, number, string
@@ -80,6 +80,7 @@ Shown = Annotated[str, Form(string(format="date-time"))]  # a moment, in the zon
 Uuid = Annotated[str, Form(string(format="uuid"))]
 ShownEvent = Annotated[dict[str, Any], Form(component("ListedEvent"))]  # as the API shows them
 ShownBillogram = Annotated[dict[str, Any], Form(component("Billogram"))]
+ShownCustomer = Annotated[dict[str, Any], Form(component("Customer"))]
 SettingsChanges = Annotated[dict[str, Any], Form(component("SettingsFields"))]
 
 
@@ -122,6 +123,7 @@ class ServerInfo(Struct, frozen=True):
     change_settings: ChangeSettings
     render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
     render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
+    render_customer: Callable[[Customer], Any]  # as the API shows it
     configuration: ConfigurationShape
     document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
     public_url: str | None = None

@@ -57,7 +57,7 @@ MovedShape = TypedDict(
 class DueShape(TypedDict):
     at: Shown
     rule: str
-    billogram: str
+    billogram: str | None
     reason: str
 
 
@@ -162,24 +162,27 @@ async def upcoming(call: ControlCall) -> Answer:
     until, key = _until(call), call.query("billogram")
 
     def view(state: State) -> list[DueShape]:
-        if key is None:
-            entries = state.agenda.entries()
-        else:
-            due = state.agenda.of(key)
-            entries = [] if due is None else [due]
-        timezone = state.account.timezone
-        return [
-            {
-                "at": shown(due.at, timezone),
-                "rule": due.rule,
-                "billogram": due.key,
-                "reason": agenda.reason(due, state.billograms[due.key], state.account),
-            }
-            for due in entries
-            if until is None or due.at <= until
-        ]
+        entries = state.agenda.entries()
+        if key is not None:
+            payments = {payment.id for payment in state.payments_of(key)}
+            entries = [due for due in entries if due.key == key or due.key in payments]
+        return [_render_due(due, state) for due in entries if until is None or due.at <= until]
 
     return Answer(await call.emulator.read(book, view))
+
+
+def _render_due(due: agenda.Due, state: State) -> DueShape:
+    """An entry: of a billogram, of a mandate, or of money that will be taken back."""
+    billogram, source = state.billograms.get(due.key), state.sources.get(due.key)
+    key: str | None = due.key
+    if billogram is not None:
+        reason = agenda.reason(due, billogram, state.account)
+    elif source is not None:
+        key, reason = None, agenda.source_reason(due, source)
+    else:
+        payment = state.payments[due.key]
+        key, reason = payment.allocations[0].billogram, agenda.recall_reason(payment)
+    return {"at": shown(due.at, state.account.timezone), "rule": due.rule, "billogram": key, "reason": reason}
 
 
 def _until(call: ControlCall) -> datetime | None:

@@ -77,7 +77,7 @@ class InboxShape(TypedDict):
     received_at: Shown
     headers: dict[str, str]
     body: str
-    json: Annotated[Any, Form(component("BillogramEvent"))]
+    json: Annotated[Any, Form(component("Callback"))]
     signature_ok: bool | None
 
 

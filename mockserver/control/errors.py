@@ -12,8 +12,10 @@ STATUS = {
     "unknown_account": 404,
     "unknown_object": 404,
     "unknown_payment": 404,
+    "unknown_payment_source": 404,
     "unknown_delivery": 404,
     "unknown_deed": 404,
+    "unknown_letter": 404,
     "method_not_allowed": 405,
     "timeout": 408,
     "account_exists": 409,
@@ -64,7 +66,8 @@ def not_built(what: str) -> ControlError:
 
 def unknown(what: str, key: str, where: str) -> ControlError:
     """No object of the account has this id; `where` lists those that there are."""
-    return ControlError(404, f"unknown_{what}", f"there is no {what} {key}", f"{where} lists what there is")
+    code = f"unknown_{what.replace(' ', '_')}"
+    return ControlError(404, code, f"there is no {what} {key}", f"{where} lists what there is")
 
 
 def refused(refusal: Refusal) -> ControlError:

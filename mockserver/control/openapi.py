@@ -12,7 +12,7 @@ from msgspec import structs
 
 from mockserver.control.errors import STATUS
 from mockserver.control.operations import OPERATIONS, Operation
-from mockserver.control.simulate import DEEDS
+from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
 from mockserver.schema import (
     Components,
     Schema,
@@ -34,7 +34,12 @@ out; an error is `{"error": {"code", "message", "hint"}}`, and `hint` says what 
 8601 with zone, durations ISO 8601 (`P30D`, `PT2H`) or short (`30d`, `2h`, `15m`, `0.3s`). Where the server
 has a control token, every path but `health` and `ready` wants it."""
 _ID = "Mock-Request-Id"
-_IN_PATH: Mapping[str, Schema] = {"a": string(minimum=1), "id": string(minimum=1)}
+_IN_PATH: Mapping[str, Schema] = {
+    "no": {"type": "integer", "minimum": 1},
+    "a": string(minimum=1),
+    "id": string(minimum=1),
+    "letter_id": string(minimum=1),
+}
 
 
 class ErrorShape(TypedDict):
@@ -54,7 +59,8 @@ def operations() -> Iterator[tuple[Operation, Any]]:
         if "{what}" not in row.path:
             yield row, row.endpoint
             continue
-        for name, deed in DEEDS.items():
+        of_customer = "{no}" in row.path
+        for name, deed in (CUSTOMER_DEEDS if of_customer else DEEDS).items():
             if deed is not None:
                 called = "simulate" + name.title().replace("-", "")
                 path = row.path.replace("{what}", name)

@@ -68,7 +68,7 @@ class AllocationShape(TypedDict):
 
 class PaymentShape(TypedDict):
     id: str
-    status: Annotated[str, Form(one_word(["settled"]))]
+    status: Annotated[str, Form(one_word(["scheduled", "settled", "failed", "cancelled"]))]
     amount: int | Decimal
     currency: str | None
     scheme: Annotated[str, Form(one_word([*get_args(Scheme), MANUAL]))]
@@ -82,6 +82,9 @@ class PaymentShape(TypedDict):
     adjustment: int | Decimal
     liability: int | Decimal
     recalled: int | Decimal
+    billogram: str | None
+    payment_source: str | None
+    failure: str | None
 
 
 async def listing(call: ControlCall) -> Answer:
@@ -100,7 +103,8 @@ async def fetch(call: ControlCall) -> Answer:
     book = await call.book()
 
     def view(state: State) -> PaymentShape:
-        return render_payment(_find(state.payments.get(call.params["id"]), call), state.account.timezone)
+        payment = find_payment(state.payments.get(call.params["id"]), call)
+        return render_payment(payment, state.account.timezone)
 
     return Answer(await call.emulator.read(book, view))
 
@@ -146,14 +150,15 @@ async def allocate(call: ControlCall) -> Answer:
     book = await call.book()
 
     def decide(act: Act) -> None:
-        payment = _find(act.find(PAYMENT, call.params["id"]), call)
+        payment = find_payment(act.find(PAYMENT, call.params["id"]), call)
         payments.allocate(act, payment, body.billogram, body.amount)
 
     act = await call.emulator.execute(book, decide, cause=call.request_id, rule="allocation")
     return Answer(render_payment(act.find(PAYMENT, call.params["id"]), act.account.timezone))
 
 
-def _find(payment: IncomingPayment | None, call: ControlCall) -> IncomingPayment:
+def find_payment(payment: IncomingPayment | None, call: ControlCall) -> IncomingPayment:
+    """The payment of a path; ControlError when there is none."""
     if payment is None:
         raise unknown("payment", call.params["id"], "GET …/payments")
     return payment
@@ -184,4 +189,7 @@ def render_payment(payment: IncomingPayment, timezone: str) -> PaymentShape:
         "adjustment": as_number(payment.adjustment),
         "liability": as_number(payment.liability),
         "recalled": as_number(payment.recalled),
+        "billogram": payment.planned_for,
+        "payment_source": payment.source,
+        "failure": payment.failure,
     }

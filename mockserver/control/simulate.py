@@ -1,16 +1,20 @@
 """What other people do to a billogram (reference: control 1, behaviour 2.2, 4.2, 7)."""
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
 
 from msgspec import Struct
 from pydantic import Field
 
 from mockserver.control.call import Amount, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError, not_built
-from mockserver.core import collection, delivery, factoring, messages
+from mockserver.core import collection, debits, delivery, factoring, messages, sources
 from mockserver.core.act import Act
-from mockserver.core.model import Billogram
+from mockserver.core.calendar import FIRST_DATE, LAST_DATE
+from mockserver.core.model import Billogram, Customer
+from mockserver.core.refusal import no_object
+from mockserver.core.state import CUSTOMER
 
 
 class NothingBody(Body):
@@ -27,7 +31,7 @@ class Deed(Struct, frozen=True):
     """What somebody does: the body that is read, and what it decides."""
 
     body: type[Body]
-    decide: Callable[[Act, Billogram, Any], None]
+    decide: Callable[[Act, Any, Any], None]
     example: dict[str, Any] = {}
 
 
@@ -44,6 +48,22 @@ def _view(act: Act, billogram: Billogram, _: NothingBody) -> None:
 def _delivery_failure(act: Act, billogram: Billogram, _: NothingBody) -> None:
     """What was sent last comes back: e-mail, SMS or e-invoice."""
     delivery.fail(act, billogram)
+
+
+class ScheduleBody(Body):
+    """The recipient plans a payment, for a day of his own or the usual one."""
+
+    date: Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)] | None = None
+
+
+def _schedule(act: Act, billogram: Billogram, given: ScheduleBody) -> None:
+    """The recipient plans a payment by the mandate that there is; without `date` for the usual day."""
+    debits.plan_by_hand(act, billogram, given.date)
+
+
+def _cancel_scheduled(act: Act, billogram: Billogram, _: NothingBody) -> None:
+    """The recipient cancels the payment that is planned."""
+    debits.cancel_by_hand(act, billogram)
 
 
 class CollectorPaymentBody(Body):
@@ -82,8 +102,8 @@ DEEDS: dict[str, Deed | None] = {
     "message": Deed(MessageBody, _message, {"message": "When will it come?"}),
     "view": Deed(NothingBody, _view),
     "delivery-failure": Deed(NothingBody, _delivery_failure),
-    "schedule-payment": None,
-    "cancel-scheduled-payment": None,
+    "schedule-payment": Deed(ScheduleBody, _schedule),
+    "cancel-scheduled-payment": Deed(NothingBody, _cancel_scheduled),
     "collector-payment": Deed(CollectorPaymentBody, _collector_payment, {"amount": 50}),
     "collection-end": Deed(NothingBody, _collection_end),
     "collection-cancel": Deed(NothingBody, _collection_cancel),
@@ -94,14 +114,75 @@ DEEDS: dict[str, Deed | None] = {
 }
 
 
+class EmailBody(Body):
+    """An e-mail address that was verified."""
+
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=1000)]
+
+
+class RecurringBody(Body):
+    """How the customer pays from now on."""
+
+    type: Literal["autogiro"]
+
+
+def _verify_email(act: Act, found: Customer, given: EmailBody) -> None:
+    """The recipient verifies an e-mail address: it is the customer's from now on."""
+    sources.verify_email(act, found, given.email)
+
+
+def _enable_recurring(act: Act, found: Customer, _: RecurringBody) -> None:
+    """The recipient turns automatic payment on: open billograms are planned by it."""
+    sources.enable_recurring(act, found)
+
+
+def _disable_recurring(act: Act, found: Customer, _: NothingBody) -> None:
+    """The recipient turns automatic payment off: what is planned by it is cancelled."""
+    sources.disable_recurring(act, found)
+
+
+# of a customer; None: not built yet
+CUSTOMER_DEEDS: dict[str, Deed | None] = {
+    "verify-email": Deed(EmailBody, _verify_email, {"email": "verified@example.com"}),
+    "enable-recurring": Deed(RecurringBody, _enable_recurring, {"type": "autogiro"}),
+    "disable-recurring": Deed(NothingBody, _disable_recurring),
+    "einvoice-register": None,
+    "einvoice-deregister": None,
+    "einvoice-mismatch": None,
+    "einvoice-not-found": None,
+}
+
+
+async def customer(call: ControlCall) -> Answer:
+    """`POST …/customers/{no}/simulate/{what}`: what a recipient does. Answers with the customer."""
+    what, number = call.params["what"], call.params["no"]
+    deed = _found(CUSTOMER_DEEDS, what)
+    given: Any = call.read(deed.body)
+    book = await call.book()
+    key = int(number) if number.isascii() and number.isdigit() and len(number) < 17 else -1
+
+    def decide(act: Act) -> None:
+        if act.find(CUSTOMER, key) is None:
+            raise no_object(number)
+        deed.decide(act, act.customer(key), given)
+
+    act = await call.emulator.execute(book, decide, cause=call.request_id, rule=f"simulate {what}")
+    return Answer(call.info.render_customer(act.customer(key)))
+
+
+def _found(deeds: Mapping[str, Deed | None], what: str) -> Deed:
+    if what not in deeds:
+        raise ControlError(404, "unknown_deed", f"nobody can {what}", f"known: {', '.join(deeds)}")
+    deed = deeds[what]
+    if deed is None:
+        raise not_built(f"simulate/{what}")
+    return deed
+
+
 async def billogram(call: ControlCall) -> Answer:
     """`POST …/billograms/{id}/simulate/{what}`: what others do to it. Answers with it as it then is."""
     what, key = call.params["what"], call.params["id"]
-    if what not in DEEDS:
-        raise ControlError(404, "unknown_deed", f"nobody can {what}", f"known: {', '.join(DEEDS)}")
-    deed = DEEDS[what]
-    if deed is None:
-        raise not_built(f"simulate/{what}")
+    deed = _found(DEEDS, what)
     given = call.read(deed.body)
     book = await call.book()
 

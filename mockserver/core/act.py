@@ -108,7 +108,7 @@ class Act:
             key = event.mark.billogram
             if key not in self._before:
                 old: Billogram | None = self._state.find(BILLOGRAM, key)
-                self._before[key] = public_state(old) if old is not None else ""
+                self._before[key] = public_state(old) if old is not None else Internal.UNATTESTED
         for kind, name, new in evolve(self, event):
             self.changes[kind, name] = new
         self.events.append(event)

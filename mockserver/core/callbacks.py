@@ -14,6 +14,7 @@ from mockserver.core import numbers
 from mockserver.core.events import (
     BillogramCreated,
     BillogramEvent,
+    EinvoiceRegistered,
     PaymentRecalled,
     RecallMade,
     RecipientUpdated,
@@ -29,14 +30,14 @@ from mockserver.core.signature import legacy
 from mockserver.core.state import BILLOGRAM, State
 
 INBOX = "mock:inbox"  # a receiver inside the server
-BILLOGRAM_EVENT = "BillogramEvent"
+BILLOGRAM_EVENT, EINVOICE_CREATED = "BillogramEvent", "EinvoiceRegistrationCreated"
 RECIPIENT_UPDATED, PAYMENT_RECALLED = "RecipientUpdated", "PaymentRecalled"
 TYPES = (
     BILLOGRAM_EVENT,
     RECIPIENT_UPDATED,
     PAYMENT_RECALLED,
     "BillingTab",
-    "EinvoiceRegistrationCreated",
+    EINVOICE_CREATED,
     "EinvoiceRegistrationDeleted",
     "EinvoiceRegistrationIdentificationMismatch",
     "EinvoiceRegistrationRecipientNotFound",
@@ -79,45 +80,50 @@ class Planned(Value, frozen=True):
 def plan(state: State, record: Record) -> tuple[Planned, ...]:
     """The callbacks of an act, in the order of its events; `state` is the one right after it.
 
-    Every Billogram event makes one ("every" [A]), as far as there is somewhere to send it.
+    Every Billogram event makes one ("every" [A]) but `PaymentRecalled`: the one of the whole recall tells of
+    it, before what the recall leads to [A]. So do e-invoice registrations [D] and what recipients
+    change, all as far as there is somewhere to send it.
     """
-    found: list[Planned] = []
+    found: list[Planned | None] = []
     for index, event in enumerate(record.events):
         if isinstance(event, PaymentRecalled):
-            continue  # told by the one callback of the recall [A]
-        if isinstance(event, RecallMade | RecipientUpdated):
-            other = _other(state, record, index, event)
-            if other is not None:  # that of a recall comes before what it leads to [A]
-                found.insert(0, other)
-        elif isinstance(event, BillogramEvent):
+            continue
+        if isinstance(event, BillogramEvent):
             billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
-            planned = _planned(state, record, index, event, billogram)
-            if planned is not None:
-                found.append(planned)
-    return tuple(found)
+            found.append(_of_billogram(state, record, index, event, billogram))
+        elif isinstance(event, RecallMade):
+            if event.recall.payables:
+                told = _recall_told(state, event.recall)
+                found.insert(0, _of_account(state, record, index, PAYMENT_RECALLED, told))
+        elif isinstance(event, RecipientUpdated):
+            if state.account.features.recipient_updated_callback:
+                found.append(_of_account(state, record, index, RECIPIENT_UPDATED, _recipient_told(event)))
+        elif isinstance(event, EinvoiceRegistered):
+            told = {"recipient_information": {"customer_number": str(event.customer_no)}}  # a string [D]
+            found.append(_of_account(state, record, index, EINVOICE_CREATED, told))
+    return tuple(planned for planned in found if planned is not None)
 
 
-def _planned(
+def _of_account(state: State, record: Record, index: int, kind: str, told: dict[str, Any]) -> Planned | None:
+    """One of the other types: always to the account's address, with its key [A]."""
+    settings = state.account.callbacks
+    return _planned(state, record, index, kind, settings.url, settings.sign_key, told=told)
+
+
+def _of_billogram(
     state: State, record: Record, index: int, event: BillogramEvent, billogram: Billogram
 ) -> Planned | None:
-    account, own = state.account, billogram.content.callbacks
-    settings = account.callbacks
+    own, settings = billogram.content.callbacks, state.account.callbacks
     # a billogram's own address takes its own key with it, the account's else [A]
     url, sign_key = (own.url, own.sign_key) if own.url else (settings.url, settings.sign_key)
-    if not url or (settings.types is not None and BILLOGRAM_EVENT not in settings.types):
-        return None
     drafted = isinstance(event, BillogramCreated)  # create and send may be one act
-    return Planned(
-        id=f"{account.generation}-{record.position}-{index}",
-        callback_id=numbers.callback_id(account.seed, account.generation, record.position, index),
-        type=BILLOGRAM_EVENT,
-        at=record.at,
-        position=record.position,
-        cause=record.cause,
-        rule=record.rule,
-        url=url,
-        sign_key=sign_key or None,
-        settings=settings,
+    return _planned(
+        state,
+        record,
+        index,
+        BILLOGRAM_EVENT,
+        url,
+        sign_key,
         billogram=billogram.id,
         event=event,
         ocr_number=None if drafted else billogram.ocr_number,
@@ -126,29 +132,25 @@ def _planned(
     )
 
 
-def _other(state: State, record: Record, index: int, event: RecallMade | RecipientUpdated) -> Planned | None:
-    """A callback of another type: always to the account's address, with its key [A]."""
+def _planned(
+    state: State, record: Record, index: int, kind: str, url: str | None, sign_key: str | None, **more: Any
+) -> Planned | None:
     account = state.account
     settings = account.callbacks
-    if isinstance(event, RecallMade):
-        name, told = PAYMENT_RECALLED, _recall_told(state, event.recall) if event.recall.payables else {}
-    else:
-        name = RECIPIENT_UPDATED
-        told = _recipient_told(event) if account.features.recipient_updated_callback else {}
-    if not told or not settings.url or (settings.types is not None and name not in settings.types):
+    if not url or (settings.types is not None and kind not in settings.types):
         return None
     return Planned(
         id=f"{account.generation}-{record.position}-{index}",
         callback_id=numbers.callback_id(account.seed, account.generation, record.position, index),
-        type=name,
+        type=kind,
         at=record.at,
         position=record.position,
         cause=record.cause,
         rule=record.rule,
-        url=settings.url,
-        sign_key=settings.sign_key or None,
+        url=url,
+        sign_key=sign_key or None,
         settings=settings,
-        told=told,
+        **more,
     )
 
 

@@ -1,4 +1,4 @@
-"""What events of direct debits and recalls make of a billogram: a part of `evolve` (reference: behaviour 6.6)."""
+"""What direct debits and recalls make of a billogram: a part of `evolve` (reference: behaviour 6.6) [A]."""
 
 from datetime import date
 from decimal import Decimal

@@ -69,5 +69,5 @@ def by_letter(billogram: Billogram, letter_id: str) -> Document | None:
 
 
 def available_at(document: Document, pdf_delay: str) -> datetime:
-    """When its PDF can be had [C, A]."""
-    return calendar.after(document.at, pdf_delay, document.timezone)
+    """When its PDF can be had [C, A]; the delay is a span of hours, minutes and seconds."""
+    return document.at + calendar.absolute(pdf_delay)

@@ -117,8 +117,11 @@ def settled(sums: Sums) -> Decimal:
 
 
 def unpaid_principal(sums: Sums) -> Decimal:
-    """What remains of the principal: everything settles it first, then the fees [S]."""
-    return max(subtract(sums.total, settled(sums)), ZERO)
+    """What remains of the principal: everything settles it first, then the fees [S].
+
+    What was let go is not unpaid, though nothing settled it.
+    """
+    return max(min(subtract(sums.total, settled(sums)), sums.remaining), ZERO)
 
 
 def without_unpaid_fees(sums: Sums) -> Sums:

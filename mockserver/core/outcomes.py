@@ -55,11 +55,10 @@ def lay_down(act: Act, plan: OutcomePlan) -> None:
     act.add(events.OutcomesLaidDown(key_of(plan), plan))
 
 
-def clear(act: Act, key: str | None) -> None:
-    """Take one plan away, or all."""
-    for found in list(act.state.outcomes) if key is None else [key]:
-        if act.find(OUTCOMES, found) is not None:
-            act.add(events.OutcomesLaidDown(found, None))
+def clear(act: Act) -> None:
+    """Take all plans away."""
+    for key in act.state.outcomes:
+        act.add(events.OutcomesLaidDown(key, None))
 
 
 def _check(act: Act, outcome: Outcome) -> None:

@@ -24,10 +24,11 @@ def change(act: Act, name: str, picture: Picture | None) -> None:
 def picture(content: str, file_type: str | None = None) -> Picture:
     """The picture of a request; InvalidParameter for what is no PNG, JPEG or GIF in base64 [R; kinds A].
 
-    A `file_type` that was sent is kept as it was, also beside another content [A].
+    Lines may be broken, as some languages write base64 [A]. A `file_type` that was sent is kept as it was,
+    also beside another content [A].
     """
     try:
-        decoded = base64.b64decode(content, validate=True)
+        decoded = base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError):
         decoded = b""
     found = kind_of(decoded)

@@ -1,7 +1,7 @@
 """The R-transactions of SEPA: who may take what back, until when, and why (reference: behaviour 8.1).
 
-D is the settlement day, B are TARGET bank days; all bounds are inclusive. The table follows the rulebooks [A];
-the page on money that comes back is made from it.
+D is the settlement day, B are TARGET bank days; all bounds are inclusive [A]. The page on money that comes
+back is made from the table.
 """
 
 import re

@@ -299,20 +299,16 @@ def test_what_is_refused(
     assert (server.image(), server.position()) == (image, position)
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        {"attachment_content": "JVBERg=="},
-        {"attachment": "a.pdf"},
-        {"_event": "sell"},
-        {"on_success": {"command": "sell"}},
-    ],
-)
-def test_what_is_not_built_yet(server: Server, sent: dict[str, Any]) -> None:
+@pytest.mark.parametrize("sent", [{"_event": "sell"}, {"on_success": {"command": "sell"}}])
+def test_made_and_sold(server: Server, sent: dict[str, Any]) -> None:
     body = {"customer": {"customer_no": server.customer()}, "items": [ROW]}
     position = server.position()
-    assert server.post("/billogram", body | sent).status == 501
-    assert server.position() == position
+    made = server.post("/billogram", body | sent).data
+    assert (made["state"], made["invoice_no"], len(made["ocr_number"])) == ("Factoring", None, 9)
+    assert server.position() == position + 1
+    server.mock("PATCH", "/accounts/test", {"features": {"factoring": False}})
+    assert server.post("/billogram", body | sent).error[0] == "PERMISSION_DENIED"
+    assert server.get("/billogram?page=1&page_size=1").json["meta"]["total_count"] == 1  # nothing was made
 
 
 def test_the_customer_is_copied(server: Server) -> None:

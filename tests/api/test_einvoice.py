@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mockserver.core import accounts
-from tests.server import ACCOUNT, Server
+from tests.server import ACCOUNT, KEY, Server
 
 PATH = "/customer/1/einvoice"
 NUMBER = "190000000000.SBF.SE"
@@ -201,6 +201,55 @@ def test_what_was_registered_stays_when_the_market_changes(server: Server) -> No
     server.post(PATH, {"identifier": NUMBER})
     in_market(server, "Finland")
     assert server.get(PATH).data == sweden()
+
+
+# the callback
+
+
+def test_the_callback(server: Server) -> None:
+    """Sent to the account's receiver, each time, with the number as text [D]."""
+    server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "callbacks": {"url": "mock:inbox"}})
+    server.customer(customer_no=24)
+    for _ in range(2):
+        server.post("/customer/24/einvoice", {"identifier": NUMBER})
+    server.post("/customer/24/einvoice", {"identifier": "x"})
+    server.mock("POST", f"/accounts/{ACCOUNT}/deliveries/wait", {"idle": True})
+    told = [each["json"] for each in server.mock("GET", f"/accounts/{ACCOUNT}/inbox").json]
+    assert [each.pop("callback_id") for each in told] == list(
+        {each["callback_id"]: 0 for each in rows(server)}
+    )
+    assert (
+        told
+        == [
+            {
+                "callback_timestamp": "2026-03-02T09:00:00.000000Z",
+                "callback_type": "EinvoiceRegistrationCreated",
+                "recipient_information": {"customer_number": "24"},
+            }
+        ]
+        * 2
+    )
+    for row in rows(server):
+        shown = (row["callback_type"], row["event_type"], row["billogram"], row["status"])
+        assert shown == ("EinvoiceRegistrationCreated", None, None, "delivered")
+    assert len(rows(server, "?type=EinvoiceRegistrationCreated")) == 2
+    kinds = [row["kind"] for row in server.mock("GET", f"/accounts/{ACCOUNT}/timeline").json]
+    assert (kinds.count("delivery"), kinds.count("attempt")) == (2, 2)
+
+
+def rows(server: Server, query: str = "") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = server.mock("GET", f"/accounts/{ACCOUNT}/deliveries{query}").json
+    return found
+
+
+@pytest.mark.parametrize(
+    "callbacks", [{"url": None}, {"url": "mock:inbox", "types": ["BillogramEvent"]}], ids=str
+)
+def test_nobody_who_wants_the_callback(server: Server, callbacks: dict[str, Any]) -> None:
+    server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "callbacks": callbacks})
+    server.customer()
+    server.post(PATH, {"identifier": NUMBER})
+    assert rows(server) == []
 
 
 # sending by it

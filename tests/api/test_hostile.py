@@ -26,7 +26,9 @@ from mockserver.api import (
     billogram_fields,
     commands,
     customer,
+    einvoice,
     item,
+    pictures,
     report,
     settings,
 )
@@ -74,14 +76,21 @@ BESIDE: dict[type[Fields], Given] = {
     billogram_fields.OnSuccessFields: {"command": "send", "method": "DoNotNotify"},
     billogram_fields.RecipientFields: {"customer_no": 1},
     billogram_fields.RowFields: ROW,
+    billogram_fields.CreditRowFields: {"title": ROW["title"], "count": -1},
 }
+REMIND: Given = {"method": "Email"}
 COMMAND_BODIES: dict[str, Given] = {
+    "remind": REMIND,
+    "respite": {"date": "8000-01-01"},
     "send": {"method": "DoNotNotify"},
     "payment": {"amount": 1},
-    "credit": {"mode": "full", "method": "DoNotNotify"},
+    "credit": {"mode": "items", "items": [{"title": "Row", "count": -1}], "method": "DoNotNotify"},
     "message": {"message": "Hello"},
+    "attach": {"filename": "a.pdf", "content": "JVBERi0xLjQKJSVFT0YK"},
+    "credit-payment": {"mode": "amount", "amount": 1},
+    "credit-allocate": {"amount": 1, "source_id": ""},
 }
-BUILT = {name: row.fields for name, row in COMMANDS.items() if row is not None}
+BUILT = {name: row.fields for name, row in COMMANDS.items()}
 
 
 class Target:
@@ -144,13 +153,40 @@ def draft(client: Client, **more: Any) -> str:
     return f"/billogram/{key}"
 
 
-def sent(client: Client) -> str:
-    return draft(client, on_success={"command": "send", "method": "DoNotNotify"})
+def sent(client: Client, **more: Any) -> str:
+    return draft(client, on_success={"command": "send", "method": "DoNotNotify"}, **more)
 
 
 def commanded(name: str) -> Callable[[Client], str]:
-    make = draft if name == "send" else sent
-    return lambda client: f"{make(client)}/command/{name}"
+    def ready(client: Client) -> str:
+        if name in ("send", "sell"):
+            where = draft(client)
+        elif name == "credit-payment":
+            where = stand_alone(client)
+        elif name in ("remind", "collect", "writeoff"):
+            where = sent(client, invoice_date="2020-01-01", due_date="2020-01-31")
+        else:
+            where = sent(client)
+        if name == "credit-allocate":  # its source has an id that is drawn
+            TARGETS[name].body["source_id"] = stand_alone(client).rpartition("/")[2]
+        for first, body in BEFORE.get(name, ()):
+            client.made(f"{where}/command/{first}", body)
+        return f"{where}/command/{name}"
+
+    return ready
+
+
+def stand_alone(client: Client) -> str:
+    on_success = {"command": "send", "method": "DoNotNotify"}
+    return draft(client, items=[{**ROW, "price": -100}], on_success=on_success)
+
+
+BEFORE: dict[str, list[tuple[str, Given]]] = {
+    "settle-underpayment": [("payment", {"amount": 1})],
+    "revert-writedown": [("writedown", {})],
+    "writeoff": [("remind", REMIND), ("payment", {"amount": 125})],
+    "remove-respite": [("respite", {"date": "8000-01-01"})],
+}
 
 
 BILLOGRAM: Given = {"customer": {"customer_no": 1}, "items": [ROW]}
@@ -163,6 +199,11 @@ TARGETS = {
     "PUT item": Target(
         "PUT", {}, item.ItemChanges, lambda client: f"/item/{client.made('/item', ITEM)['item_no']}"
     ),
+    "POST einvoice": Target(
+        "POST", einvoice.EXAMPLE, einvoice.EinvoiceFields, lambda _: "/customer/1/einvoice"
+    ),
+    "POST coverphoto": Target("POST", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/coverphoto"),
+    "PUT logotype": Target("PUT", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/logotype"),
     "PUT draft": Target("PUT", {}, billogram_fields.BillogramChanges, draft),
     "PUT sent": Target("PUT", {}, billogram_fields.BillogramChanges, sent),
 } | {
@@ -175,6 +216,8 @@ def below(model: type[Fields], name: str, annotation: Any) -> Iterator[tuple[typ
     """The models inside of a field, and the path to each from the object that holds the field."""
     if name == "items" and issubclass(model, billogram_fields.BillogramChanges):  # read row by row
         yield billogram_fields.RowFields, (name, 0)
+    elif name == "items" and model is commands.CreditFields:
+        yield billogram_fields.CreditRowFields, (name, 0)
     for inner in (annotation, *get_args(annotation)):
         if isinstance(inner, type) and issubclass(inner, Fields):
             yield inner, (name,)
@@ -220,7 +263,7 @@ def shared() -> Iterator[Server]:
 
 
 def test_every_model_is_attacked() -> None:
-    modules: list[ModuleType] = [customer, item, settings, billogram_fields, commands]
+    modules: list[ModuleType] = [customer, einvoice, item, pictures, settings, billogram_fields, commands]
     known = {
         each
         for module in modules

@@ -72,11 +72,17 @@ def test_a_type_that_was_sent_stays(server: Server) -> None:
     assert server.post("/logotype", sent).data == sent == server.get("/logotype").data
 
 
+def test_lines_may_be_broken(server: Server) -> None:
+    """As Ruby and PHP write base64 unless told otherwise."""
+    broken = base64.encodebytes(PNG * 9).decode().replace("\n", "\r\n")
+    assert server.post("/logotype", {"content": broken}).data == body(PNG * 9, file_type="image/png")
+
+
 @both
 @pytest.mark.parametrize(
     "content",
     [
-        *("iVBORw0KGgo", "%%%%", "iVBORw0KGgoAAAA=\n", "å", "x", 5, " "),
+        *("iVBORw0KGgo", "%%%%", "iVBORw0KGgoAAAA=\0", "å", "x", 5, " "),
         *(base64.b64encode(each).decode() for each in (b"%PDF-1.4", b"<svg/>", b"RIFF\0\0\0\0WEBP", b"BM6")),
         *(base64.b64encode(each).decode() for each in (PNG[:7], PNG[1:], b"GIF88a", b"\xff\xd8")),
     ],

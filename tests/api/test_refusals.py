@@ -121,6 +121,7 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("query.value", lambda s: s.get("/customer?page=x&page_size=1"), 400, "INVALID_QUERY_PARAMETER", "page", []),
     ("object.exists", lambda s: s.get("/billogram/none"), 404, "NOT_FOUND", NO_FIELD, None),
     ("object.exists", lambda s: s.get("/report/none"), 404, "NOT_FOUND", NO_FIELD, None),
+    ("pdf.available", lambda s: s.get(f"/billogram/{of(s, 'sent')}.pdf"), 404, "NOT_AVAILABLE_YET", NO_FIELD, None),
     ("command.exists", lambda s: s.command(of(s, "draft"), "fly"), 404, "NOT_FOUND", NO_FIELD, None),
     ("not_emulated", lambda s: s.get("/offer"), 501, "INTERNAL_ERROR", NO_FIELD, None),
     ("log.unavailable", without_log, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
@@ -247,6 +248,7 @@ def test_each_refusal(
 ) -> None:
     rule, request, status, identifier, field, field_path = case
     server.customer()
+    server.mock("PATCH", "/accounts/test", {"pdf_delay": "1h"})
     server.post("/item", {"title": "A", "price": 1, "vat": 0, "unit": "day"})
     server.post("/billogram", draft(creditor_unique_value="draft"))
     for name, more in (

@@ -129,6 +129,21 @@ def test_what_is_not_built_says_so(server: Server) -> None:
         assert (answer.status, answer.json["error"]["code"]) == (501, "not_built")
 
 
+def test_the_market_and_the_delay_of_pdfs(server: Server) -> None:
+    made = server.mock("POST", "/accounts", {"id": "plain"}).json
+    assert (made["market"], made["pdf_delay"]) == ("Sweden", "0s")
+    made = server.mock("POST", "/accounts", {"id": "demo", "market": "Italy", "pdf_delay": "PT1M30S"}).json
+    assert (made["market"], made["pdf_delay"]) == ("Italy", "PT1M30S")
+    changed = server.mock("PATCH", "/accounts/demo", {"market": "Norway", "pdf_delay": "24h"}).json
+    assert (changed["market"], changed["pdf_delay"]) == ("Norway", "24h")
+    again = server.mock("POST", "/accounts/demo/reset", {}).json
+    assert (again["market"], again["pdf_delay"]) == ("Norway", "24h")
+    for bad in ("24.1h", "1d", "soon", "-1s", "", 5):
+        answer = server.mock("PATCH", "/accounts/demo", {"pdf_delay": bad})
+        assert answer.json["error"]["code"] == "invalid_body"
+    assert server.fold("demo").image() == server.image("demo")
+
+
 def test_health_ready_and_info(server: Server) -> None:
     assert server.mock("GET", "/health").json == {"status": "ok"}
     assert server.mock("GET", "/ready").json == {"status": "ready"}

@@ -46,7 +46,9 @@ OFFERED_NOT = ("draft", "sent", "sold", "denied")
 ROWS = [
     Row("createAccount", "/accounts", {}, 400, "invalid_body"),
     Row("createAccount", "/accounts", {"id": ACCOUNT}, 409, "account_exists"),
-    Row("createAccount", "/accounts", {"id": "a", "market": "SE"}, 501, "not_built"),
+    Row("createAccount", "/accounts", {"id": "a", "market": "SE"}, 400, "invalid_body"),
+    Row("createAccount", "/accounts", {"id": "a", "pdf_delay": "1d"}, 400, "invalid_body"),
+    Row("createAccount", "/accounts", {"id": "a", "fixture": "shop"}, 501, "not_built"),
     Row("createAccount", "/accounts", {"id": "a", "settings": {"colour": 1}}, 400, "refused", "body.unknown"),
     Row("createAccount", "/accounts", b"{", 400, "invalid_json"),
     Row("createAccount", "/accounts", b"\xff", 400, "invalid_json"),
@@ -63,7 +65,8 @@ ROWS = [
         "refused",
         "body.value",
     ),
-    Row("changeAccount", A, {"pdf_delay": "1s"}, 501, "not_built"),
+    Row("changeAccount", A, {"pdf_delay": "25h"}, 400, "invalid_body"),
+    Row("changeAccount", A, {"market": "Denmark"}, 400, "invalid_body"),
     Row("deleteAccount", "/accounts/none", NO_BODY, 404, "unknown_account"),
     Row("resetAccount", "/accounts/none/reset", NO_BODY, 404, "unknown_account"),
     Row("resetAccount", f"{A}/reset", {"seed": -1}, 400, "invalid_body"),
@@ -234,6 +237,9 @@ ROWS = [
     Row("getTimeline", "/accounts/none/timeline", NO_BODY, 404, "unknown_account"),
     Row("getTimeline", f"{A}/timeline?after=x", NO_BODY, 400, "invalid_query"),
     Row("getTimeline", f"{A}/timeline?limit=0", NO_BODY, 400, "invalid_query"),
+    Row("getOutbox", "/accounts/none/outbox", NO_BODY, 404, "unknown_account"),
+    Row("getOutboxLetter", "/accounts/none/outbox/x", NO_BODY, 404, "unknown_account"),
+    Row("getOutboxLetter", f"{A}/outbox/none", NO_BODY, 404, "unknown_letter"),
     Row("getCallbacks", "/accounts/none/callbacks", NO_BODY, 404, "unknown_account"),
     Row("setCallbacks", "/accounts/none/callbacks", {"url": None}, 404, "unknown_account"),
     Row("setCallbacks", f"{A}/callbacks", {"url": "nowhere"}, 400, "invalid_body"),
@@ -329,7 +335,7 @@ def test_every_built_operation_has_its_refusals() -> None:
 def test_each_operation_knows_its_methods_only(server: Server, name: str) -> None:
     server.get("/settings")
     row = BUILT[name]
-    path = row.path.format(a=ACCOUNT, id="x", what="message")
+    path = row.path.format(a=ACCOUNT, id="x", what="message", letter_id="x")
     known = {each.method for each in OPERATIONS if each.path == row.path}
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         if method not in known:
@@ -338,7 +344,7 @@ def test_each_operation_knows_its_methods_only(server: Server, name: str) -> Non
             assert all(each in answer.json["error"]["hint"] for each in known)
     for other in (f"{path}/more", f"{path}x", path.upper()):
         answer = server.mock(row.method, other)
-        if "{id}" not in row.path or other != path.upper():
+        if not {"{id}", "{letter_id}"} & set(row.path.split("/")) or other != path.upper():
             assert answer.status in (404, 405), other
 
 

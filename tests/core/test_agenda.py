@@ -16,6 +16,7 @@ from mockserver.core.model import (
     Billogram,
     Clock,
     Content,
+    Delivery,
     Dunning,
     Internal,
     Recipient,
@@ -58,6 +59,7 @@ def billogram(
 
 
 OVER = Dunning(overdue=True)
+LETTER = Delivery(letter_at=utc("2026-03-04T09:00"))
 PARTLY = Sums(total=Decimal(125), remaining=Decimal(100), paid=Decimal(-25))
 
 
@@ -89,6 +91,13 @@ PARTLY = Sums(total=Decimal(125), remaining=Decimal(100), paid=Decimal(-25))
         (billogram(dunning=OVER, updated_at=utc("2026-04-10T22:04")), ("interest", "2026-04-10T22:05")),
         # `Overdue` is not put off: its moment is past, it comes at once
         (billogram(updated_at=utc("2026-04-10T08:00")), ("overdue", "2026-04-01T22:05")),
+        # a letter comes at its own moment, of a stand-alone credit too; last among what comes at one moment
+        (billogram(delivery=LETTER), ("letter", "2026-03-04T09:00")),
+        (billogram("2026-03-03", delivery=LETTER), ("overdue", "2026-03-03T23:05")),
+        (billogram(delivery=Delivery(letter_at=utc("2026-04-01T22:05"))), ("overdue", "2026-04-01T22:05")),
+        (billogram(sums=Sums(total=Decimal(-125)), delivery=LETTER), ("letter", "2026-03-04T09:00")),
+        (billogram(internal=Internal.COLLECTION, delivery=LETTER), ("letter", "2026-03-04T09:00")),
+        (billogram(internal=Internal.ENDED, delivery=LETTER), None),
         # a stand-alone credit is never overdue; nothing happens to what is not open
         (billogram(sums=Sums(total=Decimal(-125), remaining=Decimal(-125))), None),
         (billogram(internal=Internal.UNATTESTED), None),
@@ -159,7 +168,7 @@ def test_overdue_never_after_interest(invoice: date, days: int, zone: str) -> No
 
 
 def test_ranks_and_rules_are_of_the_same_entries() -> None:
-    assert agenda.RANKS == {"overdue": 7, "interest": 8}
+    assert agenda.RANKS == {"overdue": 7, "interest": 8, "letter": 11}
     assert set(RULES) == set(agenda.RANKS)
 
 
@@ -169,6 +178,7 @@ def test_ranks_and_rules_are_of_the_same_entries() -> None:
         (billogram(), ["overdue", "2026-04-01"]),
         (billogram(dunning=OVER), ["interest", "8.5 %", "2026-04-01"]),
         (billogram("2026-05-20", dunning=OVER), ["interest", "2026-05-20", "2026-04-01"]),
+        (billogram(delivery=LETTER), ["letter", "48 hours"]),
     ],
 )
 def test_the_reason_names_what_it_follows_from(made: Billogram, words: list[str]) -> None:

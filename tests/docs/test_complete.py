@@ -15,6 +15,7 @@ from mockserver.control import (
     callbacks,
     clock,
     deliveries,
+    outbox,
     payments,
     requests,
     server,
@@ -53,6 +54,7 @@ MEMBERS: dict[str, list[Any]] = {
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
     "waitForDeliveries": [deliveries.WaitBody],
+    "getOutbox": [outbox.LetterShape],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
 }
 

@@ -517,6 +517,24 @@ def test_no_credentials(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert type(raised.value) is BillogramExceptions.RequestDataError
 
 
+def test_pdfs(served: Served) -> None:
+    api = client_of(served, "pdfs")
+    billogram = sent(api)
+    first = billogram.get_invoice_pdf()
+    assert first.startswith(b"%PDF-")
+    letter = billogram["events"][-1]["data"]["letter_id"]
+    assert billogram.get_invoice_pdf(letter_id=letter, invoice_no=billogram["invoice_no"]) == first
+    with pytest.raises(BillogramExceptions.ObjectNotFoundError):
+        billogram.get_invoice_pdf(invoice_no=77)
+    with pytest.raises(BillogramExceptions.ObjectNotFoundError):
+        billogram.get_attachment_pdf()
+    billogram.perform_event("attach", {"filename": "a.pdf", "content": "JVBERi0xLjQKJSVFT0YK"})
+    assert billogram.get_attachment_pdf() == b"%PDF-1.4\n%%EOF\n"
+    assert served.mock("PATCH", "/accounts/pdfs", {"pdf_delay": "1h"}).status_code == 200
+    with pytest.raises(BillogramExceptions.ObjectNotFoundError, match="not available yet"):
+        billogram.get_invoice_pdf()
+
+
 def test_what_is_not_built_is_a_malfunction_and_never_a_pretended_success(api: Any) -> None:
     for row in OPERATIONS:
         if row.endpoint is None and row.method == "GET" and "{" not in row.path:

@@ -1,0 +1,320 @@
+"""What the bank does and will do: recalls, outcome plans, mandates (reference: control 1, behaviour 8)."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypedDict
+
+from pydantic import BeforeValidator, Field
+
+from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
+from mockserver.control.deliveries import shown
+from mockserver.control.errors import ControlError, unknown
+from mockserver.control.payments import Key, Share, Text, find_payment
+from mockserver.core import outcomes, recalls, sepa, sources
+from mockserver.core.act import Act
+from mockserver.core.calendar import FIRST_DATE, local_date
+from mockserver.core.funds import (
+    ACTIVE,
+    CANCELLED,
+    FAILED,
+    PENDING,
+    Outcome,
+    OutcomePlan,
+    PaymentSource,
+    Recall,
+)
+from mockserver.core.showing import as_number
+from mockserver.core.state import PAYMENT, SOURCE, State
+from mockserver.schema import Form, number, one_word, string
+
+
+def _fee(value: Any) -> Any:
+    if isinstance(value, Decimal | int) and not isinstance(value, bool) and value >= 0:
+        fee = Decimal(value)
+        if fee == fee.quantize(Decimal("0.01")) and fee < 10**15:
+            return fee
+    raise ValueError("must be an amount of money such as 3.5, or 0")
+
+
+Fee = Annotated[Decimal, BeforeValidator(_fee), Form(number(0))]
+Day = Annotated[str, Form(string(format="date"))]
+Code = Annotated[str, Field(min_length=4, max_length=4)]
+
+
+class RecallBody(Body):
+    """Money is taken back; without members the usual R-transaction, of all of it."""
+
+    type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    code: Code | None = None
+    amount: Amount | None = None
+    fee: Fee = Decimal(0)
+    message: Text | None = None
+    allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
+
+
+class ThenBody(Body):
+    """Ok at first, and a recall after a while: `20d`, `2b` (bank days), `3h`."""
+
+    then: Annotated[str, Field(min_length=1, max_length=100)]
+    after: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+
+
+class MatchBody(Body):
+    """What a plan is for; one member at most, none is the whole account."""
+
+    billogram: Key | None = None
+    payment_source: Key | None = None
+    customer_no: Annotated[int, Field(ge=1, lt=10**15)] | None = None
+
+
+class OutcomesBody(Body):
+    """What the bank will answer, collection after collection."""
+
+    match: MatchBody | None = None
+    plan: Annotated[list[str | ThenBody], Field(max_length=1000)]
+
+
+class SourcePatch(Body):
+    """What of a mandate can be changed."""
+
+    status: Literal["PENDING", "ACTIVE", "FAILED", "CANCELLED"] | None = None
+    b2b: bool | None = None
+    last_collection: Annotated[date, Field(ge=FIRST_DATE)] | None = None
+
+
+RECALL: dict[str, Any] = {"type": "refund", "code": "MD06"}
+OUTCOMES_EXAMPLE = {"match": None, "plan": ["reject.AM04", {"then": "refund.MD06", "after": "20d"}, "ok"]}
+SOURCE_EXAMPLE = {"b2b": True}
+
+
+class PayableShape(TypedDict):
+    billogram: str
+    amount: int | Decimal
+    event_uuid: Uuid
+
+
+class RecallShape(TypedDict):
+    id: Uuid
+    payment: Uuid
+    type: str
+    code: str | None
+    message: str
+    total_amount: int | Decimal
+    fee: int | Decimal
+    executed_on: Day
+    payables: list[PayableShape]
+
+
+# `from` is a word of Python
+RecallOptionShape = TypedDict(
+    "RecallOptionShape",
+    {
+        "type": str,
+        "codes": list[str],
+        "from": Day | None,
+        "until": Day | None,
+        "legal": bool,
+        "reason": str,
+    },
+)
+
+
+class MatchShape(TypedDict):
+    billogram: str | None
+    payment_source: str | None
+    customer_no: int | None
+
+
+class OutcomesShape(TypedDict):
+    match: MatchShape | None
+    plan: list[Any]
+
+
+class SourceShape(TypedDict):
+    id: Uuid
+    customer_no: int
+    status: Annotated[str, Form(one_word((PENDING, ACTIVE, FAILED, CANCELLED)))]
+    scheme: str
+    reference: str
+    iban: str | None
+    b2b: bool
+    migrated: bool
+    signed_at: Shown
+    created_at: Shown
+    last_collection: Day | None
+
+
+async def recall(call: ControlCall) -> Answer:
+    """`POST …/payments/{id}/recall`: money is taken back, or a planned debit stopped, by SEPA's rules."""
+    body = call.read(RecallBody)
+    book = await call.book()
+    shares = body.allocations
+    asked = recalls.Asked(
+        type=body.type,
+        code=body.code,
+        amount=body.amount,
+        fee=body.fee,
+        message=body.message,
+        shares=None if shares is None else tuple((share.billogram, share.amount) for share in shares),
+    )
+    made: list[Recall] = []
+
+    def decide(act: Act) -> None:
+        payment = find_payment(act.find(PAYMENT, call.params["id"]), call)
+        made.append(recalls.recall(act, payment, asked))
+
+    await call.emulator.execute(book, decide, cause=call.request_id, rule="recall")
+    return Answer(render_recall(made[-1]), 201)
+
+
+def render_recall(made: Recall) -> RecallShape:
+    """A recall; `total_amount` is that of its payables."""
+    total = sum((each.amount for each in made.payables), Decimal(0))
+    return {
+        "id": made.id,
+        "payment": made.payment,
+        "type": made.type,
+        "code": made.code,
+        "message": made.message,
+        "total_amount": as_number(total),
+        "fee": as_number(made.fee),
+        "executed_on": made.executed_on.isoformat(),
+        "payables": [
+            {"billogram": each.billogram, "amount": as_number(each.amount), "event_uuid": each.event_uuid}
+            for each in made.payables
+        ],
+    }
+
+
+async def options(call: ControlCall) -> Answer:
+    """`GET …/payments/{id}/recall-options`: what SEPA allows on a payment today, until when, and why not."""
+    book = await call.book()
+
+    def view(state: State) -> list[RecallOptionShape]:
+        payment = find_payment(state.payments.get(call.params["id"]), call)
+        today = local_date(call.emulator.now(book), state.account.timezone)
+        return [
+            {
+                "type": each.type,
+                "codes": list(each.codes),
+                "from": None if each.first is None else each.first.isoformat(),
+                "until": None if each.last is None else each.last.isoformat(),
+                "legal": each.legal,
+                "reason": each.reason,
+            }
+            for each in sepa.options(payment, today)
+        ]
+
+    return Answer(await call.emulator.read(book, view))
+
+
+# outcome plans
+
+
+async def lay_down(call: ControlCall) -> Answer:
+    """`PUT …/outcomes`: lays down what the bank will answer; one plan per match, a new one replaces it."""
+    body = call.read(OutcomesBody)
+    book = await call.book()
+    match = {} if body.match is None else body.match.given()
+    if len(match) > 1:
+        raise ControlError(400, "invalid_body", f"match: {' and '.join(match)}", "give one of them")
+    plan = OutcomePlan(tuple(_outcome(each) for each in body.plan), **match)
+    await call.emulator.execute(
+        book, lambda act: outcomes.lay_down(act, plan), cause=call.request_id, rule="outcomes"
+    )
+    return Answer(render_plan(plan))
+
+
+def _outcome(said: str | ThenBody) -> Outcome:
+    if isinstance(said, ThenBody):
+        kind, _, code = said.then.partition(".")
+        return Outcome(recall=kind, code=code or None, after=said.after)
+    if said == "ok":
+        return Outcome()
+    kind, _, code = said.partition(".")
+    if kind == sepa.REJECT:
+        return Outcome(reject=code or sepa.TABLE[sepa.REJECT].default)
+    raise ControlError(
+        400, "invalid_body", f"plan: {said}", 'an outcome is "ok", "reject.AM04" or {"then": "refund.MD06"}'
+    )
+
+
+async def laid_down(call: ControlCall) -> Answer:
+    """`GET …/outcomes`: the plans, with what is left of them."""
+    book = await call.book()
+    return Answer(
+        await call.emulator.read(book, lambda state: [render_plan(each) for each in state.outcomes.values()])
+    )
+
+
+async def clear(call: ControlCall) -> Answer:
+    """`DELETE …/outcomes`: takes all plans away."""
+    book = await call.book()
+    await call.emulator.execute(book, outcomes.clear, cause=call.request_id, rule="outcomes")
+    return Answer([])
+
+
+def render_plan(plan: OutcomePlan) -> OutcomesShape:
+    """A plan, in the form in which it is laid down."""
+    members: MatchShape = {
+        "billogram": plan.billogram,
+        "payment_source": plan.payment_source,
+        "customer_no": plan.customer_no,
+    }
+    whole = any(value is not None for value in members.values())
+    return {"match": members if whole else None, "plan": [_said(each) for each in plan.plan]}
+
+
+def _said(outcome: Outcome) -> Any:
+    if outcome.reject is not None:
+        return f"{sepa.REJECT}.{outcome.reject}"
+    if outcome.recall is None:
+        return "ok"
+    then = outcome.recall if outcome.code is None else f"{outcome.recall}.{outcome.code}"
+    return {"then": then, "after": outcome.after}
+
+
+# mandates
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET …/payment-sources`: all mandates, with what the API does not show."""
+    book = await call.book()
+
+    def view(state: State) -> list[SourceShape]:
+        return [render_source(each, state.account.timezone) for each in state.sources.values()]
+
+    return Answer(await call.emulator.read(book, view))
+
+
+async def change(call: ControlCall) -> Answer:
+    """`PATCH …/payment-sources/{id}`: changes a mandate; one that ends cancels what is planned by it."""
+    body = call.read(SourcePatch)
+    book = await call.book()
+    key = call.params["id"]
+
+    def decide(act: Act) -> None:
+        found: PaymentSource | None = act.find(SOURCE, key)
+        if found is None:
+            raise unknown("payment source", key, "GET …/payment-sources")
+        sources.change(act, found, body.given())
+
+    act = await call.emulator.execute(book, decide, cause=call.request_id, rule="mandate")
+    return Answer(render_source(act.find(SOURCE, key), act.account.timezone))
+
+
+def render_source(source: PaymentSource, timezone: str) -> SourceShape:
+    """A mandate, whole."""
+    return {
+        "id": source.id,
+        "customer_no": source.customer_no,
+        "status": source.status,
+        "scheme": source.scheme,
+        "reference": source.reference,
+        "iban": source.iban,
+        "b2b": source.b2b,
+        "migrated": source.migrated,
+        "signed_at": shown(source.signed_at, timezone),
+        "created_at": shown(source.created_at, timezone),
+        "last_collection": None if source.last_collection is None else source.last_collection.isoformat(),
+    }

@@ -1,0 +1,353 @@
+"""How a document looks: its words, laid out on pages of A4. How the form of real ones is, is not known [A].
+
+The layout is known before anything is drawn, so that each page can tell how many there are. Millimetres from
+the upper left corner; a text stands on its base line.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from msgspec import Struct
+
+from mockserver.documents.sheet import Line, Pair, Sheet
+from mockserver.documents.words import shown
+
+WIDTH, HEIGHT = 210.0, 297.0
+LEFT, RIGHT, TOP = 20.0, 190.0, 16.0
+MIDDLE = 116.0  # where the recipient stands: in the window of an envelope
+LOGOTYPE = 62.0, 22.0  # at most
+
+_BODY, _SMALL, _LABEL = 9.5, 8.0, 8.5  # points
+_STEP, _NARROW = 4.8, 3.7  # from line to line
+_POINT = 25.4 / 72
+_SMALLEST = 5.0  # points, to which a text is shrunk before it is cut
+BLACK, GREY, LIGHT, PALE = 0, 105, 190, 243
+
+
+class Text(Struct, frozen=True):
+    """Letters of the fonts only."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    bold: bool = False
+    shade: int = BLACK
+
+
+class Box(Struct, frozen=True):
+    """A filled box; a flat one is a rule."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    shade: int
+
+
+class Place(Struct, frozen=True):
+    """Where the logotype stands."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+Page = list[Text | Box | Place]
+
+
+class Metrics(Struct, frozen=True):
+    """The widths of the letters, in thousandths of the size, by their byte in cp1252."""
+
+    plain: tuple[int, ...]
+    bold: tuple[int, ...]
+
+    def width(self, text: str, size: float, *, bold: bool = False) -> float:
+        """How wide a text is."""
+        widths = self.bold if bold else self.plain
+        return sum(widths[byte] for byte in text.encode("cp1252")) * size * _POINT / 1000
+
+
+def pages(sheet: Sheet, metrics: Metrics, logotype: tuple[float, float] | None) -> list[Page]:
+    """The pages of a document. `logotype`: width and height of one, in whatever unit."""
+    layout = _Layout(sheet, metrics)
+    layout.head(logotype)
+    layout.table()
+    layout.end()
+    return layout.finished()
+
+
+class _Layout:
+    def __init__(self, sheet: Sheet, metrics: Metrics) -> None:
+        self._sheet = sheet
+        self._metrics = metrics
+        self._pages: list[Page] = [[]]
+        self._y = TOP
+        self._foot = HEIGHT - 13 - _NARROW * max(map(len, sheet.footer), default=0)
+        self._columns = self._placed()
+
+    # the parts
+
+    def head(self, logotype: tuple[float, float] | None) -> None:
+        """What stands above the rows of the first page."""
+        sheet = self._sheet
+        if logotype is None:
+            self._fit(LEFT, 24.5, sheet.creditor, 15, MIDDLE - LEFT - 8, bold=True)
+        else:
+            scale = min(LOGOTYPE[0] / logotype[0], LOGOTYPE[1] / logotype[1])
+            self._pages[0].append(Place(LEFT, 12.5, logotype[0] * scale, logotype[1] * scale))
+        self._fit(MIDDLE, 24.5, sheet.title, 22, RIGHT - MIDDLE, bold=True)
+        y = 46.0
+        for line in sheet.recipient:
+            self._fit(MIDDLE, y, line, 10.5, RIGHT - MIDDLE)
+            y += 5
+        self._y = 46.0
+        self._pairs(sheet.facts, LEFT, 31, MIDDLE - LEFT - 8)
+        self._y = max(self._y, y) + 3.5
+        if sheet.references:
+            top, half = self._y, (len(sheet.references) + 1) // 2
+            self._pairs(sheet.references[:half], LEFT, 31, MIDDLE - LEFT - 8)
+            lowest, self._y = self._y, top
+            self._pairs(sheet.references[half:], MIDDLE, 28, RIGHT - MIDDLE)
+            self._y = max(self._y, lowest) + 1.5
+        self._paragraph(sheet.message, _BODY, _STEP)
+        self._y += 3.5
+
+    def table(self) -> None:
+        """The rows, under a heading on each page."""
+        self._room(22)
+        self._heading()
+        for line in self._sheet.lines:
+            self._row(line)
+        self._box(LEFT, self._y - 2.2, RIGHT - LEFT, 0.25, LIGHT)
+
+    def end(self) -> None:
+        """Sums, where to pay, notes."""
+        sheet, left = self._sheet, MIDDLE - 12
+        size = _STEP * (len(sheet.sums) + len(sheet.after)) + 16
+        self._y += 4
+        self._room(min(size, 180))
+        for pair in sheet.sums:
+            self._room(_STEP)
+            self._sum(pair, left, _BODY)
+            self._y += _STEP
+        self._room(_STEP * len(sheet.after) + 9)
+        self._box(left, self._y - 2.6, RIGHT - left, 0.4, BLACK)
+        self._y += 3.2
+        self._sum(sheet.due, left, 13, bold=True)
+        self._y += 6.5
+        for pair in sheet.after:
+            self._sum(pair, left, _BODY)
+            self._y += _STEP
+        self._y += 2
+        for note in sheet.notes:
+            self._paragraph(note, _SMALL, _NARROW + 0.3, GREY)
+        if sheet.payment:
+            self._pay()
+
+    def finished(self) -> list[Page]:
+        """The pages, each with its number and the footer."""
+        total = len(self._pages)
+        for index, page in enumerate(self._pages, 1):
+            text = f"Sida {index} ({total})"
+            width = self._metrics.width(text, _SMALL)
+            page.append(Text(RIGHT - width, 11, text, _SMALL, shade=GREY))
+            page += self._footer
+        return self._pages
+
+    # their pieces
+
+    def _placed(self) -> list[tuple[float, float, bool]]:
+        """Left edge and width of each column, and whether it holds numbers."""
+        columns = self._sheet.columns
+        free = RIGHT - LEFT - sum(column.width or 0 for column in columns)
+        found, x = [], LEFT
+        for column in columns:
+            width = column.width or free
+            found.append((x, width, column.number))
+            x += width
+        return found
+
+    def _heading(self) -> None:
+        self._box(LEFT, self._y - 4.6, RIGHT - LEFT, 6.6, PALE)
+        self._cells([column.heading for column in self._sheet.columns], _SMALL, bold=True)
+        self._y += 7
+
+    def _cells(self, cells: Sequence[str], size: float, *, bold: bool = False) -> None:
+        last = len(cells) - 1
+        for index, (cell, (x, width, number)) in enumerate(zip(cells, self._columns, strict=True)):
+            if not cell:
+                continue
+            inset, gap = (1.5 if index == 0 else 0.0), (1.5 if index == last else 2.5)
+            if number:
+                self._fit(x, self._y, cell, size, width - gap, bold=bold, right=True)
+            else:
+                self._fit(x + inset, self._y, cell, size, width - inset - gap, bold=bold)
+
+    def _row(self, line: Line) -> None:
+        at = self._sheet.title_at
+        x, width, _ = self._columns[at]
+        bare = not any(cell for index, cell in enumerate(line.cells) if index not in (0, at))
+        inset = 0.0 if at else 1.5
+        width = (RIGHT - x if bare else width) - inset - 2.5
+        titles = list(self._wrapped(line.cells[at], _BODY, width)) or [""]
+        # beside it there are no numbers
+        below = list(self._wrapped(line.below, _SMALL, max(width, RIGHT - 31 - x)))
+        self._room(min(_STEP * len(titles) + _NARROW * len(below), 40), again=True)
+        cells = list(line.cells)
+        cells[at] = ""
+        self._cells(cells, _BODY)
+        for text in titles:
+            self._room(0, again=True)
+            self._put(x + inset, self._y, text, _BODY)
+            self._y += _STEP
+        self._y -= 0.6 if below else 0
+        for text in below:
+            self._room(0, again=True)
+            self._put(x + inset, self._y, text, _SMALL, shade=GREY)
+            self._y += _NARROW
+        self._y += 1.4
+
+    def _sum(self, pair: Pair, left: float, size: float, *, bold: bool = False) -> None:
+        label, value = pair
+        width = self._metrics.width(shown(value), size, bold=bold)
+        self._fit(left, self._y, label, size, max(RIGHT - left - width - 4.5, 20), bold=bold)
+        self._fit(left, self._y, value, size, RIGHT - left - 1.5, bold=bold, right=True)
+
+    def _pay(self) -> None:
+        """The band above the footer of the last page."""
+        top = self._foot - 23
+        if self._y > top - 1:
+            self._break()
+        self._box(LEFT, top, RIGHT - LEFT, 17, PALE)
+        self._box(LEFT, top, 1.2, 17, BLACK)
+        widths = [self._metrics.width(shown(value), 11.5, bold=True) for _, value in self._sheet.payment]
+        free = RIGHT - LEFT - 8
+        gap = max((free - sum(widths)) / len(widths), 5)
+        scale = min((free - gap * len(widths)) / sum(widths), 1)
+        x = LEFT + 6
+        for (label, value), wide in zip(self._sheet.payment, widths, strict=True):
+            self._fit(x, top + 6, label, _SMALL, wide * scale + gap - 2, shade=GREY)
+            self._fit(x, top + 12.5, value, 11.5, wide * scale + 0.1, bold=True)
+            x += wide * scale + gap
+
+    @property
+    def _footer(self) -> Page:
+        columns = self._sheet.footer
+        made: Page = [Box(LEFT, self._foot, RIGHT - LEFT, 0.25, LIGHT)]
+        each = (RIGHT - LEFT) / max(len(columns), 1)
+        for index, lines in enumerate(columns):
+            y = self._foot + 4.5
+            for number, line in enumerate(lines):
+                text, size = self._fitted(line, 7.5, each - 3, bold=number == 0)
+                made.append(Text(LEFT + index * each, y, text, size, number == 0, BLACK if number else GREY))
+                y += _NARROW
+        return made
+
+    # drawing
+
+    def _pairs(self, pairs: Sequence[Pair], x: float, labels: float, width: float) -> None:
+        for label, value in pairs:
+            self._fit(x, self._y, label, _LABEL, labels - 2, shade=GREY)
+            self._fit(x + labels, self._y, value, _BODY, width - labels)
+            self._y += _STEP
+
+    def _paragraph(self, text: str, size: float, step: float, shade: int = BLACK) -> None:
+        if not text:
+            return
+        self._y += 2
+        for line in self._wrapped(text, size, RIGHT - LEFT):
+            self._room(step)
+            self._put(LEFT, self._y, line, size, shade=shade)
+            self._y += step
+
+    def _room(self, height: float, *, again: bool = False) -> None:
+        """Go on on a new page when there is no room; `again`: under the heading of the rows."""
+        if self._y + height > self._foot - 4:
+            self._break()
+            if again:
+                self._heading()
+
+    def _break(self) -> None:
+        self._pages.append([])
+        number = next((value for label, value in self._sheet.facts if label == "Fakturanummer"), "")
+        title = f"{self._sheet.title} {number}, {self._sheet.creditor}"
+        self._y = 20.0
+        self._fit(LEFT, self._y, title, _BODY, 140, bold=True)
+        self._y += 12
+
+    def _box(self, x: float, y: float, width: float, height: float, shade: int) -> None:
+        self._pages[-1].append(Box(x, y, width, height, shade))
+
+    def _put(
+        self, x: float, y: float, text: str, size: float, *, bold: bool = False, shade: int = BLACK
+    ) -> None:
+        self._pages[-1].append(Text(x, y, text, size, bold, shade))
+
+    def _fit(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float,
+        width: float,
+        *,
+        bold: bool = False,
+        shade: int = BLACK,
+        right: bool = False,
+    ) -> None:
+        """A text in one line that is no wider than this; with `right` it ends there."""
+        text, size = self._fitted(text, size, width, bold=bold, whole=right)
+        if right:
+            x += width - self._metrics.width(text, size, bold=bold)
+        self._put(x, y, text, size, bold=bold, shade=shade)
+
+    def _fitted(
+        self, text: str, size: float, width: float, *, bold: bool, whole: bool = False
+    ) -> tuple[str, float]:
+        """The text and a size at which it is no wider than this; cut, unless it must be `whole`."""
+        text = shown(text).replace("\n", " ")
+        wide = self._metrics.width(text, size, bold=bold)
+        if wide <= width:
+            return text, size
+        size = size * width / wide if whole else max(size * width / wide, min(_SMALLEST, size))
+        while not whole and text and self._metrics.width(text, size, bold=bold) > width + 0.01:
+            text = text.removesuffix("…")[:-1] + "…" if len(text) > 1 else ""
+        return text, size
+
+    def _wrapped(self, text: str, size: float, width: float) -> Iterator[str]:
+        """The lines of a text; a word that is too wide is broken."""
+        for paragraph in shown(text).split("\n") if text else ():
+            line, room = "", width
+            for word in paragraph.split(" "):
+                wide = self._width_of(word, size)
+                blank = self._width_of(" ", size) if line else 0.0
+                if blank + wide <= room:
+                    line, room = f"{line} {word}" if line else word, room - blank - wide
+                    continue
+                if line:
+                    yield line
+                *full, line = self._broken(word, size, width) if wide > width else [word]
+                yield from full
+                room = width - self._width_of(line, size)
+            yield line
+
+    def _broken(self, word: str, size: float, width: float) -> list[str]:
+        parts, room = [""], width
+        for letter in word:
+            wide = self._width_of(letter, size)
+            if wide > room and parts[-1]:
+                parts.append("")
+                room = width
+            parts[-1] += letter
+            room -= wide
+        return parts
+
+    def _width_of(self, word: str, size: float) -> float:
+        return _width(self._metrics, word, size)
+
+
+@lru_cache(maxsize=4096)
+def _width(metrics: Metrics, word: str, size: float) -> float:
+    return metrics.width(word, size)

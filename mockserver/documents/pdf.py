@@ -1,0 +1,142 @@
+"""The PDF of a document: the same bytes whenever and wherever it is made (reference: behaviour 4.2, api 8.8).
+
+Nothing is compressed but pictures, as compressors differ from build to build. The fonts are those that every
+reader has, so letters outside cp1252 are written plainly. What draws it is imported at the first PDF.
+"""
+
+from collections import OrderedDict
+from datetime import UTC
+from functools import lru_cache
+from hashlib import blake2b
+from io import BytesIO
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from mockserver.core.documents import Document
+from mockserver.core.model import Picture
+from mockserver.documents import words
+from mockserver.documents.pages import Box, Metrics, Page, Place, Text, pages
+from mockserver.documents.sheet import sheet
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MAX_PIXELS = 16_000_000  # of a picture; a larger one is left out [A]
+_SHARP = 560, 200  # pixels, to which a picture is brought down: some 230 to the inch
+_MOST = 256  # PDFs that are kept
+_MOST_BYTES = 16 * 1024 * 1024
+
+
+def render(document: Document, claim_no: int) -> bytes:
+    """The PDF. `claim_no`: the number of the first invoice of its claim."""
+    from fpdf import FPDF
+
+    picture = _picture_of(document)
+
+    digest = blake2b(document.letter_id.encode(), digest_size=16).hexdigest().upper()
+
+    class Pdf(FPDF):
+        def file_id(self) -> str:
+            return f"<{digest}><{digest}>"
+
+    pdf = Pdf(unit="mm", format="A4")
+    pdf.set_compression(False)
+    pdf.set_auto_page_break(False)
+    pdf.alias_nb_pages(None)  # type: ignore[arg-type]  # so that no text stands for something else
+    pdf.core_fonts_encoding = "cp1252"
+    pdf.set_creation_date(document.at.astimezone(UTC))
+    pdf.set_producer("mockserver")
+    pdf.set_title(f"{words.title(document)} {document.invoice_no}")
+    pdf.set_lang("sv")
+    for page in laid_out(document, claim_no):
+        pdf.add_page()
+        for part in page:
+            match part:
+                case Text():
+                    pdf.set_font("helvetica", "B" if part.bold else "", round(part.size, 2))
+                    pdf.set_text_color(part.shade)
+                    pdf.text(part.x, part.y, part.text)
+                case Box():
+                    pdf.set_fill_color(part.shade)
+                    pdf.rect(part.x, part.y, part.width, part.height, style="F")
+                case Place():
+                    assert picture is not None, "a place is only made for one"
+                    pdf.image(picture, part.x, part.y, part.width, part.height)
+    return bytes(pdf.output())
+
+
+def laid_out(document: Document, claim_no: int) -> list[Page]:
+    """Its pages, not drawn yet."""
+    picture = _picture_of(document)
+    return pages(sheet(document, claim_no), metrics(), None if picture is None else picture.size)
+
+
+@lru_cache(maxsize=1)
+def metrics() -> Metrics:
+    """The widths of the letters of Helvetica."""
+    from fpdf.fonts import CORE_FONTS_CHARWIDTHS
+
+    plain, bold = (CORE_FONTS_CHARWIDTHS[name] for name in ("helvetica", "helveticaB"))
+    letters = list(map(chr, range(256)))
+    return Metrics(tuple(plain[each] for each in letters), tuple(bold[each] for each in letters))
+
+
+def _picture_of(document: Document) -> "Image | None":
+    return None if document.logotype is None else _picture(document.logotype)
+
+
+@lru_cache(maxsize=8)
+def _picture(logotype: Picture) -> "Image | None":
+    """The picture as it is drawn, or None for one that can't be read, or is too large to be looked at."""
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(logotype.content), formats=("PNG", "JPEG", "GIF")) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                return None
+            opened.draft("RGB", _SHARP)
+            plain = opened.convert("RGBA")
+    except Exception:  # whatever a reader of pictures raises for a broken one: the invoice must be made
+        return None
+    plain.thumbnail(_SHARP)
+    flat = Image.new("RGB", plain.size, "white")
+    flat.paste(plain, mask=plain)
+    return flat
+
+
+class Shelf:
+    """The newest PDFs, by the very document that they show; used from several threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], tuple[Document, bytes]] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def kept(self, account: str, document: Document) -> bytes | None:
+        """The PDF of a document of an account, if it is kept."""
+        key = account, document.letter_id
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None or found[0] is not document:
+                return None
+            self._kept.move_to_end(key)
+            return found[1]
+
+    def pdf(self, account: str, document: Document, claim_no: int) -> bytes:
+        """The same, drawn now if it is not."""
+        found = self.kept(account, document)
+        if found is not None:
+            return found
+        made, key = render(document, claim_no), (account, document.letter_id)
+        with self._lock:
+            self._forget(key)
+            self._kept[key] = document, made
+            self._size += len(made)
+            while len(self._kept) > _MOST or self._size > _MOST_BYTES:
+                self._forget(next(iter(self._kept)))
+        return made
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        old = self._kept.pop(key, None)
+        if old is not None:
+            self._size -= len(old[1])

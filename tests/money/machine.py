@@ -1,0 +1,765 @@
+"""Random accounts and random acts, held against the model of the sums (reference: behaviour 2 to 5, 10).
+
+Everything goes through public surfaces: the API, the bank of the control plane, callbacks as `mock:inbox`
+gets them. Only the VAT of documents is looked up inside.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, replace
+from decimal import Decimal
+from fractions import Fraction
+from itertools import count
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from tests.money.model import (
+    FLAGS,
+    ZERO,
+    Billogram,
+    Model,
+    Part,
+    Payment,
+    Refused,
+    Row,
+    Told,
+)
+from tests.server import Answer, Server
+from tests.webhooks.world import PATIENCE
+
+HTTP = {"PERMISSION_DENIED": 403, "NOT_FOUND": 404}
+FIXED = {
+    "BillogramCreated",
+    "BillogramSent",
+    "Deleted",
+}  # what their callbacks show is no state of after them
+START, LATE = {"invoice_date": "2026-03-02"}, {"invoice_date": "2026-01-01", "due_date": "2026-01-31"}
+MODES = ["full", "amount", "items", "remaining", "rest", "principal"]
+
+_names = count(1)
+
+
+def exact(value: Any) -> Fraction:
+    return Fraction(value)
+
+
+def decimal(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+def cents(least: int, most: int) -> st.SearchStrategy[Fraction]:
+    return st.integers(least, most).map(lambda number: Fraction(number, 100))
+
+
+amounts = st.one_of(
+    *[cents(1, 20_000), st.integers(1, 500).map(Fraction)] * 3, cents(-100, 0), st.just(Fraction(10**6))
+)
+parts = st.sampled_from([Fraction(1), Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(9, 10)])
+parts_or_none = st.one_of(parts, parts, parts, parts, st.none())
+counts = st.one_of(
+    st.integers(1, 5).map(Fraction),
+    st.sampled_from([Fraction("0.5"), Fraction("1.333333"), Fraction("2.75"), Fraction(-1), Fraction(100)]),
+)
+prices = st.one_of(
+    st.integers(1, 500).map(Fraction),
+    cents(1, 50_000),
+    st.integers(-30_000_000, 300_000_000).map(lambda number: Fraction(number, 10**6)),
+    st.sampled_from([Fraction(100), Fraction("0.3"), Fraction(-50), Fraction(987_654_321)]),
+)
+vats = st.sampled_from([Fraction(vat) for vat in ("0", "6", "12", "25", "25", "13.5", "17.25", "100")])
+discounts = st.one_of(st.just(ZERO), st.just(ZERO), cents(0, 5_000), st.just(Fraction("0.333333")))
+
+
+@st.composite
+def row(draw: st.DrawFn) -> Row:
+    """Few titles and, now and then, the standard row, so that rows repeat."""
+    if draw(st.integers(0, 5)) == 0:
+        return Row("Only a text", ZERO, ZERO, ZERO)
+    if draw(st.integers(0, 2)) == 0:
+        return Row("Standard", draw(counts), Fraction(100), Fraction(25))
+    item_no = draw(st.sampled_from([None, None, "A", "B"]))
+    title = f"Item {item_no}" if item_no else draw(st.sampled_from(["One", "Two"]))
+    return Row(title, draw(counts), draw(prices), draw(vats), draw(discounts), item_no)
+
+
+rows = st.lists(row(), min_size=1, max_size=4).map(tuple)
+back = rows.map(lambda rows: tuple(replace(each, price=-abs(each.price)) for each in rows))
+
+
+def sent_row(row: Row) -> dict[str, Any]:
+    made = {"title": row.title, "count": row.count, "price": row.price, "vat": row.vat}
+    whole = made | ({"discount": row.discount} if row.discount else {})
+    body: dict[str, Any] = {
+        key: decimal(value) if isinstance(value, Fraction) else value for key, value in whole.items()
+    }
+    return body | ({"item_no": row.item_no} if row.item_no else {})
+
+
+def sent_part(part: Part) -> dict[str, Any]:
+    return {
+        key: decimal(value) if isinstance(value, Fraction) else value
+        for key, value in asdict(part).items()
+        if value is not None
+    }
+
+
+class Money(RuleBasedStateMachine):
+    """One account in each example; `steps` counts all of them."""
+
+    server: ClassVar[Server]
+    steps: ClassVar[int] = 0
+    refusals: ClassVar[int] = 0
+    kinds: ClassVar[dict[str, int]] = {}  # events of each type that were told
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = f"money-{next(_names)}"
+        self.model = Model()
+        self.heard = 0  # callbacks
+        self.uuids: set[str] = set()
+        self.numbers: list[int] = []  # of documents, in the order in which they left
+        self.minutes = 0
+        self.sound = True  # nothing wrong was found
+
+    def teardown(self) -> None:
+        if self.sound:
+            for key in self.model.billograms:
+                self.check_billogram(key)
+        self.server.mock("DELETE", f"/accounts/{self.name}")
+
+    # calling
+
+    def call(self, method: str, path: str, body: Any = None) -> Answer:
+        return self.server.call(method, path, {} if body is None else body, account=self.name)
+
+    def mock(self, method: str, path: str, body: Any = None) -> Answer:
+        return self.server.mock(method, f"/accounts/{self.name}{path}", {} if body is None else body)
+
+    def command(self, key: str, command: str, body: Any = None) -> Callable[[], Answer]:
+        return lambda: self.call("POST", f"/billogram/{key}/command/{command}", body)
+
+    def callbacks(self) -> list[Any]:
+        """Those that have come since."""
+        self.server.run(self.is_idle())
+        got = self.server.mock("GET", f"/accounts/{self.name}/inbox").json
+        new, self.heard = got[self.heard :], len(got)
+        return [json.loads(each["body"], parse_float=Decimal) for each in new]
+
+    async def is_idle(self) -> None:
+        """Until nothing is queued or in flight: a wait over the wire sees the test's client as gone."""
+        book = self.server.emulator.book(self.name)
+        assert book is not None
+        desk = self.server.sender.desk(book)
+        while desk.busy:
+            async with asyncio.timeout(PATIENCE):
+                await book.signal.wait()
+
+    def pick(self, index: int, *states: str) -> str:
+        """A billogram, rather a debit in one of these states; now and then another, or a deleted one."""
+        likely = [
+            one.id for one in self.model.billograms.values() if one.internal in states and not one.is_credit
+        ]
+        return self.likely(index, likely)
+
+    def pick_creditable(self, index: int) -> str:
+        """Rather one of which something can be credited."""
+        likely = [
+            one.id
+            for one in self.model.billograms.values()
+            if one.internal in ("Unpaid", "Sold", "Ended") and one.uncredited > 0
+        ]
+        return self.likely(index, likely)
+
+    def likely(self, index: int, likely: list[str]) -> str:
+        """One of these, now and then any."""
+        keys = [*self.model.billograms, *list(self.model.deleted)[-1:]]
+        return likely[index % len(likely)] if likely and index % 5 else keys[index % len(keys)]
+
+    # an act
+
+    def does(self, call: Callable[[], Answer], decide: Callable[[], list[Told]]) -> Answer:
+        """One command, as the model says: done and told, or refused and nothing changed."""
+        type(self).steps += 1
+        position = self.server.position(self.name)
+        try:
+            told = decide()
+        except Refused as refused:
+            self.is_refused(call(), refused, position)
+            raise
+        self.sound = False
+        answer = call()
+        assert answer.status == 200, (answer.body, told)
+        self.holds(told)
+        return answer
+
+    def tries(self, call: Callable[[], Answer], decide: Callable[[], list[Told]]) -> None:
+        """The same, where a refusal is as good."""
+        with suppress(Refused):
+            self.does(call, decide)
+
+    def is_refused(self, answer: Answer, refused: Refused, position: int) -> None:
+        type(self).refusals += 1
+        self.sound = False
+        assert answer.status >= 400, ("accepted", refused.args)
+        status, data = answer.error
+        assert (status, data.get("field")) == (refused.status, refused.blamed), (answer.body, refused.args)
+        assert answer.status == HTTP.get(status, 400)
+        assert self.server.position(self.name) == position
+        assert self.callbacks() == []
+        self.sound = True
+
+    # what must hold
+
+    def holds(self, told: list[Told]) -> None:
+        """The callbacks are those of the model, and everything that was touched is as it says."""
+        self.sound = False
+        got = self.callbacks()
+        events = [
+            (each["event"]["billogram_id"], each["event"]["type"], each["billogram"]["state"]) for each in got
+        ]
+        assert events == [(each.billogram, each.type, each.state) for each in told], (events, told)
+        last: dict[str, Any] = {}
+        for each, callback in zip(told, got, strict=True):
+            self.check_callback(each, callback)
+            last[each.billogram] = callback
+        for key, callback in last.items():
+            if key in self.model.billograms:
+                shown = self.check_billogram(key)
+                assert shown["detailed_sums"] == callback["billogram"]["detailed_sums"]
+                ends = any(each.billogram == key and each.type == "BillogramEnded" for each in told)
+                if callback["event"]["type"] not in FIXED and (
+                    not ends or callback["event"]["type"] == "BillogramEnded"
+                ):
+                    assert shown["state"] == callback["billogram"]["state"]
+                self.check_documents(key)
+        self.check_payments()
+        self.check_lists([self.model.billograms[key] for key in last if key in self.model.billograms])
+        self.sound = True
+
+    def check_callback(self, told: Told, callback: Any) -> None:
+        self.kinds[told.type] = self.kinds.get(told.type, 0) + 1
+        event, billogram = callback["event"], callback["billogram"]
+        sums, data = billogram["detailed_sums"], event["data"] or {}
+        check_identity(sums)
+        assert billogram["remaining_sum"] == sums["remaining_sum"], callback
+        if told.type != "DataChange":
+            assert exact(billogram["remaining_sum"]) == told.remaining, (told, callback)
+        for name in ("remaining_sum", "total_sum"):
+            assert data.get(name, billogram[name]) == billogram[name], callback
+        if told.amount is not None:
+            assert exact(data["amount"]) == told.amount, (told, callback)
+        assert event["created_at"] == self.now, callback
+        assert event["event_uuid"] not in self.uuids
+        self.uuids.add(event["event_uuid"])
+        if told.type in ("BillogramSent", "InvoiceSent", "Credit", "BillogramSold"):
+            own = self.model.billograms[told.billogram].own_no
+            number = data.get("invoice_no")
+            if number is not None and number != own:
+                assert not self.numbers or number > max(self.numbers), (number, self.numbers)
+                self.numbers.append(number)
+
+    @property
+    def now(self) -> str:
+        hours, minutes = divmod(self.minutes, 60)
+        return f"2026-03-02 {9 + hours:02}:{minutes:02}:00"
+
+    def check_billogram(self, key: str) -> Any:
+        one = self.model.billograms[key]
+        shown = self.call("GET", f"/billogram/{key}").data
+        sums = {
+            name: exact(value) for name, value in shown["detailed_sums"].items() if name != "regional_sweden"
+        }
+        check_identity(sums)
+        expected = {
+            "net_sum": one.net,
+            "vat_sum": one.vat,
+            "gross_sum": one.gross,
+            "rounding": one.rounding,
+            "reminder_fee": one.reminder_fee,
+            "interest_fee": one.interest_fee,
+            "credited_sum": one.credited,
+            "paid_sum": one.paid,
+            "collector_paid_sum": ZERO,
+            "remaining_sum": one.remaining,
+        }
+        assert {name: sums[name] for name in expected} == expected
+        assert exact(shown["total_sum"]) == one.total
+        assert exact(shown["remaining_sum"]) == one.remaining
+        assert exact(shown["rounding_value"]) == one.total - one.gross
+        assert shown["state"] == one.public
+        assert set(shown["flags"]) & set(FLAGS) == one.shown_flags
+        assert [each["type"] for each in shown["events"]] == one.events[-100:]
+        hidden = one.internal in ("Unattested", "Factoring")
+        own = one.own_no if one.internal == "Unattested" else None
+        assert shown["invoice_no"] == (own if hidden else one.number)
+        if not one.is_credit:
+            assert one.uncredited >= 0
+            assert sum((share for _, share in one.booked), ZERO) == -one.paid
+        return shown
+
+    def check_documents(self, key: str) -> None:
+        """What the documents ask for and credit adds up, and so does the VAT in them (1, 3.4, 3.5)."""
+        one = self.model.billograms[key]
+        if one.is_credit or one.internal in ("Unattested", "Factoring"):
+            return
+        amount = vat = ZERO
+        rates = {each.vat for each in one.rows if each.net} | ({Fraction(25)} if one.invoice_fee else set())
+        plain = len(rates) == 1 and all(each.net >= 0 for each in one.rows)
+        for index, document in enumerate(self.server.state(self.name).billograms[key].documents):
+            sign = -1 if document.kind == "credit" else 1
+            amount += sign * exact(document.amount)
+            vat += sign * exact(document.vat)
+            if plain and index > one.changes and one.total:  # with room for the roundings of all
+                share = exact(document.amount) * one.vat / one.total
+                assert abs(exact(document.vat) - share) <= Fraction(1, 2) * (index + 1), (document, one)
+        assert amount == one.total + one.credited + one.allocated
+        if amount == one.total:
+            assert vat == one.booked_vat
+        elif amount == 0:
+            assert vat == 0
+
+    def check_payments(self) -> None:
+        if not self.model.payments:
+            return
+        listed = self.server.mock("GET", f"/accounts/{self.name}/payments").json
+        assert [each["id"] for each in listed] == list(self.model.payments)
+        shares: dict[str, dict[str, Fraction]] = {}
+        for one in self.model.billograms.values():
+            for booked, share in one.booked:
+                mine = shares.setdefault(booked, {})
+                mine[one.id] = mine.get(one.id, ZERO) + share
+        for each in listed:
+            payment = self.model.payments[each["id"]]
+            allocated: dict[str, Fraction] = {}
+            for part in each["allocations"]:
+                if part["amount"]:
+                    key = part["billogram"]
+                    allocated[key] = allocated.get(key, ZERO) + exact(part["amount"])
+            parts = [exact(each[name]) for name in ("unmatched", "adjustment", "liability", "recalled")]
+            assert sum(parts) + sum(allocated.values()) == exact(each["amount"]) == payment.amount
+            assert allocated == shares.get(payment.id, {})
+            assert parts == [payment.unmatched, payment.adjustment, payment.liability, 0]
+
+    def check_lists(self, touched: list[Billogram]) -> None:
+        everything = list(self.model.billograms.values())
+        self.check_list("", everything)
+        for one in touched[:2]:
+            state, customer = one.public, one.customer
+            query = "&filter_type=field&filter_field=state&filter_value="
+            self.check_list(query + state, [each for each in everything if each.public == state])
+            query = "&filter_type=field&filter_field=customer:customer_no&filter_value="
+            self.check_list(f"{query}{customer}", [each for each in everything if each.customer == customer])
+
+    def check_list(self, query: str, expected: list[Billogram]) -> None:
+        answer = self.server.get(f"/billogram?page=1&page_size=1{query}", account=self.name)
+        meta = answer.json["meta"]
+        assert meta["total_count"] == len(expected)
+        total = sum((each.remaining for each in expected), ZERO)
+        assert exact(meta["total_remaining_sum"]) == total
+
+    # the rules
+
+    @initialize(data=st.data())
+    def account(self, data: st.DataObject) -> None:
+        fee = data.draw(st.sampled_from([ZERO, ZERO, Fraction(29), Fraction("12.345678")]))
+        writeoff = data.draw(st.sampled_from([None, {"settings": "all_fees", "amount": 60}]))
+        self.model.standalone = data.draw(st.sampled_from([True, True, True, False]))
+        self.model.factoring = data.draw(st.sampled_from([True, True, True, False]))
+        body = {
+            "id": self.name,
+            "key": "secret",
+            "seed": 1,
+            "features": {"standalone_credits": self.model.standalone, "factoring": self.model.factoring},
+            "callbacks": {"url": "mock:inbox"},
+        }
+        assert self.server.mock("POST", "/accounts", body).status == 201
+        invoices: dict[str, Any] = {"default_invoice_fee": decimal(fee)}
+        if writeoff:
+            invoices["automatic_writeoff"] = writeoff
+        assert self.call("PUT", "/settings", {"invoices": invoices}).status == 200
+        self.model.default_fee = fee
+        address = {"street_address": "Testgatan 1", "zipcode": "123 45", "city": "Teststad"}
+        for email in ("contact@example.com", "contact+bounce@example.com", None):
+            contact = {} if email is None else {"email": email}
+            made = self.call("POST", "/customer", {"name": "Test", "contact": contact, "address": address})
+            number = made.data["customer_no"]
+            if email is None:
+                self.model.silent.add(number)
+            elif "bounce" in email:
+                self.model.bouncing.add(number)
+        usual = {"fee": None, "own_no": None, "late": False, "reversed_vat": None}
+        for row in (
+            Row("Standard", Fraction(2), Fraction(100), Fraction(25)),
+            Row("One", Fraction(3), Fraction(-75), Fraction(6)),
+        ):
+            self.creates_one((row,), 1, "SEK", "Email", **usual)
+
+    methods = st.sampled_from(["Email", "Email", "Letter", "DoNotNotify"])
+
+    @rule(
+        rows=st.one_of(rows, rows, back),
+        customer=st.sampled_from([1, 1, 1, 2, 3]),
+        currency=st.sampled_from(["SEK", "SEK", "EUR", "NOK"]),
+        method=st.one_of(methods, methods, methods, st.none()),
+        fee=st.sampled_from([None, None, ZERO, Fraction(45), Fraction("0.123456")]),
+        own_no=st.sampled_from([None, None, None, None, 1, 3, 40, 777]),
+        late=st.sampled_from([False, False, False, True]),
+        reversed_vat=st.sampled_from([None, None, False, True]),
+    )
+    def creates(self, **given: Any) -> None:
+        self.creates_one(**given)
+
+    def creates_one(
+        self, rows: tuple[Row, ...], customer: int, currency: str, method: str | None, **more: Any
+    ) -> None:
+        gone = {each.own_no for each in self.model.deleted.values()}
+        own_no = None if more["own_no"] in gone else more["own_no"]
+        body: dict[str, Any] = {
+            "customer": {"customer_no": customer},
+            "items": [sent_row(each) for each in rows],
+            "currency": currency,
+            **(LATE if more["late"] else START),
+        }
+        fee = more["fee"]
+        if fee is not None:
+            body["invoice_fee"] = decimal(fee)
+        if own_no is not None:
+            body["invoice_no"] = own_no
+        if more["reversed_vat"] is not None:
+            body["regional_sweden"] = {"reversed_vat": more["reversed_vat"]}
+        if method is not None:
+            body["on_success"] = {"command": "send", "method": method}
+        one = Billogram(
+            id="",
+            customer=customer,
+            currency=currency,
+            rows=rows,
+            invoice_fee=self.model.default_fee if fee is None else fee,
+            reversed_vat=more["reversed_vat"],
+            own_no=own_no,
+            late=more["late"],
+        )
+        type(self).steps += 1
+        position = self.server.position(self.name)
+        try:
+            self.model.check_create(one, method)
+        except Refused as refused:
+            self.is_refused(self.call("POST", "/billogram", body), refused, position)
+            return
+        one.id = self.call("POST", "/billogram", body).data["id"]
+        self.holds(self.model.create(one, method))
+
+    @rule(
+        rows=st.one_of(rows, rows, rows, back),
+        currency=st.sampled_from(["SEK", "SEK", "EUR"]),
+        method=st.sampled_from(["Email", "Letter", "Letter", None]),
+    )
+    def creates_usual(self, rows: tuple[Row, ...], currency: str, method: str | None) -> None:
+        usual = {"fee": None, "own_no": None, "late": False, "reversed_vat": None}
+        self.creates_one(rows, 1, currency, method, **usual)
+
+    some = st.integers(0, 50)
+
+    def made(self) -> bool:
+        return bool(self.model.billograms)
+
+    def some_draft(self) -> bool:
+        return any(one.internal == "Unattested" for one in self.model.billograms.values())
+
+    def some_debit(self) -> bool:
+        return any(one.internal == "Unpaid" and not one.is_credit for one in self.model.billograms.values())
+
+    def some_creditable(self) -> bool:
+        return any(
+            one.internal in ("Unpaid", "Sold", "Ended") and one.uncredited > 0
+            for one in self.model.billograms.values()
+        )
+
+    def some_credit(self) -> bool:
+        return any(one.internal == "Unpaid" and one.is_credit for one in self.model.billograms.values())
+
+    @precondition(some_draft)
+    @rule(index=some, method=st.one_of(methods, st.none()))
+    def sends(self, index: int, method: str | None) -> None:
+        key = self.pick(index, "Unattested")
+        body = {} if method is None else {"method": method}
+        self.tries(self.command(key, "send", body), lambda: self.model.send(key, method))
+
+    @precondition(some_draft)
+    @rule(index=some)
+    def deletes(self, index: int) -> None:
+        key = self.pick(index, "Unattested")
+        self.tries(lambda: self.call("DELETE", f"/billogram/{key}"), lambda: self.model.delete(key))
+
+    @precondition(some_creditable)
+    @rule(
+        index=some,
+        mode=st.sampled_from(MODES),
+        amount=st.one_of(amounts, st.none()),
+        share=parts,
+    )
+    def credits(self, index: int, mode: str, amount: Fraction | None, share: Fraction) -> None:
+        key = self.pick_creditable(index)
+        if mode == "items":
+            mode = "full"
+        one = self.model.billograms.get(key)
+        if amount is not None and amount > 100 and one is not None:
+            amount = Fraction(int(one.uncredited * share * 100), 100)
+        body = {"mode": mode} | ({} if amount is None else {"amount": decimal(amount)})
+        self.tries(self.command(key, "credit", body), lambda: self.model.credit(key, mode, amount))
+
+    @precondition(some_creditable)
+    @rule(data=st.data(), index=some)
+    def credits_rows(self, data: st.DataObject, index: int) -> None:
+        key = self.pick_creditable(index)
+        one = self.model.billograms.get(key)
+        known = one.rows if one else (Row("One", Fraction(1), Fraction(100), Fraction(25)),)
+        named = [self.part(data, known) for _ in range(data.draw(st.sampled_from([1, 1, 2, 3])))]
+        if one is None or one.internal not in ("Unpaid", "Sold", "Ended"):
+            named = [replace(part, count=-abs(part.count)) for part in named]  # the state is looked at later
+        body = {"mode": "items", "items": [sent_part(part) for part in named]}
+        self.tries(self.command(key, "credit", body), lambda: self.model.credit(key, "items", None, named))
+
+    def part(self, data: st.DataObject, known: tuple[Row, ...]) -> Part:
+        chosen = data.draw(st.sampled_from([each for each in known if each.count > 0] or known))
+        share = data.draw(st.sampled_from(["whole", "one", "third", "third", "more", "positive", "unknown"]))
+        invoiced = sum((each.count for each in known if each.kind == chosen.kind), ZERO)
+        amount = {
+            "one": Fraction(1),
+            "third": Fraction(int(abs(invoiced) * 10**6 / 3), 10**6) or Fraction(1),
+            "more": abs(invoiced) + Fraction(1, 10**6),
+            "positive": Fraction(-1),
+        }.get(share, abs(invoiced) or Fraction(1))
+        if share == "unknown":
+            if data.draw(st.booleans()):
+                return Part(-amount, "unknown")
+            return Part(-amount, None, "Unknown", Fraction(1), Fraction(25))
+        if chosen.item_no is None:
+            return Part(-amount, None, chosen.title, chosen.price, chosen.vat)
+        alone = len({each.kind for each in known if each.item_no == chosen.item_no}) == 1
+        if alone and data.draw(st.booleans()):
+            return Part(-amount, chosen.item_no)
+        return Part(-amount, chosen.item_no, chosen.title, chosen.price, chosen.vat)
+
+    @precondition(some_debit)
+    @rule(index=some, amount=amounts, share=parts_or_none)
+    def pays(self, index: int, amount: Fraction, share: Fraction | None) -> None:
+        key = self.pick(index, "Unpaid")
+        amount = self.of_remaining(key, amount, share)
+        call = self.command(key, "payment", {"amount": decimal(amount)})
+
+        def decide() -> list[Told]:
+            nonlocal call
+            currency = self.model.pay(key, amount)
+            answer = call()
+            assert answer.status == 200, answer.body
+            made = self.server.mock("GET", f"/accounts/{self.name}/payments").json[-1]
+            assert (made["scheme"], made["currency"], exact(made["amount"])) == ("MANUAL", currency, amount)
+            call = lambda: answer  # noqa: E731
+            return self.model.book(Payment(made["id"], amount, unmatched=amount), [(key, amount)])
+
+        self.tries(lambda: call(), decide)
+
+    def of_remaining(self, key: str, amount: Fraction, share: Fraction | None) -> Fraction:
+        """A share of what remains, cut to cents; else the amount."""
+        one = self.model.billograms.get(key)
+        if share is None or one is None or not one.remaining:
+            return amount
+        return max(Fraction(1, 100), Fraction(int(abs(one.remaining) * share * 100), 100))
+
+    @precondition(made)
+    @rule(
+        indexes=st.lists(some, max_size=3),
+        amounts=st.lists(amounts, min_size=3, max_size=3),
+        shares=st.lists(parts_or_none, min_size=3, max_size=3),
+        more=st.sampled_from([ZERO, ZERO, Fraction(1), Fraction(10), Fraction("10.01"), Fraction(300)]),
+        beyond=st.booleans(),
+    )
+    def receives(
+        self,
+        indexes: list[int],
+        amounts: list[Fraction],
+        shares: list[Fraction | None],
+        more: Fraction,
+        beyond: bool,
+    ) -> None:
+        """Money at the bank, for none, one or several; `more` on top of one of them, or beyond all."""
+        named = []
+        for index, amount, share in zip(indexes, amounts, shares, strict=False):
+            key = self.pick(index, "Unpaid", "Ended")
+            named.append((key, self.of_remaining(key, abs(amount) or Fraction(1), share)))
+        if named and not beyond:
+            named[0] = (named[0][0], named[0][1] + more)
+        total = sum((amount for _, amount in named), ZERO) + (more if beyond or not named else ZERO)
+        if not total:
+            return
+        body: dict[str, Any] = {"amount": decimal(total)}
+        if len(named) == 1:
+            body["billogram"] = named[0][0]
+            named = [(named[0][0], total)]
+        elif named:
+            body["allocations"] = [{"billogram": key, "amount": decimal(amount)} for key, amount in named]
+        taking = [self.taker(key) for key, _ in named]
+        currencies = {one.currency for one in taking if one}
+        type(self).steps += 1
+        position = self.server.position(self.name)
+        answer = self.mock("POST", "/payments", body)
+        if len(currencies) > 1:
+            assert answer.status == 400, answer.body
+            assert self.server.position(self.name) == position
+            return
+        assert answer.status == 201, answer.body
+        self.holds(self.model.book(Payment(answer.json["id"], total, unmatched=total), named))
+
+    def taker(self, key: str) -> Billogram | None:
+        """The billogram, if it takes money."""
+        one = self.model.billograms.get(key)
+        return None if one is None or one.is_credit or one.internal not in ("Unpaid", "Ended") else one
+
+    @precondition(lambda self: any(each.unmatched for each in self.model.payments.values()))
+    @rule(index=some, which=some, share=parts_or_none)
+    def places(self, index: int, which: int, share: Fraction | None) -> None:
+        """Unmatched money, by hand."""
+        free = [each for each in self.model.payments.values() if each.unmatched]
+        payment, key = free[which % len(free)], self.pick(index, "Unpaid", "Ended")
+        amount = payment.unmatched if share is None else Fraction(int(payment.unmatched * share * 100), 100)
+        if not amount:
+            return
+        body: dict[str, Any] = {"billogram": key} | ({} if share is None else {"amount": decimal(amount)})
+        type(self).steps += 1
+        position = self.server.position(self.name)
+        answer = self.mock("POST", f"/payments/{payment.id}/allocate", body)
+        one = self.taker(key)
+        if one is None or payment.currency not in (None, one.currency):
+            assert answer.status == (404 if key in self.model.deleted else 409 if one is None else 400)
+            assert self.server.position(self.name) == position
+            return
+        assert answer.status == 200, answer.body
+        self.holds(self.model.book(payment, [(key, amount)]))
+
+    @precondition(some_debit)
+    @rule(
+        index=some,
+        command=st.sampled_from(
+            ["settle-underpayment", "confirmed-loss", "writeoff", "writedown", "revert-writedown"]
+        ),
+    )
+    def closes(self, index: int, command: str) -> None:
+        key, model = self.pick(index, "Unpaid"), self.model
+        decide = {
+            "settle-underpayment": model.settle,
+            "confirmed-loss": model.confirm_loss,
+            "writeoff": model.write_off,
+            "writedown": model.write_down,
+            "revert-writedown": model.revert_write_down,
+        }[command]
+        self.tries(self.command(key, command), lambda: decide(key))
+
+    @precondition(some_draft)
+    @rule(index=some)
+    def sells(self, index: int) -> None:
+        key = self.pick(index, "Unattested")
+        self.tries(self.command(key, "sell"), lambda: self.model.sell(key))
+
+    @precondition(lambda self: any(each.internal == "Factoring" for each in self.model.billograms.values()))
+    @rule(index=some, accepted=st.booleans())
+    def answers_sale(self, index: int, accepted: bool) -> None:
+        offered = [each.id for each in self.model.billograms.values() if each.internal == "Factoring"]
+        key = offered[index % len(offered)]
+        what = "accept" if accepted else "deny"
+        self.tries(
+            lambda: self.mock("POST", f"/billograms/{key}/simulate/factoring-{what}"),
+            lambda: self.model.answer_sale(key, accepted=accepted),
+        )
+
+    @precondition(made)
+    @rule(
+        index=some,
+        rows=st.one_of(st.none(), rows, rows, back),
+        fee=st.sampled_from([None, None, ZERO, Fraction(45), Fraction("19.999999")]),
+        text=st.sampled_from([None, None, "1", "2"]),
+        reversed_vat=st.sampled_from([None, None, True, False]),
+        currency=st.sampled_from([None, None, None, "SEK", "EUR"]),
+    )
+    def puts(self, index: int, **given: Any) -> None:
+        key = self.pick(index, "Unattested", "Unpaid")
+        body: dict[str, Any] = {}
+        if given["rows"] is not None:
+            body["items"] = [sent_row(each) for each in given["rows"]]
+        if given["fee"] is not None:
+            body["invoice_fee"] = decimal(given["fee"])
+        if given["text"] is not None:
+            body["info"] = {"order_no": given["text"]}
+        if given["reversed_vat"] is not None:
+            body["regional_sweden"] = {"reversed_vat": given["reversed_vat"]}
+        if given["currency"] is not None:
+            body["currency"] = given["currency"]
+        names = {"fee": "invoice_fee"}
+        changes = {names.get(name, name): value for name, value in given.items() if value is not None}
+        self.tries(
+            lambda: self.call("PUT", f"/billogram/{key}", body), lambda: self.model.put(key, **changes)
+        )
+
+    @precondition(some_credit)
+    @rule(
+        index=some,
+        mode=st.sampled_from(["remaining", "amount", "amount", "full"]),
+        amount=st.one_of(st.none(), amounts),
+        share=parts_or_none,
+    )
+    def pays_out(self, index: int, mode: str, amount: Fraction | None, share: Fraction | None) -> None:
+        key = self.pick_credit(index)
+        if amount is not None:
+            amount = self.of_remaining(key, amount, share)
+        body = {"mode": mode} | ({} if amount is None else {"amount": decimal(amount)})
+        self.tries(self.command(key, "credit-payment", body), lambda: self.model.pay_out(key, mode, amount))
+
+    def pick_credit(self, index: int) -> str:
+        """Rather a stand-alone credit that is sent."""
+        likely = [
+            one.id for one in self.model.billograms.values() if one.internal == "Unpaid" and one.is_credit
+        ]
+        return self.likely(index, likely)
+
+    def pick_like(self, index: int, credit: Billogram | None) -> str:
+        """Rather an open debit of the same customer and currency."""
+        likely = [
+            one.id
+            for one in self.model.billograms.values()
+            if credit and one.internal == "Unpaid" and not one.is_credit
+            if (one.customer, one.currency) == (credit.customer, credit.currency)
+        ]
+        return self.likely(index, likely)
+
+    @precondition(some_credit)
+    @rule(index=some, source=some, amount=amounts, share=parts_or_none)
+    def allocates(self, index: int, source: int, amount: Fraction, share: Fraction | None) -> None:
+        other = self.pick_credit(source)
+        credit = self.model.billograms.get(other)
+        key = self.pick_like(index, credit)
+        one = self.model.billograms.get(key)
+        if share is not None and one and credit and one.remaining and credit.remaining:
+            most = min(abs(one.remaining), abs(credit.remaining))
+            amount = max(Fraction(1, 100), Fraction(int(most * share * 100), 100))
+        self.tries(
+            self.command(key, "credit-allocate", {"amount": decimal(amount), "source_id": other}),
+            lambda: self.model.allocate_credit(key, other, amount),
+        )
+
+    @precondition(lambda self: self.minutes < 600)
+    @rule(minutes=st.integers(1, 30))
+    def waits(self, minutes: int) -> None:
+        self.minutes += minutes
+        self.mock("POST", "/clock/advance", {"by": f"{minutes}m"})
+
+
+def check_identity(sums: Any) -> None:
+    """The equation of the sums (3.3)."""
+    assert sums["remaining_sum"] == (
+        sums["gross_sum"] + sums["rounding"] + sums["reminder_fee"] + sums["interest_fee"]
+        + sums["credited_sum"] + sums["paid_sum"] + sums["collector_paid_sum"]
+    ), sums  # fmt: skip

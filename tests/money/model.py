@@ -1,0 +1,608 @@
+"""A second model of the sums: what each act must do to billograms and payments, made from the rules alone.
+
+It shares no code with what it is held against, and counts in fractions (reference: behaviour 2 to 5 and 10).
+A command either raises `Refused` before it has changed anything, or returns what it tells, event by event.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import Any
+
+ZERO = Fraction(0)
+STATE, VALUE, DENIED = "INVALID_OBJECT_STATE", "INVALID_PARAMETER", "PERMISSION_DENIED"
+READ_ONLY, NOT_FOUND = "READ_ONLY_PARAMETER", "NOT_FOUND"
+FLAGS = ("partly paid", "overpaid", "written down", "delivery failed", "factoring denied", "has been sold")
+SMALL = {"SEK": 10, "NOK": 10, "DKK": 10}  # excess that is adjusted, in other currencies 1 [S]
+
+
+def rounded(value: Fraction, digits: int = 2) -> Fraction:
+    """Half away from zero."""
+    scaled = abs(value) * 10**digits
+    whole = Fraction(int(scaled + Fraction(1, 2)), 10**digits)
+    return whole if value >= 0 else -whole
+
+
+class Refused(Exception):
+    """A command must be refused: identifier, and the field that is to blame."""
+
+    def __init__(self, status: str, blamed: str | None = None) -> None:
+        super().__init__(status, blamed)
+        self.status, self.blamed = status, blamed
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of an invoice."""
+
+    title: str
+    count: Fraction
+    price: Fraction
+    vat: Fraction
+    discount: Fraction = ZERO
+    item_no: str | None = None
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """Rows of one kind count as one (10)."""
+        return (self.item_no, self.title, self.price, self.vat)
+
+    @property
+    def net(self) -> Fraction:
+        return self.count * self.price - self.discount
+
+
+@dataclass(frozen=True)
+class Part:
+    """One row of a credit by rows: how it names the invoiced one, and how much of it is credited."""
+
+    count: Fraction
+    item_no: str | None = None
+    title: str | None = None
+    price: Fraction | None = None
+    vat: Fraction | None = None
+
+    def names(self, row: Row) -> bool:
+        asked = ((self.item_no, row.item_no), (self.title, row.title), (self.price, row.price))
+        return all(mine is None or mine == its for mine, its in (*asked, (self.vat, row.vat)))
+
+
+@dataclass
+class Told:
+    """One event, as its callback must show it."""
+
+    billogram: str
+    type: str
+    state: str
+    remaining: Fraction
+    amount: Fraction | None = None
+
+
+@dataclass
+class Billogram:
+    """One claim. `lost` is the principal that was let go: the rounding moves by it."""
+
+    id: str
+    customer: int
+    currency: str
+    rows: tuple[Row, ...]
+    invoice_fee: Fraction = ZERO
+    reversed_vat: bool | None = None
+    own_no: int | None = None
+    late: bool = False  # its due date lies in the past
+    text: str | None = None
+    number: int | None = None
+    internal: str = "Unattested"
+    ended_as: str = ""
+    reminder_fee: Fraction = ZERO
+    interest_fee: Fraction = ZERO
+    credited: Fraction = ZERO  # 0 or less, on a stand-alone credit 0 or more
+    allocated: Fraction = ZERO  # the part of it that came without a document, from a stand-alone credit
+    paid: Fraction = ZERO
+    lost: Fraction = ZERO
+    method: str = "Letter"
+    overdue: bool = False
+    denied: bool = False
+    touched: bool = False  # by a credit: the rows can't be changed any more
+    flags: set[str] = field(default_factory=set)
+    counted: dict[tuple[Any, ...], Fraction] = field(default_factory=dict)  # credited of each kind of row
+    booked: list[tuple[str, Fraction]] = field(default_factory=list)  # payments, the newest last
+    changes: int = 0  # documents that changes made
+    booked_vat: Fraction = ZERO  # of its invoices, less that of the credit invoices of changes
+    events: list[str] = field(default_factory=list)
+    ends: int = 0
+
+    @property
+    def net(self) -> Fraction:
+        return rounded(sum((row.net for row in self.rows), self.invoice_fee))
+
+    @property
+    def vat(self) -> Fraction:
+        if self.reversed_vat:
+            return ZERO
+        of_rows = sum((row.net * row.vat / 100 for row in self.rows), ZERO)
+        return rounded(of_rows + self.invoice_fee / 4)
+
+    @property
+    def gross(self) -> Fraction:
+        return self.net + self.vat
+
+    @property
+    def total(self) -> Fraction:
+        return rounded(self.gross, 0) if self.currency == "SEK" else self.gross
+
+    @property
+    def rounding(self) -> Fraction:
+        return self.total - self.gross - self.lost
+
+    @property
+    def fees(self) -> Fraction:
+        return self.reminder_fee + self.interest_fee
+
+    @property
+    def remaining(self) -> Fraction:
+        return self.total - self.lost + self.fees + self.credited + self.paid
+
+    @property
+    def uncredited(self) -> Fraction:
+        """What is invoiced and claimed, and not credited yet; what was let go is no claim any more [A]."""
+        return self.total - self.lost + self.fees + self.credited
+
+    @property
+    def is_credit(self) -> bool:
+        return self.total < 0
+
+    @property
+    def public(self) -> str:
+        """The state that the world sees (2.1)."""
+        if self.internal == "Ended":
+            return self.ended_as
+        if self.internal != "Unpaid" or self.is_credit:
+            return self.internal
+        if self.paid < 0 < self.remaining:
+            return "PartlyPaid"
+        return "Overdue" if self.overdue else "FactoringDenied" if self.denied else "Unpaid"
+
+    @property
+    def shown_flags(self) -> set[str]:
+        partly = self.internal == "Unpaid" and not self.is_credit and self.paid < 0 < self.remaining
+        return self.flags | ({"partly paid"} if partly else set())
+
+
+@dataclass
+class Payment:
+    """Money that came in; its parts add up to its amount."""
+
+    id: str
+    amount: Fraction
+    currency: str | None = None
+    unmatched: Fraction = ZERO
+    adjustment: Fraction = ZERO
+    liability: Fraction = ZERO
+    shares: list[tuple[str, Fraction]] = field(default_factory=list)
+
+
+class Act:
+    """What one act tells; states are those of 2.1 once the act is over."""
+
+    def __init__(self, model: "Model") -> None:
+        self.model = model
+        self.told: list[Told] = []
+        self._before: dict[str, str] = {}
+
+    def on(self, one: Billogram) -> None:
+        self._before.setdefault(one.id, one.public)
+
+    def tell(self, one: Billogram, kind: str, amount: Fraction | None = None) -> None:
+        self.on(one)
+        one.events.append(kind)
+        self.told.append(Told(one.id, kind, one.public, one.remaining, amount))
+
+    def end(self, one: Billogram, ended_as: str) -> None:
+        one.internal, one.ended_as = "Ended", ended_as
+        one.flags.discard("written down")
+        one.ends += 1
+        self.tell(one, "BillogramEnded")
+
+    def letter(self, one: Billogram, kind: str, amount: Fraction | None = None) -> None:
+        """A document leaves; for an address that bounces it comes back."""
+        self.tell(one, kind, amount)
+        if one.method == "Email" and one.customer in self.model.bouncing:
+            one.flags.add("delivery failed")
+            self.tell(one, "DeliveryFailed")
+        elif one.method != "DoNotNotify":
+            one.flags.discard("delivery failed")
+
+    def opened(self, one: Billogram) -> None:
+        """What is past comes at once (6.2, 6.4); a refused sale opens as a sending does [A]."""
+        if one.total == 0:
+            self.end(one, "Ended")
+        elif one.late and not one.is_credit:
+            one.overdue = True
+            self.tell(one, "Overdue")
+            self.tell(one, "InterestStarted")
+
+    def done(self) -> list[Told]:
+        ended = {each.billogram for each in self.told if each.type == "BillogramEnded"}
+        fixed = {"BillogramCreated": "Unattested", "BillogramSent": "Sending", "Deleted": "Deleted"}
+        for each in self.told:
+            if each.type in fixed:
+                each.state = fixed[each.type]
+            elif each.billogram in ended and each.type != "BillogramEnded":
+                each.state = self._before[each.billogram]
+        return self.told
+
+
+class Model:
+    """One account."""
+
+    def __init__(self) -> None:
+        self.billograms: dict[str, Billogram] = {}
+        self.payments: dict[str, Payment] = {}
+        self.deleted: dict[str, Billogram] = {}
+        self.bouncing: set[int] = set()  # customers whose e-mail comes back
+        self.silent: set[int] = set()  # customers without e-mail
+        self.highest_no = 0
+        self.reserved: set[int] = set()
+        self.default_fee = ZERO
+        self.standalone = self.factoring = True  # features
+
+    # reaching one
+
+    def one(self, key: str, command: str, *states: str) -> Billogram:
+        """The billogram, if its internal state allows the command (2.2)."""
+        if key in self.deleted:
+            raise Refused(NOT_FOUND)
+        found = self.billograms[key]
+        if found.internal not in states:
+            raise Refused(STATE)
+        return found
+
+    def debit(self, key: str, command: str, *states: str) -> Billogram:
+        found = self.one(key, command, *states)
+        if found.is_credit:
+            raise Refused(STATE)
+        return found
+
+    def next_number(self) -> int:
+        self.highest_no += 1
+        return self.highest_no
+
+    # drafts
+
+    def check_create(self, one: Billogram, method: str | None) -> None:
+        """Whether it can be made, and then sent if a method is given."""
+        if one.own_no in self.reserved:
+            raise Refused(VALUE, "invoice_no")
+        if one.is_credit and not self.standalone:
+            raise Refused(DENIED)
+        if method == "Email" and one.customer in self.silent:
+            raise Refused(VALUE)
+
+    def create(self, one: Billogram, method: str | None) -> list[Told]:
+        act = Act(self)
+        self.billograms[one.id] = one
+        if one.own_no is not None:
+            self.reserved.add(one.own_no)
+            self.highest_no = max(self.highest_no, one.own_no)
+        act.tell(one, "BillogramCreated")
+        if method is not None:
+            self._send(act, one, method)
+        return act.done()
+
+    def delete(self, key: str) -> list[Told]:
+        one = self.one(key, "Delete", "Unattested")
+        del self.billograms[key]
+        self.deleted[key] = one
+        act = Act(self)
+        act.tell(one, "Deleted")
+        return act.done()
+
+    def send(self, key: str, method: str | None) -> list[Told]:
+        one = self.one(key, "Send", "Unattested")
+        method = method or one.method
+        if one.is_credit and not self.standalone:
+            raise Refused(DENIED)
+        if method == "Email" and one.customer in self.silent:
+            raise Refused(VALUE)
+        act = Act(self)
+        act.on(one)
+        self._send(act, one, method)
+        return act.done()
+
+    def _send(self, act: Act, one: Billogram, method: str) -> None:
+        one.method, one.internal = method, "Unpaid"
+        one.number = self._numbered(one)
+        act.letter(one, "BillogramSent")
+        act.opened(one)
+
+    def _numbered(self, one: Billogram) -> int:
+        number = self.next_number() if one.own_no is None else one.own_no
+        self.reserved.add(number)
+        one.booked_vat = one.vat
+        return number
+
+    # sale
+
+    def sell(self, key: str) -> list[Told]:
+        one = self.one(key, "Sell", "Unattested")
+        if not self.factoring:
+            raise Refused(DENIED)
+        act = Act(self)
+        act.on(one)
+        one.internal = "Factoring"
+        act.tell(one, "FactoringRequest")
+        return act.done()
+
+    def answer_sale(self, key: str, *, accepted: bool) -> list[Told]:
+        one = self.one(key, "Factoring", "Factoring")
+        act = Act(self)
+        act.on(one)
+        one.number = self._numbered(one)
+        if accepted:
+            one.internal = "Sold"
+            one.flags.add("has been sold")
+            act.tell(one, "BillogramSold")
+        else:
+            one.internal, one.denied = "Unpaid", True
+            one.flags.add("factoring denied")
+            act.letter(one, "FactoringDenied")
+            act.opened(one)
+        return act.done()
+
+    # changes
+
+    def put(self, key: str, **changes: Any) -> list[Told]:
+        """Of `rows`, `invoice_fee`, `reversed_vat`, `text`; `currency` stands for what is read-only later."""
+        one = self.one(key, "Update", "Unattested", "Unpaid")
+        sent = one.internal == "Unpaid"
+        if sent and changes.get("currency", one.currency) != one.currency:
+            raise Refused(READ_ONLY, "currency")
+        new = replace(one, **changes)
+        content = (new.rows, new.invoice_fee, bool(new.reversed_vat))
+        changed = content != (one.rows, one.invoice_fee, bool(one.reversed_vat))
+        if not sent:
+            if new.is_credit and not self.standalone:
+                raise Refused(DENIED)
+        elif changed:
+            if one.touched:
+                raise Refused(STATE)
+            if new.is_credit != one.is_credit:
+                raise Refused(VALUE, "items")
+            if one.is_credit and new.total + one.paid > 0:
+                raise Refused(VALUE, "items")
+        act = Act(self)
+        act.on(one)
+        told = changed or (new.text, new.reversed_vat) != (one.text, one.reversed_vat)
+        more = new.total - one.total
+        for name, value in changes.items():
+            setattr(one, name, value)
+        if sent and told:
+            self._changed(act, one, more)
+        return act.done()
+
+    def _changed(self, act: Act, one: Billogram, more: Fraction) -> None:
+        excess = ZERO if one.is_credit else max(ZERO, -one.remaining)
+        act.tell(one, "DataChange")
+        if more:
+            self.next_number()
+            one.booked_vat = one.vat
+            one.changes += 1
+            self.free(one, excess)
+            act.letter(one, "InvoiceSent" if more > 0 else "Credit", -more if more < 0 else None)
+            if excess:
+                act.tell(one, "OverpaymentCustomerLiability", excess)
+        if one.remaining == 0 and not one.is_credit:
+            act.end(one, "Paid" if one.paid or excess else "Credited")
+
+    # money
+
+    def free(self, one: Billogram, amount: Fraction) -> None:
+        """Paid money leaves the billogram, newest allocation first, and is owed to the customer."""
+        if amount:
+            one.paid += amount
+            one.flags.add("overpaid")
+        while amount:
+            key, share = one.booked.pop()
+            part = min(share, amount)
+            if share > part:
+                one.booked.append((key, share - part))
+            self.payments[key].liability += part
+            amount -= part
+
+    def pay(self, key: str, amount: Fraction) -> str:
+        """The command; `book` does it once the payment has its id."""
+        one = self.debit(key, "Payment", "Unpaid")
+        if not 0 < amount <= one.remaining:
+            raise Refused(VALUE, "amount")
+        return one.currency
+
+    def book(self, payment: Payment, shares: Iterable[tuple[str, Fraction]]) -> list[Told]:
+        """Money meets what it is for; what nobody takes is unmatched."""
+        act = Act(self)
+        self.payments[payment.id] = payment
+        for key, amount in shares:
+            one = self.billograms.get(key)
+            if one is None or one.is_credit or one.internal not in ("Unpaid", "Ended"):
+                continue
+            self._receive(act, payment, one, amount)
+        return act.done()
+
+    def _receive(self, act: Act, payment: Payment, one: Billogram, amount: Fraction) -> None:
+        act.on(one)
+        payment.currency = one.currency
+        payment.unmatched -= amount
+        settled = min(amount, one.remaining) if one.internal == "Unpaid" else ZERO
+        excess = amount - settled
+        if settled:
+            one.paid -= settled
+            one.booked.append((payment.id, settled))
+        act.tell(one, "Payment", amount)
+        if excess:
+            small = excess <= SMALL.get(one.currency, 1)
+            if small:
+                payment.adjustment += excess
+            else:
+                payment.liability += excess
+            one.flags.add("overpaid")
+            act.tell(one, f"Overpayment{'Adjustment' if small else 'CustomerLiability'}", excess)
+        if one.internal == "Unpaid" and one.remaining == 0:
+            act.end(one, "Paid")
+
+    # losses
+
+    def settle(self, key: str) -> list[Told]:
+        one = self.debit(key, "SettleUnderpayment", "Unpaid")
+        if not one.paid:
+            raise Refused(STATE)
+        return self._let_go(one, "UnderpaymentSettled", "Paid")
+
+    def confirm_loss(self, key: str) -> list[Told]:
+        return self._let_go(self.debit(key, "ConfirmedLoss", "Unpaid"), "ConfirmedLoss", "Ended")
+
+    def _let_go(self, one: Billogram, kind: str, ended_as: str) -> list[Told]:
+        act = Act(self)
+        act.on(one)
+        gone = one.remaining
+        one.lost += gone
+        act.tell(one, kind, gone)
+        act.end(one, ended_as)
+        return act.done()
+
+    def write_off(self, key: str) -> list[Told]:
+        """Of fees; none can be charged yet."""
+        self.debit(key, "Writeoff", "Unpaid")
+        raise Refused(STATE)
+
+    def write_down(self, key: str) -> list[Told]:
+        one = self.debit(key, "Writedown", "Unpaid")
+        if "written down" in one.flags:
+            raise Refused(STATE)
+        act = Act(self)
+        one.flags.add("written down")
+        act.tell(one, "Writedown", one.remaining)
+        return act.done()
+
+    def revert_write_down(self, key: str) -> list[Told]:
+        one = self.one(key, "RevertWritedown", "Unpaid")
+        if "written down" not in one.flags:
+            raise Refused(STATE)
+        act = Act(self)
+        one.flags.discard("written down")
+        act.tell(one, "RevertWritedown")
+        return act.done()
+
+    # credits
+
+    def credit(
+        self, key: str, mode: str, amount: Fraction | None = None, parts: Iterable[Part] = ()
+    ) -> list[Told]:
+        one = self.debit(key, "Credit", "Unpaid", "Sold", "Ended")
+        if one.uncredited <= 0:
+            raise Refused(STATE)
+        counts = dict(one.counted)
+        if mode == "items":
+            credited = self._of_rows(one, list(parts), counts)
+        elif mode == "amount" and amount is not None:
+            if not 0 < amount <= one.uncredited:
+                raise Refused(VALUE, "amount")
+            credited = amount
+        elif mode in ("full", "amount"):
+            credited = one.uncredited
+        elif mode in ("remaining", "rest", "principal"):
+            credited = one.remaining
+            if credited <= 0:
+                raise Refused(STATE)
+        else:
+            raise Refused(VALUE, "mode")
+        one.counted, one.touched = counts, True
+        self.next_number()
+        return self._credited(one, credited)
+
+    def _credited(self, one: Billogram, amount: Fraction) -> list[Told]:
+        act = Act(self)
+        act.on(one)
+        open_before = one.internal != "Ended"
+        beyond = max(ZERO, amount - one.remaining)
+        one.credited -= amount
+        self.free(one, beyond)
+        act.letter(one, "Credit", amount)
+        if beyond:
+            act.tell(one, "OverpaymentCustomerLiability", beyond)
+        if open_before and one.remaining == 0:
+            act.end(one, "Credited")
+        return act.done()
+
+    def _of_rows(
+        self, one: Billogram, parts: list[Part], counts: dict[tuple[Any, ...], Fraction]
+    ) -> Fraction:
+        net = vat = ZERO
+        for part in parts:
+            if part.count >= 0:
+                raise Refused(VALUE, "count")
+            kind = next((row.kind for row in one.rows if part.names(row)), None)
+            if kind is None:
+                raise Refused(VALUE, "title" if part.item_no is None else "item_no")
+            same = [row for row in one.rows if row.kind == kind]
+            invoiced = sum((row.count for row in same), ZERO)
+            counts[kind] = counts.get(kind, ZERO) - part.count
+            if counts[kind] > invoiced:
+                raise Refused(VALUE, "count")
+            discount = sum((row.discount for row in same), ZERO) * -part.count / invoiced
+            worth = -part.count * same[0].price - discount
+            net += worth
+            vat += ZERO if one.reversed_vat else worth * same[0].vat / 100
+        amount = rounded(net) + rounded(vat)
+        if one.currency == "SEK":
+            amount = rounded(amount, 0)
+        if amount <= 0:
+            raise Refused(VALUE, "items")
+        return min(amount, one.uncredited)
+
+    # stand-alone credits
+
+    def pay_out(self, key: str, mode: str, amount: Fraction | None) -> list[Told]:
+        one = self.one(key, "CreditPayment", "Unpaid")
+        if not one.is_credit:
+            raise Refused(STATE)
+        if mode not in ("remaining", "amount"):
+            raise Refused(VALUE, "mode")
+        if mode == "remaining":
+            amount = -one.remaining
+        elif amount is None or not 0 < amount <= -one.remaining:
+            raise Refused(VALUE, "amount")
+        assert amount is not None
+        act = Act(self)
+        act.on(one)
+        one.paid += amount
+        act.tell(one, "Payment", amount)
+        if one.remaining == 0:
+            act.end(one, "Paid")
+        return act.done()
+
+    def allocate_credit(self, key: str, source_id: str, amount: Fraction) -> list[Told]:
+        one = self.debit(key, "CreditAllocate", "Unpaid")
+        if amount <= 0:
+            raise Refused(VALUE, "amount")
+        source = self.billograms.get(source_id)
+        if source is None:
+            raise Refused(VALUE, "source_id")
+        if source.internal != "Unpaid" or not source.is_credit:
+            raise Refused(STATE)
+        if (source.customer, source.currency) != (one.customer, one.currency):
+            raise Refused(VALUE, "source_id")
+        if amount > min(one.remaining, -source.remaining):
+            raise Refused(VALUE, "amount")
+        act = Act(self)
+        act.on(one)
+        act.on(source)
+        one.credited -= amount
+        one.allocated += amount
+        source.credited += amount
+        one.touched = source.touched = True
+        act.tell(one, "CreditAllocated", amount)
+        act.tell(source, "CreditAllocated", amount)
+        for each, ended_as in ((one, "Credited"), (source, "Paid")):
+            if each.remaining == 0:
+                act.end(each, ended_as)
+        return act.done()

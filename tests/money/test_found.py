@@ -1,0 +1,85 @@
+"""What the machine has found: each story as small as it can be, with the rule that it broke."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec import Struct
+
+from tests.server import ACCOUNT, Server
+
+
+def _bounces(server: Server) -> str:
+    number = server.customer(contact={"email": "contact+bounce@example.com"})
+    nothing = [{"title": "Nothing", "count": 1, "price": 0, "vat": 25}]
+    key: str = server.sent(customer={"customer_no": number}, items=nothing)["id"]
+    return key
+
+
+def _partly_lost(server: Server) -> str:
+    key: str = server.sent()["id"]
+    server.command(key, "payment", {"amount": 50})
+    server.command(key, "confirmed-loss")
+    return key
+
+
+def _lost_principal(server: Server) -> str:
+    key = _partly_lost(server)
+    answer = server.command(key, "credit", {"mode": "principal"})
+    assert answer.error == ("INVALID_OBJECT_STATE", {"message": "nothing is left to credit"})
+    return key
+
+
+def _credited_after_a_loss(server: Server) -> str:
+    key = _partly_lost(server)
+    server.command(key, "credit", {"mode": "full"})
+    return key
+
+
+def shown_states(server: Server, key: str) -> Any:
+    """The state that the callback of each event shows."""
+    return [each.state for each in server.state().billograms[key].events]
+
+
+def document_vat(server: Server, key: str) -> Any:
+    """Amount and VAT of each document."""
+    return [(each.amount, each.vat) for each in server.state().billograms[key].documents]
+
+
+class Found(Struct, frozen=True):
+    """A story, what is looked at after it, and how that must be by the rule."""
+
+    rule: str
+    story: Callable[[Server], str]
+    look: Callable[[Server, str], Any]
+    expected: Any
+
+
+FOUND = {
+    "a bounce of one that is created, sent and ended in one act showed no state at all": Found(
+        "behaviour 2.1: what a callback shows",
+        _bounces,
+        shown_states,
+        ["Unattested", "Sending", "Unattested", "Ended"],
+    ),
+    "mode principal credited money that was paid, for principal that had been let go": Found(
+        "behaviour 3.5: the unpaid principal; 3.3: nothing remains of what was let go",
+        _lost_principal,
+        shown_states,
+        ["Unattested", "Sending", "PartlyPaid", "PartlyPaid", "Ended"],
+    ),
+    "the credit of the paid part of one that was lost held the VAT of the whole": Found(
+        "behaviour 3.5, 3.3: the VAT is that of what is credited",
+        _credited_after_a_loss,
+        document_vat,
+        [(Decimal(125), Decimal(25)), (Decimal(50), Decimal(10))],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(server: Server, name: str) -> None:
+    found = FOUND[name]
+    server.mock("POST", "/accounts", {"id": ACCOUNT, "key": "secret"})
+    assert found.look(server, found.story(server)) == found.expected

@@ -1,0 +1,54 @@
+"""The machine, run for a bounded time: some seconds in the suite, half an hour in the deep one."""
+
+import os
+from random import SystemRandom
+from time import monotonic
+
+import pytest
+from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.money.machine import Money
+from tests.server import Server
+
+BOUNDS = settings(
+    max_examples=20,
+    stateful_step_count=40,
+    deadline=None,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.generate, Phase.shrink),
+)
+
+
+def run(number: int) -> None:
+    """One run from this seed: with it the same comes again."""
+    print(f"MONEY_SEED={number}")
+    Money.server = Server()
+    try:
+        run_state_machine_as_test(seed(number)(Money), settings=BOUNDS)
+    finally:
+        Money.server.close()
+
+
+def run_for(seconds: float) -> None:
+    """Runs from seeds of their own, each of which is printed, or the one of a seed that is given."""
+    Money.steps = Money.refusals = 0
+    given, until = os.environ.get("MONEY_SEED"), monotonic() + seconds
+    try:
+        run(int(given) if given else SystemRandom().randrange(2**32))
+        while not given and monotonic() < until:
+            run(SystemRandom().randrange(2**32))
+    finally:
+        print(f"{Money.steps} steps, {Money.refusals} of them refused; told: {Money.kinds}")
+    assert Money.steps > 100
+
+
+def test_no_sum_is_wrong() -> None:
+    run_for(18)
+
+
+@pytest.mark.deep
+def test_no_sum_is_wrong_in_half_an_hour() -> None:
+    run_for(1800)
