@@ -47,7 +47,7 @@ class RecallBody(Body):
     type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     code: Code | None = None
     amount: Amount | None = None
-    fee: Fee = Decimal(0)
+    fee: Fee | None = None
     message: Text | None = None
     allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
 
@@ -153,7 +153,7 @@ async def recall(call: ControlCall) -> Answer:
         type=body.type,
         code=body.code,
         amount=body.amount,
-        fee=body.fee,
+        fee=body.fee or Decimal(0),
         message=body.message,
         shares=None if shares is None else tuple((share.billogram, share.amount) for share in shares),
     )

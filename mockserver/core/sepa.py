@@ -190,28 +190,28 @@ def _window(kind: str, payment: IncomingPayment, code: str | None) -> Window | N
 def _problem(kind: str, payment: IncomingPayment, code: str | None, today: date) -> InvalidObjectState | None:
     row = TABLE[kind]
     if payment.scheme != row.scheme:
-        return _refused("scheme", f"{kind} is not possible on money of scheme {payment.scheme}", payment)
+        return _refused(f"{kind} is not possible on money of scheme {payment.scheme}", payment, rule="sepa.scheme")
     if payment.status != row.status:
         wanted = f"it is asked for on a {row.status} one"
-        return _refused("status", f"{kind}: this payment is {payment.status}, {wanted}", payment)
+        return _refused(f"{kind}: this payment is {payment.status}, {wanted}", payment, rule="sepa.status")
     if code is not None and code not in codes_of(kind):
         known = ", ".join(codes_of(kind)) or "none"
-        return _refused("code", f"{kind} does not know the reason {code}, only {known}", payment)
+        return _refused(f"{kind} does not know the reason {code}, only {known}", payment, rule="sepa.code")
     window = _window(kind, payment, code)
     if window is None:
-        return _refused("b2b", f"{kind} is not possible in the B2B scheme", payment)
+        return _refused(f"{kind} is not possible in the B2B scheme", payment, rule="sepa.b2b")
     first, last = window.bounds(payment.date)
     if (first is not None and today < first) or (last is not None and today > last):
         said = f"{kind} is possible {window.words}, D = {payment.date}"
         span = f"{'…' if first is None else first} to {'…' if last is None else last}"
-        return _refused("window", f"{said}: {span}, and it is {today}", payment)
+        return _refused(f"{said}: {span}, and it is {today}", payment, rule="sepa.window")
     return None
 
 
-def _refused(rule: str, message: str, payment: IncomingPayment) -> InvalidObjectState:
+def _refused(message: str, payment: IncomingPayment, *, rule: str) -> InvalidObjectState:
     return InvalidObjectState(
         message,
-        rule=f"sepa.{rule}",
+        rule=rule,
         scheme=payment.scheme,
         status=payment.status,
         settled=payment.date,

@@ -259,8 +259,6 @@ def test_a_deleted_one_is_found_by_nothing(server: Server) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/payment_source?customer_no=1"),
-        ("POST", "/sepa_dd_mandate/migrate"),
         ("GET", "/offer?type=sale"),
         ("GET", "/customer/1/billing-tab"),
         ("DELETE", "/customer/1/billing-tab/settings"),

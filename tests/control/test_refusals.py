@@ -11,7 +11,7 @@ import mockserver
 from mockserver.control import edge
 from mockserver.control.errors import refused as told_as
 from mockserver.control.operations import OPERATIONS
-from mockserver.control.simulate import DEEDS
+from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
 from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter, Refusal
@@ -42,6 +42,16 @@ def _shares(*keys: str) -> list[dict[str, Any]]:
     return [{"billogram": f"{{{key}}}", "amount": 5} for key in keys]
 
 
+MANDATE = {"iban": "DE89370400440532013000", "signed_at": "2026-02-01 00:00:00"}
+WRONG_RECALLS: list[dict[str, Any]] = [
+    {"amount": 0},
+    {"fee": -1},
+    {"fee": 0.001},
+    {"code": "X"},
+    {"x": 1},
+    {"allocations": []},
+]
+OFF = "customers/1/simulate/disable-recurring"
 OFFERED_NOT = ("draft", "sent", "sold", "denied")
 ROWS = [
     Row("createAccount", "/accounts", {}, 400, "invalid_body"),
@@ -255,10 +265,119 @@ ROWS = [
     Row("listRequests", f"{A}/requests?limit=x", NO_BODY, 400, "invalid_query"),
 ]
 
+ROWS += [
+    Row("recallPayment", f"{PAY}/none/recall", {}, 404, "unknown_payment"),
+    Row("recallPayment", "/accounts/none/payments/x/recall", {}, 404, "unknown_account"),
+    *(
+        Row("recallPayment", f"{PAY}/{{{key}}}/recall", body, 409, "rule", f"sepa.{rule}")
+        for key, body, rule in (
+            ("debited", {"type": "gift"}, "type"),
+            ("placed", {}, "scheme"),
+            ("debited", {"type": "reject"}, "status"),
+            ("debited", {"type": "return", "code": "FF01"}, "code"),
+            ("business", {"type": "refund"}, "b2b"),
+            ("debited", {"type": "refund_unauthorised"}, "window"),
+            ("debited", {"amount": 126}, "amount"),
+            ("debited", {"allocations": [{"billogram": "{sent}", "amount": 1}]}, "amount"),
+        )
+    ),
+    *(
+        Row("recallPayment", f"{PAY}/{{debited}}/recall", body, 400, "invalid_body")
+        for body in WRONG_RECALLS
+    ),
+    Row("listRecallOptions", f"{PAY}/none/recall-options", NO_BODY, 404, "unknown_payment"),
+    Row("listRecallOptions", "/accounts/none/payments/x/recall-options", NO_BODY, 404, "unknown_account"),
+    Row("listOutcomes", "/accounts/none/outcomes", NO_BODY, 404, "unknown_account"),
+    Row("deleteOutcomes", "/accounts/none/outcomes", NO_BODY, 404, "unknown_account"),
+    Row("setOutcomes", "/accounts/none/outcomes", {"plan": []}, 404, "unknown_account"),
+    *(
+        Row("setOutcomes", f"{A}/outcomes", body, 400, "invalid_body")
+        for body in (
+            {},
+            {"plan": ["perhaps"]},
+            {"plan": [{"after": "2d"}]},
+            {"plan": [], "match": {"billogram": "{sent}", "customer_no": 1}},
+            {"plan": [], "match": {"colour": "red"}},
+        )
+    ),
+    *(
+        Row("setOutcomes", f"{A}/outcomes", {"plan": [each]}, 400, "refused", "outcomes.plan")
+        for each in (
+            "reject.MD06",
+            {"then": "reject.AM04"},
+            {"then": "refund.AM04"},
+            {"then": "gift"},
+            {"then": "refund", "after": "soon"},
+        )
+    ),
+    *(
+        Row("setOutcomes", f"{A}/outcomes", {"plan": [], "match": match}, 400, "refused", "outcomes.match")
+        for match in ({"billogram": "none"}, {"payment_source": "none"}, {"customer_no": 99})
+    ),
+    Row("listMockPaymentSources", "/accounts/none/payment-sources", NO_BODY, 404, "unknown_account"),
+    Row("changeMockPaymentSource", "/accounts/none/payment-sources/x", {}, 404, "unknown_account"),
+    Row("changeMockPaymentSource", f"{A}/payment-sources/none", {}, 404, "unknown_payment_source"),
+    Row("changeMockPaymentSource", f"{A}/payment-sources/none", {"status": "NEW"}, 400, "invalid_body"),
+    Row("simulateBillogram", f"{B}/{{sent}}/simulate/schedule-payment", {}, 409, "rule", "simulate.schedule"),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{sent}}/simulate/schedule-payment",
+        {"date": "2026-03-02"},
+        400,
+        "refused",
+        "simulate.schedule_date",
+    ),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{planned}}/simulate/schedule-payment",
+        {},
+        409,
+        "rule",
+        "simulate.scheduled",
+    ),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{sent}}/simulate/cancel-scheduled-payment",
+        {},
+        409,
+        "rule",
+        "simulate.not_scheduled",
+    ),
+    Row("simulateCustomer", f"{A}/customers/1/simulate/dance", {}, 404, "unknown_deed"),
+    Row(
+        "simulateCustomer",
+        "/accounts/none/customers/1/simulate/disable-recurring",
+        {},
+        404,
+        "unknown_account",
+    ),
+    Row(
+        "simulateCustomer",
+        f"{A}/customers/1/simulate/disable-recurring",
+        {},
+        409,
+        "rule",
+        "simulate.recurring",
+    ),
+    Row("simulateCustomer", f"{A}/customers/1/simulate/enable-recurring", {"type": "x"}, 400, "invalid_body"),
+    Row("simulateCustomer", f"{A}/customers/1/simulate/verify-email", {"email": "x"}, 400, "invalid_body"),
+    Row(
+        "simulateCustomer",
+        f"{A}/customers/99/simulate/disable-recurring",
+        {},
+        404,
+        "unknown_object",
+        "object.exists",
+    ),
+    *(
+        Row("simulateCustomer", f"{A}/customers/1/simulate/{what}", NO_BODY, 501, "not_built")
+        for what, deed in CUSTOMER_DEEDS.items()
+        if deed is None
+    ),
+]
+_OF_CONTROL = ("payment.", "simulate.", "sepa.", "outcomes.")
 # rules of the core that only the control plane can break; the others are walked in tests/api/test_refusals.py
-RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(("payment.", "simulate."))} | {
-    "simulate.message"
-}
+RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(_OF_CONTROL)} | {"simulate.message"}
 
 
 @pytest.fixture
@@ -282,6 +401,14 @@ def ids(server: Server) -> dict[str, str]:
         ("partly", {"amount": 10, "allocations": [{"billogram": found["sent"], "amount": 5}]}),
     ):
         found[name] = server.mock("POST", PAY, body).json["id"]
+    euros = server.customer()
+    terms = {"customer": {"customer_no": euros}, "currency": "EUR"}
+    debit = {"amount": 125, "scheme": "SEPA_DIRECT_DEBIT"}
+    for name, b2b in (("debited", False), ("business", True)):
+        key = server.sent(**terms)["id"]
+        found[name] = server.mock("POST", PAY, debit | {"billogram": key, "b2b": b2b}).json["id"]
+    found["planned"] = server.sent(**terms)["id"]
+    server.post("/sepa_dd_mandate", MANDATE | {"customer_no": euros})
     return found
 
 
@@ -335,7 +462,7 @@ def test_every_built_operation_has_its_refusals() -> None:
 def test_each_operation_knows_its_methods_only(server: Server, name: str) -> None:
     server.get("/settings")
     row = BUILT[name]
-    path = row.path.format(a=ACCOUNT, id="x", what="message", letter_id="x")
+    path = row.path.format(a=ACCOUNT, id="x", what="message", letter_id="x", no=1)
     known = {each.method for each in OPERATIONS if each.path == row.path}
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         if method not in known:
@@ -344,7 +471,7 @@ def test_each_operation_knows_its_methods_only(server: Server, name: str) -> Non
             assert all(each in answer.json["error"]["hint"] for each in known)
     for other in (f"{path}/more", f"{path}x", path.upper()):
         answer = server.mock(row.method, other)
-        if not {"{id}", "{letter_id}"} & set(row.path.split("/")) or other != path.upper():
+        if not {"{id}", "{letter_id}", "{no}"} & set(row.path.split("/")) or other != path.upper():
             assert answer.status in (404, 405), other
 
 

@@ -12,6 +12,7 @@ from mockserver.cli.main import _parser
 from mockserver.cli.options import SERVE
 from mockserver.control import (
     accounts,
+    bank,
     callbacks,
     clock,
     deliveries,
@@ -49,6 +50,11 @@ MEMBERS: dict[str, list[Any]] = {
     "createPayment": [payments.PaymentBody, payments.Share],
     "allocatePayment": [payments.AllocateBody],
     "simulateBillogram": [simulate.MessageBody],
+    "recallPayment": [bank.RecallBody, bank.RecallShape],
+    "listRecallOptions": [bank.RecallOptionShape],
+    "setOutcomes": [bank.OutcomesBody, bank.MatchBody, bank.ThenBody],
+    "listMockPaymentSources": [bank.SourceShape],
+    "changeMockPaymentSource": [bank.SourcePatch],
     "getTimeline": [timeline.TimelineShape, timeline.ChangeShape],
     "getCallbacks": [callbacks.CallbacksBody, callbacks.AccountCallbacksShape],
     "getInbox": [deliveries.InboxShape],

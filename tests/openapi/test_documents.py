@@ -12,6 +12,7 @@ import pytest
 from msgspec import Struct
 from openapi_spec_validator import validate
 
+from mockserver.api import payment_source
 from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
 from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
@@ -57,9 +58,14 @@ def test_they_hold_what_is_built_and_nothing_else() -> None:
     commands = {row.id for row in COMMANDS.values()}
     built = {row.id for row in OPERATIONS if row.endpoint is not None} - {"commandBillogram"}
     assert {each.id for each in described(API)} == built | commands
-    deeds = {f"simulate{name.title().replace('-', '')}" for name, deed in DEEDS.items() if deed is not None}
-    assert len(deeds) >= 5
-    built = {row.id for row in CONTROL_OPERATIONS if row.endpoint is not None} - {"simulateBillogram"}
+    every = [*DEEDS.items(), *CUSTOMER_DEEDS.items()]
+    deeds = {f"simulate{name.title().replace('-', '')}" for name, deed in every if deed is not None}
+    assert len(deeds) >= 13
+    rows = {"simulateBillogram", "simulateCustomer"}
+    built = {row.id for row in CONTROL_OPERATIONS if row.endpoint is not None} - {
+        "simulateBillogram",
+        "simulateCustomer",
+    }
     assert {each.id for each in described(CONTROL)} == built | deeds
 
 
@@ -229,9 +235,28 @@ def test_the_example_of_the_control_plane_works(name: str, server: Server) -> No
         server.command(key, "sell")
     if "/collect" in each.path:
         server.command(key, "collect")
-    path = each.path.format(a=ACCOUNT, id=key)
+    if name in ("recallPayment", "changeMockPaymentSource") or "schedule" in each.path:
+        key = debited(server, name)
+    if name == "simulateDisableRecurring":
+        server.mock(
+            "POST", f"/accounts/{ACCOUNT}/customers/1/simulate/enable-recurring", {"type": "autogiro"}
+        )
+    path = each.path.format(a=ACCOUNT, id=key, no=1)
     answer = server.mock(each.method, path, example(each))
     assert answer.status < 300, answer
+
+
+def debited(server: Server, name: str) -> str:
+    """What the operation needs: money of a direct debit, a mandate, or a billogram that it serves."""
+    number = server.customer()
+    key = str(server.sent(customer={"customer_no": number}, currency="EUR")["id"])
+    if name == "recallPayment":
+        money = {"amount": 125, "billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+        return str(server.mock("POST", f"/accounts/{ACCOUNT}/payments", money).json["id"])
+    server.post("/sepa_dd_mandate", payment_source.IMPORT | {"customer_no": number})
+    if name == "simulateSchedulePayment":
+        server.mock("POST", f"/accounts/{ACCOUNT}/billograms/{key}/simulate/cancel-scheduled-payment")
+    return key if "Payment" in name and "Source" not in name else next(iter(server.state().sources))
 
 
 def test_the_example_of_an_allocation_works_in_the_account_of_the_first_example(server: Server) -> None:
