@@ -104,7 +104,7 @@ def test_a_list_reads_what_is_documented(path: str, server: Server, queries: lis
 
 def test_what_is_no_list_reads_none(server: Server, queries: list[Noted]) -> None:
     server.post("/item", {"title": "Item", "price": 1, "vat": 25, "unit": "unit"})
-    key = server.sent()["id"]
+    key = server.sent(attachment_content="JVBERi0xLjQKJSVFT0YK")["id"]
     server.post("/customer/1/einvoice", {"identifier": "190000000000.SBF.SE"})
     for path in PLAIN:
         found = server.get(path.format(customer_no=1, item_no=1, id=key, filename="none"))
