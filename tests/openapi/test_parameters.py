@@ -16,9 +16,10 @@ from tests.server import ACCOUNT, Server
 
 ASKED = [row for row in CONTROL_OPERATIONS if row.query]
 LISTS = [row.path for row in OPERATIONS if row.listed is not None]
-PLAIN = [
-    row.path for row in OPERATIONS if row.listed is None and row.method == "GET" and row.endpoint is not None
+SINGLE = [
+    row for row in OPERATIONS if row.listed is None and row.method == "GET" and row.endpoint is not None
 ]
+PLAIN = [row.path for row in SINGLE if not row.query]
 
 
 def documented(made: Document, path: str) -> dict[str, Document]:
@@ -104,9 +105,14 @@ def test_a_list_reads_what_is_documented(path: str, server: Server, queries: lis
 
 def test_what_is_no_list_reads_none(server: Server, queries: list[Noted]) -> None:
     server.post("/item", {"title": "Item", "price": 1, "vat": 25, "unit": "unit"})
-    key = server.sent()["id"]
+    key = server.sent(attachment_content="JVBERi0xLjQKJSVFT0YK")["id"]
     server.post("/customer/1/einvoice", {"identifier": "190000000000.SBF.SE"})
     for path in PLAIN:
         found = server.get(path.format(customer_no=1, item_no=1, id=key, filename="none"))
         assert found.status == (404 if path.startswith("/report/") else 200), path
     assert queries == []
+    for row in SINGLE:
+        if row.query:
+            queries.clear()
+            server.get(row.path.format(id=key) + "?" + "&".join(f"{name}=1" for name in row.query))
+            assert set(chain.from_iterable(each.read for each in queries)) == set(row.query), row.path
