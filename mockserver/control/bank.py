@@ -296,7 +296,7 @@ async def change(call: ControlCall) -> Answer:
     def decide(act: Act) -> None:
         found: PaymentSource | None = act.find(SOURCE, key)
         if found is None:
-            raise unknown("payment source", key, "GET …/payment-sources")
+            raise unknown("payment_source", key, "GET …/payment-sources")
         sources.change(act, found, body.given())
 
     act = await call.emulator.execute(book, decide, cause=call.request_id, rule="mandate")

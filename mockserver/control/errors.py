@@ -66,8 +66,8 @@ def not_built(what: str) -> ControlError:
 
 def unknown(what: str, key: str, where: str) -> ControlError:
     """No object of the account has this id; `where` lists those that there are."""
-    code = f"unknown_{what.replace(' ', '_')}"
-    return ControlError(404, code, f"there is no {what} {key}", f"{where} lists what there is")
+    said = what.replace("_", " ")
+    return ControlError(404, f"unknown_{what}", f"there is no {said} {key}", f"{where} lists what there is")
 
 
 def refused(refusal: Refusal) -> ControlError:

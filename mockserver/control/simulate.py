@@ -16,7 +16,6 @@ from mockserver.core.model import Billogram, Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import CUSTOMER
 
-
 Day = Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)]
 
 

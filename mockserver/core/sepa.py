@@ -190,7 +190,9 @@ def _window(kind: str, payment: IncomingPayment, code: str | None) -> Window | N
 def _problem(kind: str, payment: IncomingPayment, code: str | None, today: date) -> InvalidObjectState | None:
     row = TABLE[kind]
     if payment.scheme != row.scheme:
-        return _refused(f"{kind} is not possible on money of scheme {payment.scheme}", payment, rule="sepa.scheme")
+        return _refused(
+            f"{kind} is not possible on money of scheme {payment.scheme}", payment, rule="sepa.scheme"
+        )
     if payment.status != row.status:
         wanted = f"it is asked for on a {row.status} one"
         return _refused(f"{kind}: this payment is {payment.status}, {wanted}", payment, rule="sepa.status")

@@ -281,10 +281,7 @@ ROWS += [
             ("debited", {"allocations": [{"billogram": "{sent}", "amount": 1}]}, "amount"),
         )
     ),
-    *(
-        Row("recallPayment", f"{PAY}/{{debited}}/recall", body, 400, "invalid_body")
-        for body in WRONG_RECALLS
-    ),
+    *(Row("recallPayment", f"{PAY}/{{debited}}/recall", body, 400, "invalid_body") for body in WRONG_RECALLS),
     Row("listRecallOptions", f"{PAY}/none/recall-options", NO_BODY, 404, "unknown_payment"),
     Row("listRecallOptions", "/accounts/none/payments/x/recall-options", NO_BODY, 404, "unknown_account"),
     Row("listOutcomes", "/accounts/none/outcomes", NO_BODY, 404, "unknown_account"),
