@@ -220,7 +220,7 @@ def _row(
         raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
     counts[key] = money.add(counts[key], count)
     invoiced = money.add(*(row.count for row in found))
-    discount = money.share(money.add(*(row.discount for row in found)), count, invoiced)
+    discount = money.fine_share(money.add(*(row.discount for row in found)), count, invoiced)
     return replace(found[0], count=count, discount=discount)
 
 
