@@ -146,7 +146,7 @@ def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None
     if own == uncredited:
         return Part(amount, vat_left, fees)
     if vat is None or fees:
-        vat = money.cents(money.share(vat_left, own, uncredited))
+        vat = money.share(vat_left, own, uncredited)
     return Part(amount, min(max(vat, money.ZERO), max(vat_left, money.ZERO)), fees)
 
 
@@ -220,7 +220,7 @@ def _row(
         raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
     counts[key] = money.add(counts[key], count)
     invoiced = money.add(*(row.count for row in found))
-    discount = money.share(money.add(*(row.discount for row in found)), count, invoiced)
+    discount = money.fine_share(money.add(*(row.discount for row in found)), count, invoiced)
     return replace(found[0], count=count, discount=discount)
 
 
