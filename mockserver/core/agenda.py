@@ -10,7 +10,7 @@ from heapq import heapify, heappop, heappush
 from msgspec import Struct
 
 from mockserver.core import banking, calendar, interest, money
-from mockserver.core.model import Account, Billogram, Internal, Reminder
+from mockserver.core.model import Account, Billogram, Dunning, Internal, Reminder
 from mockserver.core.settings import AutomaticReminder
 
 _DAY = timedelta(days=1)
@@ -112,13 +112,13 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
         return found
     if dunning.respite_active and dunning.respite_date is not None:
         found.append((RESPITE, calendar.day_start(dunning.respite_date + _DAY, timezone)))
-    elif not dunning.overdue:  # once per opening [R: nightly], and once more after each respite
+    elif becomes_overdue(dunning):
         found.append((OVERDUE, overdue_at(billogram, timezone)))
-    runs = billogram.content.terms.interest_rate > 0 and not billogram.sums.paid  # none on partly paid [S]
-    if runs and not dunning.interest_started:
+    if interest.runs(billogram) and not dunning.interest_started:
         starts = calendar.day_start(interest.first_day(billogram), timezone)
-        if starts < billogram.updated_at:  # what made it due came later: the next 00:05 [A]
-            starts = calendar.next_day_start(billogram.updated_at, timezone)
+        floor = _floor(billogram, account)
+        if starts < floor:  # what made it due came later: the next 00:05 [A]
+            starts = calendar.next_day_start(floor, timezone)
         found.append((INTEREST, starts))
     reminder = reminder_at(billogram, account)
     collection = collection_at(billogram, account) if reminder is None else None
@@ -127,6 +127,11 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
     elif collection is not None:
         found.append((COLLECTION, collection))
     return found
+
+
+def becomes_overdue(dunning: Dunning) -> bool:
+    """Once per opening [R: nightly], and once more for each respite given after it came; not in a respite."""
+    return not dunning.respite_active and (dunning.respited or not dunning.overdue)
 
 
 def overdue_at(billogram: Billogram, timezone: str) -> datetime:
@@ -149,7 +154,7 @@ def next_reminder(billogram: Billogram, account: Account) -> Reminder | Automati
     index = billogram.dunning.automatic_reminders
     if not terms.automatic_reminders or index >= len(steps):
         return None
-    if billogram.sums.paid and not rules.use_automatic_reminders_partly_paid:
+    if money.any_received(billogram.sums) and not rules.use_automatic_reminders_partly_paid:
         return None
     minimum = rules.automatic_reminders_minimum_principal_sum
     if minimum is not None and money.unpaid_principal(billogram.sums) < minimum:
@@ -203,15 +208,32 @@ def _at(day: date, at: time, timezone: str) -> datetime:
 
 def _not_before(day: date, at: time, billogram: Billogram, account: Account) -> datetime:
     """The local time of a day; if that was past when it became due, of the first day on which it is not."""
-    timezone, floor = account.timezone, billogram.updated_at
-    if account.dunning_changed_at is not None:
-        floor = max(floor, account.dunning_changed_at)
+    timezone, floor = account.timezone, _floor(billogram, account)
     moment = _at(day, at, timezone)
     if moment < floor:
         day = max(day, calendar.local_date(floor, timezone))
         while (moment := _at(day, at, timezone)) < floor:
             day += _DAY
     return moment
+
+
+def _floor(billogram: Billogram, account: Account) -> datetime:
+    """When the facts that it follows from were last changed."""
+    changed = account.dunning_changed_at
+    return billogram.updated_at if changed is None else max(billogram.updated_at, changed)
+
+
+def followed(account: Account) -> tuple[object, ...]:
+    """What of an account its entries follow: what becomes due by a change of it waits for its next time."""
+    rules = account.settings.invoices
+    return (
+        account.timezone,
+        account.features.collection,
+        rules.automatic_reminders,
+        rules.automatic_reminders_minimum_principal_sum,
+        rules.use_automatic_reminders_partly_paid,
+        rules.automatic_collection,
+    )
 
 
 def reason(due: Due, billogram: Billogram, account: Account) -> str:

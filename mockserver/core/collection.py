@@ -82,6 +82,7 @@ def cancel(act: Act, billogram: Billogram) -> None:
             act.mark(billogram), billogram.sums, collector_reference=_reference(act, billogram)
         )
     )
+    dunning.overdue_if_past(act, billogram.id)
 
 
 def _check_with_agency(billogram: Billogram) -> None:

@@ -64,19 +64,20 @@ def owe(act: Act, key: str, freed: Decimal) -> None:
 
 
 def credited(sums: Sums, amount: Decimal) -> tuple[Sums, Decimal]:
-    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum.
-
-    Money of the collector goes only when the rest is not enough [A].
-    """
+    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum."""
     freed = max(money.subtract(amount, sums.remaining), money.ZERO)
+    return without(replace(sums, credited=money.subtract(sums.credited, amount)), freed), freed
+
+
+def without(sums: Sums, freed: Decimal) -> Sums:
+    """The sums without paid money that was set free; that of the collector goes last [A]."""
     own = min(freed, money.negated(sums.paid))
     after = replace(
         sums,
-        credited=money.subtract(sums.credited, amount),
         paid=money.add(sums.paid, own),
         collector_paid=money.add(sums.collector_paid, money.subtract(freed, own)),
     )
-    return money.with_remaining(after), freed
+    return money.with_remaining(after)
 
 
 def creditable(sums: Sums) -> Decimal:

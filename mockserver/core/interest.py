@@ -23,10 +23,18 @@ def first_day(billogram: Billogram) -> date:
 
 
 def claim(billogram: Billogram, today: date) -> Decimal:
-    """What a claim today adds: the total up to and including today, rounded, less what was claimed."""
+    """What a claim today adds: the total up to and including today, rounded, less what was claimed.
+
+    Never less than nothing: a day that was claimed before its 00:05 is not given back [A].
+    """
     product = _product_before(billogram, today + _DAY)
     total = money.cents(money.ROUNDING.divide(product, _YEAR))
-    return money.subtract(total, billogram.interest.claimed)
+    return max(money.subtract(total, billogram.interest.claimed), money.ZERO)
+
+
+def runs(billogram: Billogram) -> bool:
+    """Whether it grows by the facts as they are, once its first day has come."""
+    return bool(_daily(billogram))
 
 
 def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Interest:
@@ -57,7 +65,7 @@ def _product_before(billogram: Billogram, day: date) -> Decimal:
 
 def _daily(billogram: Billogram) -> Decimal:
     """Unpaid principal times rate; none on a partly paid billogram [S], while paid, in Collection."""
-    if billogram.internal is not Internal.UNPAID or billogram.is_credit or billogram.sums.paid:
+    if billogram.internal is not Internal.UNPAID or billogram.is_credit or money.any_received(billogram.sums):
         return money.ZERO
     rate = billogram.content.terms.interest_rate
     return money.EXACT.multiply(money.unpaid_principal(billogram.sums), rate) if rate else money.ZERO

@@ -121,6 +121,11 @@ def settled(sums: Sums) -> Decimal:
     return negated(add(sums.paid, sums.credited, sums.collector_paid))
 
 
+def any_received(sums: Sums) -> bool:
+    """Whether money has come and stayed: what the collection agency got is money too [A]."""
+    return bool(sums.paid or sums.collector_paid)
+
+
 def unpaid_principal(sums: Sums) -> Decimal:
     """What remains of the principal: everything settles it first, then the fees [S].
 

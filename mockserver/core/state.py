@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -11,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.agenda import Agenda, next_due
+from mockserver.core.agenda import Agenda, followed, next_due
 from mockserver.core.documents import Document
 from mockserver.core.machine import public_state
 from mockserver.core.model import (
@@ -291,9 +290,9 @@ def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[
     return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
 
 
-def _dunned_by(account: Account) -> tuple[str, datetime | None]:
-    """What of an account the deadlines of all its billograms follow."""
-    return account.timezone, account.dunning_changed_at
+def _dunned_by(account: Account) -> tuple[object, ...]:
+    """What of an account the deadlines of all its billograms follow, and since when they do."""
+    return account.dunning_changed_at, *followed(account)
 
 
 def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
