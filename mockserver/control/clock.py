@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
+from msgspec import Raw
 from pydantic import Field
 
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
@@ -11,11 +12,14 @@ from mockserver.control.deliveries import shown
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
+from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
+from mockserver.core.model import Account, Billogram
 from mockserver.core.state import State
 from mockserver.emulator import Book, Emulator
 from mockserver.moving import Moved
 from mockserver.schema import Form, one_word
+from mockserver.wire import encode_rows
 
 
 class ClockBody(Body):
@@ -60,6 +64,8 @@ class DueShape(TypedDict):
     billogram: str
     reason: str
 
+
+_SLICE = 500  # entries of the agenda between two chances for others
 
 ADVANCE = {"by": "30d"}
 CLOCK = {"mode": "frozen"}
@@ -161,25 +167,27 @@ async def upcoming(call: ControlCall) -> Answer:
     book = await call.book()
     until, key = _until(call), call.query("billogram")
 
-    def view(state: State) -> list[DueShape]:
+    def view(state: State) -> tuple[Account, list[tuple[Due, Billogram]]]:
         if key is None:
             entries = state.agenda.entries()
         else:
             due = state.agenda.of(key)
             entries = [] if due is None else [due]
-        timezone = state.account.timezone
-        return [
-            {
-                "at": shown(due.at, timezone),
-                "rule": due.rule,
-                "billogram": due.key,
-                "reason": agenda.reason(due, state.billograms[due.key], state.account),
-            }
-            for due in entries
-            if until is None or due.at <= until
-        ]
+        found = [(due, state.billograms[due.key]) for due in entries if until is None or due.at <= until]
+        return state.account, found
 
-    return Answer(await call.emulator.read(book, view))
+    account, found = await call.emulator.read(book, view)  # what is rendered below never changes
+
+    def render(row: tuple[Due, Billogram]) -> DueShape:
+        due, billogram = row
+        return {
+            "at": shown(due.at, account.timezone),
+            "rule": due.rule,
+            "billogram": due.key,
+            "reason": agenda.reason(due, billogram, account),
+        }
+
+    return Answer(Raw(await encode_rows(found, render, _SLICE)))
 
 
 def _until(call: ControlCall) -> datetime | None:

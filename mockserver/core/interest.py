@@ -42,7 +42,7 @@ def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Inter
 
     Days before a late sending count as unpaid ones: until then nothing is added up [A].
     """
-    if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _facts(old) == _facts(new):
+    if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _same(old, new):
         return new.interest
     day = next_day(at, timezone)
     return replace(new.interest, since=day, product=_product_before(old, day))
@@ -69,6 +69,18 @@ def _daily(billogram: Billogram) -> Decimal:
         return money.ZERO
     rate = billogram.content.terms.interest_rate
     return money.EXACT.multiply(money.unpaid_principal(billogram.sums), rate) if rate else money.ZERO
+
+
+def _same(old: Billogram, new: Billogram) -> bool:
+    """Whether a day counts the same: mostly seen at once, as what an event leaves alone stays the object."""
+    if (
+        old.sums is new.sums
+        and old.content is new.content
+        and old.internal is new.internal
+        and old.dunning.respite_date == new.dunning.respite_date
+    ):
+        return True
+    return _facts(old) == _facts(new)
 
 
 def _facts(billogram: Billogram) -> tuple[Decimal, date]:

@@ -89,6 +89,11 @@ class Buckets:
         _insert(bucket.order, number)
         bucket.remaining = money.cents(money.EXACT.add(bucket.remaining, remaining))
 
+    def change(self, value: Any, was: Decimal, remaining: Decimal) -> None:
+        """Another sum of one that stays."""
+        bucket = self.of[value]
+        bucket.remaining = money.cents(money.add(money.subtract(bucket.remaining, was), remaining))
+
     def leave(self, value: Any, number: int, remaining: Decimal) -> None:
         """Take a billogram out."""
         bucket = self.of[value]
@@ -198,6 +203,10 @@ class State:
         was, now = _shared(left), _shared(entered)
         if was != now:
             for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
+                if was is not None and now is not None and was[index] == now[index]:
+                    if was[-1] != now[-1]:
+                        buckets.change(now[index], was[-1], now[-1])
+                    continue
                 if was is not None:
                     buckets.leave(was[index], was[-2], was[-1])
                 if now is not None:
