@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Protocol
 
 from mockserver.core import callbacks, evolve
@@ -79,6 +80,16 @@ class Signal:
             self._waiting.discard(future)
 
 
+class Move:
+    """A move of an account's clock that is under way: what its progress is told from."""
+
+    def __init__(self, start: datetime, end: datetime) -> None:
+        self.start, self.end = start, end
+        self.begun = monotonic()
+        self.acts: list[int] = []  # their positions: of others in between there are acts, too
+        self.ended = False  # all of it is on disk, or it failed
+
+
 class Book:
     """An open account: its state, and where it stands in the log."""
 
@@ -101,6 +112,7 @@ class Book:
         self.fresh: Book | None = None  # what a reset made of it
         self.lock = asyncio.Lock()  # one move at a time
         self.moving = False  # a move is under way: requests are served between its entries
+        self.move: Move | None = None  # the latest one, until it is on disk
         self.signal = Signal()  # something of this account is new
 
     @property

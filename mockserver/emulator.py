@@ -292,6 +292,10 @@ class Emulator:
 
     # acts
 
+    def real_time(self) -> datetime:
+        """What the machine's clock shows."""
+        return self._real_time()
+
     def told_now(self, book: Book) -> datetime:
         """The account's time as far as it is on disk: a move that is not brings no retry yet."""
         assert book.told_clock is not None, "nothing of it was told"

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from mockserver.book import AccountGone, Book
+from mockserver.book import AccountGone, Book, Move
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
@@ -25,7 +25,9 @@ logger = logging.getLogger(__name__)
 HAPPENED = 1000  # acts that the answer of a move names; the timeline has all
 _AGAIN = 1.0  # seconds until what could not be written is tried again
 _TURN = 0.005  # seconds of work between two chances for other requests
-_LONGEST = 30.0  # seconds that an alarm sleeps: the machine's clock may be set, or the machine sleep
+_LONGEST = 30.0  # seconds that an alarm sleeps at most
+_LOOK = 0.5  # seconds between two looks at the machine's clock: it may be set, or the machine sleep
+_SET = 0.1  # seconds that it may differ from the time that has passed
 
 
 class Moved(Struct):
@@ -92,10 +94,12 @@ def seconds_until(moment: datetime, now: datetime, clock: Clock) -> float | None
 
 
 class Alarm:
-    """Calls back at the soonest of the moments that it was asked for."""
+    """Calls back at the soonest of the moments that it was asked for, or when the machine's clock was set."""
 
-    def __init__(self, ring: Callable[[], None]) -> None:
+    def __init__(self, ring: Callable[[], None], real_time: Callable[[], datetime]) -> None:
         self._ring = ring
+        self._real_time = real_time
+        self._lag = 0.0  # of the loop's time behind the machine's
         self._handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._when = 0.0
@@ -109,11 +113,19 @@ class Alarm:
                 return
             self._handle.cancel()
         self._loop, self._when = loop, when
-        self._handle = loop.call_at(when, self._rings)
+        self._sleep(loop)
 
-    def _rings(self) -> None:
+    def _sleep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._lag = self._real_time().timestamp() - loop.time()
+        self._handle = loop.call_at(min(self._when, loop.time() + _LOOK), self._wakes, loop)
+
+    def _wakes(self, loop: asyncio.AbstractEventLoop) -> None:
         self._handle = None
-        self._ring()
+        lag = self._real_time().timestamp() - loop.time()
+        if loop.time() < self._when and abs(lag - self._lag) < _SET:
+            self._sleep(loop)
+        else:
+            self._ring()
 
     def stop(self) -> None:
         """Ring no more."""
@@ -127,6 +139,9 @@ class Shell(Protocol):
 
     def books(self) -> Iterable[Book]:
         """All accounts."""
+
+    def real_time(self) -> datetime:
+        """What the machine's clock shows."""
 
     def now(self, book: Book) -> datetime:
         """The account's time."""
@@ -149,7 +164,7 @@ class Mover:
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
-        self._alarm = Alarm(self._rung)
+        self._alarm = Alarm(self._rung, shell.real_time)
         self._ringing: asyncio.Task[None] | None = None
         self._rings = False
 
@@ -192,23 +207,46 @@ class Mover:
             except Exception:
                 await durable(batch)
                 raise
-            moved = Moved(start, end)
-            book.moving = True
+            move = book.move = Move(start, end)
+            book.signal.notify()
             try:
-                await self._perform(book, end, cause, moved)
-                act = Act(book.state, max(end, self._shell.now(book)))
-                (finish or self._clock_moved)(act)
-                act.close()
-                self._shell.apply(book, act, cause, "clock")
-            finally:
-                book.moving = False
-        await durable(book.batch)
+                moved = await self._move(book, move, cause, finish or self._clock_moved)
+            except BaseException:
+                self._end(book, move)
+                raise
+        try:
+            await durable(book.batch)
+        finally:
+            self._end(book, move)
         return moved
+
+    async def _move(self, book: Book, move: Move, cause: str, finish: Callable[[Act], object]) -> Moved:
+        moved = Moved(move.start, move.end)
+        book.moving = True
+        try:
+            await self._perform(book, move.end, cause, moved, move.acts)
+            act = Act(book.state, max(move.end, self._shell.now(book)))
+            finish(act)
+            act.close()
+            self._shell.apply(book, act, cause, "clock")
+        finally:
+            book.moving = False
+            self.look_ahead(book)
+        return moved
+
+    @staticmethod
+    def _end(book: Book, move: Move) -> None:
+        move.ended = True
+        if book.move is move:
+            book.move = None
+        book.signal.notify()
 
     def _clock_moved(self, act: Act) -> None:
         accounts.move_clock(act, self._shell.clock_after(act, {}))
 
-    async def _perform(self, book: Book, end: datetime, cause: str, moved: Moved) -> None:
+    async def _perform(
+        self, book: Book, end: datetime, cause: str, moved: Moved, acts: list[int] | None = None
+    ) -> None:
         batch: Batch | None = None
 
         def apply(act: Act, rule: str) -> Record:
@@ -222,6 +260,8 @@ class Mover:
 
         async for record in performed(book.state, end, book.last, apply):
             moved.add(record)
+            if acts is not None:
+                acts.append(record.position)
         if batch is not None and batch.failure is not None:
             raise batch.failure
 
@@ -237,7 +277,9 @@ class Mover:
             await self._perform(book, self._shell.now(book), "clock", Moved(book.last, book.last))
 
     def look_ahead(self, book: Book) -> None:
-        """Have the next entry carried out when a live clock gets there."""
+        """Have the next entry carried out when a live clock gets there; a move looks ahead at its end."""
+        if book.moving:
+            return
         due = book.state.agenda.head()
         if (
             due is not None

@@ -1,13 +1,18 @@
 """`mockserver clock`: the clock of an account from a shell, over the control plane."""
 
+import contextlib
+import http.client
 import json
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
+
+from mockserver.cli.bar import Bar
 
 _SHOWN = 50  # acts
 _PATIENCE = 600.0  # seconds: a long move takes its time
@@ -46,7 +51,10 @@ def _advance(given: Mapping[str, Any], path: str) -> None:
         body = {"to": span}
     else:
         body = {"by": span}
-    moved = _ask(given, "POST", f"{path}/advance", body | {"dry_run": given["dry_run"]})
+    with Bar() as bar:
+        if bar.visible:
+            threading.Thread(target=_follow, args=(given, path, bar), daemon=True).start()
+        moved = _ask(given, "POST", f"{path}/advance", body | {"dry_run": given["dry_run"]})
     would = "would move" if given["dry_run"] else "moved"
     print(f"{would} from {moved['from']} to {moved['to']}; {moved['count']} acts on the way")
     for act in moved["happened"][:_SHOWN]:
@@ -54,6 +62,26 @@ def _advance(given: Mapping[str, Any], path: str) -> None:
         print(f"  {act['at']}  {act['billogram'] or '-'}  {told or act['rule']}")
     if moved["count"] > _SHOWN:
         print(f"  and {moved['count'] - _SHOWN} more: GET {given['url']}/_mock{path[:-6]}/timeline")
+
+
+def _follow(given: Mapping[str, Any], path: str, bar: Bar) -> None:
+    """Draw how far the move has come, as the timeline tells it; what goes wrong, the move itself tells."""
+    timeline = f"{path.removesuffix('/clock')}/timeline?kind=progress"
+    with (
+        contextlib.suppress(OSError, ValueError, http.client.HTTPException),
+        _open(given, "GET", timeline, accept="text/event-stream") as stream,
+    ):
+        for line in stream:
+            if not bar.visible:
+                return
+            if line.startswith(b"data: "):
+                _draw(bar, json.loads(line[6:]))
+
+
+def _draw(bar: Bar, told: Mapping[str, Any]) -> None:
+    start, end, now = (datetime.fromisoformat(told[name]) for name in ("from", "to", "now"))
+    done = (now - start) / (end - start) if end > start else 1.0
+    bar.draw(done, f"{now.date()}  {told['count']} acts")
 
 
 def _is_moment(text: str) -> bool:
@@ -77,18 +105,8 @@ def _only_account(given: Mapping[str, Any]) -> str:
 
 
 def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> Any:
-    url = given["url"] if "//" in given["url"] else f"http://{given['url']}"
-    headers = {"Content-Type": "application/json"}
-    if given["control_token"]:
-        headers["Authorization"] = f"Bearer {given['control_token']}"
-    data = None if body is None else json.dumps(body).encode()
-    # no proxy: the server is ours
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        request = urllib.request.Request(  # noqa: S310  # what the user named
-            f"{url.rstrip('/')}/_mock{path}", data, headers, method=method
-        )
-        with opener.open(request, timeout=_PATIENCE) as answer:
+        with _open(given, method, path, body) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -96,6 +114,23 @@ def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> 
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise _Failed(f"{given['url']} can't be asked: {reason}") from None
+
+
+def _open(
+    given: Mapping[str, Any], method: str, path: str, body: Any = None, *, accept: str = "application/json"
+) -> Any:
+    """The answer, to be read; OSError, ValueError."""
+    url = given["url"] if "//" in given["url"] else f"http://{given['url']}"
+    headers = {"Content-Type": "application/json", "Accept": accept}
+    if given["control_token"]:
+        headers["Authorization"] = f"Bearer {given['control_token']}"
+    data = None if body is None else json.dumps(body).encode()
+    # no proxy: the server is ours
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    request = urllib.request.Request(  # noqa: S310  # what the user named
+        f"{url.rstrip('/')}/_mock{path}", data, headers, method=method
+    )
+    return opener.open(request, timeout=_PATIENCE)
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
+from msgspec import Raw
 from pydantic import Field
 
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
@@ -11,11 +12,14 @@ from mockserver.control.deliveries import shown
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
+from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
+from mockserver.core.model import Account
 from mockserver.core.state import State
 from mockserver.emulator import Book, Emulator
 from mockserver.moving import Moved
 from mockserver.schema import Form, one_word
+from mockserver.wire import encode_rows
 
 
 class ClockBody(Body):
@@ -60,6 +64,8 @@ class DueShape(TypedDict):
     billogram: str | None
     reason: str
 
+
+_SLICE = 500  # entries of the agenda between two chances for others
 
 ADVANCE = {"by": "30d"}
 CLOCK = {"mode": "frozen"}
@@ -161,28 +167,28 @@ async def upcoming(call: ControlCall) -> Answer:
     book = await call.book()
     until, key = _until(call), call.query("billogram")
 
-    def view(state: State) -> list[DueShape]:
+    def view(state: State) -> tuple[Account, list[tuple[Due, Any]]]:
         entries = state.agenda.entries()
         if key is not None:
             payments = {payment.id for payment in state.payments_of(key)}
             entries = [due for due in entries if due.key == key or due.key in payments]
-        return [_render_due(due, state) for due in entries if until is None or due.at <= until]
+        return state.account, [
+            (due, state.agenda_object(due.key)) for due in entries if until is None or due.at <= until
+        ]
 
-    return Answer(await call.emulator.read(book, view))
+    account, found = await call.emulator.read(book, view)  # what is rendered below never changes
 
+    def render(row: tuple[Due, Any]) -> DueShape:
+        due, subject = row
+        shown_key, reason = agenda.reason(due, subject, account)
+        return {
+            "at": shown(due.at, account.timezone),
+            "rule": due.rule,
+            "billogram": shown_key,
+            "reason": reason,
+        }
 
-def _render_due(due: agenda.Due, state: State) -> DueShape:
-    """An entry: of a billogram, of a mandate, or of money that will be taken back."""
-    billogram, source = state.billograms.get(due.key), state.sources.get(due.key)
-    key: str | None = due.key
-    if billogram is not None:
-        reason = agenda.reason(due, billogram, state.account)
-    elif source is not None:
-        key, reason = None, agenda.source_reason(due, source)
-    else:
-        payment = state.payments[due.key]
-        key, reason = payment.allocations[0].billogram, agenda.recall_reason(payment)
-    return {"at": shown(due.at, state.account.timezone), "rule": due.rule, "billogram": key, "reason": reason}
+    return Answer(Raw(await encode_rows(found, render, _SLICE)))
 
 
 def _until(call: ControlCall) -> datetime | None:

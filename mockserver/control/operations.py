@@ -224,7 +224,7 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{_A}/timeline",
         timeline.fetch,
         answer=list[timeline.TimelineShape],
-        query={"billogram": WORD, "after": WORD, "limit": LIMIT},
+        query={"billogram": WORD, "kind": one_word(timeline.KINDS), "after": WORD, "limit": LIMIT},
         streams=True,
     ),
     Operation(

@@ -7,12 +7,14 @@ stream show the same, and each can go on after any row.
 
 import asyncio
 import contextlib
+from bisect import bisect
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
-from mockserver.book import AccountGone, Book
+from mockserver.book import AccountGone, Book, Move
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
@@ -29,6 +31,11 @@ _MOST = 10_000  # rows of one answer
 _AT_ONCE = 500  # rows between two chances for others
 _BEAT = 15.0  # seconds of silence after which a live stream says that it lives
 
+_LONG = 0.5  # seconds after which a move of the clock is told of while it lasts
+_EVERY = 0.25  # seconds between two times
+PROGRESS = "progress"
+KINDS = ("request", "act", "delivery", "attempt", "refusal", PROGRESS)
+
 _REQUEST, _ACT, _DELIVERY, _LATER = range(4)
 
 
@@ -42,6 +49,19 @@ class Key(NamedTuple):
 
 
 _START = Key(0, 0)
+
+
+class Wanted(NamedTuple):
+    """Which rows are asked for: of this billogram, of this kind; None: of any."""
+
+    billogram: str | None
+    kind: str | None
+
+    def has(self, row: "TimelineShape") -> bool:
+        """Whether a row is one of them."""
+        return self.kind in (None, row["kind"]) and (
+            self.billogram is None or self.billogram in row["billograms"]
+        )
 
 
 class ChangeShape(TypedDict):
@@ -91,14 +111,17 @@ class TimelineShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/timeline?billogram=&after=&limit=`: what happened, oldest first.
+    """`GET …/timeline?billogram=&kind=&after=&limit=`: what happened, oldest first.
 
-    As `text/event-stream` it goes on with what happens.
+    As `text/event-stream` it goes on with what happens. Events `progress`, without id, tell there how far a
+    long move of the clock has come.
     """
     book = await call.book()
     await call.emulator.read(book, lambda _: None)  # what is due is done first
     await call.emulator.read_all(lambda: None)  # attempts that were made are on disk, too
-    key, wanted = call.query("after"), call.query("billogram")
+    key, wanted = call.query("after"), Wanted(call.query("billogram"), call.query("kind"))
+    if wanted.kind not in (None, *KINDS):
+        raise ControlError(400, "invalid_query", "unknown kind", f"known: {', '.join(KINDS)}")
     if "text/event-stream" in call.headers.get("accept", ""):
         last = call.headers.get("last-event-id")
         after = _parsed("Last-Event-ID", last, book) if last else _parsed("after", key, book)
@@ -134,15 +157,60 @@ def _parsed(name: str, text: str | None, book: Book) -> Key:
     return Key(*key) if generation == book.account.generation else _START
 
 
-async def _live(call: ControlCall, book: Book, after: Key, wanted: str | None) -> AsyncIterator[bytes]:
+class _Progress:
+    """What a stream tells of the moves of an account that take long."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._move: Move | None = None
+        self._next = 0.0  # when it is told
+        self._told = False
+
+    def event(self) -> bytes:
+        """How far a move has come, when it is time to tell; the last time at its end."""
+        if self._move is None:
+            if self._book.move is None:
+                return b""
+            self._move = self._book.move
+            self._next, self._told = self._move.begun + _LONG, False
+        move, now = self._move, monotonic()
+        if move.ended:
+            self._move = None
+            return self._as_event(move) if self._told else b""
+        if now < self._next:
+            return b""
+        self._next, self._told = now + _EVERY, True
+        return self._as_event(move)
+
+    def pause(self) -> float | None:
+        """Seconds until it should be asked again; None: when something happens."""
+        if self._move is None:
+            return None if self._book.move is None else 0.0
+        return max(0.0, self._next - monotonic())
+
+    def _as_event(self, move: Move) -> bytes:
+        book = self._book
+        zone = book.account.timezone
+        told = {
+            "from": shown(move.start, zone),
+            "to": shown(move.end, zone),
+            "now": shown(min(max(book.told_last, move.start), move.end), zone),
+            "count": bisect(move.acts, book.told),
+        }
+        return f"event: {PROGRESS}\n".encode() + b"data: " + encode(told) + b"\n\n"
+
+
+async def _live(call: ControlCall, book: Book, after: Key, wanted: Wanted) -> AsyncIterator[bytes]:
     """The same rows as server-sent events, then those that come; a reset goes on with the fresh account."""
     yield b": the timeline\n\n"
     notes = 0  # that were shown: their part of the log need not be read again
+    progress = _Progress(book) if wanted.kind in (None, PROGRESS) else None
     while True:
         if book.gone:
             if book.fresh is None:
                 return
             book, after, notes = book.fresh, _START, 0
+            progress = None if progress is None else _Progress(book)
         seen = book.signal.count
         chunk: list[bytes] = []
         try:
@@ -151,18 +219,21 @@ async def _live(call: ControlCall, book: Book, after: Key, wanted: str | None) -
                     after, notes = key, max(notes, key.number if key.kind == _LATER else 0)
                     chunk.append(_as_event(row))
                     if len(chunk) == _AT_ONCE:
-                        yield b"".join(chunk)
+                        yield b"".join(chunk) + (b"" if progress is None else progress.event())
                         chunk.clear()
         except LogFailed:
             if not book.gone:  # its part of the log is dropped
                 raise
-        if chunk:
-            yield b"".join(chunk)
+        chunk.append(b"" if progress is None else progress.event())
+        if said := b"".join(chunk):
+            yield said
+        pause = None if progress is None else progress.pause()
         try:
-            async with asyncio.timeout(_BEAT):
+            async with asyncio.timeout(_BEAT if pause is None else pause):
                 await book.signal.wait(seen)
         except TimeoutError:
-            yield b": still here\n\n"
+            if pause is None:
+                yield b": still here\n\n"
 
 
 def _as_event(row: TimelineShape) -> bytes:
@@ -170,9 +241,11 @@ def _as_event(row: TimelineShape) -> bytes:
 
 
 async def _rows(
-    call: ControlCall, book: Book, after: Key, wanted: str | None, notes: int = 0
+    call: ControlCall, book: Book, after: Key, wanted: Wanted, notes: int = 0
 ) -> AsyncGenerator[tuple[Key, TimelineShape], None]:
     """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
+    if wanted.kind == PROGRESS:
+        return
     source = _Source(call, book)
     told, noted = book.told, book.noted
     later = deque(await source.later(after, notes, told, noted))
@@ -187,7 +260,7 @@ async def _rows(
         while later and later[0][0].position == record.position:
             found.append(later.popleft())
         for key, row in found:
-            if key > after and (wanted is None or wanted in row["billograms"]):
+            if key > after and wanted.has(row):
                 yield key, row
         made += 1
         if made % _AT_ONCE == 0:

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
 
-from mockserver.core import events
+from mockserver.core import agenda, events
 from mockserver.core.act import Act
 from mockserver.core.model import Account, Clock, replace
 
@@ -39,22 +39,9 @@ def change(act: Act, changes: Mapping[str, Any]) -> None:
     """Change members of the account."""
     old = act.account
     new = replace(old, **changes)
-    if _dunning(old) != _dunning(new):
+    if agenda.followed(old) != agenda.followed(new):
         new = replace(new, dunning_changed_at=act.now)
     act.add(events.AccountChanged(new))
-
-
-def _dunning(account: Account) -> tuple[object, ...]:
-    """What the deadlines of billograms follow: what became due by a change of it waits for its next time."""
-    rules = account.settings.invoices
-    return (
-        account.timezone,
-        account.features.collection,
-        rules.automatic_reminders,
-        rules.automatic_reminders_minimum_principal_sum,
-        rules.use_automatic_reminders_partly_paid,
-        rules.automatic_collection,
-    )
 
 
 def move_clock(act: Act, clock: Clock) -> None:
@@ -72,6 +59,7 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
         seed=account.seed if seed is None else seed,
         clock=clock,
         settings=account.first_settings,
+        dunning_changed_at=None,
         generation=account.generation + 1,
         billograms=0,
         items=0,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from mockserver.core import banking, calendar, interest, money
 from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
-from mockserver.core.model import Account, Billogram, Debit, Internal, Reminder
+from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal, Reminder
 from mockserver.core.settings import AutomaticReminder
 
 _DAY = timedelta(days=1)
@@ -123,13 +123,13 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
         return found
     if dunning.respite_active and dunning.respite_date is not None:
         found.append((RESPITE, calendar.day_start(dunning.respite_date + _DAY, timezone)))
-    elif not dunning.overdue:  # once per opening [R: nightly], and once more after each respite
+    elif becomes_overdue(dunning):
         found.append((OVERDUE, overdue_at(billogram, timezone)))
-    runs = billogram.content.terms.interest_rate > 0 and not billogram.sums.paid  # none on partly paid [S]
-    if runs and not dunning.interest_started:
+    if interest.runs(billogram) and not dunning.interest_started:
         starts = calendar.day_start(interest.first_day(billogram), timezone)
-        if starts < billogram.updated_at:  # what made it due came later: the next 00:05 [A]
-            starts = calendar.next_day_start(billogram.updated_at, timezone)
+        floor = _floor(billogram, account)
+        if starts < floor:  # what made it due came later: the next 00:05 [A]
+            starts = calendar.next_day_start(floor, timezone)
         found.append((INTEREST, starts))
     reminder = reminder_at(billogram, account)
     collection = collection_at(billogram, account) if reminder is None else None
@@ -173,6 +173,11 @@ def recall_due(payment: IncomingPayment, number: int) -> Due | None:
     return None if planned is None else Due(planned.at, RANKS[RECALL], number, 0, RECALL, payment.id)
 
 
+def becomes_overdue(dunning: Dunning) -> bool:
+    """Once per opening [R: nightly], and once more for each respite given after it came; not in a respite."""
+    return not dunning.respite_active and (dunning.respited or not dunning.overdue)
+
+
 def overdue_at(billogram: Billogram, timezone: str) -> datetime:
     """00:05 on the day after the latest of due date, respite date and the day of a planned debit [R]."""
     return calendar.day_start(_latest(billogram) + _DAY, timezone)
@@ -196,7 +201,7 @@ def next_reminder(billogram: Billogram, account: Account) -> Reminder | Automati
     index = billogram.dunning.automatic_reminders
     if not terms.automatic_reminders or index >= len(steps):
         return None
-    if billogram.sums.paid and not rules.use_automatic_reminders_partly_paid:
+    if money.any_received(billogram.sums) and not rules.use_automatic_reminders_partly_paid:
         return None
     minimum = rules.automatic_reminders_minimum_principal_sum
     if minimum is not None and money.unpaid_principal(billogram.sums) < minimum:
@@ -253,9 +258,7 @@ def _at(day: date, at: time, timezone: str) -> datetime:
 
 def _not_before(day: date, at: time, billogram: Billogram, account: Account) -> datetime:
     """The local time of a day; if that was past when it became due, of the first day on which it is not."""
-    timezone, floor = account.timezone, billogram.updated_at
-    if account.dunning_changed_at is not None:
-        floor = max(floor, account.dunning_changed_at)
+    timezone, floor = account.timezone, _floor(billogram, account)
     moment = _at(day, at, timezone)
     if moment < floor:
         day = max(day, calendar.local_date(floor, timezone))
@@ -264,9 +267,34 @@ def _not_before(day: date, at: time, billogram: Billogram, account: Account) -> 
     return moment
 
 
-def reason(due: Due, billogram: Billogram, account: Account) -> str:
-    """Why the entry stands there, for a person."""
-    return _REASONS[due.rule](billogram, account)
+def _floor(billogram: Billogram, account: Account) -> datetime:
+    """When the facts that it follows from were last changed."""
+    changed = account.dunning_changed_at
+    return billogram.updated_at if changed is None else max(billogram.updated_at, changed)
+
+
+def followed(account: Account) -> tuple[object, ...]:
+    """What of an account its entries follow: what becomes due by a change of it waits for its next time."""
+    rules = account.settings.invoices
+    return (
+        account.timezone,
+        account.features.collection,
+        rules.automatic_reminders,
+        rules.automatic_reminders_minimum_principal_sum,
+        rules.use_automatic_reminders_partly_paid,
+        rules.automatic_collection,
+    )
+
+
+def reason(
+    due: Due, subject: Billogram | PaymentSource | IncomingPayment, account: Account
+) -> tuple[str | None, str]:
+    """The billogram that an entry is about, if any, and why it stands there, for a person."""
+    if isinstance(subject, Billogram):
+        return subject.id, _REASONS[due.rule](subject, account)
+    if isinstance(subject, PaymentSource):
+        return None, _why_of_source(due, subject)
+    return subject.allocations[0].billogram, _why_recall(subject)
 
 
 def _why_overdue(billogram: Billogram, _: Account) -> str:
@@ -313,16 +341,14 @@ def _why_debit(billogram: Billogram, _: Account) -> str:
     return f"the bank answers to the direct debit of {billogram.debit.day}"
 
 
-def source_reason(due: Due, source: PaymentSource) -> str:
-    """Why the entry of a mandate stands there."""
+def _why_of_source(due: Due, source: PaymentSource) -> str:
     if due.rule == MANDATE:
         return f"mandate {source.reference} becomes active: the day after it was imported"
     since = source.last_collection or source.signed_at.date()
     return f"mandate {source.reference} lapses: {_LAPSE_MONTHS} months after {since}"
 
 
-def recall_reason(payment: IncomingPayment) -> str:
-    """Why the entry of a payment stands there."""
+def _why_recall(payment: IncomingPayment) -> str:
     planned = payment.planned_recall
     assert planned is not None, "it is an entry"
     return f"payment {payment.id} is taken back: {planned.type} {planned.code}, as was laid down"

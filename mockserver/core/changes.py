@@ -37,7 +37,7 @@ def change_sent(
     dunning_dates.overdue_if_past(act, billogram.id)
     after = act.billogram(billogram.id)
     if new.total != old.total and not after.sums.remaining and not after.is_credit:
-        ended_as = "Paid" if old.paid else "Credited"
+        ended_as = "Paid" if money.any_received(old) else "Credited"
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as=ended_as))
 
 
@@ -95,7 +95,7 @@ def _document(act: Act, billogram: Billogram, new: Sums) -> None:
     else:
         if not billogram.is_credit:
             freed = max(money.negated(new.remaining), money.ZERO)
-            new = money.with_remaining(replace(new, paid=money.add(new.paid, freed)))
+            new = credits.without(new, freed)
         act.add(
             events.Credit(
                 mark,

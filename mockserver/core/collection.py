@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mockserver.core import debits, dunning, events, money, numbers
+from mockserver.core import debits, dunning, dunning_dates, events, money, numbers
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal, replace
 from mockserver.core.refusal import InvalidObjectState, PermissionDenied, invalid
@@ -83,6 +83,7 @@ def cancel(act: Act, billogram: Billogram) -> None:
             act.mark(billogram), billogram.sums, collector_reference=_reference(act, billogram)
         )
     )
+    dunning_dates.overdue_if_past(act, billogram.id)
 
 
 def _check_with_agency(billogram: Billogram) -> None:

@@ -65,19 +65,20 @@ def owe(act: Act, key: str, freed: Decimal) -> None:
 
 
 def credited(sums: Sums, amount: Decimal) -> tuple[Sums, Decimal]:
-    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum.
-
-    Money of the collector goes only when the rest is not enough [A].
-    """
+    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum."""
     freed = max(money.subtract(amount, sums.remaining), money.ZERO)
+    return without(replace(sums, credited=money.subtract(sums.credited, amount)), freed), freed
+
+
+def without(sums: Sums, freed: Decimal) -> Sums:
+    """The sums without paid money that was set free; that of the collector goes last [A]."""
     own = min(freed, money.negated(sums.paid))
     after = replace(
         sums,
-        credited=money.subtract(sums.credited, amount),
         paid=money.add(sums.paid, own),
         collector_paid=money.add(sums.collector_paid, money.subtract(freed, own)),
     )
-    return money.with_remaining(after), freed
+    return money.with_remaining(after)
 
 
 def creditable(sums: Sums) -> Decimal:
@@ -147,7 +148,7 @@ def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None
     if own == uncredited:
         return Part(amount, vat_left, fees)
     if vat is None or fees:
-        vat = money.cents(money.share(vat_left, own, uncredited))
+        vat = money.share(vat_left, own, uncredited)
     return Part(amount, min(max(vat, money.ZERO), max(vat_left, money.ZERO)), fees)
 
 
@@ -221,7 +222,7 @@ def _row(
         raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
     counts[key] = money.add(counts[key], count)
     invoiced = money.add(*(row.count for row in found))
-    discount = money.share(money.add(*(row.discount for row in found)), count, invoiced)
+    discount = money.fine_share(money.add(*(row.discount for row in found)), count, invoiced)
     return replace(found[0], count=count, discount=discount)
 
 

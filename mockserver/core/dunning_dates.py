@@ -9,17 +9,15 @@ def after_sending(act: Act, key: str) -> None:
     """Whatever of it is already past when a billogram is sent happens at once, in that act [A]."""
     overdue_if_past(act, key)
     billogram = act.billogram(key)
-    rate = billogram.content.terms.interest_rate
     starts = calendar.day_start(interest.first_day(billogram), act.account.timezone)
-    if rate > 0 and starts <= act.now and not billogram.is_credit:
+    if interest.runs(billogram) and starts <= act.now:
         interest_started(act, billogram)
 
 
 def overdue_if_past(act: Act, key: str) -> None:
     """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A]."""
     billogram = act.billogram(key)
-    dunning = billogram.dunning
-    if billogram.is_credit or dunning.overdue or dunning.respite_active or not billogram.sums.remaining:
+    if billogram.is_credit or not billogram.sums.remaining or not agenda.becomes_overdue(billogram.dunning):
         return
     if agenda.overdue_at(billogram, act.account.timezone) <= act.now:
         overdue(act, billogram)

@@ -338,7 +338,7 @@ def _flag(name: str) -> Callable[[Billogram, Any], dict[str, Any]]:
 
 
 def _overdue(old: Billogram, event: events.Overdue) -> dict[str, Any]:
-    return {"dunning": replace(old.dunning, overdue=True)}
+    return {"dunning": replace(old.dunning, overdue=True, respited=False)}
 
 
 def _interest_started(old: Billogram, event: events.InterestStarted) -> dict[str, Any]:
@@ -362,9 +362,9 @@ def _claimed(old: Billogram, event: events.ReminderSent | events.Collection) -> 
 
 
 def _respite(old: Billogram, event: events.Respite) -> dict[str, Any]:
-    # it will be overdue once more when it ends
-    day = date.fromisoformat(event.date)
-    return {"dunning": replace(old.dunning, respite_date=day, respite_active=True, overdue=False)}
+    day, dunning = date.fromisoformat(event.date), old.dunning
+    given = replace(dunning, respite_date=day, respite_active=True, respited=dunning.overdue)
+    return {"dunning": given}
 
 
 def _respite_removed(old: Billogram, event: events.RespiteRemoved) -> dict[str, Any]:

@@ -27,10 +27,18 @@ def first_day(billogram: Billogram) -> date:
 
 
 def claim(billogram: Billogram, today: date) -> Decimal:
-    """What a claim today adds: the total up to and including today, rounded, less what was claimed."""
+    """What a claim today adds: the total up to and including today, rounded, less what was claimed.
+
+    Never less than nothing: a day that was claimed before its 00:05 is not given back [A].
+    """
     product = _product_before(billogram, today + _DAY)
     total = money.cents(money.ROUNDING.divide(product, _YEAR))
-    return money.subtract(total, billogram.interest.claimed)
+    return max(money.subtract(total, billogram.interest.claimed), money.ZERO)
+
+
+def runs(billogram: Billogram) -> bool:
+    """Whether it grows by the facts as they are, once its first day has come."""
+    return bool(_daily(billogram))
 
 
 def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Interest:
@@ -38,7 +46,7 @@ def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Inter
 
     Days before a late sending count as unpaid ones: until then nothing is added up [A].
     """
-    if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _facts(old) == _facts(new):
+    if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _same(old, new):
         return new.interest
     day = next_day(at, timezone)
     if old.internal is Internal.ENDED and new.internal is Internal.UNPAID:
@@ -63,10 +71,23 @@ def _product_before(billogram: Billogram, day: date) -> Decimal:
 
 def _daily(billogram: Billogram) -> Decimal:
     """Unpaid principal times rate; none on a partly paid billogram [S], while paid, in Collection."""
-    if billogram.internal is not Internal.UNPAID or billogram.is_credit or billogram.sums.paid:
+    if billogram.internal is not Internal.UNPAID or billogram.is_credit or money.any_received(billogram.sums):
         return money.ZERO
     rate = billogram.content.terms.interest_rate
     return money.EXACT.multiply(money.unpaid_principal(billogram.sums), rate) if rate else money.ZERO
+
+
+def _same(old: Billogram, new: Billogram) -> bool:
+    """Whether a day counts the same: mostly seen at once, as what an event leaves alone stays the object."""
+    if (
+        old.sums is new.sums
+        and old.content is new.content
+        and old.internal is new.internal
+        and old.dunning.respite_date == new.dunning.respite_date
+        and old.debit is new.debit
+    ):
+        return True
+    return _facts(old) == _facts(new)
 
 
 def _facts(billogram: Billogram) -> tuple[Decimal, date]:

@@ -48,7 +48,7 @@ def settle_underpayment(act: Act, billogram: Billogram) -> None:
     """Command `settle-underpayment`: something was received, and all that remains is let go, fees too."""
     _check_debit(billogram, "settle-underpayment")
     sums = billogram.sums
-    if not sums.paid:
+    if not money.any_received(sums):
         raise InvalidObjectState(
             "nothing was received: there is no underpayment", rule="settle-underpayment.paid", paid=sums.paid
         )

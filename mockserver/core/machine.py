@@ -6,6 +6,7 @@ API shows. The diagram in the documentation is made from the table.
 
 from msgspec import Struct
 
+from mockserver.core import money
 from mockserver.core.model import Billogram, Internal
 from mockserver.core.refusal import InvalidObjectState
 
@@ -75,7 +76,7 @@ def _unpaid_state(billogram: Billogram) -> str:
     sums, dunning = billogram.sums, billogram.dunning
     if billogram.is_credit:
         return "Unpaid"
-    if sums.paid and sums.remaining:  # money, not yet all of it [C]
+    if money.any_received(sums) and sums.remaining:  # money, not yet all of it [C]
         return "PartlyPaid"
     if dunning.respite_active:
         return "Unpaid"
@@ -92,8 +93,8 @@ def _unpaid_state(billogram: Billogram) -> str:
 def flags(billogram: Billogram) -> list[str]:
     """The flags that events set, and those that follow from the facts (reference: behaviour 2.3)."""
     shown = list(billogram.flags)
-    unpaid = billogram.internal is Internal.UNPAID and not billogram.is_credit
-    if unpaid and billogram.sums.paid and billogram.sums.remaining:
+    claimed = billogram.internal in (Internal.UNPAID, Internal.COLLECTION) and not billogram.is_credit
+    if claimed and money.any_received(billogram.sums) and billogram.sums.remaining:
         shown.append("partly paid")
     if any(row.rotavdrag for row in billogram.content.items):
         shown.append("rot-deduction")

@@ -323,7 +323,8 @@ class Content(Value, frozen=True):
 class Dunning(Value, frozen=True):
     """How far the demand for payment has gone. Dates are local ones of the account."""
 
-    overdue: bool = False  # told since it was opened, or since the last respite was given
+    overdue: bool = False  # told since it was opened
+    respited: bool = False  # since then a respite was given: it is told once more
     interest_started: bool = False  # since it was opened
     reminded: bool = False  # since it was opened
     reminder_count: int = 0

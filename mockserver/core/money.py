@@ -23,8 +23,8 @@ ROUNDING = Context(prec=60, rounding=ROUND_HALF_UP, traps=[InvalidOperation, Div
 
 ZERO = Decimal(0)
 _CENT = Decimal("0.01")
-_FINE = Decimal("0.000001")
 _UNIT = Decimal(1)
+_FINE = Decimal("1E-12")
 _INVOICE_FEE_VAT = Decimal(25)  # percent [R]
 
 
@@ -53,7 +53,12 @@ def percent(value: Decimal, rate: Decimal) -> Decimal:
 
 
 def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`value` times `part` of the `whole`, with six decimals as prices have, where it does not divide."""
+    """`value` times `part` of the `whole`, rounded to two decimals where it does not divide."""
+    return cents(ROUNDING.divide(ROUNDING.multiply(value, part), whole))
+
+
+def fine_share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """The same, far beyond the six decimals that come in: what is made of it is rounded once, as a sum."""
     return ROUNDING.divide(ROUNDING.multiply(value, part), whole).quantize(_FINE, context=ROUNDING)
 
 
@@ -114,6 +119,11 @@ def invoiced(
 def settled(sums: Sums) -> Decimal:
     """What was settled so far, by money or credits."""
     return negated(add(sums.paid, sums.credited, sums.collector_paid))
+
+
+def any_received(sums: Sums) -> bool:
+    """Whether money has come and stayed: what the collection agency got is money too [A]."""
+    return bool(sums.paid or sums.collector_paid)
 
 
 def unpaid_principal(sums: Sums) -> Decimal:

@@ -52,13 +52,25 @@ def factoring_ocr_number(seed: int, number: int, attempt: int) -> str:
 
 
 def _letters(number: int, alphabet: str, length: int) -> str:
-    base = len(alphabet)
-    number %= base**length  # small integers are divided faster
+    """The last digits of a number, backwards, as letters; from a table of pairs, as ids are many."""
+    pairs = _pairs(alphabet)
+    base = len(pairs)
     letters = []
-    for _ in range(length):
-        number, digit = divmod(number, base)
+    for _ in range(length // 8):  # small integers are divided faster
+        number, part = divmod(number, base**4)
+        part, first = divmod(part, base)
+        part, second = divmod(part, base)
+        fourth, third = divmod(part, base)
+        letters.append(pairs[first] + pairs[second] + pairs[third] + pairs[fourth])
+    for _ in range(length % 8):
+        number, digit = divmod(number, len(alphabet))
         letters.append(alphabet[digit])
     return "".join(letters)
+
+
+@lru_cache(maxsize=4)
+def _pairs(alphabet: str) -> list[str]:
+    return [first + second for second in alphabet for first in alphabet]
 
 
 def billogram_id(seed: int, number: int, attempt: int) -> str:

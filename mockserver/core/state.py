@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from datetime import datetime
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -11,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.agenda import Agenda, next_due, recall_due, source_due
+from mockserver.core.agenda import Agenda, followed, next_due, recall_due, source_due
 from mockserver.core.documents import Document
 from mockserver.core.funds import IncomingPayment, OutcomePlan, PaymentSource
 from mockserver.core.machine import public_state
@@ -92,6 +91,11 @@ class Buckets:
         _insert(bucket.order, number)
         bucket.remaining = money.cents(money.EXACT.add(bucket.remaining, remaining))
 
+    def change(self, value: Any, was: Decimal, remaining: Decimal) -> None:
+        """Another sum of one that stays."""
+        bucket = self.of[value]
+        bucket.remaining = money.cents(money.add(money.subtract(bucket.remaining, was), remaining))
+
     def leave(self, value: Any, number: int, remaining: Decimal) -> None:
         """Take a billogram out."""
         bucket = self.of[value]
@@ -137,6 +141,10 @@ class State:
     def find(self, kind: str, key: Any) -> Any:
         """The aggregate, or None."""
         return self._tables[kind].get(key)
+
+    def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
+        """What an entry of the agenda is about."""
+        return self.billograms.get(key) or self.sources.get(key) or self.payments[key]
 
     def count(self, kind: str) -> int:
         """How many aggregates of a kind there are."""
@@ -231,6 +239,10 @@ class State:
         was, now = _shared(left), _shared(entered)
         if was != now:
             for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
+                if was is not None and now is not None and was[index] == now[index]:
+                    if was[-1] != now[-1]:
+                        buckets.change(now[index], was[-1], now[-1])
+                    continue
                 if was is not None:
                     buckets.leave(was[index], was[-2], was[-1])
                 if now is not None:
@@ -323,9 +335,9 @@ def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[
     return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
 
 
-def _dunned_by(account: Account) -> tuple[str, datetime | None]:
-    """What of an account the deadlines of all its billograms follow."""
-    return account.timezone, account.dunning_changed_at
+def _dunned_by(account: Account) -> tuple[object, ...]:
+    """What of an account the deadlines of all its billograms follow, and since when they do."""
+    return account.dunning_changed_at, *followed(account)
 
 
 def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:

@@ -49,7 +49,7 @@ class Sender:
         self._emulator = emulator
         self._desks: dict[str, Desk] = {}  # by stream: a reset begins a new one
         self._lanes = Lanes(self._attempt)
-        self._alarm = Alarm(self._rung)
+        self._alarm = Alarm(self._rung, emulator.real_time)
         self._stopped = False
         emulator.subscribe(self)
 

@@ -43,10 +43,10 @@ UNKNOWN = Ask("GET", "/nowhere")
 
 
 def parsed(body: bytes) -> list[Any]:
-    """The rows of a stream; each event is named as its row."""
+    """The rows of a stream; each event is named as its row. Progress is told by how busy the machine is."""
     rows = []
     for block in body.decode().split("\n\n")[:-1]:
-        if block.startswith(":"):
+        if block.startswith((":", "event: progress\n")):
             continue
         fields = dict(line.split(": ", 1) for line in block.split("\n"))
         row = json.loads(fields["data"], parse_float=Decimal)
@@ -1065,7 +1065,7 @@ def following(server: Mockserver, last: str | None = None) -> Iterator[Iterator[
     ):
         assert stream.status_code == 200
         assert stream.headers["content-type"] == "text/event-stream"
-        data = (line for line in stream.iter_lines() if line.startswith("data: "))
+        data = (line for line in stream.iter_lines() if line.startswith('data: {"id"'))
         yield (json.loads(line.removeprefix("data: "), parse_float=Decimal) for line in data)
 
 

@@ -1,7 +1,16 @@
 """`mockserver clock`, run as a command against a server."""
 
+import contextlib
+import http.server
+import json
+import os
+import pty
+import select
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -103,3 +112,133 @@ def test_nobody_there() -> None:
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "can't be asked" in done.stderr
+
+
+# at a terminal
+
+
+def at_terminal(server: "Served | Slow", *words: str) -> tuple[int, str, str]:
+    """The same with standard error at a terminal: code, standard output, what the terminal got."""
+    screen, terminal = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, "clock", *words, "--url", server.address],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            text=True,
+            env=clean_environment(MOCKSERVER_CONTROL_TOKEN="letmein"),
+        )
+        os.close(terminal)
+        with process:
+            shown = b""
+            with contextlib.suppress(OSError):  # EIO: the command has closed its end
+                while select.select([screen], [], [], PATIENCE)[0] and (part := os.read(screen, 10_000)):
+                    shown += part
+            assert process.stdout is not None
+            out = process.stdout.read()
+            return process.wait(PATIENCE), out, shown.decode()
+    finally:
+        os.close(screen)
+
+
+class Slow(threading.Thread):
+    """Stands in for a server whose move takes a while: it tells of it, and waits until that was read."""
+
+    def __init__(self, events: list[dict[str, Any]], status: int = 200) -> None:
+        super().__init__(daemon=True)
+        self.asked: list[tuple[str, str | None]] = []
+        told = threading.Event()
+        thread = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                thread.asked.append((self.path, self.headers["Authorization"]))
+                self.send_response(status)
+                self.end_headers()
+                for event in events if status == 200 else ():
+                    self.wfile.write(f"event: progress\ndata: {json.dumps(event)}\n\n".encode())
+                told.set()
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                assert told.wait(PATIENCE)
+                time.sleep(0.3)  # so that the last one is drawn
+                body = json.dumps({"from": FROZEN, "to": FROZEN, "count": 0, "happened": []}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
+
+    def run(self) -> None:
+        self._server.serve_forever()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self.join()
+
+
+def screen_of(written: str) -> str:
+    """What stands in the one line of a terminal after all of this."""
+    line: list[str] = []
+    column = 0
+    for letter in written:
+        if letter == "\r":
+            column = 0
+        else:
+            line[column : column + 1] = [letter]
+            column += 1
+    return "".join(line)
+
+
+MOVING = [
+    {"from": FROZEN, "to": "2027-03-02T10:00:00+01:00", "now": now, "count": count}
+    for now, count in ((FROZEN, 0), ("2026-08-31T22:00:00+02:00", 700), ("2027-03-02T10:00:00+01:00", 12000))
+]
+
+
+def test_a_bar_shows_how_far_a_long_move_has_come() -> None:
+    slow = Slow(MOVING)
+    slow.start()
+    code, out, written = at_terminal(slow, "advance", "1y", "--account", "shop")
+    slow.stop()
+    assert (code, out.startswith("moved from ")) == (0, True)
+    assert slow.asked == [("/_mock/accounts/shop/timeline?kind=progress", "Bearer letmein")]
+    assert screen_of(written).strip() == ""
+    bars = [part.rstrip() for part in written.split("\r") if part.strip()]
+    assert bars == [
+        f"[{'-' * 30}]   0%  2026-03-02  0 acts",
+        f"[{'#' * 15}{'-' * 15}]  50%  2026-08-31  700 acts",
+        f"[{'#' * 30}] 100%  2027-03-02  12000 acts",
+    ]
+
+
+def test_where_nothing_is_told_of_the_move_it_is_done_all_the_same() -> None:
+    slow = Slow([], status=500)
+    slow.start()
+    code, out, written = at_terminal(slow, "advance", "1y", "--account", "shop")
+    slow.stop()
+    assert (code, out.startswith("moved from "), written) == (0, True, "")
+
+
+def test_no_bar_for_a_program(server: Served) -> None:
+    sent(server, "piped")
+    code, out, err = clock(server, "advance", "31d", "--account", "piped")
+    assert (code, out.count("\n"), err) == (0, 3, "")
+
+
+def test_at_a_terminal_with_a_real_server(server: Served) -> None:
+    """A short move shows nothing; what is not possible is still one line."""
+    sent(server, "quick")
+    code, out, written = at_terminal(server, "advance", "31d", "--account", "quick")
+    assert (code, out.count("\n")) == (0, 3)
+    assert screen_of(written).strip() == ""
+    code, out, written = at_terminal(server, "advance", "1x", "--account", "quick")
+    assert (code, out, written.count("\n")) == (2, "", 1)

@@ -37,6 +37,13 @@ def _credited_after_a_loss(server: Server) -> str:
     return key
 
 
+def _credited_with_a_discount(server: Server) -> str:
+    row = {"title": "Row", "price": 1, "vat": 0}
+    key: str = server.sent(items=[row | {"count": 3, "discount": Decimal("0.025")}], currency="EUR")["id"]
+    server.command(key, "credit", {"mode": "items", "items": [row | {"count": -3}]})
+    return key
+
+
 def shown_states(server: Server, key: str) -> Any:
     """The state that the callback of each event shows."""
     return [each.state for each in server.state().billograms[key].events]
@@ -74,6 +81,12 @@ FOUND = {
         _credited_after_a_loss,
         document_vat,
         [(Decimal(125), Decimal(25)), (Decimal(50), Decimal(10))],
+    ),
+    "the discount of a credited row was rounded by itself, and a whole row not credited in full": Found(
+        "behaviour 3.5: in proportion to the count; 3.3: row net is exact",
+        _credited_with_a_discount,
+        document_vat,
+        [(Decimal("2.98"), Decimal(0)), (Decimal("2.98"), Decimal(0))],
     ),
 }
 
