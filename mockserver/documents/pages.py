@@ -5,7 +5,6 @@ the upper left corner; a text stands on its base line.
 """
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -86,6 +85,7 @@ class _Layout:
         self._y = TOP
         self._foot = HEIGHT - 13 - _NARROW * max(map(len, sheet.footer), default=0)
         self._columns = self._placed()
+        self._widths: dict[tuple[str, float], float] = {}
 
     # the parts
 
@@ -222,7 +222,8 @@ class _Layout:
             self._break()
         self._box(LEFT, top, RIGHT - LEFT, 17, PALE)
         self._box(LEFT, top, 1.2, 17, BLACK)
-        widths = [self._metrics.width(shown(value), 11.5, bold=True) for _, value in self._sheet.payment]
+        values = [shown(value) for _, value in self._sheet.payment]
+        widths = [min(self._metrics.width(value, 11.5, bold=True), 62.0) for value in values]
         free = RIGHT - LEFT - 8
         gap = max((free - sum(widths)) / len(widths), 5)
         scale = min((free - gap * len(widths)) / sum(widths), 1)
@@ -345,9 +346,7 @@ class _Layout:
         return parts
 
     def _width_of(self, word: str, size: float) -> float:
-        return _width(self._metrics, word, size)
-
-
-@lru_cache(maxsize=4096)
-def _width(metrics: Metrics, word: str, size: float) -> float:
-    return metrics.width(word, size)
+        known = self._widths.get((word, size))
+        if known is None:
+            known = self._widths[word, size] = self._metrics.width(word, size)
+        return known
