@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
+from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from mockserver.api.call import Call, answer
@@ -68,7 +69,7 @@ class MigrationFields(Fields):
     customer_no: CustomerNo
     iban: Filled
     signed_date: Annotated[date, reads(required(day), string(format="date"))]
-    amendment: Annotated[AmendmentFields, reads(required(lambda value: value), {})]
+    amendment: Annotated[AmendmentFields, BeforeValidator(required(lambda value: value))]
 
 
 async def listing(call: Call) -> bytes:

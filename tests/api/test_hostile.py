@@ -28,6 +28,7 @@ from mockserver.api import (
     customer,
     einvoice,
     item,
+    payment_source,
     pictures,
     report,
     settings,
@@ -202,6 +203,12 @@ TARGETS = {
     "POST einvoice": Target(
         "POST", einvoice.EXAMPLE, einvoice.EinvoiceFields, lambda _: "/customer/1/einvoice"
     ),
+    "POST mandate": Target(
+        "POST", payment_source.IMPORT, payment_source.MandateFields, lambda _: "/sepa_dd_mandate"
+    ),
+    "POST migration": Target(
+        "POST", payment_source.MIGRATE, payment_source.MigrationFields, lambda _: "/sepa_dd_mandate/migrate"
+    ),
     "POST coverphoto": Target("POST", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/coverphoto"),
     "PUT logotype": Target("PUT", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/logotype"),
     "PUT draft": Target("PUT", {}, billogram_fields.BillogramChanges, draft),
@@ -263,7 +270,16 @@ def shared() -> Iterator[Server]:
 
 
 def test_every_model_is_attacked() -> None:
-    modules: list[ModuleType] = [customer, einvoice, item, pictures, settings, billogram_fields, commands]
+    modules: list[ModuleType] = [
+        customer,
+        einvoice,
+        item,
+        payment_source,
+        pictures,
+        settings,
+        billogram_fields,
+        commands,
+    ]
     known = {
         each
         for module in modules
