@@ -16,6 +16,8 @@ from mockserver.core.model import Billogram, Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import CUSTOMER
 
+Day = Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)]
+
 
 class NothingBody(Body):
     """There is nothing to say about it."""
@@ -53,7 +55,7 @@ def _delivery_failure(act: Act, billogram: Billogram, _: NothingBody) -> None:
 class ScheduleBody(Body):
     """The recipient plans a payment, for a day of his own or the usual one."""
 
-    date: Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)] | None = None
+    date: Day | None = None
 
 
 def _schedule(act: Act, billogram: Billogram, given: ScheduleBody) -> None:
