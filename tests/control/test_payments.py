@@ -493,6 +493,9 @@ def test_what_is_not_given_and_what_is(server: Server) -> None:
         "adjustment": 0,
         "liability": 0,
         "recalled": 0,
+        "billogram": None,
+        "payment_source": None,
+        "failure": None,
     }
     more = {"payer_name": "A. Payer", "scheme": "SWISH", "date": "2026-02-28", "b2b": True}
     given_ones = pay(server, 12.5, billogram=sent["id"], **more)
