@@ -71,7 +71,7 @@ class OutcomesBody(Body):
     """What the bank will answer, collection after collection."""
 
     match: MatchBody | None = None
-    plan: Annotated[list[str | ThenBody], Field(max_length=1000)]
+    plan: Annotated[list[ThenBody | str], Field(max_length=1000)]
 
 
 class SourcePatch(Body):

@@ -33,7 +33,8 @@ def change_sent(
         _document(act, act.billogram(billogram.id), new)
     if new.total != old.total:
         debits.follow(act, billogram.id, "invoice")
-    debits.move(act, billogram.id, "due_date")
+    if content.terms.due_date != billogram.content.terms.due_date:
+        debits.move(act, billogram.id, "due_date")
     dunning_dates.overdue_if_past(act, billogram.id)
     after = act.billogram(billogram.id)
     if new.total != old.total and not after.sums.remaining and not after.is_credit:

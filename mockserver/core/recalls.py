@@ -24,7 +24,7 @@ class Asked(Value, frozen=True):
 def recall(act: Act, payment: IncomingPayment, asked: Asked) -> Recall:
     """Take a payment back, or stop one that is planned; InvalidObjectState for what SEPA does not know."""
     kind = sepa.kind_of(payment, asked.type)
-    if kind not in sepa.TABLE:
+    if kind not in sepa.TABLE or asked.type == sepa.TRANSFER_RECALL:
         raise InvalidObjectState(
             f"SEPA knows no {kind}",
             rule="sepa.type",
@@ -43,7 +43,7 @@ def recall_as_planned(act: Act, payment: IncomingPayment) -> None:
     planned = payment.planned_recall
     assert planned is not None, "it was on the agenda"
     try:
-        recall(act, payment, Asked(planned.type, planned.code))
+        recall(act, replace(payment, planned_recall=None), Asked(planned.type, planned.code))
     except Refusal as refusal:
         act.add(events.RecallDropped(payment.id, refusal.message))
 
@@ -89,6 +89,13 @@ def _made(
 
 
 def _stopped(act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked) -> Recall:
+    if asked.shares is not None or asked.amount not in (None, payment.amount):
+        raise InvalidObjectState(  # [A]
+            f"a planned payment is stopped as a whole, {payment.amount}",
+            rule="sepa.whole",
+            hint="leave out amount and allocations",
+            amount=payment.amount,
+        )
     made = _made(act, payment, kind, code, asked, payment.amount)
     assert payment.planned_for is not None, "it is planned"
     if kind in (sepa.REVOCATION, sepa.CANCELLATION):
@@ -107,8 +114,8 @@ def _taken_back(act: Act, payment: IncomingPayment, kind: str, code: str | None,
     amount = money.add(free, *(part for _, part in shares))
     payables, kept = [], payment
     for key, part in shares:
-        mine = [each for each in kept.allocations if each.billogram == key and each.amount]
-        kept = replace(kept, allocations=_reduced(kept.allocations, key, part))
+        before, kept = kept, replace(kept, allocations=_reduced(kept.allocations, key, part))
+        mine = [was for was, now in zip(before.allocations, kept.allocations, strict=True) if was != now]
         payables.append(_from_billogram(act, act.billogram(key), part, mine))
     stored = _without(kept, free)
     act.add(
@@ -117,7 +124,6 @@ def _taken_back(act: Act, payment: IncomingPayment, kind: str, code: str | None,
                 stored,
                 recalled=money.add(payment.recalled, amount),
                 recalls=payment.recalls + 1,
-                planned_recall=None,
             )
         )
     )
@@ -132,9 +138,7 @@ def _shares(
 ) -> tuple[Decimal, list[tuple[str, Decimal]]]:
     """How much is taken of what is on no billogram, and then of each: in order, or the shares given [D]."""
     free = money.add(payment.unmatched, payment.adjustment, payment.liability)
-    on: dict[str, Decimal] = {}
-    for each in payment.allocations:
-        on[each.billogram] = money.add(on.get(each.billogram, money.ZERO), each.amount)
+    on = _by_billogram(payment.allocations)
     if asked.shares is not None:
         shared = money.add(*(part for _, part in asked.shares))
         amount = shared if asked.amount is None else asked.amount
@@ -148,13 +152,19 @@ def _shares(
     if not 0 < amount <= left:
         raise _too_much(f"{left} of payment {payment.id} was not taken back yet", left)
     taken = min(free, amount)
-    rest, shares = money.subtract(amount, taken), []
-    for key, part in on.items():
-        if part and rest:
-            shares.append((key, min(part, rest)))
-            rest = money.subtract(rest, shares[-1][1])
+    rest, parts = money.subtract(amount, taken), []
+    for each in payment.allocations:
+        parts.append(replace(each, amount=min(each.amount, rest)))
+        rest = money.subtract(rest, parts[-1].amount)
     assert not rest, "the parts of a payment add up to it"
-    return taken, shares
+    return taken, [(key, part) for key, part in _by_billogram(tuple(parts)).items() if part]
+
+
+def _by_billogram(parts: tuple[Allocation, ...]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for each in parts:
+        found[each.billogram] = money.add(found.get(each.billogram, money.ZERO), each.amount)
+    return found
 
 
 def _said(on: dict[str, Decimal]) -> str:
@@ -195,6 +205,9 @@ def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, parts: list
             related_payment_event_uuids=uuids,
         )
     )
+    dunning = billogram.dunning
+    if dunning.respite_active and dunning.respite_date is not None and dunning.respite_date < act.today:
+        act.add(events.RespiteEnded(billogram.id, act.now))  # it passed while the billogram was ended
     debits.follow(act, billogram.id, "payment")
     dunning_dates.overdue_if_past(act, billogram.id)
     return Payable(billogram.id, amount, mark.uuid, uuids)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mockserver.core import events
+from mockserver.core import events, sources
 from mockserver.core.act import Act
 from mockserver.core.model import (
     Address,
@@ -50,6 +50,8 @@ def change_customer(act: Act, customer: Customer, given: Given) -> int:
         _check_free(act, changed.customer_no)
     changed = replace(changed, updated_at=act.now)
     act.add(events.CustomerChanged(customer.customer_no, changed))
+    if changed.customer_no != customer.customer_no:
+        sources.renumber(act, customer.customer_no, changed.customer_no)
     return changed.customer_no
 
 

@@ -157,13 +157,15 @@ def options(payment: IncomingPayment, today: date) -> list[Option]:
     for kind, row in TABLE.items():
         window = _window(kind, payment, None)
         first, last = (None, None) if window is None else window.bounds(payment.date)
+        codes = codes_of(kind)
         problem = _problem(kind, payment, None, today)
         said = problem.message if problem is not None else f"{row.who}: {window.words if window else ''}"
         if kind == TRANSFER_RECALL and problem is not None and _problem(kind, payment, "FRAD", today) is None:
             first, last = _THIRTEEN_MONTHS.bounds(payment.date)
             problem, said = None, f"{row.who}: {_THIRTEEN_MONTHS.words}, FRAD only"
+            codes = ("FRAD",)
         name = CANCELLATION if kind == TRANSFER_RECALL else kind
-        found.append(Option(name, codes_of(kind), first, last, problem is None, said))
+        found.append(Option(name, codes, first, last, problem is None, said))
     return found
 
 
@@ -196,6 +198,8 @@ def _problem(kind: str, payment: IncomingPayment, code: str | None, today: date)
     if payment.status != row.status:
         wanted = f"it is asked for on a {row.status} one"
         return _refused(f"{kind}: this payment is {payment.status}, {wanted}", payment, rule="sepa.status")
+    if payment.status == SETTLED and payment.recalled == payment.amount:
+        return _refused(f"{kind}: all of this payment was taken back already", payment, rule="sepa.amount")
     if code is not None and code not in codes_of(kind):
         known = ", ".join(codes_of(kind)) or "none"
         return _refused(f"{kind} does not know the reason {code}, only {known}", payment, rule="sepa.code")

@@ -8,10 +8,19 @@ from stdnum.exceptions import ValidationError
 
 from mockserver.core import debits, dunning_dates, events, numbers
 from mockserver.core.act import Act
-from mockserver.core.funds import ACTIVE, AUTOGIRO, CANCELLED, PENDING, SEPA, PaymentSource
+from mockserver.core.funds import (
+    ACTIVE,
+    AUTOGIRO,
+    CANCELLED,
+    PENDING,
+    SCHEDULED,
+    SEPA,
+    OutcomePlan,
+    PaymentSource,
+)
 from mockserver.core.model import Billogram, Customer, Internal, replace
 from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid, no_object
-from mockserver.core.state import CUSTOMER, SOURCE
+from mockserver.core.state import CUSTOMER, OUTCOMES, SOURCE
 
 
 def add(act: Act, customer_no: int, iban: str, signed_at: datetime, *, migrated: bool) -> PaymentSource:
@@ -89,10 +98,30 @@ def change(act: Act, source: PaymentSource, changes: dict[str, Any]) -> None:
 def end(act: Act, source: PaymentSource, status: str) -> None:
     """It is not usable any more: what is planned by it is cancelled."""
     act.add(events.SourceStored(replace(source, status=status)))
-    for billogram in _open_ones(act, source.customer_no):
-        if billogram.debit is not None and billogram.debit.source == source.id:
-            debits.cancel(act, billogram.id, "mandate")
-            dunning_dates.overdue_if_past(act, billogram.id)
+    for billogram in _planned_by(act, source):
+        debits.cancel(act, billogram.id, "mandate")
+        dunning_dates.overdue_if_past(act, billogram.id)
+
+
+def _planned_by(act: Act, source: PaymentSource) -> list[Billogram]:
+    """By the payments: a billogram keeps the number that its customer had."""
+    planned = [
+        act.billogram(payment.planned_for)
+        for payment in act.state.payments.values()
+        if payment.source == source.id and payment.status == SCHEDULED and payment.planned_for is not None
+    ]
+    found = [each for each in planned if each.debit is not None and each.debit.source == source.id]
+    return sorted(found, key=lambda each: each.number)
+
+
+def renumber(act: Act, before: int, after: int) -> None:
+    """Mandates and what was laid down follow a customer to another number [A]."""
+    for source in act.sources_of(before):
+        act.add(events.SourceStored(replace(source, customer_no=after)))
+    plan: OutcomePlan | None = act.find(OUTCOMES, f"customer_no:{before}")
+    if plan is not None:
+        act.add(events.OutcomesLaidDown(f"customer_no:{before}", None))
+        act.add(events.OutcomesLaidDown(f"customer_no:{after}", replace(plan, customer_no=after)))
 
 
 def activate(act: Act, source: PaymentSource) -> None:
