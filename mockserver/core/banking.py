@@ -1,4 +1,4 @@
-"""Bank days: of Sweden, and of TARGET, by which SEPA settles (reference: behaviour 6.4, 6.6)."""
+"""Swedish bank days (reference: behaviour 6.4, 6.6). Which days count is a convention of the banks [A]."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
