@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 HAPPENED = 1000  # acts that the answer of a move names; the timeline has all
 _AGAIN = 1.0  # seconds until what could not be written is tried again
 _TURN = 0.005  # seconds of work between two chances for other requests
+_COMMIT = 0.1  # seconds of work that wait for the disk together; more at once would hold others back
 _LONGEST = 30.0  # seconds that an alarm sleeps at most
 _LOOK = 0.5  # seconds between two looks at the machine's clock: it may be set, or the machine sleep
 _SET = 0.1  # seconds that it may differ from the time that has passed
@@ -258,10 +259,14 @@ class Mover:
             batch = book.batch
             return record
 
+        begun = perf_counter()
         async for record in performed(book.state, end, book.last, apply):
             moved.add(record)
             if acts is not None:
                 acts.append(record.position)
+            if perf_counter() - begun > _COMMIT:  # the thread that writes gets behind while this goes on
+                await durable(batch)
+                begun = perf_counter()
         if batch is not None and batch.failure is not None:
             raise batch.failure
 
