@@ -13,6 +13,7 @@ from mockserver.cli.options import SERVE
 from mockserver.control import (
     accounts,
     bank,
+    branches,
     callbacks,
     clock,
     deliveries,
@@ -60,6 +61,8 @@ MEMBERS: dict[str, list[Any]] = {
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
     "waitForDeliveries": [deliveries.WaitBody],
+    "createSnapshot": [branches.SnapshotBody, branches.SnapshotShape],
+    "forkAccount": [branches.ForkBody],
     "getOutbox": [outbox.LetterShape],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
 }
