@@ -276,6 +276,13 @@ ROWS += [
     Row("restoreSnapshot", f"{A}/snapshots/none/restore", NO_BODY, 404, "unknown_snapshot"),
     Row("deleteSnapshot", "/accounts/none/snapshots/a", NO_BODY, 404, "unknown_account"),
     Row("deleteSnapshot", f"{A}/snapshots/none", NO_BODY, 404, "unknown_snapshot"),
+    Row("diffAccount", "/accounts/none/diff?against=account:none", NO_BODY, 404, "unknown_account"),
+    Row("diffAccount", f"{A}/diff?against=account:none", NO_BODY, 404, "unknown_account"),
+    Row("diffAccount", f"{A}/diff?against=snapshot:none", NO_BODY, 404, "unknown_snapshot"),
+    *(
+        Row("diffAccount", f"{A}/diff{query}", NO_BODY, 400, "invalid_query")
+        for query in ("", "?against=", "?against=other", "?against=account:")
+    ),
     Row("forkAccount", "/accounts/none/fork", {"id": "other"}, 404, "unknown_account"),
     Row("forkAccount", f"{A}/fork", {"id": ACCOUNT}, 409, "account_exists"),
     *(
