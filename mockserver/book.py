@@ -53,6 +53,16 @@ class Defaults(Value, frozen=True):
     callbacks: CallbackSettings = CallbackSettings()
 
 
+class Snapshot(Value, frozen=True):
+    """A name for a state: that after the act at `position`, at this moment of the account's clock."""
+
+    name: str
+    stream: str
+    position: int
+    at: datetime
+    number: int  # in order of being taken
+
+
 class Signal:
     """Wakes those who wait for a change. Who takes `count`, looks, and then waits with it, misses none."""
 
@@ -108,8 +118,9 @@ class Book:
         self.noted = 0  # of that, what is on disk
         self.unwritten: list[AttemptMade] = []  # results whose commit failed: they wait for the next one
         self.refusals = 0  # of requests, since the process began
-        self.gone = False  # reset or removed, and that is on disk
-        self.fresh: Book | None = None  # what a reset made of it
+        self.snapshots: dict[str, Snapshot] = {}  # shared by all that the account was and becomes
+        self.gone = False  # reset, restored or removed, and that is on disk
+        self.fresh: Book | None = None  # what a reset or a restore made of it
         self.lock = asyncio.Lock()  # one move at a time
         self.moving = False  # a move is under way: requests are served between its entries
         self.move: Move | None = None  # the latest one, until it is on disk
@@ -140,16 +151,28 @@ class Watcher(Protocol):
         """That is on disk; `fresh` is what a reset made of it."""
 
 
-async def fold(log: Log, book: Book) -> list[Planned]:
-    """Read an account from the log; the callbacks that its acts brought about."""
+async def fold(
+    log: Log, book: Book, stream: str | None = None, until: Callable[[Record], bool] | None = None
+) -> list[Planned]:
+    """Read an account from the log; the callbacks that its acts brought about.
+
+    `stream`: another one than its own; `until`: it ends after the first act for which this is true. What was
+    planned before the account became a fork, or another generation, is no longer to be sent.
+    """
     planned: list[Planned] = []
-    async for record in log.read(book.stream):
+    whose: tuple[str, int] | None = None
+    async for record in log.read(stream or book.stream):
         for event in record.events:
             for change in evolve.evolve(book.state, event):
                 book.state.put(*change)
+        if whose != (book.account.id, book.account.generation):
+            whose = book.account.id, book.account.generation
+            planned.clear()
         planned += callbacks.plan(book.state, record)
         book.position = book.told = record.position
         book.last = record.at
+        if until is not None and until(record):
+            break
         if record.position % _REPLAY_SLICE == 0:
             await asyncio.sleep(0)
     book.told_clock, book.told_last = book.account.clock, book.last

@@ -6,7 +6,6 @@ until all that it could show is on disk. A cancelled caller changes nothing of t
 
 import asyncio
 import contextlib
-import secrets
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -23,6 +22,7 @@ from mockserver.book import (
     notes_of,
     read_notes,
 )
+from mockserver.branching import Brancher, new_stream, read_snapshots, snapshot_of
 from mockserver.core import accounts, calendar, callbacks, numbers
 from mockserver.core.act import Act
 from mockserver.core.callbacks import Planned
@@ -65,6 +65,7 @@ class Emulator:
         self._loaded = log.volatile
         self._watchers: list[Watcher] = []
         self.time = Mover(self)
+        self.branches = Brancher(self)
         self._freeing: set[asyncio.Task[None]] = set()
 
     def subscribe(self, watcher: Watcher) -> None:
@@ -128,6 +129,7 @@ class Emulator:
                 book = Book(account, stream)
                 planned = await fold(self.log, book)
                 notes = await read_notes(self.log, book, pointers.get(notes_of(account)))
+                book.snapshots = await read_snapshots(self.log, pointers, account)
                 told.append((book, planned, notes))
                 self._books[account] = book
         if self._writer is not None:
@@ -186,14 +188,23 @@ class Emulator:
 
     async def open_account(self, birth: Birth, *, cause: str) -> Book:
         """Make an account; AccountExists when the id is taken."""
-        await self.writable()
-        while (taken := self._books.get(birth.id)) is not None:
-            if await kept(taken.batch):
-                raise AccountExists(f"account {birth.id} exists already")
-        account = self._new_account(birth)
-        book = Book(birth.id, _new_stream())
-        await durable(self._begin(book, account, cause=cause, rule="account"))
+        await self.vacant(birth.id)
+        book = Book(birth.id, new_stream())
+        await durable(self._open(book, self._new_account(birth), cause=cause, rule="account"))
         return book
+
+    async def vacant(self, name: str) -> None:
+        """Wait until something can be applied; AccountExists when this id is taken."""
+        await self.writable()
+        while (taken := self._books.get(name)) is not None:
+            if await kept(taken.batch):
+                raise AccountExists(f"account {name} exists already")
+
+    def newborn(self, name: str) -> tuple[int, int]:
+        """The order and the seed of an account that is made now."""
+        stirred = name if self.defaults.seed is None else f"{self.defaults.seed}:{name}"
+        order = 1 + max((book.account.order for book in self._books.values()), default=0)
+        return order, numbers.seed_of(stirred)
 
     def _new_account(self, birth: Birth) -> Account:
         real = self._real_time()
@@ -203,12 +214,12 @@ class Emulator:
         settings = new_settings(birth.id, year)
         if birth.settings is not None:
             settings = birth.settings(settings)
-        stirred = birth.id if self.defaults.seed is None else f"{self.defaults.seed}:{birth.id}"
+        order, seed = self.newborn(birth.id)
         return Account(
             id=birth.id,
-            order=1 + max((book.account.order for book in self._books.values()), default=0),
+            order=order,
             key_hash=None if birth.key is None else accounts.hashed(birth.id, birth.key),
-            seed=numbers.seed_of(stirred) if birth.seed is None else birth.seed,
+            seed=seed if birth.seed is None else birth.seed,
             clock=accounts.started(mode, now, real),
             timezone=birth.timezone,
             settings=settings,
@@ -224,23 +235,28 @@ class Emulator:
         """Empty an account: it goes on in a new root stream, from the moment its clock shows."""
         await self.writable()
         self.check_open(book)
-        for watcher in self._watchers:
-            watcher.left(book)
-        now = self.now(book)
-        account = book.account
-        clock = accounts.moved(account.clock, self._real_time(), {"now": now})
-        account = accounts.emptied(account, clock=clock, seed=seed)
-        fresh = Book(book.id, _new_stream())
-        batch = self._begin(fresh, account, cause=cause, rule="reset")
-        await durable(batch)
+        clock = accounts.moved(book.account.clock, self._real_time(), {"now": self.now(book)})
+        account = accounts.emptied(book.account, clock=clock, seed=seed)
+        fresh = Book(book.id, new_stream())
+        await durable(self._open(fresh, account, cause=cause, rule="reset"))
         return fresh
 
-    def _begin(self, book: Book, account: Account, *, cause: str, rule: str) -> Batch | None:
-        """Open the root stream of a book and make its name mean it."""
+    def _open(self, book: Book, account: Account, *, cause: str, rule: str) -> Batch | None:
         act = Act(book.state, account.clock.reads(self._real_time()))
         accounts.open_account(act, account)
+        return self.begin(book, act, Branch(book.stream), cause=cause, rule=rule)
+
+    def begin(self, book: Book, act: Act, branch: Branch, *, cause: str, rule: str) -> Batch | None:
+        """Open the stream of a book by its first act, and make its name mean it; what it was before is gone.
+
+        Without suspending; the snapshots of the account stay.
+        """
         act.close()
         old = self._books.get(book.id)
+        if old is not None:
+            book.snapshots = old.snapshots
+            for watcher in self._watchers:
+                watcher.left(old)
 
         def undo() -> None:
             if old is None:
@@ -250,7 +266,7 @@ class Emulator:
                 self._stays(old)
 
         self._books[book.id] = book
-        around: tuple[Write, ...] = (Branch(book.stream), Point(f"account:{book.id}", book.stream))
+        around: tuple[Write, ...] = (branch, Point(f"account:{book.id}", book.stream))
         if old is not None and old.notes_stream is not None:
             around += (Unpoint(notes_of(book.id)),)
         then = None if old is None else partial(self._gone, old, book)
@@ -271,9 +287,10 @@ class Emulator:
             self._stays(book)
 
         names = [Unpoint(f"account:{book.id}")]
+        names += [Unpoint(snapshot_of(book.id, name)) for name in book.snapshots]
         if book.notes_stream is not None:
             names.append(Unpoint(notes_of(book.id)))
-        self._registry = self._write(tuple(names), undo, partial(self._gone, book, None))
+        self._registry = self.write(tuple(names), undo, partial(self._gone, book, None))
         await durable(self._registry)
 
     def _stays(self, book: Book) -> None:
@@ -311,11 +328,7 @@ class Emulator:
         What is due by now is done first. What `decide` raises leaves everything as it was. LogFailed: it was
         undone.
         """
-        await self.writable()
-        self.check_open(book)
-        if self.time.is_due(book):
-            await self.time.settle(book)
-            self.check_open(book)
+        await self.settled(book)
         act = Act(book.state, self.now(book))
         try:
             decide(act)
@@ -327,6 +340,14 @@ class Emulator:
             self.apply(book, act, cause, rule)
         await durable(book.batch)
         return act
+
+    async def settled(self, book: Book) -> None:
+        """Wait until something can be applied to it and what is due was done; AccountGone, LogFailed."""
+        await self.writable()
+        self.check_open(book)
+        if self.time.is_due(book):
+            await self.time.settle(book)
+            self.check_open(book)
 
     def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
         """The clock of an act's account with another mode, moment or speed, from the act's moment on."""
@@ -375,7 +396,7 @@ class Emulator:
         if self._books.get(book.id) is not book:
             return
         fresh, position = book.notes_stream is None, book.notes
-        stream = book.notes_stream or _new_stream()
+        stream = book.notes_stream or new_stream()
         record = Record(position + 1, made.at, made.delivery, "attempt", (made,), FORMAT)
         book.notes_stream, book.notes = stream, position + 1
 
@@ -392,7 +413,7 @@ class Emulator:
 
         append = Append(stream, record)
         writes = (Branch(stream), append, Point(notes_of(book.id), stream)) if fresh else (append,)
-        self._write(writes, undo, noted)
+        self.write(writes, undo, noted)
 
     def _note_again(self, book: Book) -> None:
         unwritten, book.unwritten = book.unwritten, []
@@ -449,16 +470,17 @@ class Emulator:
             book.signal.notify()
 
         branch, point = around[:1], around[1:]
-        book.batch = self._write((*branch, Append(book.stream, record), *point), undo_all, told)
+        book.batch = self.write((*branch, Append(book.stream, record), *point), undo_all, told)
         self.time.look_ahead(book)
         return record
 
-    def _write(
+    def write(
         self,
         writes: tuple[Write, ...],
         undo: Callable[[], None],
         then: Callable[[], None] | None = None,
     ) -> Batch | None:
+        """Hand writes to the log whose effect has been applied; the batch to wait for, if there is one."""
         if self._writer is not None:
             return self._writer.add(writes, undo, then)
         for write in writes:
@@ -473,10 +495,6 @@ async def _freed(values: list[object]) -> None:
     while values:
         del values[-_FREED_AT_ONCE:]
         await asyncio.sleep(0)
-
-
-def _new_stream() -> str:
-    return secrets.token_hex(8)
 
 
 __all__ = ["AccountExists", "AccountGone", "Birth", "Book", "Defaults", "Emulator", "LogFailed"]

@@ -154,7 +154,7 @@ async def create(call: ControlCall) -> Answer:
     if body.callbacks is not None:
         checked(call, body.callbacks)
     book = await make(call.emulator, body, call.info.change_settings, cause=call.request_id)
-    shown = await _shown(call.emulator, book)
+    shown = await shown_account(call.emulator, book)
     if body.key is not None:
         shown["key"] = body.key
     return Answer(shown, 201)
@@ -213,7 +213,7 @@ async def change(call: ControlCall) -> Answer:
             accounts.change(act, changes)
 
     await call.emulator.execute(book, decide, cause=call.request_id, rule="account")
-    return Answer(await _shown(call.emulator, book))
+    return Answer(await shown_account(call.emulator, book))
 
 
 async def remove(call: ControlCall) -> Answer:
@@ -231,7 +231,7 @@ async def reset(call: ControlCall) -> Answer:
     old = await call.book()
     book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id)
     call.traffic.forget(old.stream)
-    return Answer(await _shown(call.emulator, book))
+    return Answer(await shown_account(call.emulator, book))
 
 
 def read_list(listed: list[Any], change_settings: ChangeSettings) -> list[AccountBody]:
@@ -257,7 +257,7 @@ async def preload(emulator: Emulator, bodies: list[AccountBody], change_settings
             await make(emulator, body, change_settings, cause="accounts")
 
 
-async def _shown(emulator: Emulator, book: Book) -> AccountShape:
+async def shown_account(emulator: Emulator, book: Book) -> AccountShape:
     """The account after a write, even if another one has reset or removed it since."""
     return await emulator.read(book, lambda _: render_account(emulator, book), gone_too=True)
 

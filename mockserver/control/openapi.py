@@ -39,6 +39,7 @@ _IN_PATH: Mapping[str, Schema] = {
     "a": string(minimum=1),
     "id": string(minimum=1),
     "letter_id": string(minimum=1),
+    "name": string(minimum=1),
 }
 
 

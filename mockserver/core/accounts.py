@@ -68,6 +68,19 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
     )
 
 
+def restored(account: Account, present: Account, clock: Clock) -> Account:
+    """The account of a snapshot, key and settings too; its place and the next generation are its own."""
+    return replace(account, order=present.order, generation=present.generation + 1, clock=clock)
+
+
+def forked(account: Account, name: str, *, order: int, seed: int, clock: Clock) -> Account:
+    """Another account of the same state. It adopts the first password that comes: its hash holds the id.
+
+    What is drawn from now on follows its own seed.
+    """
+    return replace(account, id=name, order=order, key_hash=None, seed=seed, clock=clock, generation=0)
+
+
 def moved(clock: Clock, real: datetime, given: Mapping[str, Any]) -> Clock:
     """The clock with another mode, moment or speed; it goes on from what it shows at `real`."""
     now = given.get("now", clock.reads(real))

@@ -151,6 +151,7 @@ __all__ = [
     "RespiteRemoved",
     "RevertWritedown",
     "SmsNotAccepted",
+    "SnapshotTaken",
     "SourceStored",
     "UnderpaymentSettled",
     "Writedown",
@@ -222,6 +223,13 @@ class ClockMoved(Value, frozen=True, tag=True):
     """The clock of the account was moved forward: the end of a move."""
 
     clock: Clock
+
+
+class SnapshotTaken(Value, frozen=True, tag=True):
+    """The one act of a snapshot's own stream: what the clock shows, and the how manieth it is."""
+
+    clock: Clock
+    number: int
 
 
 class PaymentStored(Value, frozen=True, tag=True):
@@ -383,6 +391,7 @@ Event: TypeAlias = (
     | AccountOpened
     | AccountChanged
     | ClockMoved
+    | SnapshotTaken
     | PaymentStored
     | SourceStored
     | DebitOrdered

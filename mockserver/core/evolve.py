@@ -52,7 +52,7 @@ def _account(_: View, event: events.AccountOpened | events.AccountChanged) -> tu
     return ((ACCOUNT, "", event.account),)
 
 
-def _clock_moved(view: View, event: events.ClockMoved) -> tuple[Change, ...]:
+def _clock_moved(view: View, event: events.ClockMoved | events.SnapshotTaken) -> tuple[Change, ...]:
     return ((ACCOUNT, "", replace(view.find(ACCOUNT, ""), clock=event.clock)),)
 
 
@@ -173,6 +173,7 @@ _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.AccountOpened: _account,
     events.AccountChanged: _account,
     events.ClockMoved: _clock_moved,
+    events.SnapshotTaken: _clock_moved,
     events.PaymentStored: _payment_stored,
     events.CustomerCreated: _customer_created,
     events.CustomerChanged: _customer_changed,

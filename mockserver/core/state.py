@@ -1,7 +1,7 @@
 """The state of one account: tables of immutable aggregates, and the indexes that `put` keeps beside them."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -145,6 +145,10 @@ class State:
     def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
         """What an entry of the agenda is about."""
         return self.billograms.get(key) or self.sources.get(key) or self.payments[key]
+
+    def table(self, kind: str) -> Mapping[Any, Any]:
+        """All aggregates of a kind."""
+        return self._tables[kind]
 
     def count(self, kind: str) -> int:
         """How many aggregates of a kind there are."""

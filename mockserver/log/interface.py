@@ -70,6 +70,9 @@ class Log(Protocol):
     def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
         """The acts of a stream after a position, its ancestors' first."""
 
+    async def branch(self, stream: str) -> Branch:
+        """What a stream branched off from; LogFailed when it is not there."""
+
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""
 

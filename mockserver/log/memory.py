@@ -84,6 +84,12 @@ class MemoryLog:
             walk, last = branch.parent, min(last, branch.position)
         return parts[0] if len(parts) == 1 else [record for part in reversed(parts) for record in part]
 
+    async def branch(self, stream: str) -> Branch:
+        """What a stream branched off from."""
+        if stream not in self._branches:
+            raise LogFailed(f"stream {stream} is not there any more")
+        return self._branches[stream]
+
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""
         return dict(self._pointers)

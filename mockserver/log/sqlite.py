@@ -193,13 +193,21 @@ class SQLiteLog:
         last = 2**62
         while walk is not None:
             parts.append((walk, last))
-            query = "select parent, position from streams where id = ?"
-            async with self._db.execute(query, (walk,)) as cursor:
-                row = await cursor.fetchone()
-            if row is None:
-                raise LogFailed(f"{self.name} is damaged: stream {walk} is missing")
-            walk, last = row[0], min(last, row[1])
+            branch = await self.branch(walk)
+            walk, last = branch.parent, min(last, branch.position)
         return parts[::-1]
+
+    async def branch(self, stream: str) -> Branch:
+        """What a stream branched off from; LogFailed when it is missing."""
+        query = "select parent, position from streams where id = ?"
+        try:
+            async with self._db.execute(query, (stream,)) as cursor:
+                row = await cursor.fetchone()
+        except sqlite3.Error as error:
+            raise LogFailed(f"{self.name} can't be read: {error}") from error
+        if row is None:
+            raise LogFailed(f"{self.name} is damaged: stream {stream} is missing")
+        return Branch(stream, row[0], row[1])
 
     async def pointers(self) -> Mapping[str, str]:
         """Every name and the stream it means."""

@@ -266,6 +266,33 @@ ROWS = [
 ]
 
 ROWS += [
+    Row("listSnapshots", "/accounts/none/snapshots", NO_BODY, 404, "unknown_account"),
+    Row("createSnapshot", "/accounts/none/snapshots", {"name": "a"}, 404, "unknown_account"),
+    *(
+        Row("createSnapshot", f"{A}/snapshots", {"name": name}, 400, "invalid_body")
+        for name in (None, "", "a/b", "a\n", "a" * 101, 1)
+    ),
+    Row("restoreSnapshot", "/accounts/none/snapshots/a/restore", NO_BODY, 404, "unknown_account"),
+    Row("restoreSnapshot", f"{A}/snapshots/none/restore", NO_BODY, 404, "unknown_snapshot"),
+    Row("deleteSnapshot", "/accounts/none/snapshots/a", NO_BODY, 404, "unknown_account"),
+    Row("deleteSnapshot", f"{A}/snapshots/none", NO_BODY, 404, "unknown_snapshot"),
+    Row("diffAccount", "/accounts/none/diff?against=account:none", NO_BODY, 404, "unknown_account"),
+    Row("diffAccount", f"{A}/diff?against=account:none", NO_BODY, 404, "unknown_account"),
+    Row("diffAccount", f"{A}/diff?against=snapshot:none", NO_BODY, 404, "unknown_snapshot"),
+    *(
+        Row("diffAccount", f"{A}/diff{query}", NO_BODY, 400, "invalid_query")
+        for query in ("", "?against=", "?against=other", "?against=account:")
+    ),
+    Row("forkAccount", "/accounts/none/fork", {"id": "other"}, 404, "unknown_account"),
+    Row("forkAccount", f"{A}/fork", {"id": ACCOUNT}, 409, "account_exists"),
+    *(
+        Row("forkAccount", f"{A}/fork", body, 400, "invalid_body")
+        for body in ({}, {"id": "a/b"}, {"id": "other", "at": 0}, {"id": "other", "at": 1.5})
+    ),
+    *(
+        Row("forkAccount", f"{A}/fork", {"id": "other", "at": at}, 404, "unknown_act")
+        for at in (999_999, "none", "1")
+    ),
     Row("recallPayment", f"{PAY}/none/recall", {}, 404, "unknown_payment"),
     Row("recallPayment", "/accounts/none/payments/x/recall", {}, 404, "unknown_account"),
     *(
@@ -459,7 +486,7 @@ def test_every_built_operation_has_its_refusals() -> None:
 def test_each_operation_knows_its_methods_only(server: Server, name: str) -> None:
     server.get("/settings")
     row = BUILT[name]
-    path = row.path.format(a=ACCOUNT, id="x", what="message", letter_id="x", no=1)
+    path = row.path.format(a=ACCOUNT, id="x", what="message", letter_id="x", no=1, name="n")
     known = {each.method for each in OPERATIONS if each.path == row.path}
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         if method not in known:

@@ -13,9 +13,11 @@ from mockserver.cli.options import SERVE
 from mockserver.control import (
     accounts,
     bank,
+    branches,
     callbacks,
     clock,
     deliveries,
+    diff,
     outbox,
     payments,
     requests,
@@ -60,6 +62,9 @@ MEMBERS: dict[str, list[Any]] = {
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
     "waitForDeliveries": [deliveries.WaitBody],
+    "createSnapshot": [branches.SnapshotBody, branches.SnapshotShape],
+    "diffAccount": [diff.DiffShape, diff.DifferenceShape, diff.MemberShape],
+    "forkAccount": [branches.ForkBody],
     "getOutbox": [outbox.LetterShape],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
 }

@@ -1,0 +1,110 @@
+"""Snapshots, restore and fork: an account goes back to what it was, or becomes two (reference: control 1)."""
+
+from typing import Annotated, TypedDict
+
+from pydantic import AfterValidator, Field
+
+from mockserver.book import Snapshot
+from mockserver.branching import NoSuchAct, SnapshotExists
+from mockserver.control.accounts import AccountId, shown_account
+from mockserver.control.call import Answer, Body, ControlCall, Shown
+from mockserver.control.deliveries import shown
+from mockserver.control.errors import ControlError, unknown
+from mockserver.emulator import AccountExists, Book
+
+
+def _name(text: str) -> str:
+    if not text.isprintable() or "/" in text:
+        raise ValueError("1 to 100 printable characters without slash")
+    return text
+
+
+class SnapshotBody(Body):
+    name: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_name)]
+
+
+class ForkBody(Body):
+    """`at`: the position of an act, or the `event_uuid` of an event in it."""
+
+    id: AccountId
+    at: Annotated[int, Field(ge=1, strict=True)] | Annotated[str, Field(min_length=1)] | None = None
+
+
+class SnapshotShape(TypedDict):
+    name: str
+    at: Shown
+    position: int
+
+
+class ForgottenShape(TypedDict):
+    name: str
+
+
+SNAPSHOT = {"name": "before the reminder"}
+FORK = {"id": "other"}
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET …/snapshots`: the named states, in the order in which they were taken."""
+    book = await call.book()
+    taken = await call.emulator.read_all(
+        lambda: sorted(book.snapshots.values(), key=lambda each: each.number)
+    )
+    return Answer([_render(book, each) for each in taken])
+
+
+async def create(call: ControlCall) -> Answer:
+    """`POST …/snapshots`: names the present state, its moment included."""
+    name = call.read(SnapshotBody).name
+    book = await call.book()
+    try:
+        taken = await call.emulator.branches.snapshot(book, name, cause=call.request_id)
+    except SnapshotExists as error:
+        raise ControlError(409, "snapshot_exists", str(error), "another name, or DELETE it first") from None
+    return Answer(_render(book, taken), 201)
+
+
+async def restore(call: ControlCall) -> Answer:
+    """`POST …/snapshots/{name}/restore`: goes back to it, with all that the account was, and its clock."""
+    old, taken = await named(call, call.params["name"])
+    book = await call.emulator.branches.restore(old, taken, cause=call.request_id)
+    call.traffic.forget(old.stream)
+    return Answer(await shown_account(call.emulator, book))
+
+
+async def remove(call: ControlCall) -> Answer:
+    """`DELETE …/snapshots/{name}`: forgets the name. The account stays as it is."""
+    book, taken = await named(call, call.params["name"])
+    await call.emulator.branches.forget(book, taken)
+    return Answer({"name": taken.name})
+
+
+async def fork(call: ControlCall) -> Answer:
+    """`POST …/fork`: makes another account of the same state, or of that after an earlier act."""
+    body = call.read(ForkBody)
+    book = await call.book()
+    try:
+        other = await call.emulator.branches.fork(book, body.id, body.at, cause=call.request_id)
+    except AccountExists as error:
+        raise ControlError(409, "account_exists", str(error), "another id, or DELETE it first") from None
+    except NoSuchAct as error:
+        hint = "GET …/timeline?kind=act shows position and event_uuid of each act"
+        raise ControlError(404, "unknown_act", str(error), hint) from None
+    return Answer(await shown_account(call.emulator, other), 201)
+
+
+async def named(call: ControlCall, name: str) -> tuple[Book, Snapshot]:
+    """The account of the path and its snapshot of this name; that there is none is on disk."""
+    book = await call.book()
+    taken = await call.emulator.read_all(lambda: book.snapshots.get(name))
+    if taken is None:
+        raise unknown("snapshot", name, "GET …/snapshots")
+    return book, taken
+
+
+def _render(book: Book, taken: Snapshot) -> SnapshotShape:
+    return {
+        "name": taken.name,
+        "at": shown(taken.at, book.account.timezone),
+        "position": taken.position,
+    }

@@ -1,0 +1,142 @@
+"""Two states of the world, member by member (reference: control 1)."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, TypedDict
+
+from msgspec import Raw, Struct
+
+from mockserver.control.branches import named
+from mockserver.control.call import Answer, ControlCall
+from mockserver.control.errors import ControlError, unknown_account
+from mockserver.core.events import BillogramEvent
+from mockserver.core.state import BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, PICTURE, SOURCE, State
+from mockserver.emulator import Book
+from mockserver.schema import Form
+from mockserver.wire import encode, encode_rows
+
+_SLICE = 200  # objects between two chances for others
+_KINDS = {
+    CUSTOMER: "customer",
+    ITEM: "item",
+    BILLOGRAM: "billogram",
+    PAYMENT: "payment",
+    SOURCE: "mandate",
+    OUTCOMES: "outcomes",
+    PICTURE: "picture",
+}
+# what two accounts never share, and how a clock that runs is kept
+_OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"}
+_SECRET = "sign_key"  # noqa: S105  # a name
+_Any = Annotated[Any, Form({})]
+Found = tuple[str, str, Any, Any]  # kind, key, here, there
+
+
+class MemberShape(TypedDict):
+    member: str
+    here: _Any
+    there: _Any
+
+
+class DifferenceShape(TypedDict):
+    kind: Literal[
+        "account", "settings", "customer", "item", "billogram", "payment", "mandate", "outcomes", "picture"
+    ]
+    key: str
+    change: Literal["changed", "only here", "only there"]
+    members: list[MemberShape]
+
+
+class DiffShape(TypedDict):
+    against: str
+    count: int
+    differences: list[DifferenceShape]
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/diff?against=`: what differs from a snapshot (`snapshot:name`) or an account (`account:id`)."""
+    against = call.query("against") or ""
+    kind, _, name = against.partition(":")
+    book = await call.book()
+    if kind == "account" and name:
+        other = await call.emulator.find(name)
+        if other is None:
+            raise unknown_account(name)
+        there = await call.emulator.read(other, lambda state: state)
+    elif kind == "snapshot" and name:
+        book, taken = await named(call, name)
+        there = await call.emulator.branches.read(book, taken, Book(book.id, taken.stream))
+    else:
+        hint = "such as ?against=snapshot:before or ?against=account:other"
+        raise ControlError(400, "invalid_query", "against names no snapshot and no account", hint)
+    found = await call.emulator.read(book, lambda state: list(_pairs(state, there)))
+    shown = await encode_rows(found, _render, _SLICE)
+    head = encode({"against": against, "count": len(found)})
+    return Answer(Raw(head[:-1] + b',"differences":' + shown + b"}"))
+
+
+def _pairs(here: State, there: State) -> Iterator[Found]:
+    """What differs: values that never change, so that they can be looked at later."""
+    mine, other = here.account, there.account
+    if next(_members(mine, other, ""), None) is not None:
+        yield "account", "", mine, other
+    if mine.settings != other.settings:
+        yield "settings", "", mine.settings, other.settings
+    for kind, name in _KINDS.items():
+        left, right = here.table(kind), there.table(kind)
+        for key in [*left, *(key for key in right if key not in left)]:
+            one, two = left.get(key), right.get(key)
+            if one is not two and one != two:
+                yield name, str(key), one, two
+
+
+def _render(found: Found) -> DifferenceShape:
+    kind, key, here, there = found
+    change: Literal["changed", "only here", "only there"] = "changed"
+    if here is None or there is None:
+        change = "only there" if here is None else "only here"
+    members = list(_members(here, there, "")) if change == "changed" else []
+    return {"kind": kind, "key": key, "change": change, "members": members}  # type: ignore[typeddict-item]
+
+
+def _members(here: Any, there: Any, path: str) -> Iterator[MemberShape]:
+    if here is there or here == there or path in _OWN:
+        return
+    if isinstance(here, Struct) and type(here) is type(there):
+        for name in here.__struct_fields__:
+            yield from _members(getattr(here, name), getattr(there, name), f"{path}.{name}" if path else name)
+    elif isinstance(here, tuple) and isinstance(there, tuple):
+        for index in range(max(len(here), len(there))):
+            yield from _members(_at(here, index), _at(there, index), f"{path}[{index}]")
+    elif path.endswith(_SECRET):
+        yield {"member": path, "here": here and "(not shown)", "there": there and "(another)"}
+    else:
+        yield {"member": path, "here": _plain(here), "there": _plain(there)}
+
+
+def _at(values: tuple[Any, ...], index: int) -> Any:
+    return values[index] if index < len(values) else None
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; an event is its type, a file its size."""
+    match value:
+        case BillogramEvent():
+            return type(value).__name__
+        case Struct():
+            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+        case tuple() | list():
+            return [_plain(each) for each in value]
+        case dict():
+            return {str(name): _plain(each) for name, each in value.items()}
+        case Enum():
+            return value.value
+        case datetime() | date():
+            return value.isoformat()
+        case bytes():
+            return f"{len(value)} bytes"
+        case None | bool() | int() | float() | Decimal() | str():
+            return value
+    return str(value)
