@@ -10,12 +10,14 @@ from typing import Any, TypedDict, Unpack
 
 from msgspec import Struct
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from mockserver.api.billogram_event import render_listed
 from mockserver.api.billogram_view import render_billogram
+from mockserver.api.commands import COMMANDS
 from mockserver.api.customer import render_customer
 from mockserver.api.edge import Api
+from mockserver.api.operations import known_operations
 from mockserver.api.settings import changed_settings
 from mockserver.control.call import ConfigurationShape, ServerInfo
 from mockserver.control.edge import BASE as CONTROL_BASE
@@ -103,7 +105,7 @@ class Application(Starlette):
     Its routes would cost a tenth of a GET, and to their patterns a line break in a path is none.
     """
 
-    def __init__(self, emulator: Emulator, sender: Sender, control: Control, api: ASGIApp) -> None:
+    def __init__(self, emulator: Emulator, sender: Sender, control: Control, api: Api) -> None:
         super().__init__(lifespan=_lifespan)
         self.emulator = emulator
         self.sender = sender
@@ -121,6 +123,7 @@ class Application(Starlette):
     def hurry(self) -> None:
         """End the requests that wait for something to happen."""
         self._control.stop()
+        self._api.stop()
 
     async def close(self) -> None:
         """Send no more, write what waits and let go of the log."""
@@ -170,6 +173,8 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         configuration=configuration.shown(),
         document=partial(control_document, token=configuration.control_token is not None),
         public_url=public_url,
+        operations=known_operations(),
+        commands=frozenset(COMMANDS),
     )
     control = Control(emulator, sender, traffic, request_ids, info, configuration.control_token)
     api = Api(

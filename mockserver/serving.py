@@ -4,13 +4,16 @@ uvicorn's loop looks ten times a second whether it should stop; driven by hand i
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
+import struct
 from collections.abc import Callable
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from mockserver.api.faults import RESET
 from mockserver.app import Configuration, build
 
 logger = logging.getLogger(__name__)
@@ -29,6 +32,18 @@ class _Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._cycles = (*(each for each in self._cycles if not each.response_complete), self.cycle)
+
+        self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
+
+    def _reset(self) -> None:
+        """Cut the connection off as a peer that has died: without a last word."""
+        if self.transport.is_closing():  # the client has gone by itself
+            return
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         for cycle in self._cycles:

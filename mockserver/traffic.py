@@ -1,4 +1,4 @@
-"""What passed by: the journal of the requests to Billogram's API, per account and bounded.
+"""What passed by: the journal of the requests to Billogram's API, per account and bounded, and the faults.
 
 Nothing here is in the log, and nothing that decides reads it: it is for people who want to know what a client
 sent and why the answer was no. `begin` and `finish` run for every request: each costs a microsecond or two.
@@ -12,10 +12,13 @@ from typing import Any
 
 from msgspec import Struct
 
+from mockserver.core import numbers
+
 MAX_KEPT_BODY = 16 * 1024  # bytes
 MAX_KEPT_PATH = 4096  # characters, as those below
 MAX_KEPT_MESSAGE = 1000  # it may quote a key that the client made up
 MAX_KEPT_TEXT = 200
+MAX_FAULTS = 100  # of an account
 MAX_COMPARED = 20  # members; of a tuple in it too
 
 Body = bytes  # `bytes` itself is a property in `Traffic`
@@ -46,6 +49,80 @@ class Entry(Struct, gc=False, eq=False):
     duration_ms: float | None = None
     after: tuple[int, int, int] | None = None  # of a refused one: acts, notes, refusals of the account then
     cost: int = 0  # bytes that the journal counts for it; 0: it is not kept any longer
+
+
+class Fault(Struct, gc=False, eq=False):
+    """What goes wrong with requests of an account: those that it matches, after some, so many times.
+
+    `operation` is a method and a path as its row has it. `fail` is None where there is only latency.
+    """
+
+    number: int  # from 1 among those that the account ever had
+    operation: str | None
+    command: str | None
+    times: int | None
+    after: int
+    probability: float | None
+    latency: str | None
+    fail: str | None
+    seen: int = 0  # requests that it matched
+    hits: int = 0  # of these, the ones that it struck
+
+    def strikes(self, seed: int, operation: str, command: str | None) -> bool:
+        """Whether this request is struck: counted, and drawn from the seed and the count."""
+        if self.operation not in (None, operation) or self.command not in (None, command):
+            return False
+        self.seen += 1
+        if self.seen <= self.after or (self.times is not None and self.hits >= self.times):
+            return False
+        if self.probability is not None:
+            drawn = numbers.draw(seed, "fault", self.number, self.seen) >> 203  # 53 bits: a float holds them
+            if drawn >= self.probability * 2**53:
+                return False
+        self.hits += 1
+        return True
+
+
+class Faults:
+    """The faults of all accounts, oldest first."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Fault]] = {}
+        self._made: dict[str, int] = {}
+
+    def number(self, account: str) -> int:
+        """The number of the next one."""
+        return self._made.get(account, 0) + 1
+
+    def add(self, account: str, fault: Fault) -> bool:
+        """One more; False when there are too many."""
+        laid = self._of.setdefault(account, [])
+        if len(laid) >= MAX_FAULTS:
+            return False
+        laid.append(fault)
+        self._made[account] = fault.number
+        return True
+
+    def all(self, account: str) -> list[Fault]:
+        """Those of an account."""
+        return list(self._of.get(account, ()))
+
+    def clear(self, account: str) -> None:
+        """Nothing goes wrong any more."""
+        self._of.pop(account, None)
+
+    def strike(self, account: str, seed: int, method: str, path: str, command: str | None) -> Fault | None:
+        """The first that strikes this request; those behind it don't see it [A]."""
+        laid = self._of.get(account)
+        if not laid:
+            return None
+        operation = f"{method} {path}"
+        return next((fault for fault in laid if fault.strikes(seed, operation, command)), None)
+
+    def forget(self, account: str) -> None:
+        """The account was removed, reset or restored."""
+        self.clear(account)
+        self._made.pop(account, None)
 
 
 class _Journal:
@@ -84,6 +161,7 @@ class Traffic:
         # were deleted is found only by walking over their gaps
         self._followed: OrderedDict[Entry, None] = OrderedDict()
         self._bytes = 0
+        self.faults = Faults()
 
     @property
     def bytes(self) -> int:
@@ -118,7 +196,7 @@ class Traffic:
         self,
         entry: Entry,
         *,
-        status: int,
+        status: int | None,
         error: str | None = None,
         rule: str | None = None,
         message: str | None = None,
@@ -150,7 +228,8 @@ class Traffic:
         return None if journal is None else journal.entries.get(request_id)
 
     def forget(self, account: str) -> None:
-        """The account was removed or reset: its journal goes, and numbers start anew."""
+        """The account was removed, reset or restored: journal and faults go, and numbers start anew."""
+        self.faults.forget(account)
         journal = self._journals.pop(account, None)
         if journal is not None:
             for entry in list(journal.entries.values()):

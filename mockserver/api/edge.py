@@ -24,6 +24,7 @@ from mockserver.api.errors import (
     Unavailable,
     error_data,
 )
+from mockserver.api.faults import Faulted, Faultline, cut_off
 from mockserver.api.operations import OPERATIONS, Operation, not_built
 from mockserver.core.refusal import NotFound, Refusal
 from mockserver.documents.pdf import Shelf
@@ -79,9 +80,13 @@ class Api:
         self._public_url = public_url
         # 401 for those who follow the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
-        self._date = HttpDate()
+        self._date, self._faultline = HttpDate(), Faultline()
         self._cache, self._shelf = AnswerCache(), Shelf()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
+
+    def stop(self) -> None:
+        """End the requests that a fault keeps waiting."""
+        self._faultline.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
@@ -108,7 +113,10 @@ class Api:
             status, body = 500, _error("INTERNAL_ERROR", {"message": "internal error"})
             failure = error
         if passing.entry is not None:
-            self._journal(passing, passing.entry, status, refused)
+            self._journal(passing, passing.entry, status or None, refused)
+        if not status:
+            await cut_off(scope, receive)
+            return
         date = self._date.now()
         dates = [(b"date", date), (b"last-modified", date), (b"expires", date)]
         await send_answer(scope, send, status, [*_FIXED, *dates, *extra], body)
@@ -117,6 +125,12 @@ class Api:
 
     def _refused(self, refusal: Refusal, extra: Headers) -> tuple[int, bytes]:
         extra.append((b"mock-rule", refusal.rule.encode()))
+        if isinstance(refusal, Faulted):
+            if refusal.http == 429:
+                extra.append((b"retry-after", b"1"))
+            elif refusal.http == 401:
+                extra.append(_CHALLENGE)
+            return refusal.http or 0, refusal.body
         status = self._http_status[type(refusal)]
         if status == 401:
             extra.append(_CHALLENGE)
@@ -124,7 +138,9 @@ class Api:
             extra.append((b"allow", str(refusal.compared["allowed"]).encode()))
         return status, _error(refusal.status, error_data(refusal))
 
-    def _journal(self, passing: "_Passing", entry: Entry, status: int, refused: Refusal | None) -> None:
+    def _journal(
+        self, passing: "_Passing", entry: Entry, status: int | None, refused: Refusal | None
+    ) -> None:
         took = (perf_counter() - passing.begun) * 1000
         if refused is None:
             error = "INTERNAL_ERROR" if status == 500 else None
@@ -138,7 +154,7 @@ class Api:
         self._traffic.finish(
             entry,
             status=status,
-            error=refused.status,
+            error=refused.identifier if isinstance(refused, Faulted) else refused.status,
             rule=refused.rule,
             message=refused.message,
             compared=refused.compared,
@@ -160,7 +176,7 @@ class Api:
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
         while True:
             try:
-                return await self._operate(scope, path, body, request_id, passing)
+                return await self._operate(scope, receive, body, request_id, passing)
             except AccountGone:  # reset or removed on the way: the credentials are looked at again
                 continue
 
@@ -172,18 +188,21 @@ class Api:
         return await asyncio.to_thread(_document, base, self._http_status[InvalidAuth])
 
     async def _operate(
-        self, scope: Scope, path: str, body: bytes | None, request_id: str, passing: "_Passing"
+        self, scope: Scope, receive: Receive, body: bytes | None, request_id: str, passing: "_Passing"
     ) -> bytes:
         book = passing.book = await self._authenticate(scope, request_id)
         passing.entry = self._traffic.begin(
             book.stream, request_id, self._emulator.now(book), scope["method"], _asked(scope), body or b""
         )
-        operation, params = self._route(scope["method"], path)
+        operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)
         call = Call(self._emulator, self._cache, self._shelf, book, request_id, params, query, body, base)
-        if operation.endpoint is None:
-            return await not_built(operation, call)
-        return await operation.endpoint(call)
+        fault = self._traffic.faults.strike(
+            book.stream, book.account.seed, operation.method, operation.path, params.get("command")
+        )
+        if fault is not None:
+            return await self._faultline.suffer(fault, lambda: _perform(operation, call), receive)
+        return await _perform(operation, call)
 
     async def _authenticate(self, scope: Scope, request_id: str) -> Book:
         authorization = (header(scope, b"authorization") or b"").strip()
@@ -224,6 +243,12 @@ class Api:
             allowed = ", ".join([*rows, "HEAD"] if "GET" in rows else rows)
             raise _not_allowed(method, allowed)
         return operation, params
+
+
+async def _perform(operation: Operation, call: Call) -> bytes:
+    if operation.endpoint is None:
+        return await not_built(operation, call)
+    return await operation.endpoint(call)
 
 
 class _Passing(Struct):

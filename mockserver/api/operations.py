@@ -351,3 +351,9 @@ async def not_built(operation: Operation, call: Call) -> bytes:
 
     await call.execute(decide, rule=operation.id)
     raise AssertionError("not reached: the decision refuses")
+
+
+def known_operations() -> dict[str, str]:
+    """Method and path of each operation, by its id and by themselves."""
+    found = {f"{row.method} {row.path}": f"{row.method} {row.path}" for row in OPERATIONS}
+    return found | {row.id: f"{row.method} {row.path}" for row in OPERATIONS}

@@ -127,6 +127,8 @@ class ServerInfo(Struct, frozen=True):
     configuration: ConfigurationShape
     document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
     public_url: str | None = None
+    operations: Mapping[str, str] = {}  # of the API: method and path, by id too
+    commands: Collection[str] = ()  # of a billogram
 
 
 class ControlCall(Struct):

@@ -24,6 +24,7 @@ STATUS = {
     "snapshot_exists": 409,
     "clock_backwards": 409,
     "delivery_dropped": 409,
+    "too_many_faults": 409,
     "rule": 409,
     "too_large": 413,
     "internal_error": 500,

@@ -276,6 +276,21 @@ ROWS += [
     Row("restoreSnapshot", f"{A}/snapshots/none/restore", NO_BODY, 404, "unknown_snapshot"),
     Row("deleteSnapshot", "/accounts/none/snapshots/a", NO_BODY, 404, "unknown_account"),
     Row("deleteSnapshot", f"{A}/snapshots/none", NO_BODY, 404, "unknown_snapshot"),
+    Row("listFaults", "/accounts/none/faults", NO_BODY, 404, "unknown_account"),
+    Row("createFault", "/accounts/none/faults", {"fail": "reset"}, 404, "unknown_account"),
+    Row("deleteFaults", "/accounts/none/faults", NO_BODY, 404, "unknown_account"),
+    *(
+        Row("createFault", f"{A}/faults", body, 400, "invalid_body")
+        for body in (
+            {},
+            {"fail": "status:404"},
+            {"fail": "reset", "operation": "POST /nowhere"},
+            {"fail": "reset", "command": "dance"},
+            {"fail": "reset", "probability": 1.5},
+            {"fail": "reset", "times": 0},
+            {"latency": "2h"},
+        )
+    ),
     Row("diffAccount", "/accounts/none/diff?against=account:none", NO_BODY, 404, "unknown_account"),
     Row("diffAccount", f"{A}/diff?against=account:none", NO_BODY, 404, "unknown_account"),
     Row("diffAccount", f"{A}/diff?against=snapshot:none", NO_BODY, 404, "unknown_snapshot"),
