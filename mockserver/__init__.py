@@ -1,6 +1,7 @@
 """A local mock and sandbox server for the Billogram v2 API.
 
-`create_app()` is an ASGI application; `with Mockserver() as server` runs one in a thread.
+`create_app()` is an ASGI application; `with Mockserver() as server` runs one in a thread;
+`BillogramAccount` is an account on it with all that a test needs.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,10 @@ from mockserver.version import __version__
 
 if TYPE_CHECKING:
     from mockserver.app import create_app
+    from mockserver.kit.account import BillogramAccount
     from mockserver.kit.server import Mockserver
 
-__all__ = ["Mockserver", "__version__", "create_app"]
+__all__ = ["BillogramAccount", "Mockserver", "__version__", "create_app"]
 
 
 def __getattr__(name: str) -> Any:
@@ -24,4 +26,8 @@ def __getattr__(name: str) -> Any:
         from mockserver.kit.server import Mockserver
 
         return Mockserver
+    if name == "BillogramAccount":
+        from mockserver.kit.account import BillogramAccount
+
+        return BillogramAccount
     raise AttributeError(name)

@@ -57,10 +57,10 @@ class Listener:
     """The application on one listening socket."""
 
     def __init__(self, configuration: Configuration) -> None:
-        self._app = build(configuration)
-        self.emulator = self._app.emulator
+        self.app = build(configuration)
+        self.emulator = self.app.emulator
         self._config = uvicorn.Config(
-            self._app,
+            self.app,
             http=_Protocol,
             ws="none",
             lifespan="off",  # opened and closed here
@@ -87,7 +87,7 @@ class Listener:
             raise
         self._socket = sock
         self.address = _address(sock)
-        self._app.sender.transport.own.append(sock.getsockname()[:2])
+        self.app.sender.transport.own.append(sock.getsockname()[:2])
         self.emulator.load()
 
     async def serve(self) -> None:
@@ -104,7 +104,7 @@ class Listener:
             server.close()
         if self._socket is not None:
             self._socket.close()
-        self._app.hurry()
+        self.app.hurry()
         for connection in list(state.connections):
             connection.shutdown()
         deadline = asyncio.get_running_loop().time() + patience
@@ -115,7 +115,7 @@ class Listener:
             connection.transport.abort()
         if late := list(state.tasks):
             await asyncio.wait(late, timeout=0.5)
-        await self._app.close()
+        await self.app.close()
 
 
 def _bound(host: str, port: int) -> socket.socket:

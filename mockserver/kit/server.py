@@ -1,15 +1,32 @@
 """`with Mockserver() as server`: a server in a thread of this process, on a free port."""
 
 import asyncio
+import json
 import threading
+from collections.abc import Coroutine
 from types import TracebackType
-from typing import Unpack
+from typing import Any, TypeVar, Unpack
 
 from msgspec import Struct
 
 from mockserver.app import Options, configured
 from mockserver.emulator import Birth
+from mockserver.kit.calling import Call, call_asgi
 from mockserver.serving import Listener, new_event_loop
+from mockserver.wire import encode
+
+T = TypeVar("T")
+
+
+class ControlRefused(Exception):
+    """The control plane said no: `status`, `code`, `message`, `hint` as its answer has them."""
+
+    def __init__(self, status: int, code: str, message: str, hint: str) -> None:
+        super().__init__(f"{message} ({status} {code}); {hint}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.hint = hint
 
 
 class Account(Struct, frozen=True):
@@ -79,10 +96,35 @@ class Mockserver:
 
     def account(self, user: str, key: str = "secret") -> Account:
         """A new account with these credentials; ValueError when there is one of this name."""
-        assert self._loop is not None, "it does not run"
         opening = self._running.emulator.open_account(Birth(user, key), cause="Mockserver.account")
-        asyncio.run_coroutine_threadsafe(opening, self._loop).result()
+        self.run(opening)
         return Account(self.url, user, key)
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One operation of the control plane (`path` is below `/_mock`), without a socket; ControlRefused."""
+        sent = b"" if body is None else encode(body)
+        token = self._configuration.control_token
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+        listener = self._running
+        call = Call(method, f"/_mock{path}", headers, sent)
+        answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]))
+        told = json.loads(answered.body)
+        if answered.status >= 300:
+            error = told["error"]
+            raise ControlRefused(answered.status, error["code"], error["message"], error["hint"])
+        return told
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something on the server's loop, from another thread, and wait for it."""
+        if self._loop is None or self._listener is None:
+            work.close()
+            raise AssertionError("it does not run")
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @property
+    def listener(self) -> Listener:
+        """What listens, for the rest of the kit; use it on the server's loop only."""
+        return self._running
 
     def _run(self, failures: list[BaseException]) -> None:
         try:

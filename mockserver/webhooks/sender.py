@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from time import time
 
@@ -30,6 +30,10 @@ class Request(Struct, frozen=True):
     body: bytes
 
 
+# somebody inside this process who takes callbacks; what it raises is a failed attempt
+Receiver = Callable[[Planned, Request], Awaitable[Outcome]]
+
+
 def request_of(planned: Planned, timestamp: str | None) -> Request:
     """The request of an attempt at a timestamp (None: unsigned). A new timestamp is a new signature [A]."""
     body = callbacks.body(planned)
@@ -46,6 +50,7 @@ class Sender:
 
     def __init__(self, emulator: Emulator, transport: Transport) -> None:
         self.transport = transport
+        self.receivers: dict[str, Receiver] = {}  # by address: these are called, not connected to
         self._emulator = emulator
         self._desks: dict[str, Desk] = {}  # by stream: a reset begins a new one
         self._lanes = Lanes(self._attempt)
@@ -189,7 +194,10 @@ class Sender:
             error = "require_https is on: only https addresses are sent to"
             return Outcome(status_code=None, error=error, duration_ms=0.0, headers={}, body="")
         timeout = calendar.absolute(planned.settings.timeout).total_seconds()
+        receiver = self.receivers.get(planned.url)
         try:
+            if receiver is not None:
+                return await _called(receiver, planned, request, timeout)
             return await self.transport.post(planned.url, request.headers, request.body, timeout)
         except Exception:  # our own mistake: it is told, and the others' callbacks go on
             logger.exception("a callback could not be sent")
@@ -217,3 +225,12 @@ class Sender:
         self._alarm.stop()
         await self._lanes.stop()
         await self.transport.close()
+
+
+async def _called(receiver: Receiver, planned: Planned, request: Request, seconds: float) -> Outcome:
+    try:
+        async with asyncio.timeout(seconds):
+            return await receiver(planned, request)
+    except TimeoutError:
+        error = f"timed out after {seconds:g} s"
+        return Outcome(status_code=None, error=error, duration_ms=seconds * 1000, headers={}, body="")

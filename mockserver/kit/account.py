@@ -1,0 +1,258 @@
+"""An account with all that a test needs: what the fixture `billogram` is."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from mockserver.core.model import CallbackSettings
+from mockserver.emulator import Birth
+from mockserver.kit import books, telling
+from mockserver.kit.apps import runner
+from mockserver.kit.clock import AccountClock
+from mockserver.kit.receiver import ENDED, Receiver, address
+from mockserver.kit.server import ControlRefused, Mockserver
+from mockserver.kit.webhooks import Webhooks
+
+if TYPE_CHECKING:
+    import httpx
+
+SIGN_KEY = "test-sign-key-1"
+_PAGE = 10_000  # rows of a timeline in one answer
+_PATIENCE = 5.0  # seconds until webhooks that are still under way are left alone
+
+Amount = int | float | Decimal | str
+
+
+class BillogramAccount:
+    """A fresh account whose clock stands still and whose webhooks come to a receiver of its own, signed.
+
+    `url`, `user` and `key` are what a client needs. Used in a `with` block, it is gone at the end.
+    """
+
+    def __init__(
+        self,
+        server: Mockserver,
+        user: str,
+        key: str = "secret",
+        *,
+        seed: int | None = None,
+        now: datetime | None = None,
+        sign_key: str = SIGN_KEY,
+    ) -> None:
+        self.server = server
+        self.url = server.url
+        self.user = user
+        self.key = key
+        self.sign_key = sign_key
+        self.webhook_url = address(user)
+        self.control_url = f"{server.control_url}/accounts/{user}"
+        self.not_built: list[str] = []  # operations that answered 501
+        self._receiver = Receiver()
+        self._http: httpx.Client | None = None
+        self.clock = AccountClock(self.control)
+        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle)
+        birth = Birth(
+            user,
+            key,
+            seed=seed,
+            clock_mode="frozen",
+            now=now,
+            callbacks=CallbackSettings(url=self.webhook_url, sign_key=sign_key),
+        )
+        server.listener.app.sender.receivers[self.webhook_url] = self._receiver
+        try:
+            self.seed = server.run(server.listener.emulator.open_account(birth, cause="kit")).account.seed
+        except BaseException:
+            del server.listener.app.sender.receivers[self.webhook_url]
+            raise
+
+    def __repr__(self) -> str:
+        return f"<BillogramAccount {self.user} at {self.url}>"
+
+    def __enter__(self) -> "BillogramAccount":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove it, with all it holds."""
+        if self._http is not None:
+            self._http.close()
+        self._receiver.end()
+        book = self.server.listener.emulator.book(self.user)
+        if book is not None:
+            self.server.run(self.server.listener.emulator.remove(book))
+        self._receiver.close()
+        self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
+
+    # clients
+
+    @property
+    def http(self) -> "httpx.Client":
+        """A client of Billogram's API with base address and credentials; it needs the package `httpx`."""
+        if self._http is None:
+            try:
+                import httpx
+            except ImportError:
+                raise RuntimeError(
+                    "billogram.http needs httpx: pip install 'billogram-mockserver[pytest]'"
+                ) from None
+            # verify: reading certificates would take longer than the test, and nothing here uses TLS
+            self._http = httpx.Client(
+                base_url=self.url,
+                auth=(self.user, self.key),
+                trust_env=False,
+                verify=False,  # noqa: S501
+            )
+        return self._http
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """One operation of the control plane on this account: `control("GET", "/agenda")`; ControlRefused."""
+        __tracebackhide__ = True
+        from urllib.parse import quote
+
+        try:
+            return self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
+        except ControlRefused as refused:
+            if refused.status == 501:
+                self.not_built.append(f"{method} /_mock/accounts/…{path}")
+            raise
+
+    # the bank, and whoever else acts
+
+    def pay(
+        self, billogram_id: str | None, amount: Amount, *, scheme: str | None = None, **more: Any
+    ) -> dict[str, Any]:
+        """Money comes from the bank; `more` as in `POST …/payments`. Returns the payment."""
+        __tracebackhide__ = True
+        body = {"billogram": billogram_id, "amount": amount, "scheme": scheme, **more}
+        paid: dict[str, Any] = self.control("POST", "/payments", _given(body))
+        return paid
+
+    def recall(
+        self,
+        payment: str | Mapping[str, Any],
+        *,
+        type: str | None = None,  # noqa: A002  # the word of the control plane
+        code: str | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """A payment (or its id) is taken back; `more` as in `POST …/payments/{id}/recall`."""
+        __tracebackhide__ = True
+        key = payment if isinstance(payment, str) else payment["id"]
+        body = _given({"type": type, "code": code, **more})
+        recalled: dict[str, Any] = self.control("POST", f"/payments/{key}/recall", body)
+        return recalled
+
+    def outcomes(
+        self,
+        *plan: str | Mapping[str, str],
+        billogram: str | None = None,
+        payment_source: str | None = None,
+        customer_no: int | None = None,
+    ) -> dict[str, Any]:
+        """What the bank will answer to collections, one after the other: `"ok"`, `"reject.AM04"`, …"""
+        __tracebackhide__ = True
+        match = _given({"billogram": billogram, "payment_source": payment_source, "customer_no": customer_no})
+        body = {"match": match or None, "plan": list(plan)}
+        laid_down: dict[str, Any] = self.control("PUT", "/outcomes", body)
+        return laid_down
+
+    def simulate(self, billogram_id: str, what: str, **body: Any) -> dict[str, Any]:
+        """What others do to a billogram: `view`, `message`, `delivery-failure`, … Returns the billogram."""
+        __tracebackhide__ = True
+        path = f"/billograms/{billogram_id}/simulate/{what}"
+        shown: dict[str, Any] = self.control("POST", path, body)
+        return shown
+
+    def deliver_to(self, app: Any, path: str = "/") -> None:
+        """From now on webhooks go straight to an ASGI or WSGI application, posted to `path`.
+
+        In an `async def` test under asyncio, an ASGI application runs on the test's own loop, while the test
+        awaits; every other one on a thread of the account. None: the receiver answers again.
+        """
+        __tracebackhide__ = True
+        self._receiver.deliver_to(None if app is None else runner(app), path)
+
+    # looking
+
+    def timeline(self, billogram: str | None = None) -> list[dict[str, Any]]:
+        """What happened, oldest first: rows as in `GET …/timeline`."""
+        __tracebackhide__ = True
+        chosen = "" if billogram is None else f"&billogram={billogram}"
+        rows: list[dict[str, Any]] = []
+        while True:
+            after = f"&after={rows[-1]['id']}" if rows else ""
+            page = self.control("GET", f"/timeline?limit={_PAGE}{chosen}{after}")
+            rows += page
+            if len(page) < _PAGE:
+                return rows
+
+    def told(self) -> str:
+        """The newest rows of the timeline as text, with the seed."""
+        now = self.control("GET", "/clock")["now"]
+        return telling.told(
+            self.timeline(), account=self.user, seed=self.seed, now=now, receiver=self.webhook_url
+        )
+
+    def assert_reconciled(self, rows: Iterable[books.Row]) -> None:
+        """The user's books say the same as the account: every sent billogram, what was received and credited,
+        and what remains. AssertionError with each difference and the events behind it.
+        """
+        __tracebackhide__ = True
+        emulator = self.server.listener.emulator
+        book = emulator.book(self.user)
+        assert book is not None, f"the account {self.user} is gone"
+        found = books.differences(rows, self.server.run(emulator.read(book, books.booked)))
+        if found:
+            raise AssertionError("\n".join(["the books differ", *found]))
+
+    # the end of a test
+
+    def settle(self, timeout: float = _PATIENCE) -> bool:
+        """Wait until no webhook is queued or being sent; False when that took too long."""
+        body = {"idle": True, "count": 0, "timeout": f"{timeout:.3f}s"}
+        try:
+            self.control("POST", "/deliveries/wait", body)
+        except ControlRefused as refused:
+            if refused.code == "timeout":
+                return False
+            raise
+        return True
+
+    def end_of_test(self) -> None:
+        """The test function has returned: its own loop runs no application any more."""
+        self._receiver.end()
+        self.settle()
+
+    def undelivered(self) -> list[str]:
+        """Webhooks that could not be delivered, one line each; those the test did not wait for are none."""
+        lines: list[str] = []
+        for status in ("pending", "failed"):
+            for delivery in self.control("GET", f"/deliveries?status={status}"):
+                last = delivery["attempts"][-1] if delivery["attempts"] else None
+                name = " ".join(
+                    filter(None, [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]])
+                )
+                where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
+                if last is None:
+                    lines.append(f"  {name}{where}: still being sent")
+                elif last["error"] != ENDED:
+                    said = last["response"]["body"] if last["response"] else ""
+                    why = last["error"] or f"{last['status_code']} {said}".rstrip()
+                    lines.append(f"  {name}{where}: {why}")
+        return [f"not delivered: {len(lines)}", *lines] if lines else []
+
+    def unbuilt(self) -> list[str]:
+        """The operations that answered 501, those of the kit too."""
+        asked = self.control("GET", "/requests?status=501")
+        return [*(f"{each['method']} {each['path']}" for each in asked), *self.not_built]
+
+
+def _given(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,153 @@
+"""The user's own application as a receiver: called straight, on a loop that is not the server's."""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import inspect
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from mockserver.kit.calling import Answered, Call, call_asgi, call_wsgi
+
+HOST = "receiver.invalid"
+
+_Answering = Callable[[Call], Awaitable[Answered]]
+
+
+class TestEnded(Exception):
+    """The test was over before the application could answer: nobody's failure."""
+
+    __test__ = False
+
+
+def answering(app: Any) -> tuple[_Answering, bool]:
+    """How an application is called, and whether it is an asynchronous one. TypeError when it is none."""
+    kind = _kind(app)
+    if kind == "asgi":
+        return lambda call: call_asgi(app, call, HOST), True
+
+    async def answer(call: Call) -> Answered:
+        return call_wsgi(app, call, HOST)
+
+    return answer, False
+
+
+def _kind(app: Any) -> str:
+    bare = app
+    while isinstance(bare, functools.partial):
+        bare = bare.func
+    called = bare if inspect.isroutine(bare) else _call_of(bare)
+    if inspect.isclass(bare) or called is None:
+        raise TypeError(f"{app!r} is no ASGI or WSGI application")
+    if inspect.iscoroutinefunction(called):
+        return "asgi"
+    with contextlib.suppress(TypeError, ValueError):
+        for kind, arguments in (("wsgi", 2), ("asgi", 3)):
+            with contextlib.suppress(TypeError):
+                inspect.signature(app, follow_wrapped=False).bind(*[None] * arguments)
+                return kind
+    raise TypeError(f"{app!r} is no ASGI or WSGI application")
+
+
+def _call_of(app: Any) -> Any:
+    return next((vars(kind)["__call__"] for kind in type(app).__mro__ if "__call__" in vars(kind)), None)
+
+
+class OnLoop:
+    """Calls an application on somebody's event loop, for as long as the test lasts."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: _Answering) -> None:
+        self._loop = loop
+        self._answer = answer
+        self._open: set[concurrent.futures.Future[Answered]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ended = False
+
+    def runs_here(self) -> bool:
+        """Whether the caller stands on the loop that the application needs."""
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
+
+    async def __call__(self, call: Call) -> Answered:
+        """From another loop. What the application raises comes out; TestEnded."""
+        done: concurrent.futures.Future[Answered] = concurrent.futures.Future()
+        if self._ended:
+            raise TestEnded
+        self._open.add(done)
+        try:
+            self._loop.call_soon_threadsafe(self._start, call, done)
+        except RuntimeError:  # the loop is closed
+            self._open.discard(done)
+            raise TestEnded from None
+        done.add_done_callback(self._open.discard)
+        return await asyncio.wrap_future(done)
+
+    def _start(self, call: Call, done: "concurrent.futures.Future[Answered]") -> None:
+        if done.done():  # a coroutine made now would never be awaited
+            return
+        task = self._loop.create_task(self._work(call, done))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, call: Call, done: "concurrent.futures.Future[Answered]") -> None:
+        try:
+            answered = await self._answer(call)
+        except asyncio.CancelledError:
+            _settle(done, TestEnded())
+            raise
+        except Exception as error:
+            _settle(done, error)
+        else:
+            with contextlib.suppress(concurrent.futures.InvalidStateError):
+                done.set_result(answered)
+
+    def end(self) -> None:
+        """Whoever waits for the application waits no more."""
+        self._ended = True
+        for done in list(self._open):
+            _settle(done, TestEnded())
+
+    def close(self) -> None:
+        """The loop is somebody else's."""
+        self.end()
+
+
+def _settle(done: "concurrent.futures.Future[Answered]", error: Exception) -> None:
+    with contextlib.suppress(concurrent.futures.InvalidStateError):
+        done.set_exception(error)
+
+
+class OnThread(OnLoop):
+    """The same on a loop of its own, in a thread of the fixture: the test may block as it likes."""
+
+    def __init__(self, answer: _Answering) -> None:
+        started: concurrent.futures.Future[asyncio.AbstractEventLoop] = concurrent.futures.Future()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(
+            target=asyncio.run, args=(self._run(started),), name="billogram-receiver", daemon=True
+        )
+        self._thread.start()
+        super().__init__(started.result(), answer)
+
+    async def _run(self, started: "concurrent.futures.Future[asyncio.AbstractEventLoop]") -> None:
+        started.set_result(asyncio.get_running_loop())
+        await self._stop.wait()
+
+    def close(self) -> None:
+        """End the thread; one that hangs in the application is left behind."""
+        self.end()
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(5)
+
+
+def runner(app: Any) -> OnLoop:
+    """Where an application runs: an asynchronous one of an asynchronous test on the test's own loop."""
+    answer, asynchronous = answering(app)
+    if asynchronous:
+        with contextlib.suppress(RuntimeError):
+            return OnLoop(asyncio.get_running_loop(), answer)
+    return OnThread(answer)

@@ -1,0 +1,125 @@
+"""Applications called without a socket: ASGI and WSGI."""
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from wsgiref.util import setup_testing_defaults
+
+from msgspec import Struct
+from starlette.types import ASGIApp, Message
+
+WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Call(Struct, frozen=True):
+    """One request; `target` is a path with its query string."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Answered(Struct, frozen=True):
+    """What an application answered; the names of the headers are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+async def call_asgi(app: ASGIApp, call: Call, host: str) -> Answered:
+    """Its lifespan is not run, as under `httpx.ASGITransport`."""
+    to_come: list[Message] = [{"type": "http.request", "body": call.body, "more_body": False}]
+    head: Message = {}
+    parts: list[bytes] = []
+
+    answered = asyncio.Event()
+
+    async def receive() -> Message:
+        if to_come:
+            return to_come.pop()
+        await answered.wait()  # who asks earlier wants to know whether the client goes: it doesn't
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            head.update(message)
+        else:
+            parts.append(message.get("body", b""))
+            if not message.get("more_body", False):
+                answered.set()
+
+    await app(_scope(call, host), receive, send)
+    if not head:
+        raise RuntimeError("the application did not answer")
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in head["headers"]}
+    return Answered(head["status"], headers, b"".join(parts))
+
+
+def _scope(call: Call, host: str) -> dict[str, Any]:
+    parts = urlsplit(call.target)
+    sent = {"Host": host, "Content-Length": str(len(call.body)), **call.headers}
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": call.method,
+        "scheme": "http",
+        "path": unquote(parts.path),
+        "raw_path": parts.path.encode(),
+        "query_string": parts.query.encode(),
+        "root_path": "",
+        "headers": [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in sent.items()
+        ],
+        "client": ("127.0.0.1", 0),
+        "server": (host, 80),
+    }
+
+
+def call_wsgi(app: WSGIApp, call: Call, host: str) -> Answered:
+    """In the caller's thread."""
+    told: list[tuple[str, list[tuple[str, str]]]] = []
+    parts: list[bytes] = []
+
+    def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
+        told.append((status, headers))
+        return parts.append
+
+    result = app(_environ(call, host), start)
+    try:
+        parts.extend(result)
+    finally:
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()
+    if not told:
+        raise RuntimeError("the application did not answer")
+    status, headers = told[-1]
+    return Answered(int(status.split()[0]), {name.lower(): value for name, value in headers}, b"".join(parts))
+
+
+def _environ(call: Call, host: str) -> dict[str, Any]:
+    parts = urlsplit(call.target)
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(parts.path, "latin-1"),
+        "QUERY_STRING": parts.query,
+        "SERVER_NAME": host,
+        "SERVER_PORT": "80",
+        "HTTP_HOST": host,
+        "REMOTE_ADDR": "127.0.0.1",
+        "CONTENT_LENGTH": str(len(call.body)),
+        "wsgi.input": io.BytesIO(call.body),
+        "wsgi.errors": sys.stderr,
+    }
+    for name, value in call.headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value
+    setup_testing_defaults(environ)
+    return environ

@@ -1,0 +1,55 @@
+"""The clock of a test's account."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+
+class AccountClock:
+    """Stands still until it is moved; what falls due on the way is done at its own moment."""
+
+    def __init__(self, control: Callable[..., Any]) -> None:
+        self._control = control
+
+    @property
+    def now(self) -> datetime:
+        """What it shows, in the account's zone."""
+        return datetime.fromisoformat(self._control("GET", "/clock")["now"])
+
+    def advance(
+        self,
+        by: str | timedelta | None = None,
+        *,
+        to: str | datetime | None = None,
+        until: Literal["next"] | None = None,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Move it by a span (`"20d"`, `"P1M"`), to a moment, or until the next thing that happens.
+
+        Returns `from`, `to`, `count` and `happened`, when all that was due is done.
+        """
+        __tracebackhide__ = True
+        span = f"PT{by.total_seconds():.6f}S" if isinstance(by, timedelta) else by
+        body = {"by": span, "to": _text(to), "until": until, "dry_run": dry_run}
+        given = {name: value for name, value in body.items() if value is not None}
+        moved: dict[str, Any] = self._control("POST", "/clock/advance", given)
+        return moved
+
+    def set(
+        self,
+        now: str | datetime | None = None,
+        *,
+        mode: Literal["live", "frozen"] | None = None,
+        timezone: str | None = None,
+        speed: float | None = None,
+    ) -> dict[str, Any]:
+        """Move it to a later moment, or change how it runs."""
+        __tracebackhide__ = True
+        body = {"now": _text(now), "mode": mode, "timezone": timezone, "speed": speed}
+        given = {name: value for name, value in body.items() if value is not None}
+        shown: dict[str, Any] = self._control("PUT", "/clock", given)
+        return shown
+
+
+def _text(moment: str | datetime | None) -> str | None:
+    return moment.isoformat() if isinstance(moment, datetime) else moment

@@ -1,0 +1,126 @@
+"""The pytest plugin: fixtures `billogram_server` and `billogram`, the timeline of a failing test.
+
+It is loaded in every pytest run where the package is installed, so it imports nothing before a fixture is
+used.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mockserver.kit.account import BillogramAccount
+    from mockserver.kit.server import Mockserver
+
+_MARKER = (
+    "billogram(allow_failed_webhooks=False, allow_not_built=False): what the fixture of this name does not "
+    "mind: webhooks that can't be delivered, operations that answer 501"
+)
+_ALLOWED = ("allow_failed_webhooks", "allow_not_built")
+
+_account = pytest.StashKey["BillogramAccount"]()
+_told = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker."""
+    config.addinivalue_line("markers", _MARKER)
+
+
+@pytest.fixture(scope="session")
+def billogram_server() -> "Iterator[Mockserver]":
+    """A server for the whole session, on a free port; the clocks of its accounts stand still."""
+    from mockserver.kit.server import Mockserver
+
+    with Mockserver(clock="frozen") as server:
+        yield server
+
+
+@pytest.fixture
+def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") -> "Iterator[BillogramAccount]":
+    """A fresh account of its own for this test; its webhooks come to `billogram.webhooks`, signed."""
+    from mockserver.kit.account import BillogramAccount
+
+    item = request.node
+    allowed = _allowed(item)
+    name, seed = _identity(item.nodeid)
+    account = BillogramAccount(billogram_server, name, seed=seed)
+    item.stash[_account] = account
+    try:
+        yield account
+        problems = _problems(account, allowed)
+        if problems:
+            item.stash[_told] = account.told()
+            pytest.fail("\n".join(problems), pytrace=False)
+    finally:
+        del item.stash[_account]
+        account.close()
+
+
+def _allowed(item: pytest.Item) -> dict[str, bool]:
+    """What the nearest markers say; UsageError for a word that is not known."""
+    found: dict[str, bool] = {}
+    for marker in item.iter_markers("billogram"):
+        unknown = [*map(str, marker.args), *(set(marker.kwargs) - set(_ALLOWED))]
+        if unknown:
+            known, not_known = " and ".join(_ALLOWED), ", ".join(unknown)
+            raise pytest.UsageError(f"{item.nodeid}: the marker billogram knows {known}, not {not_known}")
+        found = {**marker.kwargs, **found}
+    return found
+
+
+def _identity(nodeid: str) -> tuple[str, int]:
+    """Name and seed of a test's account: the same in every run; the seed on every worker too."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    test = re.sub(r"[^a-z0-9]+", "-", nodeid.rpartition("::")[2].lower()).strip("-")[:50]
+    digest = hashlib.blake2b(f"{worker}:{nodeid}".encode(), digest_size=4).hexdigest()
+    seed = int.from_bytes(hashlib.blake2b(nodeid.encode(), digest_size=6).digest())
+    return f"{test or 'test'}-{digest}", seed
+
+
+def _problems(account: "BillogramAccount", allowed: dict[str, bool]) -> list[str]:
+    account.end_of_test()
+    found: list[str] = []
+    if not allowed.get("allow_failed_webhooks") and (lines := account.undelivered()):
+        found += [f"webhooks could not be delivered ({_hint('allow_failed_webhooks')})", *lines]
+    if not allowed.get("allow_not_built") and (names := account.unbuilt()):
+        found += [f"not built yet, answered 501 ({_hint('allow_not_built')})", *(f"  {n}" for n in names)]
+    return found
+
+
+def _hint(name: str) -> str:
+    return f"if that is meant: @pytest.mark.billogram({name}=True)"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """What is under way when the test function returns comes to its end before other fixtures go."""
+    try:
+        return (yield)
+    finally:
+        account = item.stash.get(_account, None)
+        if account is not None:
+            account.end_of_test()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """The timeline in the report of a failure."""
+    report = yield
+    if report.failed:
+        account = item.stash.get(_account, None)
+        text = item.stash.get(_told, None)
+        if account is not None:
+            try:
+                text = account.told()
+            except Exception as error:  # the failure itself must be seen all the same
+                text = f"the timeline can't be shown: {error!r}"
+        if text is not None:
+            report.sections.append(("billogram timeline", text))
+    return report

@@ -1,0 +1,154 @@
+"""The receiver of one account: what came, and whether the signature fits."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from time import monotonic, perf_counter
+from typing import Any, TypeVar
+
+from mockserver.core import signature
+from mockserver.core.callbacks import Planned
+from mockserver.kit.apps import HOST, OnLoop, TestEnded
+from mockserver.kit.calling import Answered, Call
+from mockserver.webhooks.sender import Request
+from mockserver.webhooks.transport import Outcome
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+ENDED = "the test ended before its application answered"
+_SHOWN = 200  # characters of an answer
+
+
+class Webhook:
+    """One attempt to deliver a callback, as it came to the receiver.
+
+    `status_code` is what the receiver answered, `error` what its application raised.
+    """
+
+    def __init__(
+        self,
+        planned: Planned,
+        request: Request,
+        status_code: int | None,
+        error: str | None,
+    ) -> None:
+        self.headers: dict[str, str] = dict(request.headers)
+        self.body: bytes = request.body
+        self.callback_type: str = planned.type
+        self.event_type: str | None = planned.event_type
+        self.billograms: tuple[str, ...] = _billograms(planned)
+        self.status_code = status_code
+        self.error = error
+        self._sign_key = planned.sign_key
+
+    @cached_property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+    @property
+    def billogram(self) -> str | None:
+        """The billogram it tells of; of a recall over several, the first."""
+        return self.billograms[0] if self.billograms else None
+
+    @property
+    def signature_problem(self) -> str | None:
+        """Why the header signature is wrong, in plain words; None when it is right."""
+        if self._sign_key is None:
+            return "unsigned: the account has no key"
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        return signature.problem(self._sign_key, headers, self.body)
+
+    @property
+    def signature_ok(self) -> bool:
+        """Whether it is signed with the account's key."""
+        return self.signature_problem is None
+
+    @property
+    def name(self) -> str:
+        """The event type; of the other callbacks, the callback type."""
+        return self.event_type or self.callback_type
+
+    def __repr__(self) -> str:
+        return f"<Webhook {' '.join([self.name, *self.billograms])}>"
+
+
+def _billograms(planned: Planned) -> tuple[str, ...]:
+    if planned.billogram is not None:
+        return (planned.billogram,)
+    recall = (planned.told or {}).get("payment_recall", {})
+    return tuple(payable["billogram"]["id"] for payable in recall.get("payables", ()))
+
+
+class Receiver:
+    """Takes an account's callbacks, on the server's loop; answers 200, or lets an application answer."""
+
+    def __init__(self) -> None:
+        self._came: list[Webhook] = []
+        self._changed = threading.Condition()
+        self._app: OnLoop | None = None
+        self._path = "/"
+
+    async def __call__(self, planned: Planned, request: Request) -> Outcome:
+        """One attempt."""
+        begun = perf_counter()
+        app, status, error, answered = self._app, 200, None, Answered(200, {}, b"")
+        if app is not None:
+            try:
+                answered = await app(Call("POST", self._path, request.headers, request.body))
+                status = answered.status
+            except TestEnded:
+                return Outcome(None, ENDED, (perf_counter() - begun) * 1000, {}, "")
+            except Exception as raised:
+                logger.error("the receiving application raised %r", raised, exc_info=raised)
+                status, error = 500, f"{type(raised).__name__}: {raised}"
+        with self._changed:
+            self._came.append(Webhook(planned, request, status, error))
+            self._changed.notify_all()
+        shown = error if error is not None else answered.body.decode("utf-8", "replace")
+        return Outcome(status, None, (perf_counter() - begun) * 1000, answered.headers, shown[:_SHOWN])
+
+    def deliver_to(self, app: OnLoop | None, path: str) -> None:
+        """From now on this application answers; None: the receiver itself."""
+        old, self._app, self._path = self._app, app, path
+        if old is not None:
+            old.close()
+
+    def needs_this_loop(self) -> bool:
+        """Whether the application can't answer while the caller blocks."""
+        return self._app is not None and self._app.runs_here()
+
+    def all(self) -> list[Webhook]:
+        """What has come so far, oldest first."""
+        with self._changed:
+            return list(self._came)
+
+    def until(self, look: Callable[[list[Webhook]], T | None], timeout: float) -> T | None:
+        """What `look` finds among those that came, as soon as it finds something; None after `timeout`."""
+        deadline = monotonic() + timeout
+        with self._changed:
+            while (found := look(self._came)) is None:
+                if not self._changed.wait(max(0.0, deadline - monotonic())) and monotonic() >= deadline:
+                    return look(self._came)
+            return found
+
+    def end(self) -> None:
+        """The test function has returned: an application on its loop will not be called any more."""
+        if self._app is not None and type(self._app) is OnLoop:
+            self._app.end()
+
+    def close(self) -> None:
+        """Let go of the application."""
+        if self._app is not None:
+            self._app.close()
+
+
+def address(account: str) -> str:
+    """Where an account's callbacks go: nobody on the network has this name."""
+    from urllib.parse import quote
+
+    return f"https://{HOST}/{quote(account, safe='')}"

@@ -1,0 +1,59 @@
+"""The timeline of an account as text: what a failing test shows."""
+
+from typing import Any
+
+ROWS = 40
+_VALUES = ("amount", "recalled_amount", "delivery_method", "manual")
+
+
+def told(
+    rows: list[dict[str, Any]], *, account: str, seed: int, now: str, receiver: str, rows_shown: int = ROWS
+) -> str:
+    """The last rows, oldest first, and what is needed to see the same again."""
+    left_out = len(rows) - rows_shown
+    head = [f"account {account}, seed {seed}, its clock shows {_moment(now)}"]
+    if left_out > 0:
+        head.append(f"({left_out} earlier rows are left out)")
+    if not rows:
+        head.append("(nothing happened)")
+    return "\n".join([*head, *(f"{_moment(row['at'])}  {_row(row, receiver)}" for row in rows[-rows_shown:])])
+
+
+def _moment(text: str) -> str:
+    return text[:19].replace("T", " ")
+
+
+def _row(row: dict[str, Any], receiver: str) -> str:
+    match row["kind"]:
+        case "request":
+            words = f"{row['method']} {row['path']}"
+        case "refusal":
+            rule = f" by {row['rule']}" if row["rule"] else ""
+            words = f"{row['method']} {row['path']}: {row['status']} {row['error']}{rule}: {row['message']}"
+        case "act":
+            words = "; ".join([row["rule"], *_events(row), *_changes(row)])
+        case "delivery":
+            words = _name(row) if row["url"] == receiver else f"{_name(row)} to {row['url']}"
+        case _:
+            attempt = row["attempt"]
+            words = f"{_name(row)}: {attempt['error'] or attempt['status_code']}"
+    return f"{row['kind']:<8}  {words}"
+
+
+def _name(row: dict[str, Any]) -> str:
+    return " ".join([row["event_type"] or row["callback_type"], *row["billograms"]])
+
+
+def _events(row: dict[str, Any]) -> list[str]:
+    shown = []
+    for event in row["events"]:
+        data = event["data"] or {}
+        values = [f"{name}={data[name]}" for name in _VALUES if name in data]
+        shown.append(f"{event['type']}({', '.join(values)})" if values else event["type"])
+    return ([", ".join(shown)] if shown else []) or ([", ".join(row["records"])] if row["records"] else [])
+
+
+def _changes(row: dict[str, Any]) -> list[str]:
+    return [
+        f"{change['billogram']}: {change['before'] or 'new'} → {change['after']}" for change in row["changes"]
+    ]

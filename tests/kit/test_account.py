@@ -1,0 +1,179 @@
+"""The fixture `billogram`, used as its users do (reference: control 3)."""
+
+import unittest
+from datetime import timedelta
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from mockserver import BillogramAccount, Mockserver
+from mockserver.kit.server import ControlRefused
+from tests.kit.helping import sent
+
+
+def test_a_recall(billogram: BillogramAccount) -> None:
+    """The example of the reference, typed."""
+    key = sent(billogram)
+    payment = billogram.pay(key, 125, scheme="SEPA_DIRECT_DEBIT")
+    billogram.clock.advance("20d")
+    billogram.recall(payment, type="refund", code="MD06")
+    hook = billogram.webhooks.wait("PaymentRecalled")
+    assert hook.signature_ok
+    assert hook.json["payment_recall"]["total_amount"] == 125
+    assert (hook.callback_type, hook.event_type, hook.billogram) == ("PaymentRecalled", None, key)
+    assert hook.headers["User-Agent"] == "mockserver"
+    assert hook.body.startswith(b"{")
+    assert billogram.webhooks.wait("PaymentRecalled", billogram=key) is hook
+    assert repr(hook) == f"<Webhook PaymentRecalled {key}>"
+
+
+def test_credentials_are_those_of_the_account(billogram: BillogramAccount) -> None:
+    plain = httpx.get(f"{billogram.url}/settings", auth=(billogram.user, billogram.key))
+    assert plain.status_code == 200
+    assert billogram.user.startswith("test-credentials-are-those-of-the-account-")
+    control = httpx.get(f"{billogram.control_url}/callbacks").json()
+    assert (control["url"], control["sign_key"]) == (billogram.webhook_url, billogram.sign_key)
+
+
+def test_the_clock(billogram: BillogramAccount) -> None:
+    clock = billogram.clock
+    start = clock.now
+    assert start.isoformat() == "2026-03-02T10:00:00+01:00"
+    clock.advance(timedelta(minutes=90))
+    clock.advance(to=start + timedelta(days=1))
+    assert clock.now - start == timedelta(days=1)
+    sent(billogram)
+    assert clock.advance("60d", dry_run=True)["count"] > 0
+    assert clock.advance(until="next")["happened"][0]["rule"] == "overdue"
+    assert clock.set("2026-05-01T00:00:00+02:00", speed=2.0)["speed"] == 2.0
+    with pytest.raises(ControlRefused, match="can't be moved back") as refused:
+        clock.set(start)
+    assert (refused.value.status, refused.value.code) == (409, "clock_backwards")
+
+
+def test_webhooks_one_after_the_other(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    other = sent(billogram)
+    for amount in (25, 50):
+        billogram.pay(key, amount)
+        assert billogram.webhooks.wait("Payment").json["event"]["data"]["amount"] == amount
+    assert [hook.billogram for hook in billogram.webhooks.wait("BillogramSent", count=2)] == [key, other]
+    assert billogram.webhooks.wait("BillogramSent", billogram=other).billogram == other
+    billogram.webhooks.none("Overdue")
+    billogram.webhooks.none("Payment", billogram=other)
+    assert len(billogram.webhooks.all()) == 6
+
+
+def test_waiting_in_vain_tells_what_came(billogram: BillogramAccount) -> None:
+    webhooks = billogram.webhooks
+    with pytest.raises(AssertionError) as failed:
+        webhooks.wait("Payment", timeout=0.01)
+    assert str(failed.value) == "waited 0.01 s for Payment, one\nnothing came"
+    key = sent(billogram)
+    webhooks.wait("BillogramSent")
+    with pytest.raises(AssertionError) as failed:
+        webhooks.wait("BillogramSent", billogram=key, count=2, timeout=0.01)
+    assert str(failed.value) == (
+        f"waited 0.01 s for BillogramSent of {key}, 2 of them\n"
+        f"came:\n  BillogramCreated {key}\n  BillogramSent {key}"
+    )
+    with pytest.raises(AssertionError, match="number 2"):
+        webhooks.wait("BillogramSent", timeout=0.01)
+    with pytest.raises(AssertionError, match=r"^BillogramSent came, 1 of them\ncame:\n"):
+        webhooks.none("BillogramSent")
+
+
+def test_a_type_that_never_comes(billogram: BillogramAccount) -> None:
+    with pytest.raises(ValueError, match=r"no webhook BilogramSent; did you mean BillogramSent"):
+        billogram.webhooks.wait("BilogramSent")
+    with pytest.raises(ValueError, match="no webhook Nothing"):
+        billogram.webhooks.none("Nothing")
+
+
+def test_the_bank_and_others(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    plan = billogram.outcomes("ok", {"then": "refund.MD06", "after": "20d"}, billogram=key)
+    assert plan["match"]["billogram"] == key
+    assert billogram.outcomes("reject.AM04")["match"] is None
+    assert billogram.pay(None, "12.50", payer_name="Nobody")["unmatched"] == 12.5
+    shown = billogram.simulate(key, "message", message="Hello")
+    assert shown["events"][-1]["type"] == "CustomerMessage"
+    assert billogram.control("GET", "/agenda")[0]["billogram"] == key
+    with pytest.raises(ControlRefused, match="unknown member: scheem"):
+        billogram.pay(key, 1, scheem="CARD")
+
+
+def test_the_timeline(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    other = sent(billogram)
+    assert {row["kind"] for row in billogram.timeline()} >= {"request", "act", "delivery"}
+    assert all(other not in row["billograms"] for row in billogram.timeline(key))
+
+
+def test_books(billogram: BillogramAccount) -> None:
+    key, other = sent(billogram), sent(billogram)
+    billogram.http.post(
+        "/billogram", json={"customer": {"customer_no": 1}, "items": []}
+    )  # refused, or a draft
+    billogram.pay(key, 100)
+    billogram.http.post(f"/billogram/{other}/command/credit", json={"mode": "full"})
+    right = [
+        {"billogram": key, "received": 100, "credited": Decimal(0), "remaining": "25.00"},
+        {"billogram": other, "received": 0.0, "credited": 125, "remaining": 0},
+    ]
+    billogram.assert_reconciled(right)  # type: ignore[arg-type]
+    wrong = [right[0] | {"received": 90, "remaining": 35}, {**right[1], "billogram": "unknown"}]
+    with pytest.raises(AssertionError) as failed:
+        billogram.assert_reconciled(wrong)  # type: ignore[arg-type]
+    assert str(failed.value) == (
+        "the books differ\n"
+        f"billogram {key} (PartlyPaid)\n"
+        "  received: 90 in your books, 100 in the account\n"
+        "  remaining: 35 in your books, 25 in the account\n"
+        "  events:\n"
+        "    2026-03-02 10:00:00  BillogramCreated\n"
+        "    2026-03-02 10:00:00  BillogramSent remaining_sum=125\n"
+        "    2026-03-02 10:00:00  Payment amount=100 remaining_sum=25\n"
+        "billogram unknown is in your books only\n"
+        f"billogram {other} (Credited) is missing in your books: received 0, credited 125, remaining 0\n"
+        "  events:\n"
+        "    2026-03-02 10:00:00  BillogramCreated\n"
+        "    2026-03-02 10:00:00  BillogramSent remaining_sum=125\n"
+        "    2026-03-02 10:00:00  Credit amount=125 remaining_sum=0\n"
+        "    2026-03-02 10:00:00  BillogramEnded"
+    )
+
+
+@pytest.mark.parametrize(
+    "row", [{"billogram": "x"}, {"billogram": "x", "received": "?", "credited": 0, "remaining": 0}]
+)
+def test_rows_that_are_none(billogram: BillogramAccount, row: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"a row has|not a number"):
+        billogram.assert_reconciled([row])  # type: ignore[list-item]
+
+
+def test_plain_code() -> None:
+    with Mockserver() as server:
+        with BillogramAccount(server, "shop") as account:
+            sent(account)
+            assert account.webhooks.wait("BillogramSent").signature_ok
+            with pytest.raises(ValueError, match="shop"):
+                BillogramAccount(server, "shop")
+            account.webhooks.none("Payment")  # the one that could not be made left it alone
+        with BillogramAccount(server, "shop") as account:
+            assert account.timeline()[1:] == []
+
+
+class TestUnittest(unittest.TestCase):
+    """A class of the standard library takes the fixture by one of its own."""
+
+    billogram: BillogramAccount
+
+    @pytest.fixture(autouse=True)
+    def _account(self, billogram: BillogramAccount) -> None:
+        self.billogram = billogram
+
+    def test_it_is_there(self) -> None:
+        sent(self.billogram)
+        assert self.billogram.webhooks.wait("BillogramSent").signature_ok
