@@ -136,7 +136,7 @@ def unpaid_principal(sums: Sums) -> Decimal:
 
 def _principal(sums: Sums) -> Decimal:
     """All of it but what was let go, which moved `rounding` (reference: behaviour 3.3)."""
-    return add(sums.gross, sums.rounding)
+    return subtract(sums.total, subtract(sums.rounding_value, sums.rounding))
 
 
 def without_unpaid_fees(sums: Sums) -> Sums:
