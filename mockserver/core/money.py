@@ -131,12 +131,17 @@ def unpaid_principal(sums: Sums) -> Decimal:
 
     What was let go is not unpaid, though nothing settled it.
     """
-    return max(min(subtract(sums.total, settled(sums)), sums.remaining), ZERO)
+    return max(subtract(_principal(sums), settled(sums)), ZERO)
+
+
+def _principal(sums: Sums) -> Decimal:
+    """All of it but what was let go, which moved `rounding` (reference: behaviour 3.3)."""
+    return subtract(sums.total, subtract(sums.rounding_value, sums.rounding))
 
 
 def without_unpaid_fees(sums: Sums) -> Sums:
     """The fees fall to what was paid of them: the reminder fee first, then the interest (behaviour 2.2)."""
-    over = max(subtract(settled(sums), sums.total), ZERO)
+    over = max(subtract(settled(sums), _principal(sums)), ZERO)
     reminder_fee = min(sums.reminder_fee, over)
     interest_fee = min(sums.interest_fee, subtract(over, reminder_fee))
     return with_remaining(replace(sums, reminder_fee=reminder_fee, interest_fee=interest_fee))

@@ -1,4 +1,4 @@
-"""Random accounts and random acts, held against the model of the sums (reference: behaviour 2 to 5, 10).
+"""Random accounts and random acts, held against the model of the sums (reference: behaviour 2 to 6, 10).
 
 Everything goes through public surfaces: the API, the bank of the control plane, callbacks as `mock:inbox`
 gets them. Only the VAT of documents is looked up inside.
@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import count
@@ -20,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from tests.money.model import (
     FLAGS,
     ZERO,
+    ZONE,
     Billogram,
     Model,
     Part,
@@ -37,7 +39,8 @@ FIXED = {
     "BillogramSent",
     "Deleted",
 }  # what their callbacks show is no state of after them
-START, LATE = {"invoice_date": "2026-03-02"}, {"invoice_date": "2026-01-01", "due_date": "2026-01-31"}
+START, DUE = date(2026, 3, 2), date(2026, 4, 1)
+LATE, LATE_DUE = date(2026, 1, 1), date(2026, 1, 31)
 MODES = ["full", "amount", "items", "remaining", "rest", "principal"]
 
 _names = count(1)
@@ -122,7 +125,8 @@ class Money(RuleBasedStateMachine):
         self.heard = 0  # callbacks
         self.uuids: set[str] = set()
         self.numbers: list[int] = []  # of documents, in the order in which they left
-        self.minutes = 0
+        self.settings: dict[str, Any] = {}
+        self.moves = 0
         self.sound = True  # nothing wrong was found
 
     def teardown(self) -> None:
@@ -252,7 +256,8 @@ class Money(RuleBasedStateMachine):
             assert data.get(name, billogram[name]) == billogram[name], callback
         if told.amount is not None:
             assert exact(data["amount"]) == told.amount, (told, callback)
-        assert event["created_at"] == self.now, callback
+        assert told.at is not None
+        assert event["created_at"] == f"{told.at:%Y-%m-%d %H:%M:%S}", (told, callback)
         assert event["event_uuid"] not in self.uuids
         self.uuids.add(event["event_uuid"])
         if told.type in ("BillogramSent", "InvoiceSent", "Credit", "BillogramSold"):
@@ -261,11 +266,6 @@ class Money(RuleBasedStateMachine):
             if number is not None and number != own:
                 assert not self.numbers or number > max(self.numbers), (number, self.numbers)
                 self.numbers.append(number)
-
-    @property
-    def now(self) -> str:
-        hours, minutes = divmod(self.minutes, 60)
-        return f"2026-03-02 {9 + hours:02}:{minutes:02}:00"
 
     def check_billogram(self, key: str) -> Any:
         one = self.model.billograms[key]
@@ -283,7 +283,7 @@ class Money(RuleBasedStateMachine):
             "interest_fee": one.interest_fee,
             "credited_sum": one.credited,
             "paid_sum": one.paid,
-            "collector_paid_sum": ZERO,
+            "collector_paid_sum": one.collected,
             "remaining_sum": one.remaining,
         }
         assert {name: sums[name] for name in expected} == expected
@@ -309,14 +309,19 @@ class Money(RuleBasedStateMachine):
         amount = vat = ZERO
         rates = {each.vat for each in one.rows if each.net} | ({Fraction(25)} if one.invoice_fee else set())
         plain = len(rates) == 1 and all(each.net >= 0 for each in one.rows)
-        for index, document in enumerate(self.server.state(self.name).billograms[key].documents):
+        documents = self.server.state(self.name).billograms[key].documents
+        for index, document in enumerate(each for each in documents if each.kind != "reminder"):
             sign = -1 if document.kind == "credit" else 1
             amount += sign * exact(document.amount)
             vat += sign * exact(document.vat)
-            if plain and index > one.changes and one.total:  # with room for the roundings of all
+            if (
+                plain and not one.fees and index > one.changes and one.total
+            ):  # with room for the roundings of all
                 share = exact(document.amount) * one.vat / one.total
                 assert abs(exact(document.vat) - share) <= Fraction(1, 2) * (index + 1), (document, one)
         assert amount == one.total + one.credited + one.allocated
+        if one.fees:
+            return  # a credit may hold some of them, without VAT
         if amount == one.total:
             assert vat == one.booked_vat
         elif amount == 0:
@@ -380,6 +385,7 @@ class Money(RuleBasedStateMachine):
         invoices: dict[str, Any] = {"default_invoice_fee": decimal(fee)}
         if writeoff:
             invoices["automatic_writeoff"] = writeoff
+            self.model.writes_off, self.model.most_written_off = True, Fraction(60)
         assert self.call("PUT", "/settings", {"invoices": invoices}).status == 200
         self.model.default_fee = fee
         address = {"street_address": "Testgatan 1", "zipcode": "123 45", "city": "Teststad"}
@@ -422,7 +428,8 @@ class Money(RuleBasedStateMachine):
             "customer": {"customer_no": customer},
             "items": [sent_row(each) for each in rows],
             "currency": currency,
-            **(LATE if more["late"] else START),
+            "invoice_date": str(LATE if more["late"] else START),
+            "due_date": str(LATE_DUE if more["late"] else DUE),
         }
         fee = more["fee"]
         if fee is not None:
@@ -441,7 +448,9 @@ class Money(RuleBasedStateMachine):
             invoice_fee=self.model.default_fee if fee is None else fee,
             reversed_vat=more["reversed_vat"],
             own_no=own_no,
-            late=more["late"],
+            due=LATE_DUE if more["late"] else DUE,
+            invoiced=LATE if more["late"] else START,
+            automatic=bool(self.model.steps),
         )
         type(self).steps += 1
         position = self.server.position(self.name)
@@ -618,7 +627,11 @@ class Money(RuleBasedStateMachine):
     def taker(self, key: str) -> Billogram | None:
         """The billogram, if it takes money."""
         one = self.model.billograms.get(key)
-        return None if one is None or one.is_credit or one.internal not in ("Unpaid", "Ended") else one
+        return (
+            None
+            if one is None or one.is_credit or one.internal not in ("Unpaid", "Collection", "Ended")
+            else one
+        )
 
     @precondition(lambda self: any(each.unmatched for each in self.model.payments.values()))
     @rule(index=some, which=some, share=parts_or_none)
@@ -649,7 +662,7 @@ class Money(RuleBasedStateMachine):
         ),
     )
     def closes(self, index: int, command: str) -> None:
-        key, model = self.pick(index, "Unpaid"), self.model
+        key, model = self.pick(index, "Unpaid", "Unpaid", "Collection"), self.model
         decide = {
             "settle-underpayment": model.settle,
             "confirmed-loss": model.confirm_loss,
@@ -750,11 +763,119 @@ class Money(RuleBasedStateMachine):
             lambda: self.model.allocate_credit(key, other, amount),
         )
 
-    @precondition(lambda self: self.minutes < 600)
-    @rule(minutes=st.integers(1, 30))
-    def waits(self, minutes: int) -> None:
-        self.minutes += minutes
-        self.mock("POST", "/clock/advance", {"by": f"{minutes}m"})
+    # time
+
+    @rule(
+        steps=st.sampled_from([[], [5, 1], [0, 10], [5, 1, 1, 30]]),
+        minimum=st.sampled_from([None, None, Fraction(50)]),
+        partly=st.booleans(),
+        collection=st.sampled_from([None, None, (0, Fraction(10)), (7, Fraction(0)), (20, Fraction(100))]),
+        agency=st.sampled_from([True, True, False]),
+    )
+    def sets(
+        self,
+        steps: list[int],
+        minimum: Fraction | None,
+        partly: bool,
+        collection: tuple[int, Fraction] | None,
+        agency: bool,
+    ) -> None:
+        model = self.model
+        delay, amount = (None, None) if collection is None else collection
+        invoices = {
+            "automatic_reminders": [{"delay_days": each, "message": ""} for each in steps],
+            "automatic_reminders_minimum_principal_sum": None if minimum is None else decimal(minimum),
+            "use_automatic_reminders_partly_paid": partly,
+            "automatic_collection": {
+                "delay_days": delay,
+                "amount": None if amount is None else decimal(amount),
+            },
+        }
+        assert self.call("PUT", "/settings", {"invoices": invoices}).status == 200
+        answer = self.server.mock("PATCH", f"/accounts/{self.name}", {"features": {"collection": agency}})
+        assert answer.status == 200, answer.body
+        model.steps, model.minimum, model.reminds_partly_paid = steps, minimum, partly
+        model.hands_over, model.agency = collection, agency
+
+    @precondition(lambda self: self.moves < 40)
+    @rule(
+        span=st.sampled_from(["7m", "30m", "5h", "1d", "1d", "2d", "5d", "1w", "3w", "31d"]),
+    )
+    def waits(self, span: str) -> None:
+        """Days and weeks are steps at the same local time, hours and minutes are absolute."""
+        self.moves += 1
+        number, unit = int(span[:-1]), span[-1]
+        now = self.model.now
+        if unit in "dw":
+            local = now.astimezone(ZONE).replace(tzinfo=None) + timedelta(
+                days=number * (7 if unit == "w" else 1)
+            )
+            to = local.replace(tzinfo=ZONE).astimezone(now.tzinfo)
+        else:
+            to = now + timedelta(minutes=number * (60 if unit == "h" else 1))
+        type(self).steps += 1
+        self.sound = False
+        moved = self.mock("POST", "/clock/advance", {"by": span})
+        assert moved.status == 200, moved.body
+        told = self.model.advance(to)
+        listed = [event["type"] for each in moved.json["happened"] for event in each["events"]]
+        assert listed == [each.type for each in told], (moved.body, told)
+        self.holds(told)
+
+    @precondition(some_debit)
+    @rule(index=some, method=st.sampled_from([None, None, "Email", "Letter", "Einvoice"]))
+    def reminds(self, index: int, method: str | None) -> None:
+        key = self.pick(index, "Unpaid")
+        body = {} if method is None else {"method": method}
+        self.tries(self.command(key, "remind", body), lambda: self.model.remind(key, method))
+
+    @precondition(some_debit)
+    @rule(index=some)
+    def collects(self, index: int) -> None:
+        key = self.pick(index, "Unpaid")
+        self.tries(self.command(key, "collect"), lambda: self.model.collect(key))
+
+    @precondition(some_debit)
+    @rule(index=some, days=st.sampled_from([-1, 0, 1, 3, 10, 40]))
+    def gives_respite(self, index: int, days: int) -> None:
+        key = self.pick(index, "Unpaid")
+        one = self.model.billograms.get(key)
+        day = max(self.model.today, self.model.today if one is None else one.due) + timedelta(days=days)
+        self.tries(
+            self.command(key, "respite", {"date": str(day)}), lambda: self.model.give_respite(key, day)
+        )
+
+    @precondition(lambda self: any(each.in_respite for each in self.model.billograms.values()))
+    @rule(index=some)
+    def removes_respite(self, index: int) -> None:
+        key = self.likely(index, [each.id for each in self.model.billograms.values() if each.in_respite])
+        self.tries(self.command(key, "remove-respite"), lambda: self.model.remove_respite(key))
+
+    @precondition(lambda self: any(each.internal == "Collection" for each in self.model.billograms.values()))
+    @rule(
+        index=some,
+        what=st.sampled_from(
+            ["collector-payment", "collector-payment", "collection-end", "collection-cancel"]
+        ),
+        amount=cents(1, 20_000),
+        share=parts_or_none,
+    )
+    def agency(self, index: int, what: str, amount: Fraction, share: Fraction | None) -> None:
+        there = [each for each in self.model.billograms.values() if each.internal == "Collection"]
+        key = there[index % len(there)].id
+        amount = self.of_remaining(key, amount, share)
+        body = {"amount": decimal(amount)} if what == "collector-payment" else {}
+        type(self).steps += 1
+        try:
+            told = self.model.agency_acts(key, what, amount)
+        except Refused:
+            assert self.mock("POST", f"/billograms/{key}/simulate/{what}", body).status in (400, 409)
+            assert self.callbacks() == []
+            return
+        self.sound = False
+        answer = self.mock("POST", f"/billograms/{key}/simulate/{what}", body)
+        assert answer.status == 200, answer.body
+        self.holds(told)
 
 
 def check_identity(sums: Any) -> None:

@@ -1,18 +1,22 @@
 """A second model of the sums: what each act must do to billograms and payments, made from the rules alone.
 
-It shares no code with what it is held against, and counts in fractions (reference: behaviour 2 to 5 and 10).
+It shares no code with what it is held against, and counts in fractions (reference: behaviour 2 to 6 and 10).
 A command either raises `Refused` before it has changed anything, or returns what it tells, event by event.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 ZERO = Fraction(0)
 STATE, VALUE, DENIED = "INVALID_OBJECT_STATE", "INVALID_PARAMETER", "PERMISSION_DENIED"
 READ_ONLY, NOT_FOUND = "READ_ONLY_PARAMETER", "NOT_FOUND"
 FLAGS = ("partly paid", "overpaid", "written down", "delivery failed", "factoring denied", "has been sold")
+ZONE, DAY = ZoneInfo("Europe/Stockholm"), timedelta(days=1)
+START, RATE, FEE = date(2026, 3, 2), Fraction("8.5"), Fraction(60)  # of interest and reminders
 SMALL = {"SEK": 10, "NOK": 10, "DKK": 10}  # excess that is adjusted, in other currencies 1 [S]
 
 
@@ -21,6 +25,26 @@ def rounded(value: Fraction, digits: int = 2) -> Fraction:
     scaled = abs(value) * 10**digits
     whole = Fraction(int(scaled + Fraction(1, 2)), 10**digits)
     return whole if value >= 0 else -whole
+
+
+def moment(day: date, hour: int, minute: int = 0) -> datetime:
+    """Of a local time."""
+    return datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZONE).astimezone(UTC)
+
+
+def easter(year: int) -> date:
+    """By the rule of Gauss, as it holds from 1900 to 2099."""
+    moon = (19 * (year % 19) + 24) % 30
+    sunday = (2 * (year % 4) + 4 * (year % 7) + 6 * moon + 5) % 7
+    return date(year, 3, 22) + DAY * (moon + sunday - (7 if moon + sunday == 35 else 0))
+
+
+def swedish_bank_day(day: date) -> bool:
+    """Whether Swedish banks are open."""
+    fixed = {(1, 1), (1, 6), (5, 1), (6, 6), (12, 24), (12, 25), (12, 26), (12, 31)}
+    moving = {(day - easter(day.year)).days} & {-2, 0, 1, 39, 49}
+    midsummer = day.month == 6 and day.weekday() == 4 and 19 <= day.day <= 25
+    return day.weekday() < 5 and (day.month, day.day) not in fixed and not moving and not midsummer
 
 
 class Refused(Exception):
@@ -76,6 +100,7 @@ class Told:
     state: str
     remaining: Fraction
     amount: Fraction | None = None
+    at: datetime | None = None
 
 
 @dataclass
@@ -89,7 +114,23 @@ class Billogram:
     invoice_fee: Fraction = ZERO
     reversed_vat: bool | None = None
     own_no: int | None = None
-    late: bool = False  # its due date lies in the past
+    due: date = START + 30 * DAY
+    invoiced: date = START
+    rate: Fraction = RATE
+    fee_asked: Fraction = FEE
+    automatic: bool = False  # reminders
+    collected: Fraction = ZERO  # paid to the agency, 0 or less
+    respited: bool = False  # since it was overdue
+    respite: date | None = None
+    in_respite: bool = False
+    interest: bool = False  # it is told that it runs
+    accrued: Fraction = ZERO  # not rounded
+    claimed: Fraction = ZERO
+    counted_to: date | None = None  # the last day that is in it
+    reminders: list[tuple[date, bool]] = field(default_factory=list)  # day, and whether by itself
+    reminded: bool = False
+    handed_over: date | None = None
+    collecting: bool = False
     text: str | None = None
     number: int | None = None
     internal: str = "Unattested"
@@ -141,7 +182,32 @@ class Billogram:
 
     @property
     def remaining(self) -> Fraction:
-        return self.total - self.lost + self.fees + self.credited + self.paid
+        return self.total - self.lost + self.fees + self.credited + self.received
+
+    @property
+    def received(self) -> Fraction:
+        return self.paid + self.collected
+
+    @property
+    def principal(self) -> Fraction:
+        """What is unpaid of it: everything settles it first (5)."""
+        return max(ZERO, self.total - self.lost + self.credited + self.received)
+
+    @property
+    def last_in_time(self) -> date:
+        return max(self.due, self.respite or self.due)
+
+    def counts(self, day: date) -> bool:
+        """Whether interest runs on this day, by the facts as they are (6.4)."""
+        free = max(self.last_in_time, self.invoiced + 30 * DAY)
+        runs = self.internal == "Unpaid" and not self.is_credit and not self.received
+        return runs and self.principal * self.rate > 0 and day > free
+
+    def drop_fees(self) -> None:
+        """To what was paid of them: the principal first, then the reminder fee, then the interest."""
+        over = max(ZERO, -(self.total - self.lost + self.credited + self.received))
+        self.reminder_fee = min(self.reminder_fee, over)
+        self.interest_fee = min(self.interest_fee, over - self.reminder_fee)
 
     @property
     def uncredited(self) -> Fraction:
@@ -157,15 +223,22 @@ class Billogram:
         """The state that the world sees (2.1)."""
         if self.internal == "Ended":
             return self.ended_as
+        if self.internal == "Collection":
+            return "Collecting" if self.collecting else "Collection"
         if self.internal != "Unpaid" or self.is_credit:
             return self.internal
-        if self.paid < 0 < self.remaining:
+        if self.received < 0 < self.remaining:
             return "PartlyPaid"
+        if self.in_respite:
+            return "Unpaid"
+        if self.reminded:
+            return f"Reminder_{len(self.reminders)}" if len(self.reminders) <= 3 else "Reminder_Many"
         return "Overdue" if self.overdue else "FactoringDenied" if self.denied else "Unpaid"
 
     @property
     def shown_flags(self) -> set[str]:
-        partly = self.internal == "Unpaid" and not self.is_credit and self.paid < 0 < self.remaining
+        is_open = self.internal in ("Unpaid", "Collection") and not self.is_credit
+        partly = is_open and self.received < 0 < self.remaining
         return self.flags | ({"partly paid"} if partly else set())
 
 
@@ -196,7 +269,7 @@ class Act:
     def tell(self, one: Billogram, kind: str, amount: Fraction | None = None) -> None:
         self.on(one)
         one.events.append(kind)
-        self.told.append(Told(one.id, kind, one.public, one.remaining, amount))
+        self.told.append(Told(one.id, kind, one.public, one.remaining, amount, self.model.now))
 
     def end(self, one: Billogram, ended_as: str) -> None:
         one.internal, one.ended_as = "Ended", ended_as
@@ -204,23 +277,46 @@ class Act:
         one.ends += 1
         self.tell(one, "BillogramEnded")
 
-    def letter(self, one: Billogram, kind: str, amount: Fraction | None = None) -> None:
+    def letter(
+        self, one: Billogram, kind: str, amount: Fraction | None = None, method: str | None = None
+    ) -> None:
         """A document leaves; for an address that bounces it comes back."""
         self.tell(one, kind, amount)
-        if one.method == "Email" and one.customer in self.model.bouncing:
+        method = method or one.method
+        if method == "Email" and one.customer in self.model.bouncing:
             one.flags.add("delivery failed")
             self.tell(one, "DeliveryFailed")
-        elif one.method != "DoNotNotify":
+        elif method != "DoNotNotify":
             one.flags.discard("delivery failed")
 
     def opened(self, one: Billogram) -> None:
         """What is past comes at once (6.2, 6.4); a refused sale opens as a sending does [A]."""
         if one.total == 0:
             self.end(one, "Ended")
-        elif one.late and not one.is_credit:
-            one.overdue = True
-            self.tell(one, "Overdue")
+            return
+        self.overdue_if_past(one)
+        day = one.last_in_time
+        while moment(day, 0, 5) <= self.model.now:  # days before a late sending count as unpaid ones
+            self.model.counts_day(one, day)
+            day += DAY
+        if one.counts(self.model.started_today):
+            one.interest = True
             self.tell(one, "InterestStarted")
+
+    def overdue_if_past(self, one: Billogram) -> None:
+        comes = one.internal == "Unpaid" and not one.is_credit and one.remaining and not one.in_respite
+        if comes and one.last_in_time < self.model.started_today and (one.respited or not one.overdue):
+            one.overdue, one.respited = True, False
+            self.tell(one, "Overdue")
+
+    def write_off(self, one: Billogram, most: Fraction | None) -> None:
+        """Fees, once the principal is settled."""
+        is_open = one.internal == "Unpaid" and one.remaining and not one.is_credit
+        wanted = self.model.writes_off and (most is None or one.remaining <= most)
+        if is_open and wanted and not one.principal:
+            gone = one.remaining
+            one.drop_fees()
+            self.tell(one, "Writeoff", gone)
 
     def done(self) -> list[Told]:
         ended = {each.billogram for each in self.told if each.type == "BillogramEnded"}
@@ -245,7 +341,14 @@ class Model:
         self.highest_no = 0
         self.reserved: set[int] = set()
         self.default_fee = ZERO
-        self.standalone = self.factoring = True  # features
+        self.standalone = self.factoring = self.agency = True  # features
+        self.now = moment(START, 10)
+        self.writes_off = False
+        self.most_written_off: Fraction | None = None
+        self.steps: list[int] = []  # days before each reminder
+        self.minimum: Fraction | None = None  # principal that is reminded of
+        self.reminds_partly_paid = False
+        self.hands_over: tuple[int, Fraction] | None = None  # days, least amount
 
     # reaching one
 
@@ -267,6 +370,210 @@ class Model:
     def next_number(self) -> int:
         self.highest_no += 1
         return self.highest_no
+
+    # time
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(ZONE).date()
+
+    @property
+    def started_today(self) -> date:
+        """The last day whose 00:05 has come."""
+        return self.today if moment(self.today, 0, 5) <= self.now else self.today - DAY
+
+    def counts_day(self, one: Billogram, day: date) -> None:
+        """Once; a day counts by the facts at its 00:05."""
+        if (one.counted_to is None or day > one.counted_to) and one.counts(day):
+            one.accrued += one.principal * one.rate / 36500
+        one.counted_to = day if one.counted_to is None else max(day, one.counted_to)
+
+    def advance(self, to: datetime) -> list[Told]:
+        """Day by day."""
+        told: list[Told] = []
+        day = self.today
+        while moment(day, 0) <= to:
+            for at, work in (
+                (moment(day, 0, 5), self._night),
+                (moment(day, 8), self._reminds),
+                (moment(day, 9), self._collects),
+                (moment(day, 10), self._agency_tells),
+            ):
+                if self.now < at <= to:
+                    self.now = at
+                    for act in work():
+                        told += act.done()
+            day += DAY
+        self.now = to
+        return told
+
+    def _of(self, internal: str) -> list[Billogram]:
+        return [one for one in self.billograms.values() if one.internal == internal and not one.is_credit]
+
+    def _night(self) -> Iterable[Act]:
+        for one in self._of("Unpaid"):
+            self.counts_day(one, self.today)
+            if one.in_respite and one.respite is not None and one.respite < self.today:
+                one.in_respite = False
+            act = Act(self)
+            act.on(one)
+            act.overdue_if_past(one)
+            yield act
+        for one in self._of("Unpaid"):
+            if not one.interest and one.counts(self.today):
+                act = Act(self)
+                one.interest = True
+                act.tell(one, "InterestStarted")
+                yield act
+
+    def _step(self, one: Billogram) -> int | None:
+        """Days of the next reminder, if none waits."""
+        used = sum(automatic for _, automatic in one.reminders)
+        if not one.automatic or used >= len(self.steps):
+            return None
+        if one.received and not self.reminds_partly_paid:
+            return None
+        return None if self.minimum is not None and one.principal < self.minimum else self.steps[used]
+
+    def _reminds(self) -> Iterable[Act]:
+        for one in self._of("Unpaid"):
+            delay, base = self._step(one), one.last_in_time
+            if any(automatic for _, automatic in one.reminders):
+                base = max(one.reminders[-1][0], one.respite or one.reminders[-1][0])
+            if delay is None or self.today < base + delay * DAY or one.in_respite:
+                continue
+            if one.respite is not None and self.today <= one.respite:
+                continue
+            if not one.reminders or one.reminders[-1][0] < self.today:
+                act = Act(self)
+                act.on(one)
+                method = self._usual(one)
+                no_email = method == "Email" and one.customer in self.silent
+                self._remind(act, one, "Letter" if no_email else method, automatic=True)
+                yield act
+
+    def _usual(self, one: Billogram) -> str:
+        if one.method in ("Email", "Letter"):
+            return one.method
+        return "Letter" if one.customer in self.silent else "Email"
+
+    def _claim(self, one: Billogram) -> None:
+        total = one.accrued
+        if moment(self.today, 0, 5) > self.now and one.counts(self.today):
+            total += one.principal * one.rate / 36500
+        more = max(ZERO, rounded(total) - one.claimed)
+        one.claimed += more
+        one.interest_fee += more
+
+    def _remind(self, act: Act, one: Billogram, method: str, *, automatic: bool) -> None:
+        self._claim(one)
+        if not one.reminders:
+            one.reminder_fee += one.fee_asked
+        one.reminders.append((self.today, automatic))
+        one.reminded = True
+        act.letter(one, "ReminderSent", method=method)
+
+    def _in_time(self, one: Billogram) -> None:
+        if self.today <= one.due or one.in_respite:
+            raise Refused(STATE)
+
+    def remind(self, key: str, method: str | None) -> list[Told]:
+        one = self.debit(key, "Remind", "Unpaid")
+        self._in_time(one)
+        if one.reminders and one.reminders[-1][0] >= self.today:
+            raise Refused(STATE)
+        if method not in (None, "Email", "Letter"):
+            raise Refused(VALUE, "method")
+        method = method or self._usual(one)
+        if method == "Email" and one.customer in self.silent:
+            raise Refused(VALUE)
+        act = Act(self)
+        act.on(one)
+        self._remind(act, one, method, automatic=False)
+        return act.done()
+
+    def give_respite(self, key: str, day: date) -> list[Told]:
+        one = self.debit(key, "Respite", "Unpaid")
+        if day <= one.due or day <= self.today:
+            raise Refused(VALUE, "date")
+        act = Act(self)
+        act.on(one)
+        one.respite, one.in_respite, one.respited = day, True, one.overdue
+        act.tell(one, "Respite")
+        return act.done()
+
+    def remove_respite(self, key: str) -> list[Told]:
+        one = self.one(key, "RemoveRespite", "Unpaid")
+        if not one.in_respite:
+            raise Refused(STATE)
+        act = Act(self)
+        act.on(one)
+        one.respite, one.in_respite = None, False
+        act.tell(one, "RespiteRemoved")
+        act.overdue_if_past(one)
+        return act.done()
+
+    # the agency
+
+    def collect(self, key: str) -> list[Told]:
+        one = self.one(key, "Collect", "Unpaid")
+        if not self.agency:
+            raise Refused(DENIED)
+        if one.is_credit:
+            raise Refused(STATE)
+        self._in_time(one)
+        act = Act(self)
+        act.on(one)
+        self._hand_over(act, one)
+        return act.done()
+
+    def _hand_over(self, act: Act, one: Billogram) -> None:
+        self._claim(one)
+        one.internal, one.handed_over, one.collecting = "Collection", self.today, True
+        act.tell(one, "Collection")
+
+    def _collects(self) -> Iterable[Act]:
+        for one in self._of("Unpaid"):
+            if self.hands_over is None or not self.agency or self._step(one) is not None or one.in_respite:
+                continue
+            delay, least = self.hands_over
+            base = max([one.last_in_time, *(day for day, _ in one.reminders[-1:])])
+            past = self.today >= base + delay * DAY and self.today > one.last_in_time
+            if past and one.remaining >= least and one.handed_over is None:
+                act = Act(self)
+                act.on(one)
+                self._hand_over(act, one)
+                yield act
+
+    def _agency_tells(self) -> Iterable[Act]:
+        if not swedish_bank_day(self.today):
+            return
+        for one in self._of("Collection"):
+            if one.collecting and one.handed_over is not None and one.handed_over < self.today:
+                one.collecting = False
+                act = Act(self)
+                act.tell(one, "CollectionStatusUpdate")
+                yield act
+
+    def agency_acts(self, key: str, what: str, amount: Fraction) -> list[Told]:
+        one = self.billograms[key]
+        if one.internal != "Collection":
+            raise Refused(STATE)
+        act = Act(self)
+        act.on(one)
+        if what == "collector-payment":
+            if amount > one.remaining:
+                raise Refused(VALUE, "amount")
+            one.collected -= amount
+            act.tell(one, "CollectorPayment", amount)
+        if what == "collection-end" or (what == "collector-payment" and not one.remaining):
+            act.tell(one, "CollectionEnded")
+            act.end(one, "CollectorEnded")
+        if what == "collection-cancel":
+            one.internal, one.collecting = "Unpaid", False
+            act.tell(one, "CollectionCancelled")
+            act.overdue_if_past(one)
+        return act.done()
 
     # drafts
 
@@ -393,15 +700,18 @@ class Model:
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
         if one.remaining == 0 and not one.is_credit:
-            act.end(one, "Paid" if one.paid or excess else "Credited")
+            act.end(one, "Paid" if one.received or excess else "Credited")
 
     # money
 
     def free(self, one: Billogram, amount: Fraction) -> None:
         """Paid money leaves the billogram, newest allocation first, and is owed to the customer."""
         if amount:
-            one.paid += amount
             one.flags.add("overpaid")
+            own = min(amount, -one.paid)
+            one.paid += own
+            one.collected += amount - own  # the agency's goes last (10)
+            amount = own
         while amount:
             key, share = one.booked.pop()
             part = min(share, amount)
@@ -412,7 +722,7 @@ class Model:
 
     def pay(self, key: str, amount: Fraction) -> str:
         """The command; `book` does it once the payment has its id."""
-        one = self.debit(key, "Payment", "Unpaid")
+        one = self.debit(key, "Payment", "Unpaid", "Collection")
         if not 0 < amount <= one.remaining:
             raise Refused(VALUE, "amount")
         return one.currency
@@ -423,7 +733,7 @@ class Model:
         self.payments[payment.id] = payment
         for key, amount in shares:
             one = self.billograms.get(key)
-            if one is None or one.is_credit or one.internal not in ("Unpaid", "Ended"):
+            if one is None or one.is_credit or one.internal not in ("Unpaid", "Collection", "Ended"):
                 continue
             self._receive(act, payment, one, amount)
         return act.done()
@@ -432,7 +742,7 @@ class Model:
         act.on(one)
         payment.currency = one.currency
         payment.unmatched -= amount
-        settled = min(amount, one.remaining) if one.internal == "Unpaid" else ZERO
+        settled = min(amount, one.remaining) if one.internal != "Ended" else ZERO
         excess = amount - settled
         if settled:
             one.paid -= settled
@@ -446,36 +756,48 @@ class Model:
                 payment.liability += excess
             one.flags.add("overpaid")
             act.tell(one, f"Overpayment{'Adjustment' if small else 'CustomerLiability'}", excess)
-        if one.internal == "Unpaid" and one.remaining == 0:
+        act.write_off(one, self.most_written_off)
+        if one.internal != "Ended" and one.remaining == 0:
             act.end(one, "Paid")
 
     # losses
 
     def settle(self, key: str) -> list[Told]:
         one = self.debit(key, "SettleUnderpayment", "Unpaid")
-        if not one.paid:
+        if not one.received:
             raise Refused(STATE)
         return self._let_go(one, "UnderpaymentSettled", "Paid")
 
     def confirm_loss(self, key: str) -> list[Told]:
-        return self._let_go(self.debit(key, "ConfirmedLoss", "Unpaid"), "ConfirmedLoss", "Ended")
+        return self._let_go(
+            self.debit(key, "ConfirmedLoss", "Unpaid", "Collection"), "ConfirmedLoss", "Ended"
+        )
 
     def _let_go(self, one: Billogram, kind: str, ended_as: str) -> list[Told]:
         act = Act(self)
         act.on(one)
         gone = one.remaining
-        one.lost += gone
+        one.drop_fees()
+        one.lost += one.remaining
         act.tell(one, kind, gone)
         act.end(one, ended_as)
         return act.done()
 
     def write_off(self, key: str) -> list[Told]:
-        """Of fees; none can be charged yet."""
-        self.debit(key, "Writeoff", "Unpaid")
-        raise Refused(STATE)
+        """Of fees, when nothing else remains."""
+        one = self.debit(key, "Writeoff", "Unpaid")
+        if one.principal or not one.remaining:
+            raise Refused(STATE)
+        act = Act(self)
+        act.on(one)
+        gone = one.remaining
+        one.drop_fees()
+        act.tell(one, "Writeoff", gone)
+        act.end(one, "Paid")
+        return act.done()
 
     def write_down(self, key: str) -> list[Told]:
-        one = self.debit(key, "Writedown", "Unpaid")
+        one = self.debit(key, "Writedown", "Unpaid", "Collection")
         if "written down" in one.flags:
             raise Refused(STATE)
         act = Act(self)
@@ -484,7 +806,7 @@ class Model:
         return act.done()
 
     def revert_write_down(self, key: str) -> list[Told]:
-        one = self.one(key, "RevertWritedown", "Unpaid")
+        one = self.one(key, "RevertWritedown", "Unpaid", "Collection")
         if "written down" not in one.flags:
             raise Refused(STATE)
         act = Act(self)
@@ -510,7 +832,7 @@ class Model:
         elif mode in ("full", "amount"):
             credited = one.uncredited
         elif mode in ("remaining", "rest", "principal"):
-            credited = one.remaining
+            credited = one.principal if mode == "principal" else one.remaining
             if credited <= 0:
                 raise Refused(STATE)
         else:
@@ -529,6 +851,7 @@ class Model:
         act.letter(one, "Credit", amount)
         if beyond:
             act.tell(one, "OverpaymentCustomerLiability", beyond)
+        act.write_off(one, self.most_written_off)
         if open_before and one.remaining == 0:
             act.end(one, "Credited")
         return act.done()
@@ -602,6 +925,7 @@ class Model:
         one.touched = source.touched = True
         act.tell(one, "CreditAllocated", amount)
         act.tell(source, "CreditAllocated", amount)
+        act.write_off(one, self.most_written_off)
         for each, ended_as in ((one, "Credited"), (source, "Paid")):
             if each.remaining == 0:
                 act.end(each, ended_as)

@@ -44,6 +44,20 @@ def _credited_with_a_discount(server: Server) -> str:
     return key
 
 
+def _open_again_after_a_loss(server: Server) -> str:
+    key: str = server.sent(currency="EUR")["id"]
+    bank = f"/accounts/{ACCOUNT}/payments"
+    money = {"amount": 50, "billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+    payment = server.mock("POST", bank, money).json["id"]
+    server.command(key, "settle-underpayment")
+    server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "31d"})
+    server.mock("POST", f"{bank}/{payment}/recall", {"type": "refund"})
+    server.command(key, "remind")
+    server.command(key, "payment", {"amount": 50})
+    assert server.command(key, "writeoff").status == 200  # only fees remain
+    return key
+
+
 def shown_states(server: Server, key: str) -> Any:
     """The state that the callback of each event shows."""
     return [each.state for each in server.state().billograms[key].events]
@@ -87,6 +101,12 @@ FOUND = {
         _credited_with_a_discount,
         document_vat,
         [(Decimal("2.98"), Decimal(0)), (Decimal("2.98"), Decimal(0))],
+    ),
+    "fees of one that was lost in part and opened again by a recall counted as its principal": Found(
+        "behaviour 8.2: what was settled stays settled; 3.3: what was let go is no principal",
+        _open_again_after_a_loss,
+        lambda server, key: server.get(f"/billogram/{key}").data["state"],
+        "Paid",
     ),
 }
 
