@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import large, life, load, peers, report, webhooks
+from benchmarks import kit, large, life, load, peers, report, webhooks
 from benchmarks.report import Effort, Figure
 
 MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
@@ -14,6 +14,7 @@ MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
     large.memory,
     life.start_and_stop,
     webhooks.callbacks,
+    kit.fixtures,
     peers.beside,
 )
 
