@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import large, life, load, peers, report, time, webhooks
+from benchmarks import kit, large, life, load, peers, report, time, webhooks
 from benchmarks.report import Effort, Figure
 
 MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
@@ -15,6 +15,7 @@ MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
     life.start_and_stop,
     webhooks.callbacks,
     time.year,
+    kit.fixtures,
     peers.beside,
 )
 

@@ -72,6 +72,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         text = archive.read(f"billogram_mockserver-{__version__}.dist-info/METADATA").decode()
+        entries = archive.read(f"billogram_mockserver-{__version__}.dist-info/entry_points.txt").decode()
+    assert "[pytest11]\nmockserver = mockserver.kit.plugin" in entries
     source = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "mockserver").rglob("*")
