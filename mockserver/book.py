@@ -11,7 +11,7 @@ from mockserver.core.callbacks import Planned
 from mockserver.core.events import AttemptMade, Record
 from mockserver.core.model import Account, CallbackSettings, Clock, Features, Value
 from mockserver.core.settings import Settings
-from mockserver.core.state import State
+from mockserver.core.state import ACCOUNT, State
 from mockserver.log.interface import Log
 from mockserver.log.writer import Batch
 
@@ -165,8 +165,9 @@ async def fold(
         for event in record.events:
             for change in evolve.evolve(book.state, event):
                 book.state.put(*change)
-        if whose != (book.account.id, book.account.generation):
-            whose = book.account.id, book.account.generation
+        account: Account | None = book.state.find(ACCOUNT, "")
+        if account is not None and whose != (account.id, account.generation):
+            whose = account.id, account.generation
             planned.clear()
         planned += callbacks.plan(book.state, record)
         book.position = book.told = record.position

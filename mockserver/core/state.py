@@ -129,7 +129,7 @@ class State:
         self._by_customer = Buckets()
         self.ocr_numbers: dict[str, str] = {}
         self.letters: dict[str, str] = {}  # billogram of each document, in the order in which they were made
-        self._payments_of: dict[str, list[str]] = {}  # by billogram, those that were allocated to it
+        self._payments_of: dict[str, tuple[str, ...]] = {}  # by billogram, those that were allocated to it
         self.agenda = Agenda()
 
     @property
@@ -207,9 +207,12 @@ class State:
         was = set() if old is None else {part.billogram for part in old.allocations}
         now = set() if new is None else {part.billogram for part in new.allocations}
         for billogram in was - now:
-            self._payments_of[billogram].remove(key)
+            left = tuple(each for each in self._payments_of[billogram] if each != key)
+            self._payments_of[billogram] = left
+            if not left:
+                del self._payments_of[billogram]
         for billogram in now - was:
-            self._payments_of.setdefault(billogram, []).append(key)
+            self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
         number = 0
         if new is not None and new.planned_recall is not None and new.allocations:
             number = self.billograms[new.allocations[0].billogram].number
@@ -285,8 +288,6 @@ class State:
                 mine.of = {
                     key: Bucket(list(bucket.order), bucket.remaining) for key, bucket in value.of.items()
                 }
-            elif name == "_payments_of":
-                mine.update({key: list(payments) for key, payments in value.items()})
             elif isinstance(value, Agenda):
                 other.agenda = value.copy()
             elif isinstance(value, list):
@@ -323,8 +324,6 @@ def _plain(value: Any) -> Any:
         return {key: (list(bucket.order), bucket.remaining) for key, bucket in value.of.items()}
     if isinstance(value, Agenda):
         return value.entries()
-    if isinstance(value, dict) and all(isinstance(each, list) for each in value.values()):
-        return {key: list(each) for key, each in value.items() if each}
     return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
 
 
