@@ -85,6 +85,11 @@ def cancelled_twice(server: Server) -> Answer:
     return server.post(f"/payment_source/{newest_source(server)}/cancel")
 
 
+def faulted(server: Server) -> Answer:
+    server.mock("POST", "/accounts/test/faults", {"fail": "status:503"})
+    return server.get("/settings")
+
+
 def without_factoring(server: Server) -> Answer:
     server.mock("PATCH", "/accounts/test", {"features": {"factoring": False}})
     return server.command(of(server, "draft"), "sell")
@@ -212,6 +217,7 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("mandate.iban", lambda s: s.post("/sepa_dd_mandate", MANDATE | {"iban": "DE00370400440532013000"}), 400, "INVALID_PARAMETER", "iban", []),
     ("mandate.scheme", autogiro_cancelled, 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("mandate.usable", cancelled_twice, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("fault", faulted, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("message.text", lambda s: s.command(of(s, "sent"), "message", {"message": ""}), 400, "INVALID_PARAMETER", "message", []),
     ("state.*", lambda s: s.command(of(s, "sent"), "send", {}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
 ]  # fmt: skip

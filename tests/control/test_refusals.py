@@ -320,6 +320,7 @@ ROWS += [
             ("business", {"type": "refund"}, "b2b"),
             ("debited", {"type": "refund_unauthorised"}, "window"),
             ("debited", {"amount": 126}, "amount"),
+            ("plan", {"amount": 1}, "whole"),
             ("debited", {"allocations": [{"billogram": "{sent}", "amount": 1}]}, "amount"),
         )
     ),
@@ -448,6 +449,8 @@ def ids(server: Server) -> dict[str, str]:
         found[name] = server.mock("POST", PAY, debit | {"billogram": key, "b2b": b2b}).json["id"]
     found["planned"] = server.sent(**terms)["id"]
     server.post("/sepa_dd_mandate", MANDATE | {"customer_no": euros})
+    made = {each["billogram"]: each["id"] for each in server.mock("GET", PAY).json}
+    found["plan"] = made[found["planned"]]
     return found
 
 

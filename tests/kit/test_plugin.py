@@ -179,7 +179,7 @@ def test_an_operation_that_is_not_built(suite: pytest.Pytester) -> None:
 
         def test_of_the_control_plane(billogram):
             with pytest.raises(Exception, match="not built"):
-                billogram.control("POST", "/snapshots", {"name": "before"})
+                billogram.control("GET", "/coverage")
 
         @pytest.mark.billogram(allow_not_built=True)
         def test_meant(billogram):
@@ -191,7 +191,7 @@ def test_an_operation_that_is_not_built(suite: pytest.Pytester) -> None:
         [
             "not built yet, answered 501 (if that is meant: @pytest.mark.billogram(allow_not_built=True))",
             "  GET /api/v2/offer?page=1&page_size=1",
-            "  POST /_mock/accounts/…/snapshots",
+            "  GET /_mock/accounts/…/coverage",
         ]
     )
 
