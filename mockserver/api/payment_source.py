@@ -40,12 +40,8 @@ def _moment(value: Any) -> Any:
     return found.replace(tzinfo=UTC) if day(value) is not None else None
 
 
-def _filled(value: Any) -> Any:
-    return required(text)(value)
-
-
 CustomerNo = Annotated[int, reads(required(whole(1, 10**15 - 1)), CUSTOMER_NO)]
-Filled = Annotated[str, reads(_filled, string(minimum=1))]
+Filled = Annotated[str, reads(required(text), string(minimum=1))]
 
 
 class MandateFields(Fields):

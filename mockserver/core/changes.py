@@ -31,7 +31,6 @@ def change_sent(
     )
     if new.total != old.total:
         _document(act, act.billogram(billogram.id), new)
-    if new.total != old.total:
         debits.follow(act, billogram.id, "invoice")
     if content.terms.due_date != billogram.content.terms.due_date:
         debits.move(act, billogram.id, "due_date")

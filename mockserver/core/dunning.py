@@ -5,7 +5,7 @@ from decimal import Decimal
 from mockserver.core import agenda, debits, delivery, events, interest, money
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Sums, replace
-from mockserver.core.refusal import InvalidObjectState, invalid
+from mockserver.core.refusal import InvalidObjectState, invalid, on_credit
 
 METHODS = ("Email", "Letter", "SMS")  # of a reminder [C]
 
@@ -47,11 +47,7 @@ def check_unpaid_in_time(act: Act, billogram: Billogram, command: str) -> None:
     """Facts that a demand needs: a debit, its due date passed by local dates, no respite."""
     terms, dunning = billogram.content.terms, billogram.dunning
     if billogram.is_credit:
-        raise InvalidObjectState(
-            f"{command} is not possible on a stand-alone credit",
-            rule=f"not_on_credit.{command}",
-            total_sum=billogram.sums.total,
-        )
+        raise on_credit(command, billogram.sums.total)
     if act.today <= terms.due_date:
         raise InvalidObjectState(
             f"it is not due yet: the due date is {terms.due_date}",

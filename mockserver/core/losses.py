@@ -3,7 +3,7 @@
 from mockserver.core import debits, events, money
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal
-from mockserver.core.refusal import InvalidObjectState
+from mockserver.core.refusal import InvalidObjectState, on_credit
 
 WRITTEN_DOWN = "written down"
 
@@ -84,11 +84,7 @@ def revert_writedown(act: Act, billogram: Billogram) -> None:
 
 def _check_debit(billogram: Billogram, command: str) -> None:
     if billogram.is_credit:
-        raise InvalidObjectState(
-            f"{command} is not possible on a stand-alone credit",
-            rule=f"not_on_credit.{command}",
-            total_sum=billogram.sums.total,
-        )
+        raise on_credit(command, billogram.sums.total)
 
 
 def _end(act: Act, key: str, ended_as: str, reason: str) -> None:

@@ -4,6 +4,7 @@ A refusal is an exception that carries the name of its rule and the values that 
 It never changes anything: a decision raises it before its first event.
 """
 
+from decimal import Decimal
 from typing import Any, ClassVar
 
 
@@ -97,3 +98,12 @@ def invalid(
 def no_object(key: object) -> NotFound:
     """`object not found with id=6` [R]."""
     return NotFound(f"object not found with id={key}", rule="object.exists", id=key)
+
+
+def on_credit(command: str, total: Decimal) -> InvalidObjectState:
+    """A command that only a debit knows, on a stand-alone credit with this `total_sum` [A]."""
+    return InvalidObjectState(
+        f"{command} is not possible on a stand-alone credit",
+        rule=f"not_on_credit.{command}",
+        total_sum=total,
+    )

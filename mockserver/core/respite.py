@@ -5,7 +5,7 @@ from datetime import date
 from mockserver.core import debits, dunning_dates, events
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram
-from mockserver.core.refusal import InvalidObjectState, invalid
+from mockserver.core.refusal import InvalidObjectState, invalid, on_credit
 
 
 def give(act: Act, billogram: Billogram, day: date) -> None:
@@ -14,11 +14,7 @@ def give(act: Act, billogram: Billogram, day: date) -> None:
     It may replace an active one, by an earlier date too.
     """
     if billogram.is_credit:
-        raise InvalidObjectState(
-            "respite is not possible on a stand-alone credit",
-            rule="not_on_credit.respite",
-            total_sum=billogram.sums.total,
-        )
+        raise on_credit("respite", billogram.sums.total)
     due = billogram.content.terms.due_date
     if day <= due or day <= act.today:
         raise invalid("date", rule="respite.date", date=day, due_date=due, today=act.today)

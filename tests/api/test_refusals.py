@@ -229,6 +229,7 @@ PATTERNS = {
     "not_due.*": "not_due.remind",
     "respite.*": "respite.remind",
 }
+SECOND = {"not_on_credit.respite": "not_on_credit.*"}  # one more walk of a pattern
 PREPARED = (
     without_credits,
     without_factoring,
@@ -269,7 +270,10 @@ def _text(node: ast.expr) -> str:
 
 
 def test_every_rule_of_the_source_is_walked() -> None:
-    assert rules_of_the_source() - {"value.*"} == {case[0] for case in CASES} | CONTROL_RULES
+    assert (
+        rules_of_the_source() - {"value.*"}
+        == {SECOND.get(case[0], case[0]) for case in CASES} | CONTROL_RULES
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{index}-{case[0]}" for index, case in enumerate(CASES)])
