@@ -1,11 +1,10 @@
 """Rows 2 and 3 of behaviour 9, as a receiver sees them over a socket."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mockserver import Mockserver
 from tests.webhooks.test_stories import check_form
 from tests.webhooks.world import Receiver, World
 
@@ -14,19 +13,6 @@ ROWS = [
     {"item_no": "A", "title": "A", "count": 4, "price": 100, "vat": 25},
     {"item_no": "B", "title": "B", "count": 1, "price": 40, "vat": 25},
 ]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Mockserver]:
-    with Mockserver(clock="frozen") as served:
-        yield served
-
-
-@pytest.fixture
-def world(server: Mockserver) -> Iterator[World]:
-    made = World(server)
-    yield made
-    made.close()
 
 
 def full(world: World) -> None:

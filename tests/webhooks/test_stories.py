@@ -18,19 +18,6 @@ LONG_KEY = "nyckel-åäö-" * 9
 RECORDED = Path(__file__).parent.parent / "recorded" / "callback-payment-2021.json"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Mockserver]:
-    with Mockserver(clock="frozen") as served:
-        yield served
-
-
-@pytest.fixture
-def world(server: Mockserver) -> Iterator[World]:
-    made = World(server)
-    yield made
-    made.close()
-
-
 def test_the_signatures_of_this_test_are_those_of_the_reference() -> None:
     body = (
         b'{"callback_id":"5108d45a-3a0b-4176-82fd-502cdbf880d8",'

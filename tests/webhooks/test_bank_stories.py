@@ -1,29 +1,12 @@
 """Rows 1 mandate, 4 debit and 6 of behaviour 9 with a receiver; the callback of webhooks 8.2, key by key."""
 
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-import pytest
-
-from mockserver import Mockserver
 from tests.webhooks.world import Got, Receiver, World
 
 KEY = "test-sign-key-1"
 IBAN = "DE89370400440532013000"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Mockserver]:
-    with Mockserver(clock="frozen") as served:
-        yield served
-
-
-@pytest.fixture
-def world(server: Mockserver) -> Iterator[World]:
-    made = World(server)
-    yield made
-    made.close()
 
 
 def mandate(world: World) -> dict[str, Any]:
