@@ -8,10 +8,10 @@ from functools import cached_property
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
+from mockserver.calling import Answered, Call
 from mockserver.core import signature
 from mockserver.core.callbacks import Planned
 from mockserver.kit.apps import HOST, OnLoop, TestEnded
-from mockserver.kit.calling import Answered, Call
 from mockserver.webhooks.sender import Request
 from mockserver.webhooks.transport import Outcome
 

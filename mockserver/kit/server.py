@@ -10,8 +10,8 @@ from typing import Any, TypeVar, Unpack
 from msgspec import Struct
 
 from mockserver.app import Options, configured
+from mockserver.calling import Call, call_asgi
 from mockserver.emulator import Birth
-from mockserver.kit.calling import Call, call_asgi
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
 

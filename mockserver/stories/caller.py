@@ -1,0 +1,71 @@
+"""Calls operations by their `operationId`: those of Billogram's API and those of the control plane."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+from starlette.types import ASGIApp
+
+from mockserver.calling import Answered, Call, call_asgi
+from mockserver.wire import encode
+
+BILLOGRAM, MOCK = "billogram", "mock"  # the two OpenAPI documents
+_BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
+
+
+class Called(Struct, frozen=True):
+    """One operation: which document has it, its method, and its path below that document's base."""
+
+    document: str
+    method: str
+    path: str
+
+
+@cache
+def operations() -> dict[str, Called]:
+    """Every built operation, by its `operationId`; a command and a `simulate` have one each."""
+    from mockserver.api.openapi import operations as of_api
+    from mockserver.control.openapi import operations as of_control
+
+    found = {row.id: Called(BILLOGRAM, row.method, row.path) for row, _ in of_api()}
+    return found | {row.id: Called(MOCK, row.method, row.path) for row, *_ in of_control()}
+
+
+class Caller:
+    """Sends operations to an application in this process, as one account."""
+
+    def __init__(self, app: ASGIApp, account: str, token: str | None = None) -> None:
+        self.account = account
+        self._app = app
+        self._headers = {
+            BILLOGRAM: {"Authorization": "Basic Og==", "Mock-Account": account},
+            MOCK: {},
+        }
+        if token is not None:
+            self._headers[BILLOGRAM]["Mock-Token"] = token
+            self._headers[MOCK]["Authorization"] = f"Bearer {token}"
+
+    async def call(
+        self,
+        operation: Called,
+        path: Mapping[str, str] = {},
+        query: Mapping[str, str] = {},
+        headers: Mapping[str, str] = {},
+        body: Any = None,
+    ) -> Answered:
+        """One operation; the account stands in its path by itself. `body` is a JSON value, None for none."""
+        target = _BASES[operation.document] + operation.path
+        for name, value in {"a": self.account, **path}.items():
+            target = target.replace(f"{{{name}}}", quote(value, safe=""))
+        if query:
+            target += f"?{urlencode(query)}"
+        sent = {"Content-Type": "application/json"} if body is not None else {}
+        call = Call(
+            operation.method,
+            target,
+            {**self._headers[operation.document], **sent, **headers},
+            b"" if body is None else encode(body),
+        )
+        return await call_asgi(self._app, call, "mockserver.invalid")
