@@ -9,6 +9,8 @@ RUN pip install --requirement requirements/build.txt && \
     pip wheel --wheel-dir /wheels --requirement requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY mockserver/ mockserver/
+COPY fixtures/ fixtures/
+COPY scenarios/ scenarios/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.13-slim

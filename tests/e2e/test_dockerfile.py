@@ -269,7 +269,8 @@ def test_only_what_the_image_is_made_of_is_sent_to_the_engine() -> None:
     sent = {path.as_posix() for path in context()}
     assert {"LICENSE", "README.md", "pyproject.toml", "requirements/run.txt", "mockserver/py.typed"} <= sent
     tops = {path.partition("/")[0] for path in sent}
-    assert tops == {"LICENSE", "README.md", "pyproject.toml", "requirements", "mockserver"}
+    told = {"LICENSE", "README.md", "pyproject.toml"}
+    assert tops == told | {"requirements", "mockserver", "fixtures", "scenarios"}
     assert not any(path.endswith(".pyc") for path in sent)
 
 

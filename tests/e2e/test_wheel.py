@@ -80,8 +80,14 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and path.suffix != ".pyc"
     }
     assert "mockserver/py.typed" in source
-    assert {name for name in names if ".dist-info/" not in name} == source
-    assert {name.rpartition("/")[2] for name in names - source} == {
+    library = {
+        f"mockserver/library/{kind}/{path.name}"
+        for kind in ("fixtures", "scenarios")
+        for path in (ROOT / kind).iterdir()
+    }
+    assert "mockserver/library/fixtures/empty.yaml" in library
+    assert {name for name in names if ".dist-info/" not in name} == source | library
+    assert {name.rpartition("/")[2] for name in names - source - library} == {
         "METADATA",
         "WHEEL",
         "RECORD",
