@@ -1,10 +1,11 @@
 """An account with all that a test needs: what the fixture `billogram` is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from mockserver.core.model import CallbackSettings
 from mockserver.emulator import Birth
@@ -40,7 +41,9 @@ class BillogramAccount:
         seed: int | None = None,
         now: datetime | None = None,
         sign_key: str = SIGN_KEY,
+        born: Callable[["BillogramAccount"], int] | None = None,
     ) -> None:
+        """`born`: how the account comes to be, other than empty; gives its seed."""
         self.server = server
         self.url = server.url
         self.user = user
@@ -51,22 +54,27 @@ class BillogramAccount:
         self.not_built: list[str] = []  # operations that answered 501
         self._receiver = Receiver()
         self._http: httpx.Client | None = None
+        self._forks: list[BillogramAccount] = []
+        self._snapshots = 0
         self.clock = AccountClock(self.control)
         self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle)
-        birth = Birth(
-            user,
-            key,
-            seed=seed,
-            clock_mode="frozen",
-            now=now,
-            callbacks=CallbackSettings(url=self.webhook_url, sign_key=sign_key),
-        )
         server.listener.app.sender.receivers[self.webhook_url] = self._receiver
         try:
-            self.seed = server.run(server.listener.emulator.open_account(birth, cause="kit")).account.seed
+            self.seed = self._open(seed, now) if born is None else born(self)
         except BaseException:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
+
+    def _open(self, seed: int | None, now: datetime | None) -> int:
+        birth = Birth(
+            self.user,
+            self.key,
+            seed=seed,
+            clock_mode="frozen",
+            now=now,
+            callbacks=CallbackSettings(url=self.webhook_url, sign_key=self.sign_key),
+        )
+        return self.server.run(self.server.listener.emulator.open_account(birth, cause="kit")).account.seed
 
     def __repr__(self) -> str:
         return f"<BillogramAccount {self.user} at {self.url}>"
@@ -80,7 +88,9 @@ class BillogramAccount:
         self.close()
 
     def close(self) -> None:
-        """Remove it, with all it holds."""
+        """Remove it, with all it holds, and its forks."""
+        while self._forks:
+            self._forks.pop().close()
         if self._http is not None:
             self._http.close()
         self._receiver.end()
@@ -114,8 +124,6 @@ class BillogramAccount:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One operation of the control plane on this account: `control("GET", "/agenda")`; ControlRefused."""
         __tracebackhide__ = True
-        from urllib.parse import quote
-
         try:
             return self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
         except ControlRefused as refused:
@@ -178,6 +186,40 @@ class BillogramAccount:
         """
         __tracebackhide__ = True
         self._receiver.deliver_to(None if app is None else runner(app), path)
+
+    # other states
+
+    def snapshot(self, name: str | None = None) -> "Snapshot":
+        """Name the present state, clock included; its `restore()` goes back to it, as often as wanted."""
+        __tracebackhide__ = True
+        self._snapshots += 1
+        taken: dict[str, Any] = self.control(
+            "POST", "/snapshots", {"name": name or f"snapshot {self._snapshots}"}
+        )
+        return Snapshot(self, taken["name"])
+
+    def fork(self, name: str | None = None, *, at: int | str | None = None) -> "BillogramAccount":
+        """Another account that goes on from the present state, or from that after an act: its position, or an
+        `event_uuid` in it. It has a receiver of its own, and is gone with this one.
+        """
+        __tracebackhide__ = True
+        named = name or f"{self.user}-fork-{len(self._forks) + 1}"
+
+        def born(fork: BillogramAccount) -> int:
+            self.control("POST", "/fork", {"id": named, "at": at})
+            callbacks = {"url": fork.webhook_url, "sign_key": fork.sign_key}
+            made: dict[str, Any] = fork.control("PATCH", "", {"key": fork.key, "callbacks": callbacks})
+            return int(made["seed"])
+
+        fork = BillogramAccount(self.server, named, self.key, sign_key=self.sign_key, born=born)
+        self._forks.append(fork)
+        return fork
+
+    def family(self) -> Iterator["BillogramAccount"]:
+        """It, its forks, and theirs."""
+        yield self
+        for fork in self._forks:
+            yield from fork.family()
 
     # looking
 
@@ -252,6 +294,22 @@ class BillogramAccount:
         """The operations that answered 501, those of the kit too."""
         asked = self.control("GET", "/requests?status=501")
         return [*(f"{each['method']} {each['path']}" for each in asked), *self.not_built]
+
+
+class Snapshot:
+    """A named state of an account."""
+
+    def __init__(self, account: BillogramAccount, name: str) -> None:
+        self.account = account
+        self.name = name
+
+    def restore(self) -> None:
+        """The account is what it was, its clock too; webhooks that came since are still in `webhooks`."""
+        __tracebackhide__ = True
+        self.account.control("POST", f"/snapshots/{quote(self.name, safe='')}/restore")
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {self.name} of {self.account.user}>"
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

@@ -83,12 +83,13 @@ def _identity(nodeid: str) -> tuple[str, int]:
 
 
 def _problems(account: "BillogramAccount", allowed: dict[str, bool]) -> list[str]:
-    account.end_of_test()
     found: list[str] = []
-    if not allowed.get("allow_failed_webhooks") and (lines := account.undelivered()):
-        found += [f"webhooks could not be delivered ({_hint('allow_failed_webhooks')})", *lines]
-    if not allowed.get("allow_not_built") and (names := account.unbuilt()):
-        found += [f"not built yet, answered 501 ({_hint('allow_not_built')})", *(f"  {n}" for n in names)]
+    for each in account.family():
+        each.end_of_test()
+        if not allowed.get("allow_failed_webhooks") and (lines := each.undelivered()):
+            found += [f"webhooks could not be delivered ({_hint('allow_failed_webhooks')})", *lines]
+        if not allowed.get("allow_not_built") and (names := each.unbuilt()):
+            found += [f"not built yet, answered 501 ({_hint('allow_not_built')})", *(f"  {n}" for n in names)]
     return found
 
 
@@ -104,7 +105,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     finally:
         account = item.stash.get(_account, None)
         if account is not None:
-            account.end_of_test()
+            for each in account.family():
+                each.end_of_test()
 
 
 @pytest.hookimpl(wrapper=True)

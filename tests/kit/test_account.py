@@ -177,3 +177,62 @@ class TestUnittest(unittest.TestCase):
     def test_it_is_there(self) -> None:
         sent(self.billogram)
         assert self.billogram.webhooks.wait("BillogramSent").signature_ok
+
+
+def test_back_to_a_snapshot(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    start = billogram.clock.now
+    before = billogram.snapshot()
+    named = billogram.snapshot("sent")
+    assert (repr(named), before.name) == (f"<Snapshot sent of {billogram.user}>", "snapshot 1")
+    for snapshot in (before, named, before):
+        billogram.pay(key, 125)
+        billogram.clock.advance("40d")
+        assert state(billogram, key) == "Paid"
+        snapshot.restore()
+        assert (state(billogram, key), billogram.clock.now) == ("Unpaid", start)
+    billogram.pay(key, 125)
+    assert len(billogram.webhooks.wait("Payment", count=4)) == 4  # what came before still did
+    assert [row["name"] for row in billogram.control("GET", "/snapshots")] == ["snapshot 1", "sent"]
+    with pytest.raises(ControlRefused, match="there is a snapshot sent already"):
+        billogram.snapshot("sent")
+
+
+def test_a_fork_goes_its_own_way(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    (act,) = [row for row in billogram.timeline() if row["kind"] == "act" and row["rule"] == "create"]
+    other = billogram.fork()
+    first = billogram.fork("first", at=act["position"])
+    other.pay(key, 125)
+    assert other.webhooks.wait("BillogramEnded").signature_ok
+    assert [hook.name for hook in other.webhooks.all()] == ["Payment", "BillogramEnded"]
+    assert (state(billogram, key), state(other, key)) == ("Unpaid", "Paid")
+    assert (other.user, first.user) == (f"{billogram.user}-fork-1", "first")
+    assert first.http.get(f"/billogram/{key}").status_code == 200
+    deeper = other.fork()
+    assert [each.user for each in billogram.family()] == [
+        billogram.user,
+        other.user,
+        f"{other.user}-fork-1",
+        "first",
+    ]
+    billogram.webhooks.none("Payment")
+    names = [each.user for each in billogram.family()]
+    assert deeper.seed != other.seed != billogram.seed
+    with pytest.raises(ControlRefused, match="already"):
+        billogram.fork("first")
+    listed = [row["id"] for row in billogram.server.control("GET", "/accounts")]
+    assert set(names) <= set(listed)
+
+
+def test_forks_are_gone_with_their_account() -> None:
+    with Mockserver(clock="frozen") as server:
+        with BillogramAccount(server, "one") as account:
+            account.fork().fork()
+            assert len(server.control("GET", "/accounts")) == 3
+        assert server.control("GET", "/accounts") == []
+        assert not server.listener.app.sender.receivers
+
+
+def state(account: BillogramAccount, key: str) -> str:
+    return str(account.http.get(f"/billogram/{key}").json()["data"]["state"])
