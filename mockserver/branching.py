@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from mockserver.book import AccountGone, Book, Snapshot, fold
 from mockserver.core import accounts, events
@@ -13,6 +13,8 @@ from mockserver.core.model import Account
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
 from mockserver.log.writer import Batch, durable
+
+T = TypeVar("T")
 
 
 class SnapshotExists(ValueError):
@@ -43,6 +45,9 @@ class Shell(Protocol):
     async def settled(self, book: Book) -> None:
         """The same, and what is due by now is done."""
 
+    async def read_all(self, view: Callable[[], T]) -> T:
+        """What `view` sees now, once all of it is on disk."""
+
     async def vacant(self, name: str) -> None:
         """The same; AccountExists when this id is taken."""
 
@@ -68,8 +73,10 @@ class Brancher:
         """Name the present state, its moment included; SnapshotExists when the name is taken [A]."""
         shell = self._shell
         await shell.settled(book)
-        if name in book.snapshots:
-            raise SnapshotExists(f"there is a snapshot {name} already")
+        while name in book.snapshots:
+            if await shell.read_all(lambda: name in book.snapshots):  # that it is taken is on disk
+                raise SnapshotExists(f"there is a snapshot {name} already")
+            await shell.settled(book)
         now, position = shell.now(book), book.position
         number = 1 + max((each.number for each in book.snapshots.values()), default=0)
         clock = accounts.moved(book.account.clock, shell.real_time(), {"now": now})

@@ -103,11 +103,12 @@ def billogram(unique: str, **more: Any) -> dict[str, Any]:
 
 @cache
 def prepared() -> HeldLog:
-    """An account `test` (customer 1, a sent billogram and a draft), `twin`, and `keyless`."""
+    """An account `test` (customer 1, a snapshot, a sent billogram and a draft), `twin`, and `keyless`."""
     log = HeldLog()
     server = Server(log)
     for ask in (
         Ask("POST", "/customer", CUSTOMER),
+        Ask("POST", "/_mock/accounts/test/snapshots", {"name": "before"}),
         Ask("POST", "/billogram", billogram("sent", on_success=SEND)),
         Ask("POST", "/billogram", billogram("draft")),
         Ask("POST", "/customer", CUSTOMER, account="twin"),
@@ -164,6 +165,11 @@ def writes(server: Server) -> dict[str, Ask]:
         "clock": Ask("PUT", "/_mock/accounts/test/clock", {"timezone": "Europe/Helsinki"}),
         "reset": Ask("POST", "/_mock/accounts/test/reset"),
         "removal": Ask("DELETE", "/_mock/accounts/test"),
+        "snapshot": Ask("POST", "/_mock/accounts/test/snapshots", {"name": "another"}),
+        "restore": Ask("POST", "/_mock/accounts/test/snapshots/before/restore"),
+        "forgotten snapshot": Ask("DELETE", "/_mock/accounts/test/snapshots/before"),
+        "fork": Ask("POST", "/_mock/accounts/test/fork", {"id": "new"}),
+        "fork of an earlier act": Ask("POST", "/_mock/accounts/test/fork", {"id": "new", "at": 2}),
     }
 
 
@@ -196,6 +202,11 @@ def readers(server: Server) -> dict[str, Ask]:
         "nothing changed": Ask("PATCH", "/_mock/accounts/test", {}),
         "reset": Ask("POST", "/_mock/accounts/test/reset"),
         "removal": Ask("DELETE", "/_mock/accounts/test"),
+        "snapshots": Ask("GET", "/_mock/accounts/test/snapshots"),
+        "snapshot taken": Ask("POST", "/_mock/accounts/test/snapshots", {"name": "another"}),
+        "difference": Ask("GET", "/_mock/accounts/test/diff?against=snapshot:before"),
+        "restore": Ask("POST", "/_mock/accounts/test/snapshots/before/restore"),
+        "fork": Ask("POST", "/_mock/accounts/test/fork", {"id": "new"}),
     }
 
 

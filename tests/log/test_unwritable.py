@@ -98,7 +98,13 @@ async def compare(server: Server) -> None:
     log = server.emulator.log
     streams = await log.pointers()
     books = {f"account:{book.id}": book for book in server.emulator.books()}
-    assert set(books) == set(streams)
+    assert set(books) == {name for name in streams if name.startswith("account:")}
+    taken = {
+        f"snapshot:{book.id}/{each.name}": each.stream
+        for book in server.emulator.books()
+        for each in book.snapshots.values()
+    }
+    assert taken == {name: stream for name, stream in streams.items() if name.startswith("snapshot:")}
     for name, book in books.items():
         assert book.stream == streams[name]
         positions = [record.position async for record in log.read(book.stream)]
@@ -107,7 +113,10 @@ async def compare(server: Server) -> None:
 
 
 def images(server: Server) -> dict[str, Any]:
-    return {book.id: (book.position, book.last, book.state.image()) for book in server.emulator.books()}
+    return {
+        book.id: (book.position, book.last, book.state.image(), dict(book.snapshots))
+        for book in server.emulator.books()
+    }
 
 
 def refused(answer: Answer) -> bool:
@@ -291,6 +300,7 @@ class Step(Struct, frozen=True):
 KINDS = (
     "customer", "draft", "sent", "send", "pay", "delete", "list",
     "birth", "change", "clock", "reset", "removal",
+    "snapshot", "restore", "forget", "fork",
 )  # fmt: skip
 STEPS = st.builds(Step, st.sampled_from(KINDS), st.sampled_from(["test", "twin"]), st.integers(0, 8))
 ROUNDS = st.lists(
@@ -332,6 +342,14 @@ def asked(server: Server, step: Step, unique: str) -> Ask:
             return Ask("POST", f"{mock}/reset")
         case "removal":
             return Ask("DELETE", mock)
+        case "snapshot":
+            return Ask("POST", f"{mock}/snapshots", {"name": "s"})
+        case "restore":
+            return Ask("POST", f"{mock}/snapshots/s/restore")
+        case "forget":
+            return Ask("DELETE", f"{mock}/snapshots/s")
+        case "fork":
+            return Ask("POST", f"{mock}/fork", {"id": unique})
     return Ask("GET", f"/billogram{LIST}", NO_BODY, account)
 
 
@@ -375,10 +393,10 @@ def test_failures_in_any_order(rounds: list[tuple[list[Step], int | None, str]])
 
 async def check_round(server: Server, steps: list[Step], names: list[str], answers: list[Answer]) -> None:
     """Each answered creation is there, no refused one is; unless its account went in the same round."""
-    went = {step.account for step in steps if step.kind in ("reset", "removal")}
+    went = {step.account for step in steps if step.kind in ("reset", "removal", "restore")}
     for step, name, answer in zip(steps, names, answers, strict=True):
         assert answer.status in (200, 201, 400, 404, 409) or refused(answer), answer
-        if step.kind == "birth":
+        if step.kind in ("birth", "fork"):
             assert (server.emulator.book(name) is not None) == (answer.status == 201)
         elif step.kind in ("draft", "sent"):
             book = server.emulator.book(step.account)
