@@ -50,12 +50,12 @@ def account(effort: Effort) -> list[Figure]:
                 empty[job.method].append(run(server, job, 32, effort.seconds, folder).rate)
             server.mock("POST", "/accounts/bench/reset")
             jobs = prepared(server)
-            _fill(server, jobs[1], _RESET, folder)
+            fill(server, jobs[1], _RESET, folder)
             begun = time.perf_counter()
             server.mock("POST", "/accounts/bench/reset")
             resets.append((time.perf_counter() - begun) * 1000)
             jobs = prepared(server)
-            _fill(server, jobs[1], MANY, folder)
+            fill(server, jobs[1], MANY, folder)
             _second_customer(server)
             for job in jobs:
                 full[job.method].append(run(server, job, 32, effort.seconds, folder).rate)
@@ -73,7 +73,7 @@ def account(effort: Effort) -> list[Figure]:
     return [*found, Figure(name, "ms", resets, bound=10.0, less_is_more=True)]
 
 
-def _fill(server: Server, job: Job, count: int, folder: Path) -> None:
+def fill(server: Server, job: Job, count: int, folder: Path) -> None:
     """POST until there are at least so many."""
     while _total(server) < count:
         run(server, job, _FILLING, 1, folder)
@@ -117,10 +117,10 @@ def memory(effort: Effort) -> list[Figure]:
                 empty.append(before / 1e6)
                 job = prepared(server)[1]
                 sending = Job("POST", "/billogram", {**job.body, "on_success": _SENT})
-                _fill(server, sending, 20_000, folder)
+                fill(server, sending, 20_000, folder)
                 each.append((server.resident() - before) / _total(server) / 1000)
             with mockserver(folder / "log.sqlite") as server:
-                _fill(server, prepared(server)[1], MANY, folder)
+                fill(server, prepared(server)[1], MANY, folder)
                 acts = server.mock("GET", "/accounts/bench")["counts"]["acts"]
             begun = time.perf_counter()
             with mockserver(folder / "log.sqlite"):

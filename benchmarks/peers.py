@@ -20,7 +20,7 @@ from benchmarks.load import CONNECTIONS, CUSTOMER, ROW, Job, Run, prepared, run
 from benchmarks.report import Effort, Figure
 from benchmarks.servers import Server, mockserver, process
 
-_PLACE = Path(__file__).parent.parent / ".venv-peers"
+PLACE = Path(__file__).parent.parent / ".venv-peers"
 _KEPT = Path("/tmp/localstripe.pickle")  # where localstripe keeps all it holds, anew at each write
 _PATIENCE = 30  # seconds until a peer that does not answer has failed
 _OURS = "mockserver"
@@ -55,7 +55,7 @@ class Peer(Struct, frozen=True):
 
 def beside(effort: Effort) -> list[Figure]:
     """In a round all servers are new and take turns. Nothing where the peers are not installed."""
-    if not (_PLACE / "installed").exists():
+    if not (PLACE / "installed").exists():
         print("peers: they are not installed, they are left out", file=sys.stderr, flush=True)
         return []
     found: defaultdict[tuple[str, int, int], list[Run]] = defaultdict(list)
@@ -96,7 +96,7 @@ def _round(effort: Effort, found: dict[tuple[str, int, int], list[Run]]) -> None
 def _running(peer: Peer) -> Iterator[Server]:
     """The peer's real command. It tells what it does on both of its outputs: nobody listens."""
     port, before = _free_port(), _KEPT.read_bytes() if _KEPT.exists() else None
-    command = [str(_PLACE / "bin" / "python"), "-m", peer.module, *peer.options(port)]
+    command = [str(PLACE / "bin" / "python"), "-m", peer.module, *peer.options(port)]
     try:
         with process(command, subprocess.DEVNULL, subprocess.DEVNULL) as started:
             deadline = time.monotonic() + _PATIENCE

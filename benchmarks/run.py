@@ -5,17 +5,20 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import kit, large, life, load, peers, report, time, webhooks
+from benchmarks import branches, kit, large, life, load, papers, peers, report, time, webhooks
 from benchmarks.report import Effort, Figure
 
 MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
     load.requests,
     large.account,
     large.memory,
+    branches.forks,
+    papers.sending,
     life.start_and_stop,
     webhooks.callbacks,
     time.year,
     kit.fixtures,
+    kit.others,
     peers.beside,
 )
 
