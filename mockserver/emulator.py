@@ -249,7 +249,7 @@ class Emulator:
     def begin(self, book: Book, act: Act, branch: Branch, *, cause: str, rule: str) -> Batch | None:
         """Open the stream of a book by its first act, and make its name mean it; what it was before is gone.
 
-        Without suspending; the snapshots of the account stay.
+        Without suspending; the snapshots of the account stay [A].
         """
         act.close()
         old = self._books.get(book.id)

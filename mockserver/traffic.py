@@ -18,7 +18,7 @@ MAX_KEPT_BODY = 16 * 1024  # bytes
 MAX_KEPT_PATH = 4096  # characters, as those below
 MAX_KEPT_MESSAGE = 1000  # it may quote a key that the client made up
 MAX_KEPT_TEXT = 200
-MAX_FAULTS = 100  # of an account
+MAX_FAULTS = 100  # of an account [A]
 MAX_COMPARED = 20  # members; of a tuple in it too
 
 Body = bytes  # `bytes` itself is a property in `Traffic`

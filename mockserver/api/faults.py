@@ -26,7 +26,8 @@ class Told(Struct, frozen=True):
     message: str
 
 
-# no identifier of a limit is known, so those of 429 and 502 are the one of 503 [A]
+# no identifier of a limit is known, so those of 429 and 502 are the one of 503; 401 is told as credentials
+# that don't fit, 403 as a permission that is missing [A]
 _TOLD = {
     "status:503": Told(503, "SERVICE_UNAVAILABLE", "service unavailable"),
     "status:500": Told(500, "INTERNAL_ERROR", "internal error"),
@@ -65,7 +66,10 @@ class Faultline:
         self._stopped.set()
 
     async def suffer(self, fault: Fault, operate: Callable[[], Awaitable[bytes]], receive: Receive) -> bytes:
-        """The answer after a latency; Faulted. Only the `commit-then` kinds do what was asked and fail."""
+        """The answer after a latency; Faulted. Only the `commit-then` kinds do what was asked and fail.
+
+        What is refused they tell as if it had been done [A].
+        """
         latency = timedelta(0) if fault.latency is None else calendar.absolute(fault.latency)
         if fault.fail == "timeout":
             await self._unless_gone((latency or _SILENCE).total_seconds(), receive)

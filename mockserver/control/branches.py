@@ -65,7 +65,10 @@ async def create(call: ControlCall) -> Answer:
 
 
 async def restore(call: ControlCall) -> Answer:
-    """`POST …/snapshots/{name}/restore`: goes back to it, with all that the account was, and its clock."""
+    """`POST …/snapshots/{name}/restore`: goes back to it, with all that the account was, and its clock.
+
+    Journal and faults are dropped, as by a reset [A].
+    """
     old, taken = await named(call, call.params["name"])
     book = await call.emulator.branches.restore(old, taken, cause=call.request_id)
     call.traffic.forget(old.stream)

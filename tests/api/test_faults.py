@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.log.test_held_commit import quiet
 from tests.server import ACCOUNT, NO_BODY, Answer, Server, basic, dumps
 
 A = f"/accounts/{ACCOUNT}"
@@ -133,7 +134,7 @@ def test_who_waits_is_let_go_when_the_server_stops(server: Server) -> None:
     async def story() -> int:
         headers = {"authorization": basic(ACCOUNT, "secret")}
         waiting = asyncio.ensure_future(server.asgi("GET", "/api/v2/settings", b"", headers))
-        await asyncio.sleep(0.05)
+        await quiet()
         assert not waiting.done()
         server.app.hurry()
         return (await asyncio.wait_for(waiting, 5)).status

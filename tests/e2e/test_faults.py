@@ -126,7 +126,8 @@ def test_a_server_with_a_silent_request_stops_at_once() -> None:
         assert client.customers.query().count == 0
         lay(server, fail="timeout")
         sock = asked(server)
-        time.sleep(0.2)
+        while all(each["status"] for each in server.client.get(f"/_mock/accounts/{USER}/requests").json()):
+            time.sleep(0.01)  # until it is there, and waits
         begun = time.monotonic()
         assert server.stop() == (0, "", "")
         assert time.monotonic() - begun < 3
