@@ -80,6 +80,7 @@ def changed(server: Server, source: str, **what: Any) -> Any:
 
 PLANNED = ("PaymentScheduled", 125, "2026-04-01")
 PAID = [("Payment",), ("BillogramEnded",)]
+UPDATED, CANCELLED = "PaymentSystemUpdated", "PaymentSystemCancelled"
 
 
 # mandates
@@ -207,6 +208,45 @@ def test_a_mandate_that_ends_while_it_is_planned(server: Server) -> None:
     assert len(bank(server, late)) == 2
 
 
+@pytest.mark.parametrize("how", ["cancelled", "lapsed", "failed"])
+def test_whichever_way_it_ends(server: Server, how: str) -> None:
+    """On 10 April, while one is planned, one settled, one taken back; later money can still be taken back."""
+    number = server.customer()
+    key = imported(server, number)
+    paid, back = (sent(server, number) for _ in range(2))
+    waiting = sent(server, number, due_date="2026-04-20")
+    advance(server, "2026-04-08T10:00:00+02:00")
+    payments = {each["billogram"]: each["id"] for each in server.mock("GET", PAYMENTS).json}
+    assert server.mock("POST", f"{PAYMENTS}/{payments[back]}/recall", {"type": "refund"}).status == 201
+    if how == "lapsed":  # 36 months after its last collection
+        changed(server, key, last_collection="2023-04-10")
+    advance(server, "2026-04-10T00:05:00+02:00")
+    if how == "cancelled":
+        assert server.post(f"/payment_source/{key}/cancel").status == 200
+    elif how == "failed":
+        changed(server, key, status="FAILED")
+    assert status(server, number) == ["FAILED" if how == "failed" else "CANCELLED"]
+    taken_back = [PLANNED, *PAID, ("PaymentRecalled",)]
+    stopped = [("PaymentScheduled", 125, "2026-04-20"), (CANCELLED, "mandate")]
+    assert [bank(server, each) for each in (paid, back, waiting)] == [[PLANNED, *PAID], taken_back, stopped]
+    assert states(server, paid, back, waiting) == ["Paid", "Overdue", "Unpaid"]
+    advance(server, "2026-04-21T10:00:00+02:00")
+    assert states(server, paid, back, waiting) == ["Paid", "Overdue", "Overdue"]
+    assert server.mock("POST", f"{PAYMENTS}/{payments[paid]}/recall", {"type": "refund"}).status == 201
+    assert bank(server, paid) == taken_back
+    for each in (paid, back, waiting):
+        answer = server.mock("POST", f"{MOCK}/billograms/{each}/simulate/schedule-payment", {})
+        assert answer.status == 409, "no mandate is left"
+    advance(server, "2026-06-01T10:00:00+02:00")
+    assert [bank(server, each) for each in (paid, back, waiting)] == [taken_back, taken_back, stopped]
+    assert states(server, paid, back, waiting) == ["Overdue"] * 3
+    assert server.fold().image() == server.image()
+
+
+def states(server: Server, *keys: str) -> list[str]:
+    return [server.get(f"/billogram/{key}").data["state"] for key in keys]
+
+
 def test_open_ones_are_planned_when_a_mandate_comes(server: Server) -> None:
     number, other = server.customer(), server.customer()
     keys = [sent(server, number), sent(server, number, due_date="2026-03-03"), sent(server, number)]
@@ -286,9 +326,6 @@ def user(server: Server, key: str) -> Any:
 
 def respite(server: Server, key: str) -> Any:
     server.command(key, "respite", {"date": "2026-04-11"})
-
-
-UPDATED, CANCELLED = "PaymentSystemUpdated", "PaymentSystemCancelled"
 
 
 @pytest.mark.parametrize(

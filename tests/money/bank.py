@@ -4,6 +4,7 @@ The windows of SEPA, its codes and its bank days are those that the test of the 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
@@ -353,6 +354,15 @@ class Banked(Model):
         else:
             self._takes(act, payment, code, amount, shares)
         return act.done()
+
+    def possible(self, payment: Payment) -> list[str]:
+        """What may be asked for on it now, without a code."""
+        found = []
+        for kind in RULES:
+            with suppress(Refused):
+                self._check(payment, kind, USUAL.get(kind))
+                found.append(kind)
+        return found
 
     def _check(self, payment: Payment, kind: str, code: str | None) -> None:
         """Whether SEPA knows it (8.1)."""

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from tests.core.test_sepa import DEBIT, TRANSFER
-from tests.money.bank import BY_ACCOUNT, Banked, Outcome
+from tests.money.bank import BY_ACCOUNT, SERVES, Banked, Mandate, Outcome
 from tests.money.model import (
     FLAGS,
     ZERO,
@@ -44,7 +44,8 @@ START, DUE = date(2026, 3, 2), date(2026, 4, 1)
 LATE, LATE_DUE = date(2026, 1, 1), date(2026, 1, 31)
 IBAN = "DE89370400440532013000"
 KINDS = [
-    *(None, None, None, "refund", "refund", "return", "refund_unauthorised", "reversal"),
+    *["possible"] * 16,
+    *(None, "refund", "return", "refund_unauthorised", "reversal"),
     *("revocation", "cancellation_request", "refusal", "reject", "recall"),
 ]
 CODES = [None, None, None, "AM04", "AC01", "AC04", "MD01", "MD06", "MD07", "MS02", "DUPL", "FRAD"]
@@ -622,7 +623,7 @@ class Money(RuleBasedStateMachine):
         shares=st.lists(parts_or_none, min_size=3, max_size=3),
         more=st.sampled_from([ZERO, ZERO, Fraction(1), Fraction(10), Fraction("10.01"), Fraction(300)]),
         beyond=st.booleans(),
-        scheme=st.sampled_from([None, DEBIT, DEBIT, TRANSFER]),
+        scheme=st.sampled_from([None, *[DEBIT] * 4, TRANSFER]),
         b2b=st.sampled_from([False, False, True]),
     )
     def receives(
@@ -841,10 +842,27 @@ class Money(RuleBasedStateMachine):
         model.steps, model.minimum, model.reminds_partly_paid = steps, minimum, partly
         model.hands_over, model.agency = collection, agency
 
+    @precondition(lambda self: self.moves < 40 and self.some_planned())
+    @rule()
+    def waits_for_a_debit(self) -> None:
+        self.waits_for_the_bank()
+
+    def waits_for_the_bank(self) -> None:
+        """To the next day of a debit."""
+        day = min(each.debit.day for each in self.model.billograms.values() if each.debit)
+        days = (day - self.model.today).days
+        self.waits(f"{days}d" if days else "5h")
+
+    def some_planned(self) -> bool:
+        return any(each.debit for each in self.model.billograms.values())
+
     @precondition(lambda self: self.moves < 40)
     @rule(
         span=st.sampled_from(["7m", "30m", "5h", "1d", "1d", "2d", "5d", "1w", "3w", "31d"]),
     )
+    def waits_some(self, span: str) -> None:
+        self.waits(span)
+
     def waits(self, span: str) -> None:
         """Days and weeks are steps at the same local time, hours and minutes are absolute."""
         self.moves += 1
@@ -943,9 +961,36 @@ class Money(RuleBasedStateMachine):
 
     customers = st.sampled_from([1, 1, 1, 2, 3])
 
-    @rule(customer=customers, iban=st.sampled_from([IBAN, *BY_ACCOUNT]))
-    def imports_one(self, customer: int, iban: str) -> None:
-        self.imports(customer, iban)
+    @precondition(lambda self: self.moves < 40)
+    @rule(rows=rows, customer=st.sampled_from([1, 1, 2]), currency=st.sampled_from(["EUR", "EUR", "SEK"]))
+    def is_collected(self, rows: tuple[Row, ...], customer: int, currency: str) -> None:
+        """Sent with a mandate, to the day of its debit: what recalls are made of."""
+        scheme = next(each for each, served in SERVES.items() if served == currency)
+        if not self.model.usable(customer, scheme):
+            if scheme == DEBIT:
+                self.imports(customer, IBAN)
+            else:
+                self.recurs(customer, on=True)
+        usual = {"fee": None, "own_no": None, "late": False, "reversed_vat": None}
+        self.creates_one(rows, customer, currency, "Email", **usual)
+        if self.some_planned():
+            self.waits_for_the_bank()
+
+    @rule(
+        index=some,
+        customer=customers,
+        how=st.sampled_from(
+            [*BY_ACCOUNT, IBAN, IBAN, "on", "on", "off", "cancel", "FAILED", "ACTIVE", "b2b"]
+        ),
+    )
+    def mandates(self, index: int, customer: int, how: str) -> None:
+        """One is imported, or turned on or off; or one that is there is changed."""
+        if how in ("on", "off"):
+            self.recurs(customer, on=how == "on")
+        elif how == IBAN or how in BY_ACCOUNT:
+            self.imports(customer, how)
+        elif self.model.mandates:
+            self.changes_mandate(self.model.mandates[index % len(self.model.mandates)], how)
 
     def imports(self, customer: int, iban: str) -> None:
         body = {"customer_no": customer, "iban": iban, "signed_at": "2026-02-01 00:00:00"}
@@ -962,18 +1007,14 @@ class Money(RuleBasedStateMachine):
             status = "usable" if each["status"] in ("ACTIVE", "PENDING") else each["status"]
             assert status == mandate.status
 
-    @rule(customer=customers, on=st.sampled_from([True, True, False]))
-    def recurs(self, customer: int, on: bool) -> None:
+    def recurs(self, customer: int, *, on: bool) -> None:
         path = f"/customers/{customer}/simulate/{'enable' if on else 'disable'}-recurring"
         body = {"type": "autogiro"} if on else {}
         turn = self.model.turns_on if on else self.model.turns_off
         self.deed(lambda: self.mock("POST", path, body), lambda: turn(customer))
         self.knows_mandate()
 
-    @precondition(lambda self: bool(self.model.mandates))
-    @rule(index=some, how=st.sampled_from(["cancel", "FAILED", "ACTIVE", "CANCELLED", "b2b", "b2b"]))
-    def changes_mandate(self, index: int, how: str) -> None:
-        mandate = self.model.mandates[index % len(self.model.mandates)]
+    def changes_mandate(self, mandate: Mandate, how: str) -> None:
         if how == "cancel":
             path = f"/payment_source/{mandate.id}/cancel"
             with suppress(Refused):
@@ -1005,20 +1046,19 @@ class Money(RuleBasedStateMachine):
         self.model.plans[key] = list(plan)
 
     @precondition(some_debit)
-    @rule(index=some, days=st.sampled_from([None, None, -1, 0, 1, 2, 9]))
-    def schedules(self, index: int, days: int | None) -> None:
-        key = self.pick_open(index, planned=False)
-        day = None if days is None else self.model.today + timedelta(days=days)
+    @rule(
+        index=some,
+        days=st.sampled_from([None, None, None, -1, 0, 1, 2, 9]),
+        off=st.sampled_from([0, 0, 0, 1]),
+    )
+    def schedules(self, index: int, days: int | None, off: int) -> None:
+        """The recipient plans one, or cancels what is planned."""
+        key = self.pick_open(index, planned=bool(off))
+        path = f"/billograms/{key}/simulate/{'cancel-scheduled' if off else 'schedule'}-payment"
+        day = None if days is None or off else self.model.today + timedelta(days=days)
         body = {} if day is None else {"date": str(day)}
-        path = f"/billograms/{key}/simulate/schedule-payment"
-        self.deed(lambda: self.mock("POST", path, body), lambda: self.model.schedule(key, day))
-
-    @precondition(some_debit)
-    @rule(index=some)
-    def cancels_scheduled(self, index: int) -> None:
-        key = self.pick_open(index, planned=True)
-        path = f"/billograms/{key}/simulate/cancel-scheduled-payment"
-        self.deed(lambda: self.mock("POST", path), lambda: self.model.cancel_scheduled(key))
+        decide = self.model.cancel_scheduled if off else lambda key: self.model.schedule(key, day)
+        self.deed(lambda: self.mock("POST", path, body), lambda: decide(key))
 
     def pick_open(self, index: int, *, planned: bool) -> str:
         """Rather an open one with a planned debit, or without."""
@@ -1053,6 +1093,9 @@ class Money(RuleBasedStateMachine):
     )
     def recalls(self, index: int, kind: str | None, code: str | None, share: Fraction | None) -> None:
         payment = self.pick_payment(index)
+        if kind == "possible":
+            known = self.model.possible(payment)
+            kind, code = known[index % len(known)] if known else None, None
         left = payment.amount - payment.recalled
         amount = None if share is None else Fraction(int(left * share * 100), 100)
         if amount is not None and amount <= 0:

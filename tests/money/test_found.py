@@ -58,6 +58,18 @@ def _open_again_after_a_loss(server: Server) -> str:
     return key
 
 
+def _open_again_partly_paid(server: Server) -> str:
+    key: str = server.sent(currency="EUR")["id"]
+    bank = f"/accounts/{ACCOUNT}/payments"
+    server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "32d"})
+    money = {"billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+    payment = server.mock("POST", bank, money | {"amount": 100}).json["id"]
+    server.mock("POST", bank, money | {"amount": 25})
+    server.mock("POST", f"{bank}/{payment}/recall", {"type": "refund"})
+    server.command(key, "remind")
+    return key
+
+
 def shown_states(server: Server, key: str) -> Any:
     """The state that the callback of each event shows."""
     return [each.state for each in server.state().billograms[key].events]
@@ -107,6 +119,12 @@ FOUND = {
         _open_again_after_a_loss,
         lambda server, key: server.get(f"/billogram/{key}").data["state"],
         "Paid",
+    ),
+    "interest of before was kept when a recall opened one again that stayed partly paid": Found(
+        "behaviour 10: a reopening drops the interest of before that was not claimed",
+        _open_again_partly_paid,
+        lambda server, key: server.get(f"/billogram/{key}").data["detailed_sums"]["interest_fee"],
+        0,
     ),
 }
 
