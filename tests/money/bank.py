@@ -205,11 +205,13 @@ class Banked(Model):
             payment.amount = one.remaining
             act.tell(one, "PaymentSystemUpdated")
 
-    def replan(self, act: Act, one: Billogram) -> None:
+    def replan(self, act: Act, one: Billogram, *, told_anyway: bool = True) -> None:
         if one.debit is not None:
             payment = self.payments[one.debit.payment]
-            payment.day = one.debit.day = self._own_day(one, payment.scheme)
-            act.tell(one, "PaymentSystemUpdated")
+            day = self._own_day(one, payment.scheme)
+            if told_anyway or day != one.debit.day:
+                payment.day = one.debit.day = day
+                act.tell(one, "PaymentSystemUpdated")
 
     def cancel(self, act: Act, one: Billogram, kind: str = "PaymentSystemCancelled") -> None:
         assert one.debit is not None

@@ -707,7 +707,10 @@ class Money(RuleBasedStateMachine):
         ),
     )
     def closes(self, index: int, command: str) -> None:
-        key, model = self.pick(index, "Unpaid", "Unpaid", "Collection"), self.model
+        self.closes_one(self.pick(index, "Unpaid", "Unpaid", "Collection"), command)
+
+    def closes_one(self, key: str, command: str) -> None:
+        model = self.model
         decide = {
             "settle-underpayment": model.settle,
             "confirmed-loss": model.confirm_loss,
@@ -742,6 +745,7 @@ class Money(RuleBasedStateMachine):
         text=st.sampled_from([None, None, "1", "2"]),
         reversed_vat=st.sampled_from([None, None, True, False]),
         currency=st.sampled_from([None, None, None, "SEK", "EUR"]),
+        due=st.sampled_from([None, None, None, None, -5, 0, 3, 20, 60]),
     )
     def puts(self, index: int, **given: Any) -> None:
         key = self.pick(index, "Unattested", "Unpaid")
@@ -756,6 +760,10 @@ class Money(RuleBasedStateMachine):
             body["regional_sweden"] = {"reversed_vat": given["reversed_vat"]}
         if given["currency"] is not None:
             body["currency"] = given["currency"]
+        one, days = self.model.billograms.get(key), given["due"]
+        if days is not None and one is not None:
+            given["due"] = max(one.invoiced, self.model.today + timedelta(days=days))
+            body["due_date"] = str(given["due"])
         names = {"fee": "invoice_fee"}
         changes = {names.get(name, name): value for name, value in given.items() if value is not None}
         self.tries(
@@ -1141,6 +1149,38 @@ class Money(RuleBasedStateMachine):
         )
         self.knows_mandate()
 
+    def is_paid(self, one: Billogram, amount: Fraction) -> list[Told]:
+        """By a direct debit that the bank reports."""
+        body = {"amount": decimal(amount), "billogram": one.id, "scheme": DEBIT}
+        type(self).steps += 1
+        answer = self.mock("POST", "/payments", body)
+        assert answer.status == 201, answer.body
+        made = Payment(answer.json["id"], amount, unmatched=amount, day=self.model.today, scheme=DEBIT)
+        told = self.model.book(made, [(one.id, amount)])
+        self.holds(told)
+        return told
+
+    @precondition(some_debit)
+    @rule(
+        index=some,
+        share=parts,
+        command=st.sampled_from(["settle-underpayment", "settle-underpayment", "confirmed-loss", "writeoff"]),
+        back=parts,
+    )
+    def lets_go_and_is_opened_again(self, index: int, share: Fraction, command: str, back: Fraction) -> None:
+        """Paid in part, the rest let go, and the money taken back."""
+        one = self.model.billograms[self.pick_open(index, planned=bool(index % 2))]
+        if one.internal != "Unpaid" or one.is_credit:
+            return
+        self.is_paid(one, self.of_remaining(one.id, Fraction(1), share))
+        if one.internal == "Unpaid":
+            self.closes_one(one.id, command)
+        payment = next(reversed(self.model.payments.values()))
+        on = sum((each.amount for each in payment.shares), ZERO)
+        part = Fraction(int(on * back * 100), 100)
+        if part:
+            self.takes_back(payment, None, None, None, [(one.id, part)])
+
     @precondition(some_payment)
     @rule(index=some, share=parts)
     def recalls_and_is_paid_again(self, index: int, share: Fraction) -> None:
@@ -1157,13 +1197,7 @@ class Money(RuleBasedStateMachine):
         if payment.recalled == recalled:
             return  # SEPA forbids it
         assert (one.paid, one.remaining) == (before[0] + part, before[1] + part)
-        body = {"amount": decimal(part), "billogram": one.id, "scheme": DEBIT}
-        type(self).steps += 1
-        answer = self.mock("POST", "/payments", body)
-        assert answer.status == 201, answer.body
-        again = Payment(answer.json["id"], part, unmatched=part, day=self.model.today, scheme=DEBIT)
-        told = self.model.book(again, [(one.id, part)])
-        self.holds(told)
+        told = self.is_paid(one, part)
         assert one.paid == before[0]
         assert one.remaining == before[1] or any(each.type == "Writeoff" for each in told)
 

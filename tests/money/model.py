@@ -394,8 +394,8 @@ class Model:
         """What is planned follows the debt."""
         raise NotImplementedError
 
-    def replan(self, act: Act, one: Billogram) -> None:
-        """Another respite."""
+    def replan(self, act: Act, one: Billogram, *, told_anyway: bool = True) -> None:
+        """Another respite, or due date."""
         raise NotImplementedError
 
     def bank_answers(self) -> Iterable[Act]:
@@ -720,7 +720,7 @@ class Model:
     # changes
 
     def put(self, key: str, **changes: Any) -> list[Told]:
-        """Of `rows`, `invoice_fee`, `reversed_vat`, `text`; `currency` stands for what is read-only later."""
+        """Of rows, fee, `reversed_vat`, text, due date; `currency` stands for what is read-only later."""
         one = self.one(key, "Update", "Unattested", "Unpaid")
         sent = one.internal == "Unpaid"
         if sent and changes.get("currency", one.currency) != one.currency:
@@ -744,15 +744,16 @@ class Model:
             owed = new.total + one.fees + one.received
             new.lost = max(ZERO, min(one.lost, new.total, owed))
             changes["lost"] = new.lost
-        told = changed or (new.text, new.reversed_vat) != (one.text, one.reversed_vat)
+        moved = new.due != one.due
+        told = changed or moved or (new.text, new.reversed_vat) != (one.text, one.reversed_vat)
         more = new.total - one.total
         for name, value in changes.items():
             setattr(one, name, value)
         if sent and told:
-            self._changed(act, one, more)
+            self._changed(act, one, more, moved=moved)
         return act.done()
 
-    def _changed(self, act: Act, one: Billogram, more: Fraction) -> None:
+    def _changed(self, act: Act, one: Billogram, more: Fraction, *, moved: bool) -> None:
         excess = ZERO if one.is_credit else max(ZERO, -one.remaining)
         act.tell(one, "DataChange")
         if more:
@@ -764,6 +765,9 @@ class Model:
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
             self.follow(act, one)
+        if moved:
+            self.replan(act, one, told_anyway=False)
+        act.overdue_if_past(one)
         if one.remaining == 0 and not one.is_credit:
             act.end(one, "Paid" if one.received or excess else "Credited")
 
