@@ -52,14 +52,15 @@ def _sums_after(billogram: Billogram, content: Content) -> Sums:
             rule="put.credited",
             credited_sum=old.credited,
         )
-    after = money.with_remaining(
+    after = money.still_let_go(
+        old,
         replace(
             new,
             reminder_fee=old.reminder_fee,
             interest_fee=old.interest_fee,
             paid=old.paid,
             collector_paid=old.collector_paid,
-        )
+        ),
     )
     # a debit can't become a stand-alone credit, nor the reverse [D], nor be less than what was paid out [A]
     if (new.total < 0) != (old.total < 0) or (new.total < 0 and after.remaining > 0):

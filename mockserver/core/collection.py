@@ -76,7 +76,7 @@ def end(act: Act, billogram: Billogram) -> None:
 
 
 def cancel(act: Act, billogram: Billogram) -> None:
-    """The case is withdrawn: the billogram is open again."""
+    """The case is withdrawn: the billogram is open again; no debit by itself, as after a recall [A]."""
     _check_with_agency(billogram)
     act.add(
         events.CollectionCancelled(

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from mockserver.core import banking, dunning_dates, events, numbers
 from mockserver.core.act import Act
+from mockserver.core.debited import VIA_AUTOGIRO
 from mockserver.core.funds import AUTOGIRO, SCHEDULED, SEPA, IncomingPayment, PaymentSource
 from mockserver.core.model import Billogram, Internal, replace
 from mockserver.core.refusal import InvalidObjectState, invalid
@@ -139,6 +140,16 @@ def cancel(act: Act, key: str, reason: str) -> None:
             act.mark(billogram), billogram.sums, payment_type=payment.scheme, payment_update_reason=reason
         )
     )
+
+
+def mark(act: Act, key: str) -> None:
+    """The flag of autogiro follows the mandates: it comes to open billograms, and goes from all [A]."""
+    billogram = act.billogram(key)
+    source = usable_source(act, billogram)
+    on = source is not None and source.scheme == AUTOGIRO
+    is_open = billogram.internal in (Internal.UNPAID, Internal.COLLECTION) and not billogram.is_credit
+    if on != (VIA_AUTOGIRO in billogram.flags) and (is_open or not on):
+        act.add(events.AutogiroMarked(key, act.now, on))
 
 
 def order(act: Act, billogram: Billogram) -> None:

@@ -2,7 +2,7 @@
 
 from mockserver.core import agenda, calendar, events, interest
 from mockserver.core.act import Act
-from mockserver.core.model import Billogram
+from mockserver.core.model import Billogram, Internal
 
 
 def after_sending(act: Act, key: str) -> None:
@@ -15,8 +15,13 @@ def after_sending(act: Act, key: str) -> None:
 
 
 def overdue_if_past(act: Act, key: str) -> None:
-    """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A]."""
+    """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A].
+
+    Not while the agency has it [A]: then it comes when the case is withdrawn.
+    """
     billogram = act.billogram(key)
+    if billogram.internal is not Internal.UNPAID:
+        return
     if billogram.is_credit or not billogram.sums.remaining or not agenda.becomes_overdue(billogram.dunning):
         return
     if agenda.overdue_at(billogram, act.account.timezone) <= act.now:

@@ -84,6 +84,7 @@ __all__ = [
     "AttachmentChanged",
     "AttemptMade",
     "AutogiroFailed",
+    "AutogiroMarked",
     "BillogramCreated",
     "BillogramEnded",
     "BillogramEvent",
@@ -183,6 +184,14 @@ class RespiteEnded(Value, frozen=True, tag=True):
 
     billogram: str
     at: datetime
+
+
+class AutogiroMarked(Value, frozen=True, tag=True):
+    """A mandate of autogiro came, or is gone. No event of Billogram, only a flag [A]."""
+
+    billogram: str
+    at: datetime
+    on: bool
 
 
 class AttachmentChanged(Value, frozen=True, tag=True):
@@ -395,6 +404,7 @@ Event: TypeAlias = (
     | PaymentStored
     | SourceStored
     | DebitOrdered
+    | AutogiroMarked
     | OutcomesLaidDown
     | RecallMade
     | RecallDropped
@@ -409,7 +419,10 @@ Event: TypeAlias = (
 EVENTS: tuple[type[Value], ...] = get_args(Event)
 
 
-_OF_BILLOGRAMS = (DraftChanged, LetterUndelivered, RespiteEnded, AttachmentChanged, DebitOrdered)
+_OF_BILLOGRAMS = (
+    *(DraftChanged, LetterUndelivered, RespiteEnded),
+    *(AttachmentChanged, DebitOrdered, AutogiroMarked),
+)
 
 
 class Record(Value, frozen=True):

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from mockserver.core import debited, events, interest, money
-from mockserver.core.debited import ORDER_SENT, with_flags
+from mockserver.core.debited import ORDER_SENT, VIA_AUTOGIRO, with_flags
 from mockserver.core.documents import CREDIT, INVOICE, REMINDER, Document
 from mockserver.core.events import BillogramEvent, Event, LetterEvent
 from mockserver.core.funds import IncomingPayment
@@ -88,6 +88,13 @@ def _debit_ordered(view: View, event: events.DebitOrdered) -> tuple[Change, ...]
     return ((BILLOGRAM, old.id, replace(old, **changes | with_flags(old, ORDER_SENT))),)
 
 
+def _autogiro_marked(view: View, event: events.AutogiroMarked) -> tuple[Change, ...]:
+    old: Billogram = view.find(BILLOGRAM, event.billogram)
+    added, gone = ((VIA_AUTOGIRO,), ()) if event.on else ((), (VIA_AUTOGIRO,))
+    flags = with_flags(old, *added, without=gone)
+    return ((BILLOGRAM, old.id, replace(old, updated_at=event.at, **flags)),)
+
+
 def _source_stored(_: View, event: events.SourceStored) -> tuple[Change, ...]:
     return ((SOURCE, event.source.id, event.source),)
 
@@ -162,6 +169,7 @@ _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.LetterUndelivered: _letter_undelivered,
     events.RespiteEnded: _respite_ended,
     events.DebitOrdered: _debit_ordered,
+    events.AutogiroMarked: _autogiro_marked,
     events.SourceStored: _source_stored,
     events.OutcomesLaidDown: _outcomes_laid_down,
     events.RecallMade: _recall_made,

@@ -41,7 +41,10 @@ def accept(act: Act, billogram: Billogram) -> None:
 
 
 def deny(act: Act, billogram: Billogram) -> None:
-    """The buyer refuses it: the invoice is made and leaves by the draft's method, as far as it can [A]."""
+    """The buyer refuses it: the invoice is made and leaves by the draft's method, as far as it can [A].
+
+    Only now is it claimed from the customer: a debit is planned, as when it is sent [A].
+    """
     check_offered(billogram)
     method = billogram.content.terms.delivery_method
     if not delivery.possible(act, billogram, method):

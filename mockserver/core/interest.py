@@ -46,11 +46,11 @@ def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Inter
 
     Days before a late sending count as unpaid ones: until then nothing is added up [A].
     """
+    if old.internal is Internal.ENDED and new.internal is Internal.UNPAID:
+        return Interest(since=next_day(at, timezone))  # open again: what was not claimed is dropped [A]
     if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _same(old, new):
         return new.interest
     day = next_day(at, timezone)
-    if old.internal is Internal.ENDED and new.internal is Internal.UNPAID:
-        return Interest(since=day)  # open again: what was not claimed before is dropped [A]
     return replace(new.interest, since=day, product=_product_before(old, day))
 
 

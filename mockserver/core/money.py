@@ -136,7 +136,12 @@ def unpaid_principal(sums: Sums) -> Decimal:
 
 def _principal(sums: Sums) -> Decimal:
     """All of it but what was let go, which moved `rounding` (reference: behaviour 3.3)."""
-    return subtract(sums.total, subtract(sums.rounding_value, sums.rounding))
+    return subtract(sums.total, _gone(sums))
+
+
+def _gone(sums: Sums) -> Decimal:
+    """The part of the principal that was let go."""
+    return subtract(sums.rounding_value, sums.rounding)
 
 
 def without_unpaid_fees(sums: Sums) -> Sums:
@@ -151,6 +156,17 @@ def let_go(sums: Sums) -> Sums:
     """Nothing remains, though it was not paid: `rounding` takes up what is left of the principal [A]."""
     kept = without_unpaid_fees(sums)
     return replace(kept, rounding=subtract(kept.rounding, kept.remaining), remaining=ZERO)
+
+
+def still_let_go(old: Sums, new: Sums) -> Sums:
+    """New sums of one of which a part had been let go: that part stays so (reference: behaviour 8.2).
+
+    All of it as long as something remains; below that as much as makes nothing remain, so that money is
+    owed back only for a total that is less than what was paid [A].
+    """
+    whole = with_remaining(new)
+    gone = max(min(_gone(old), whole.total, whole.remaining), ZERO)
+    return with_remaining(replace(whole, rounding=subtract(whole.rounding, gone))) if gone else whole
 
 
 def with_remaining(sums: Sums) -> Sums:

@@ -209,5 +209,6 @@ def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, parts: list
     if dunning.respite_active and dunning.respite_date is not None and dunning.respite_date < act.today:
         act.add(events.RespiteEnded(billogram.id, act.now))  # it passed while the billogram was ended
     debits.follow(act, billogram.id, "payment")
+    debits.mark(act, billogram.id)
     dunning_dates.overdue_if_past(act, billogram.id)
     return Payable(billogram.id, amount, mark.uuid, uuids)

@@ -91,6 +91,7 @@ def change(act: Act, source: PaymentSource, changes: dict[str, Any]) -> None:
     if status != source.status:
         if status in (PENDING, ACTIVE):
             act.add(events.SourceStored(replace(changed, status=status)))
+            _mark(act, changed)
         else:
             end(act, changed, status)
 
@@ -101,6 +102,14 @@ def end(act: Act, source: PaymentSource, status: str) -> None:
     for billogram in _planned_by(act, source):
         debits.cancel(act, billogram.id, "mandate")
         dunning_dates.overdue_if_past(act, billogram.id)
+    _mark(act, source)
+
+
+def _mark(act: Act, source: PaymentSource) -> None:
+    """The billograms of its customer show whether autogiro pays them."""
+    if source.scheme == AUTOGIRO:
+        for billogram in _of_customer(act, source.customer_no):
+            debits.mark(act, billogram.id)
 
 
 def _planned_by(act: Act, source: PaymentSource) -> list[Billogram]:
@@ -142,12 +151,14 @@ def verify_email(act: Act, customer: Customer, email: str) -> None:
 def enable_recurring(act: Act, customer: Customer) -> None:
     """The recipient turned autogiro on: a mandate, and it is told on the newest sent billogram."""
     number = customer.customer_no
-    act.add(events.SourceStored(_new(act, number, AUTOGIRO, ACTIVE, act.now)))
+    source = _new(act, number, AUTOGIRO, ACTIVE, act.now)
+    act.add(events.SourceStored(source))
     newest = _newest_sent(act, number)
     if newest is not None:
         act.add(events.RecurringPaymentEnabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
     act.add(events.RecipientUpdated(number, recurring=True, recurring_type="autogiro"))
     _plan_open_ones(act, number)
+    _mark(act, source)
 
 
 def disable_recurring(act: Act, customer: Customer) -> None:

@@ -106,6 +106,84 @@ def test_fees_stay_asked_for(server: Server) -> None:
     assert done["detailed_sums"]["reminder_fee"] == 60
 
 
+# of 125, 100 were paid and 25 let go; taken back of the 100, fee charged then, new price -> remaining,
+# paid_sum, rounding (what is let go still), state, liability
+LET_GO: list[tuple[int, int, int, int, int, int, str, int]] = [
+    (100, 0, 160, 175, 0, -25, "Unpaid", 0),
+    (100, 0, 80, 75, 0, -25, "Unpaid", 0),
+    (100, 0, 20, 0, 0, -25, "Credited", 0),
+    (100, 0, 12, 0, 0, -15, "Credited", 0),
+    (100, 0, 0, 0, 0, 0, "Credited", 0),
+    (50, 0, 160, 125, -50, -25, "PartlyPaid", 0),
+    (50, 0, 60, 0, -50, -25, "Paid", 0),
+    (50, 0, 48, 0, -50, -10, "Paid", 0),  # 60 are not less than the 50 that were paid: nothing is owed
+    (50, 0, 32, 0, -40, 0, "Paid", 10),
+    (100, 60, 80, 135, 0, -25, "Unpaid", 0),
+    (100, 60, 12, 60, 0, -15, "Unpaid", 0),
+    (50, 60, 32, 25, -50, -25, "PartlyPaid", 0),
+]
+
+
+@pytest.mark.parametrize("command", ["settle-underpayment", "confirmed-loss"])
+@pytest.mark.parametrize(
+    ("back", "fee", "price", "remaining", "paid_sum", "rounding", "state", "owed"), LET_GO
+)
+def test_what_was_let_go_stays_so(
+    server: Server,
+    command: str,
+    back: int,
+    fee: int,
+    price: int,
+    remaining: int,
+    paid_sum: int,
+    rounding: int,
+    state: str,
+    owed: int,
+) -> None:
+    """8.2, of one that a recall opened again; never more than there is [A]."""
+    key = _opened_again(server, command, back)
+    if fee:
+        charge(server, key, fee)
+    done = put(server, key, {"items": [{**ROW, "price": price}]}).data
+    sums = done["detailed_sums"]
+    assert (sums["remaining_sum"], sums["paid_sum"], sums["rounding"]) == (remaining, paid_sum, rounding)
+    assert (done["total_sum"], done["state"], done["rounding_value"]) == (price * 5 / 4, state, 0)
+    (payment,) = server.mock("GET", "/accounts/test/payments").json
+    assert payment["liability"] == owed
+
+
+def test_what_was_let_go_stays_so_without_a_document(server: Server) -> None:
+    """Other rows of the same total."""
+    key = _opened_again(server, "settle-underpayment", 40)
+    before = len(told(server, key))
+    done = put(server, key, {"items": [{**ROW, "count": 2, "price": 50}]}).data
+    assert told(server, key)[before:] == [("DataChange", "PartlyPaid")]
+    assert (done["remaining_sum"], done["detailed_sums"]["rounding"]) == (40, -25)
+
+
+def test_fees_that_were_written_off_stay_so(server: Server) -> None:
+    key = server.sent(**BASE, currency="EUR")["id"]
+    charge(server, key, 60, 5)
+    money = {"amount": 125, "billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+    payment = server.mock("POST", "/accounts/test/payments", money).json["id"]
+    assert server.command(key, "writeoff").data["state"] == "Paid"
+    server.mock("POST", f"/accounts/test/payments/{payment}/recall", {"amount": 25})
+    done = put(server, key, {"items": [{**ROW, "price": 160}]}).data
+    assert (done["remaining_sum"], done["reminder_fee"]) == (100, 60)
+    sums = done["detailed_sums"]
+    assert (sums["reminder_fee"], sums["interest_fee"], sums["rounding"]) == (0, 0, 0)
+
+
+def _opened_again(server: Server, command: str, back: int) -> str:
+    key: str = server.sent(**BASE, currency="EUR")["id"]
+    money = {"amount": 100, "billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+    payment = server.mock("POST", "/accounts/test/payments", money).json["id"]
+    assert server.command(key, command).status == 200
+    answer = server.mock("POST", f"/accounts/test/payments/{payment}/recall", {"amount": back})
+    assert answer.status == 201, answer.body
+    return key
+
+
 # changes that make no document
 PLAIN: list[dict[str, Any]] = [
     {"info": {"message": "Thank you"}},

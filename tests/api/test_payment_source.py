@@ -80,6 +80,7 @@ def changed(server: Server, source: str, **what: Any) -> Any:
 
 PLANNED = ("PaymentScheduled", 125, "2026-04-01")
 PAID = [("Payment",), ("BillogramEnded",)]
+UPDATED, CANCELLED = "PaymentSystemUpdated", "PaymentSystemCancelled"
 
 
 # mandates
@@ -207,6 +208,45 @@ def test_a_mandate_that_ends_while_it_is_planned(server: Server) -> None:
     assert len(bank(server, late)) == 2
 
 
+@pytest.mark.parametrize("how", ["cancelled", "lapsed", "failed"])
+def test_whichever_way_it_ends(server: Server, how: str) -> None:
+    """On 10 April, while one is planned, one settled, one taken back; later money can still be taken back."""
+    number = server.customer()
+    key = imported(server, number)
+    paid, back = (sent(server, number) for _ in range(2))
+    waiting = sent(server, number, due_date="2026-04-20")
+    advance(server, "2026-04-08T10:00:00+02:00")
+    payments = {each["billogram"]: each["id"] for each in server.mock("GET", PAYMENTS).json}
+    assert server.mock("POST", f"{PAYMENTS}/{payments[back]}/recall", {"type": "refund"}).status == 201
+    if how == "lapsed":  # 36 months after its last collection
+        changed(server, key, last_collection="2023-04-10")
+    advance(server, "2026-04-10T00:05:00+02:00")
+    if how == "cancelled":
+        assert server.post(f"/payment_source/{key}/cancel").status == 200
+    elif how == "failed":
+        changed(server, key, status="FAILED")
+    assert status(server, number) == ["FAILED" if how == "failed" else "CANCELLED"]
+    taken_back = [PLANNED, *PAID, ("PaymentRecalled",)]
+    stopped = [("PaymentScheduled", 125, "2026-04-20"), (CANCELLED, "mandate")]
+    assert [bank(server, each) for each in (paid, back, waiting)] == [[PLANNED, *PAID], taken_back, stopped]
+    assert states(server, paid, back, waiting) == ["Paid", "Overdue", "Unpaid"]
+    advance(server, "2026-04-21T10:00:00+02:00")
+    assert states(server, paid, back, waiting) == ["Paid", "Overdue", "Overdue"]
+    assert server.mock("POST", f"{PAYMENTS}/{payments[paid]}/recall", {"type": "refund"}).status == 201
+    assert bank(server, paid) == taken_back
+    for each in (paid, back, waiting):
+        answer = server.mock("POST", f"{MOCK}/billograms/{each}/simulate/schedule-payment", {})
+        assert answer.status == 409, "no mandate is left"
+    advance(server, "2026-06-01T10:00:00+02:00")
+    assert [bank(server, each) for each in (paid, back, waiting)] == [taken_back, taken_back, stopped]
+    assert states(server, paid, back, waiting) == ["Overdue"] * 3
+    assert server.fold().image() == server.image()
+
+
+def states(server: Server, *keys: str) -> list[str]:
+    return [server.get(f"/billogram/{key}").data["state"] for key in keys]
+
+
 def test_open_ones_are_planned_when_a_mandate_comes(server: Server) -> None:
     number, other = server.customer(), server.customer()
     keys = [sent(server, number), sent(server, number, due_date="2026-03-03"), sent(server, number)]
@@ -286,9 +326,6 @@ def user(server: Server, key: str) -> Any:
 
 def respite(server: Server, key: str) -> Any:
     server.command(key, "respite", {"date": "2026-04-11"})
-
-
-UPDATED, CANCELLED = "PaymentSystemUpdated", "PaymentSystemCancelled"
 
 
 @pytest.mark.parametrize(
@@ -485,6 +522,115 @@ def test_recipient_updated(server: Server, on: bool) -> None:
         {"customer_number": number, "updated_recurring_payment_type": None},
     ]
     assert [each["customer"] for each in told] == (expected if on else [])
+
+
+@pytest.mark.parametrize("how", ["disable", "patch"])
+def test_the_flag_follows_the_mandate(server: Server, how: str) -> None:
+    """It comes to what is open, planned or not, and goes from all, ended ones too (2.3)."""
+    number, other = server.customer(), server.customer()
+    terms = {"currency": "SEK", "due_date": "2026-03-02"}
+    paid, failed, off, collected, gone = (sent(server, number, **terms) for _ in range(5))
+    draft = server.draft(customer={"customer_no": number})["id"]
+    rows = [{"title": "Back", "count": -1, "price": 10, "vat": 0}]
+    never = [
+        draft,
+        sent(server, number, items=rows, currency="SEK"),
+        sent(server, number),
+        sent(server, other),
+    ]
+    server.command(gone, "payment", {"amount": 125})
+    advance(server, "2026-03-03T10:00:00+01:00")
+    server.command(collected, "collect")
+    simulate(server, f"customers/{number}/simulate/enable-recurring", {"type": "autogiro"})
+    simulate(server, f"billograms/{off}/simulate/cancel-scheduled-payment")
+    server.mock("PUT", f"{MOCK}/outcomes", {"match": {"billogram": failed}, "plan": ["reject.AM04"]})
+    marked = [paid, failed, off, collected]
+    assert [VIA in flags(server, key) for key in marked] == [True] * 4
+    advance(server, "2026-03-06T10:00:00+01:00")
+    assert [server.get(f"/billogram/{key}").data["state"] for key in (paid, failed)] == ["Paid", "Overdue"]
+    assert [VIA in flags(server, key) for key in marked] == [True] * 4
+    assert not any(VIA in flags(server, key) for key in (*never, gone)), "not drafts, nor what has ended"
+    if how == "disable":
+        simulate(server, f"customers/{number}/simulate/disable-recurring")
+    else:
+        changed(server, server.mock("GET", f"{MOCK}/payment-sources").json[0]["id"], status="FAILED")
+    assert not any(VIA in flags(server, key) for key in marked)
+    assert server.fold().image() == server.image()
+
+
+def test_the_flag_with_several_mandates(server: Server) -> None:
+    """It stays while one is active, comes back with it, and comes to what a recall opens again."""
+    number = server.customer()
+    key, ended = (sent(server, number, currency="SEK") for _ in range(2))
+    body = {"amount": 125, "billogram": ended, "scheme": "SEPA_CREDIT_TRANSFER"}
+    payment = server.mock("POST", PAYMENTS, body).json["id"]
+    for _ in range(2):
+        simulate(server, f"customers/{number}/simulate/enable-recurring", {"type": "autogiro"})
+    older, newer = (each["id"] for each in server.mock("GET", f"{MOCK}/payment-sources").json)
+    changed(server, older, status="CANCELLED")
+    assert bank(server, key)[-1] == (CANCELLED, "mandate")
+    assert (flags(server, key), flags(server, ended)) == ([VIA], [])
+    assert server.mock("POST", f"{PAYMENTS}/{payment}/recall", {}).status == 201
+    assert flags(server, ended) == [VIA]
+    changed(server, newer, status="CANCELLED")
+    assert (flags(server, key), flags(server, ended)) == ([], [])
+    changed(server, older, status="ACTIVE")
+    assert (flags(server, key), flags(server, ended)) == ([VIA], [VIA])
+    assert server.fold().image() == server.image()
+
+
+def flags(server: Server, key: str) -> Any:
+    return server.get(f"/billogram/{key}").data["flags"]
+
+
+# what is claimed only now, or again
+
+
+def test_a_refused_sale_is_planned_as_a_sending_is(server: Server) -> None:
+    """It is claimed from the customer then (2.2, 6.6); by a mandate that comes later, too."""
+    one, two = server.customer(), server.customer()
+    imported(server, one)
+    keys = [server.draft(customer={"customer_no": number}, **TERMS)["id"] for number in (one, one, two)]
+    for key in keys:
+        server.command(key, "sell")
+        assert bank(server, key) == []
+    source = imported(server, two)  # while it is offered: nothing is planned
+    assert bank(server, keys[2]) == []
+    server.post(f"/payment_source/{source}/cancel")
+    simulate(server, f"billograms/{keys[0]}/simulate/factoring-deny")
+    simulate(server, f"billograms/{keys[1]}/simulate/factoring-accept")
+    simulate(server, f"billograms/{keys[2]}/simulate/factoring-deny")
+    assert [bank(server, key) for key in keys] == [[PLANNED], [], []]
+    imported(server, two)
+    assert [bank(server, key) for key in keys] == [[PLANNED], [], [PLANNED]]
+    types = [each["type"] for each in server.get(f"/billogram/{keys[0]}").data["events"]]
+    assert types == ["BillogramCreated", "FactoringRequest", "FactoringDenied", "PaymentScheduled"]
+    assert server.get(f"/billogram/{keys[0]}").data["state"] == "FactoringDenied"
+    advance(server, "2026-04-01T10:00:00+02:00")
+    assert bank(server, keys[0])[1:] == bank(server, keys[2])[1:] == PAID
+
+
+def test_a_withdrawn_collection_plans_none_by_itself(server: Server) -> None:
+    """As after a recall (8.2); by hand one can be planned, and a mandate that comes then plans one."""
+    number = server.customer()
+    imported(server, number)
+    by_hand, by_mandate = sent(server, number), sent(server, number)
+    user(server, by_hand)
+    user(server, by_mandate)
+    advance(server, "2026-04-02T10:00:00+02:00")
+    for key in (by_hand, by_mandate):
+        server.command(key, "collect")
+        before = bank(server, key)
+        simulate(server, f"billograms/{key}/simulate/collection-cancel")
+        assert bank(server, key) == before
+        assert server.get(f"/billogram/{key}").data["state"] == "Overdue"
+    simulate(server, f"billograms/{by_hand}/simulate/schedule-payment")
+    assert bank(server, by_hand)[-1][2] == "2026-04-07"
+    assert bank(server, by_mandate)[-1][0] == "PaymentUserCancelled"
+    imported(server, number)
+    assert bank(server, by_mandate)[-1][2] == "2026-04-07"
+    advance(server, "2026-04-07T10:00:00+02:00")
+    assert bank(server, by_hand)[-2:] == bank(server, by_mandate)[-2:] == PAID
 
 
 # numbers and restarts

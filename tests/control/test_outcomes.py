@@ -1,5 +1,6 @@
 """What the bank will answer, laid down in advance (reference: behaviour 8.3)."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -101,6 +102,57 @@ def test_a_plan_changed_while_a_debit_is_planned(server: Server) -> None:
     advance(server, "2026-04-01T10:00:00+02:00")
     assert answers(server, key) == [(REJECT, "2026-04-01 08:00", "TM01")]
     assert [each["plan"] for each in server.mock("GET", OUTCOMES).json] == [["ok"]]
+
+
+def for_the_billogram(server: Server, key: str) -> None:
+    lay_down(server, ["reject.AG01"], billogram=key)
+
+
+def emptied(server: Server, key: str) -> None:
+    lay_down(server, [], customer_no=1)
+
+
+def taken_away(server: Server, key: str) -> None:
+    assert server.mock("DELETE", OUTCOMES).status == 200
+
+
+def moved(server: Server, key: str) -> None:
+    """The debit moves with a respite; what was laid down waits for it."""
+    assert server.command(key, "respite", {"date": "2026-04-02"}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (for_the_billogram, (REJECT, "2026-04-01 08:00", "AG01")),
+        (emptied, (REJECT, "2026-04-01 08:00", "MS03")),  # that of the account
+        (taken_away, PAID),
+        (moved, (REJECT, "2026-04-02 08:00", "AM04")),
+    ],
+)
+def test_what_holds_is_what_is_laid_down_on_the_day(
+    server: Server, change: Callable[[Server, str], None], expected: Any
+) -> None:
+    number = customer(server)
+    lay_down(server, ["reject.MS03"])
+    lay_down(server, ["reject.AM04"], customer_no=number)
+    key = sent(server, number)
+    advance(server, "2026-03-31T10:00:00+02:00")
+    change(server, key)
+    advance(server, "2026-04-02T10:00:00+02:00")
+    assert answers(server, key) == [expected]
+    assert server.fold().image() == server.image()
+
+
+def test_a_recall_that_was_drawn_stays_when_the_plan_changes(server: Server) -> None:
+    number = customer(server)
+    lay_down(server, [{"then": "refund.MD06", "after": "20d"}])
+    key = sent(server, number)
+    advance(server, "2026-04-01T10:00:00+02:00")
+    assert server.mock("DELETE", OUTCOMES).status == 200
+    lay_down(server, ["ok"], billogram=key)
+    advance(server, "2026-04-30T10:00:00+02:00")
+    assert answers(server, key) == [PAID, (BACK, "2026-04-21 08:00", None)]
 
 
 @pytest.mark.parametrize(

@@ -340,6 +340,52 @@ def test_dunning_goes_on_from_where_it_was(server: Server, name: str) -> None:
     check(server)
 
 
+def test_dunning_of_one_that_was_credited_in_between(server: Server) -> None:
+    """What the credit set free goes first; the rest is dunned as if it had never been more."""
+    server.call("PUT", "/settings", {"invoices": {"automatic_reminders": STEPS}})
+    key = sent(server)
+    advance(server, "2026-04-03T10:00:00+02:00")
+    made = pay(server, 125, billogram=key, scheme=DEBIT)
+    server.command(key, "credit", {"mode": "amount", "amount": 50})
+    advance(server, "2026-04-04T10:00:00+02:00")
+    assert recall(server, made, type="refund")["total_amount"] == 75
+    advance(server, "2026-06-01T10:00:00+02:00")
+    assert dunned(server, key) == [
+        ("Overdue", "04-01 22:05", 125),
+        ("Overdue", "04-04 08:00", 75),
+        ("ReminderSent", "04-06 06:00", 135 + interest(2, 75)),
+        ("ReminderSent", "04-07 06:00", 135 + interest(3, 75)),
+        ("ReminderSent", "04-17 06:00", 135 + interest(13, 75)),
+    ]
+
+
+@pytest.mark.parametrize("partly", [True, False])
+def test_dunning_of_one_that_another_payment_ended(server: Server, partly: bool) -> None:
+    """25 stay: partly paid, so no interest, and reminders as the account has it; a third payment ends it."""
+    rules = {"automatic_reminders": STEPS, "use_automatic_reminders_partly_paid": partly}
+    server.call("PUT", "/settings", {"invoices": rules})
+    key = sent(server)
+    advance(server, "2026-04-03T10:00:00+02:00")
+    first = pay(server, 100, billogram=key, scheme=DEBIT)
+    second = pay(server, 125, billogram=key, scheme=DEBIT)
+    advance(server, "2026-04-04T10:00:00+02:00")
+    recall(server, first, type="refund")
+    assert sums(server, key) == ("PartlyPaid", -25, 100)
+    advance(server, "2026-04-07T10:00:00+02:00")
+    reminded = [("ReminderSent", f"04-{day} 06:00", 160) for day in ("06", "07")] if partly else []
+    overdue = [("Overdue", "04-01 22:05", 125), ("Overdue", "04-04 08:00", 100)]
+    assert dunned(server, key) == overdue + reminded
+    pay(server, 160 if partly else 100, billogram=key, scheme=DEBIT)
+    assert sums(server, key)[::2] == ("Paid", 0)
+    advance(server, "2026-05-01T10:00:00+02:00")
+    assert dunned(server, key) == overdue + reminded
+    recall(server, second, type="refund")  # what was owed, then its 25
+    assert sums(server, key)[::2] == ("PartlyPaid", 25)
+    advance(server, "2026-06-01T10:00:00+02:00")
+    again = [("ReminderSent", "05-02 06:00", 25)] if partly else []
+    assert dunned(server, key) == [*overdue, *reminded, ("Overdue", "05-01 08:00", 25), *again]
+
+
 def test_a_reminder_by_hand_after_it(server: Server) -> None:
     """The fee is charged once per billogram, through recalls; interest is of the days since."""
     key = sent(server)

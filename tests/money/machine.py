@@ -18,12 +18,13 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from tests.core.test_sepa import DEBIT, TRANSFER
+from tests.money.bank import BY_ACCOUNT, SERVES, Banked, Mandate, Outcome
 from tests.money.model import (
     FLAGS,
     ZERO,
     ZONE,
     Billogram,
-    Model,
     Part,
     Payment,
     Refused,
@@ -41,6 +42,22 @@ FIXED = {
 }  # what their callbacks show is no state of after them
 START, DUE = date(2026, 3, 2), date(2026, 4, 1)
 LATE, LATE_DUE = date(2026, 1, 1), date(2026, 1, 31)
+IBAN = "DE89370400440532013000"
+KINDS = [
+    *["possible"] * 16,
+    *(None, "refund", "return", "refund_unauthorised", "reversal"),
+    *("revocation", "cancellation_request", "refusal", "reject", "recall"),
+]
+CODES = [None, None, None, "AM04", "AC01", "AC04", "MD01", "MD06", "MD07", "MS02", "DUPL", "FRAD"]
+OUTCOMES: list[Outcome] = [
+    *("ok", "ok", "reject.AM04", "reject.AC01", "reject.AC04"),
+    {"then": "refund.MD06", "after": "20d"},
+    {"then": "refund.MD06", "after": "1d"},
+    {"then": "return.AM04", "after": "2b"},
+    {"then": "return.AC04", "after": "1b"},
+    {"then": "return.MS03", "after": "9b"},  # too late by then
+    {"then": "refund_unauthorised.MD01", "after": "60d"},
+]
 MODES = ["full", "amount", "items", "remaining", "rest", "principal"]
 
 _names = count(1)
@@ -121,7 +138,7 @@ class Money(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.name = f"money-{next(_names)}"
-        self.model = Model()
+        self.model = Banked()
         self.heard = 0  # callbacks
         self.uuids: set[str] = set()
         self.numbers: list[int] = []  # of documents, in the order in which they left
@@ -221,18 +238,20 @@ class Money(RuleBasedStateMachine):
     def holds(self, told: list[Told]) -> None:
         """The callbacks are those of the model, and everything that was touched is as it says."""
         self.sound = False
-        got = self.callbacks()
-        events = [
-            (each["event"]["billogram_id"], each["event"]["type"], each["billogram"]["state"]) for each in got
-        ]
-        assert events == [(each.billogram, each.type, each.state) for each in told], (events, told)
-        last: dict[str, Any] = {}
-        for each, callback in zip(told, got, strict=True):
+        got = [each for each in self.callbacks() if each["callback_type"] != "RecipientUpdated"]
+        back = [each for each in told if each.type == "PaymentRecalled"]
+        assert [said(each) for each in got] == expected(told), told
+        last: dict[str, Any] = dict.fromkeys(each.billogram for each in back)
+        others = [each for each in got if each["callback_type"] == "BillogramEvent"]
+        for each, callback in zip([each for each in told if each not in back], others, strict=True):
             self.check_callback(each, callback)
             last[each.billogram] = callback
+        self.kinds["PaymentRecalled"] = self.kinds.get("PaymentRecalled", 0) + len(back)
         for key, callback in last.items():
             if key in self.model.billograms:
                 shown = self.check_billogram(key)
+                if callback is None:
+                    continue
                 assert shown["detailed_sums"] == callback["billogram"]["detailed_sums"]
                 ends = any(each.billogram == key and each.type == "BillogramEnded" for each in told)
                 if callback["event"]["type"] not in FIXED and (
@@ -298,7 +317,7 @@ class Money(RuleBasedStateMachine):
         assert shown["invoice_no"] == (own if hidden else one.number)
         if not one.is_credit:
             assert one.uncredited >= 0
-            assert sum((share for _, share in one.booked), ZERO) == -one.paid
+            assert sum((each.amount for each in one.booked), ZERO) == -one.paid
         return shown
 
     def check_documents(self, key: str) -> None:
@@ -331,23 +350,34 @@ class Money(RuleBasedStateMachine):
         if not self.model.payments:
             return
         listed = self.server.mock("GET", f"/accounts/{self.name}/payments").json
-        assert [each["id"] for each in listed] == list(self.model.payments)
         shares: dict[str, dict[str, Fraction]] = {}
         for one in self.model.billograms.values():
-            for booked, share in one.booked:
-                mine = shares.setdefault(booked, {})
-                mine[one.id] = mine.get(one.id, ZERO) + share
-        for each in listed:
-            payment = self.model.payments[each["id"]]
+            for share in one.booked:
+                if share.amount:
+                    mine = shares.setdefault(share.payment, {})
+                    mine[one.id] = mine.get(one.id, ZERO) + share.amount
+        planned = {one.debit.payment: one for one in self.model.billograms.values() if one.debit}
+        for each, payment in zip(listed, self.model.payments.values(), strict=True):
+            payment.real = payment.real or each["id"]
+            assert (each["id"], each["status"]) == (payment.real, payment.status)
+            assert (each["scheme"], each["date"]) == (payment.scheme, str(payment.day))
+            if payment.status != "settled":
+                assert exact(each["amount"]) == payment.amount
+                assert each["allocations"] == []
+            if payment.status == "scheduled":
+                assert payment.amount == planned.pop(payment.id).remaining
             allocated: dict[str, Fraction] = {}
             for part in each["allocations"]:
                 if part["amount"]:
                     key = part["billogram"]
                     allocated[key] = allocated.get(key, ZERO) + exact(part["amount"])
             parts = [exact(each[name]) for name in ("unmatched", "adjustment", "liability", "recalled")]
-            assert sum(parts) + sum(allocated.values()) == exact(each["amount"]) == payment.amount
             assert allocated == shares.get(payment.id, {})
-            assert parts == [payment.unmatched, payment.adjustment, payment.liability, 0]
+            assert parts == [payment.unmatched, payment.adjustment, payment.liability, payment.recalled]
+            if payment.status == "settled":
+                assert sum(parts) + sum(allocated.values()) == exact(each["amount"]) == payment.amount
+                assert 0 <= payment.recalled <= payment.amount, "never more than was paid"
+        assert planned == {}, "each debit has its payment"
 
     def check_lists(self, touched: list[Billogram]) -> None:
         everything = list(self.model.billograms.values())
@@ -403,6 +433,11 @@ class Money(RuleBasedStateMachine):
             Row("One", Fraction(3), Fraction(-75), Fraction(6)),
         ):
             self.creates_one((row,), 1, "SEK", "Email", **usual)
+        if data.draw(st.booleans()):  # soon a debit
+            self.imports(1, IBAN)
+            self.creates_one(
+                (Row("One", Fraction(3), Fraction(75), Fraction(6)),), 1, "EUR", "Email", **usual
+            )
 
     methods = st.sampled_from(["Email", "Email", "Letter", "DoNotNotify"])
 
@@ -464,7 +499,7 @@ class Money(RuleBasedStateMachine):
 
     @rule(
         rows=st.one_of(rows, rows, rows, back),
-        currency=st.sampled_from(["SEK", "SEK", "EUR"]),
+        currency=st.sampled_from(["SEK", "EUR"]),
         method=st.sampled_from(["Email", "Letter", "Letter", None]),
     )
     def creates_usual(self, rows: tuple[Row, ...], currency: str, method: str | None) -> None:
@@ -569,7 +604,8 @@ class Money(RuleBasedStateMachine):
             made = self.server.mock("GET", f"/accounts/{self.name}/payments").json[-1]
             assert (made["scheme"], made["currency"], exact(made["amount"])) == ("MANUAL", currency, amount)
             call = lambda: answer  # noqa: E731
-            return self.model.book(Payment(made["id"], amount, unmatched=amount), [(key, amount)])
+            payment = Payment(made["id"], amount, unmatched=amount, day=self.model.today)
+            return self.model.book(payment, [(key, amount)])
 
         self.tries(lambda: call(), decide)
 
@@ -587,6 +623,8 @@ class Money(RuleBasedStateMachine):
         shares=st.lists(parts_or_none, min_size=3, max_size=3),
         more=st.sampled_from([ZERO, ZERO, Fraction(1), Fraction(10), Fraction("10.01"), Fraction(300)]),
         beyond=st.booleans(),
+        scheme=st.sampled_from([None, *[DEBIT] * 4, TRANSFER]),
+        b2b=st.sampled_from([False, False, True]),
     )
     def receives(
         self,
@@ -595,6 +633,8 @@ class Money(RuleBasedStateMachine):
         shares: list[Fraction | None],
         more: Fraction,
         beyond: bool,
+        scheme: str | None,
+        b2b: bool,
     ) -> None:
         """Money at the bank, for none, one or several; `more` on top of one of them, or beyond all."""
         named = []
@@ -606,7 +646,9 @@ class Money(RuleBasedStateMachine):
         total = sum((amount for _, amount in named), ZERO) + (more if beyond or not named else ZERO)
         if not total:
             return
-        body: dict[str, Any] = {"amount": decimal(total)}
+        body: dict[str, Any] = {"amount": decimal(total), "b2b": b2b}
+        if scheme is not None:
+            body["scheme"] = scheme
         if len(named) == 1:
             body["billogram"] = named[0][0]
             named = [(named[0][0], total)]
@@ -622,7 +664,10 @@ class Money(RuleBasedStateMachine):
             assert self.server.position(self.name) == position
             return
         assert answer.status == 201, answer.body
-        self.holds(self.model.book(Payment(answer.json["id"], total, unmatched=total), named))
+        usual = "BANKGIRO" if currencies <= {"SEK"} else TRANSFER
+        payment = Payment(answer.json["id"], total, unmatched=total, b2b=b2b, day=self.model.today)
+        payment.scheme = scheme or usual
+        self.holds(self.model.book(payment, named))
 
     def taker(self, key: str) -> Billogram | None:
         """The billogram, if it takes money."""
@@ -662,7 +707,10 @@ class Money(RuleBasedStateMachine):
         ),
     )
     def closes(self, index: int, command: str) -> None:
-        key, model = self.pick(index, "Unpaid", "Unpaid", "Collection"), self.model
+        self.closes_one(self.pick(index, "Unpaid", "Unpaid", "Collection"), command)
+
+    def closes_one(self, key: str, command: str) -> None:
+        model = self.model
         decide = {
             "settle-underpayment": model.settle,
             "confirmed-loss": model.confirm_loss,
@@ -697,6 +745,7 @@ class Money(RuleBasedStateMachine):
         text=st.sampled_from([None, None, "1", "2"]),
         reversed_vat=st.sampled_from([None, None, True, False]),
         currency=st.sampled_from([None, None, None, "SEK", "EUR"]),
+        due=st.sampled_from([None, None, None, None, -5, 0, 3, 20, 60]),
     )
     def puts(self, index: int, **given: Any) -> None:
         key = self.pick(index, "Unattested", "Unpaid")
@@ -711,6 +760,10 @@ class Money(RuleBasedStateMachine):
             body["regional_sweden"] = {"reversed_vat": given["reversed_vat"]}
         if given["currency"] is not None:
             body["currency"] = given["currency"]
+        one, days = self.model.billograms.get(key), given["due"]
+        if days is not None and one is not None:
+            given["due"] = max(one.invoiced, self.model.today + timedelta(days=days))
+            body["due_date"] = str(given["due"])
         names = {"fee": "invoice_fee"}
         changes = {names.get(name, name): value for name, value in given.items() if value is not None}
         self.tries(
@@ -797,10 +850,27 @@ class Money(RuleBasedStateMachine):
         model.steps, model.minimum, model.reminds_partly_paid = steps, minimum, partly
         model.hands_over, model.agency = collection, agency
 
+    @precondition(lambda self: self.moves < 40 and self.some_planned())
+    @rule()
+    def waits_for_a_debit(self) -> None:
+        self.waits_for_the_bank()
+
+    def waits_for_the_bank(self) -> None:
+        """To the next day of a debit."""
+        day = min(each.debit.day for each in self.model.billograms.values() if each.debit)
+        days = (day - self.model.today).days
+        self.waits(f"{days}d" if days else "5h")
+
+    def some_planned(self) -> bool:
+        return any(each.debit for each in self.model.billograms.values())
+
     @precondition(lambda self: self.moves < 40)
     @rule(
         span=st.sampled_from(["7m", "30m", "5h", "1d", "1d", "2d", "5d", "1w", "3w", "31d"]),
     )
+    def waits_some(self, span: str) -> None:
+        self.waits(span)
+
     def waits(self, span: str) -> None:
         """Days and weeks are steps at the same local time, hours and minutes are absolute."""
         self.moves += 1
@@ -819,7 +889,7 @@ class Money(RuleBasedStateMachine):
         assert moved.status == 200, moved.body
         told = self.model.advance(to)
         listed = [event["type"] for each in moved.json["happened"] for event in each["events"]]
-        assert listed == [each.type for each in told], (moved.body, told)
+        assert sorted(listed) == sorted(each.type for each in told), (moved.body, told)
         self.holds(told)
 
     @precondition(some_debit)
@@ -876,6 +946,290 @@ class Money(RuleBasedStateMachine):
         answer = self.mock("POST", f"/billograms/{key}/simulate/{what}", body)
         assert answer.status == 200, answer.body
         self.holds(told)
+
+    # the bank
+
+    def deed(self, call: Callable[[], Answer], decide: Callable[[], list[Told]]) -> None:
+        """The same as `tries` by the control plane, which refuses in its own words."""
+        type(self).steps += 1
+        position = self.server.position(self.name)
+        try:
+            told = decide()
+        except Refused:
+            type(self).refusals += 1
+            answer = call()
+            assert answer.status in (400, 409), answer.body
+            assert self.server.position(self.name) == position
+            assert self.callbacks() == []
+            return
+        self.sound = False
+        answer = call()
+        assert answer.status in (200, 201), (answer.body, told)
+        self.holds(told)
+
+    customers = st.sampled_from([1, 1, 1, 2, 3])
+
+    @precondition(lambda self: self.moves < 40)
+    @rule(rows=rows, customer=st.sampled_from([1, 1, 2]), currency=st.sampled_from(["EUR", "EUR", "SEK"]))
+    def is_collected(self, rows: tuple[Row, ...], customer: int, currency: str) -> None:
+        """Sent with a mandate, to the day of its debit: what recalls are made of."""
+        scheme = next(each for each, served in SERVES.items() if served == currency)
+        if not self.model.usable(customer, scheme):
+            if scheme == DEBIT:
+                self.imports(customer, IBAN)
+            else:
+                self.recurs(customer, on=True)
+        usual = {"fee": None, "own_no": None, "late": False, "reversed_vat": None}
+        self.creates_one(rows, customer, currency, "Email", **usual)
+        if self.some_planned():
+            self.waits_for_the_bank()
+
+    @rule(
+        index=some,
+        customer=customers,
+        how=st.sampled_from(
+            [*BY_ACCOUNT, IBAN, IBAN, "on", "on", "off", "cancel", "FAILED", "ACTIVE", "b2b"]
+        ),
+    )
+    def mandates(self, index: int, customer: int, how: str) -> None:
+        """One is imported, or turned on or off; or one that is there is changed."""
+        if how in ("on", "off"):
+            self.recurs(customer, on=how == "on")
+        elif how == IBAN or how in BY_ACCOUNT:
+            self.imports(customer, how)
+        elif self.model.mandates:
+            self.changes_mandate(self.model.mandates[index % len(self.model.mandates)], how)
+
+    def imports(self, customer: int, iban: str) -> None:
+        body = {"customer_no": customer, "iban": iban, "signed_at": "2026-02-01 00:00:00"}
+        self.does(
+            lambda: self.call("POST", "/sepa_dd_mandate", body), lambda: self.model.imports(customer, iban)
+        )
+        self.knows_mandate()
+
+    def knows_mandate(self) -> None:
+        listed = self.server.mock("GET", f"/accounts/{self.name}/payment-sources").json
+        for mandate, each in zip(self.model.mandates, listed, strict=True):
+            mandate.id = each["id"]
+            assert (each["customer_no"], each["scheme"]) == (mandate.customer, mandate.scheme)
+            status = "usable" if each["status"] in ("ACTIVE", "PENDING") else each["status"]
+            assert status == mandate.status
+
+    def recurs(self, customer: int, *, on: bool) -> None:
+        path = f"/customers/{customer}/simulate/{'enable' if on else 'disable'}-recurring"
+        body = {"type": "autogiro"} if on else {}
+        turn = self.model.turns_on if on else self.model.turns_off
+        self.deed(lambda: self.mock("POST", path, body), lambda: turn(customer))
+        self.knows_mandate()
+
+    def changes_mandate(self, mandate: Mandate, how: str) -> None:
+        if how == "cancel":
+            path = f"/payment_source/{mandate.id}/cancel"
+            with suppress(Refused):
+                self.does(lambda: self.call("POST", path), lambda: self.model.cancels(mandate))
+        else:
+            path, body = f"/payment-sources/{mandate.id}", {"b2b": True} if how == "b2b" else {"status": how}
+            status = None if how == "b2b" else how
+            self.deed(
+                lambda: self.mock("PATCH", path, body),
+                lambda: self.model.changes(mandate, status, b2b=True if how == "b2b" else None),
+            )
+        self.knows_mandate()
+
+    @rule(index=some, what=st.integers(0, 3), plan=st.lists(st.sampled_from(OUTCOMES), max_size=4))
+    def lays_down(self, index: int, what: int, plan: list[Outcome]) -> None:
+        """For a billogram, a mandate, a customer or the account."""
+        match: dict[str, Any] | None = None
+        key = ""
+        if what == 0 and self.model.billograms:
+            key = list(self.model.billograms)[index % len(self.model.billograms)]
+            match = {"billogram": key}
+        elif what == 1 and self.model.mandates:
+            mandate = self.model.mandates[index % len(self.model.mandates)]
+            key, match = f"mandate {mandate.number}", {"payment_source": mandate.id}
+        elif what == 2:
+            key, match = f"customer {index % 3 + 1}", {"customer_no": index % 3 + 1}
+        answer = self.mock("PUT", "/outcomes", {"match": match, "plan": plan})
+        assert answer.status == 200, answer.body
+        self.model.plans[key] = list(plan)
+
+    @precondition(some_debit)
+    @rule(
+        index=some,
+        days=st.sampled_from([None, None, None, -1, 0, 1, 2, 9]),
+        off=st.sampled_from([0, 0, 0, 1]),
+    )
+    def schedules(self, index: int, days: int | None, off: int) -> None:
+        """The recipient plans one, or cancels what is planned."""
+        key = self.pick_open(index, planned=bool(off))
+        path = f"/billograms/{key}/simulate/{'cancel-scheduled' if off else 'schedule'}-payment"
+        day = None if days is None or off else self.model.today + timedelta(days=days)
+        body = {} if day is None else {"date": str(day)}
+        decide = self.model.cancel_scheduled if off else lambda key: self.model.schedule(key, day)
+        self.deed(lambda: self.mock("POST", path, body), lambda: decide(key))
+
+    def pick_open(self, index: int, *, planned: bool) -> str:
+        """Rather an open one with a planned debit, or without."""
+        likely = [
+            one.id
+            for one in self.model.billograms.values()
+            if one.internal == "Unpaid" and not one.is_credit and (one.debit is not None) == planned
+        ]
+        keys = list(self.model.billograms)
+        return likely[index % len(likely)] if likely and index % 5 else keys[index % len(keys)]
+
+    def some_payment(self) -> bool:
+        return any(each.scheme in (DEBIT, TRANSFER) for each in self.model.payments.values())
+
+    def pick_payment(self, index: int) -> Payment:
+        """Rather one that can be taken back."""
+        payments = list(self.model.payments.values())
+        likely = [
+            each
+            for each in payments
+            if each.status in ("settled", "scheduled") and each.scheme in (DEBIT, TRANSFER)
+            if each.recalled < each.amount
+        ]
+        return likely[index % len(likely)] if likely and index % 7 else payments[index % len(payments)]
+
+    @precondition(some_payment)
+    @rule(
+        index=some,
+        kind=st.sampled_from(KINDS),
+        code=st.sampled_from(CODES),
+        share=st.one_of(st.none(), st.none(), parts, st.just(Fraction(11, 10))),
+    )
+    def recalls(self, index: int, kind: str | None, code: str | None, share: Fraction | None) -> None:
+        payment = self.pick_payment(index)
+        if kind == "possible":
+            known = self.model.possible(payment)
+            kind, code = known[index % len(known)] if known else None, None
+        left = payment.amount - payment.recalled
+        amount = None if share is None else Fraction(int(left * share * 100), 100)
+        if amount is not None and amount <= 0:
+            return
+        self.takes_back(payment, kind, code, amount, None)
+
+    @precondition(some_payment)
+    @rule(
+        index=some,
+        shares=st.lists(parts, min_size=1, max_size=3),
+        more=st.sampled_from([None, ZERO, Fraction(5)]),
+    )
+    def recalls_shares(self, index: int, shares: list[Fraction], more: Fraction | None) -> None:
+        """From the billograms that are named, the last first; `more` from what is on none."""
+        payment = self.pick_payment(index)
+        named: dict[str, Fraction] = {}
+        for each, share in zip(reversed(payment.shares), shares, strict=False):
+            part = Fraction(int(each.amount * share * 100), 100)
+            if part > 0:
+                named[each.billogram] = named.get(each.billogram, ZERO) + part
+        if named:
+            amount = None if more is None else sum(named.values(), more)
+            self.takes_back(payment, None, None, amount, list(named.items()))
+
+    def takes_back(
+        self,
+        payment: Payment,
+        kind: str | None,
+        code: str | None,
+        amount: Fraction | None,
+        shares: list[tuple[str, Fraction]] | None,
+    ) -> None:
+        body: dict[str, Any] = {"type": kind, "code": code}
+        if amount is not None:
+            body["amount"] = decimal(amount)
+        if shares is not None:
+            body["allocations"] = [{"billogram": key, "amount": decimal(part)} for key, part in shares]
+        given = {name: value for name, value in body.items() if value is not None}
+        path = f"/payments/{payment.real}/recall"
+        self.deed(
+            lambda: self.mock("POST", path, given),
+            lambda: self.model.recall(payment, kind, code, amount, shares),
+        )
+        self.knows_mandate()
+
+    def is_paid(self, one: Billogram, amount: Fraction) -> list[Told]:
+        """By a direct debit that the bank reports."""
+        body = {"amount": decimal(amount), "billogram": one.id, "scheme": DEBIT}
+        type(self).steps += 1
+        answer = self.mock("POST", "/payments", body)
+        assert answer.status == 201, answer.body
+        made = Payment(answer.json["id"], amount, unmatched=amount, day=self.model.today, scheme=DEBIT)
+        told = self.model.book(made, [(one.id, amount)])
+        self.holds(told)
+        return told
+
+    @precondition(some_debit)
+    @rule(
+        index=some,
+        share=parts,
+        command=st.sampled_from(["settle-underpayment", "settle-underpayment", "confirmed-loss", "writeoff"]),
+        back=parts,
+    )
+    def lets_go_and_is_opened_again(self, index: int, share: Fraction, command: str, back: Fraction) -> None:
+        """Paid in part, the rest let go, and the money taken back."""
+        one = self.model.billograms[self.pick_open(index, planned=bool(index % 2))]
+        if one.internal != "Unpaid" or one.is_credit:
+            return
+        self.is_paid(one, self.of_remaining(one.id, Fraction(1), share))
+        if one.internal == "Unpaid":
+            self.closes_one(one.id, command)
+        payment = next(reversed(self.model.payments.values()))
+        on = sum((each.amount for each in payment.shares), ZERO)
+        part = Fraction(int(on * back * 100), 100)
+        if part:
+            self.takes_back(payment, None, None, None, [(one.id, part)])
+
+    @precondition(some_payment)
+    @rule(index=some, share=parts)
+    def recalls_and_is_paid_again(self, index: int, share: Fraction) -> None:
+        """The opposite payment brings the sums back."""
+        payment = self.pick_payment(index)
+        on = [each for each in payment.shares if each.amount > 0]
+        if payment.status != "settled" or not on:
+            return
+        one, part = self.model.billograms[on[-1].billogram], Fraction(int(on[-1].amount * share * 100), 100)
+        if not part:
+            return
+        before, recalled = (one.paid, one.remaining), payment.recalled
+        self.takes_back(payment, None, None, None, [(one.id, part)])
+        if payment.recalled == recalled:
+            return  # SEPA forbids it
+        assert (one.paid, one.remaining) == (before[0] + part, before[1] + part)
+        told = self.is_paid(one, part)
+        assert one.paid == before[0]
+        assert one.remaining == before[1] or any(each.type == "Writeoff" for each in told)
+
+
+def said(callback: Any) -> Any:
+    """What a callback tells, in short."""
+    if callback["callback_type"] == "BillogramEvent":
+        event = callback["event"]
+        return event["billogram_id"], event["type"], callback["billogram"]["state"]
+    recall = callback["payment_recall"]
+    shown = [each["billogram"] for each in recall["payables"]]
+    parts = [exact(each["event"]["data"]["recalled_amount"]) for each in shown]
+    assert exact(recall["total_amount"]) == sum(parts) > 0
+    return [
+        (each["id"], part, each["state"], exact(each["remaining_amount"]))
+        for each, part in zip(shown, parts, strict=True)
+    ]
+
+
+def expected(told: list[Told]) -> list[Any]:
+    """The same by the model; what one recall took has one callback."""
+    recalls: dict[str, list[Any]] = {}
+    rows: list[Any] = []
+    for each in told:
+        if each.recall is None:
+            rows.append((each.billogram, each.type, each.state))
+            continue
+        if each.recall not in recalls:
+            recalls[each.recall] = []
+            rows.append(recalls[each.recall])
+        recalls[each.recall].append((each.billogram, each.amount, each.state, each.remaining))
+    return rows
 
 
 def check_identity(sums: Any) -> None:

@@ -14,7 +14,10 @@ from zoneinfo import ZoneInfo
 ZERO = Fraction(0)
 STATE, VALUE, DENIED = "INVALID_OBJECT_STATE", "INVALID_PARAMETER", "PERMISSION_DENIED"
 READ_ONLY, NOT_FOUND = "READ_ONLY_PARAMETER", "NOT_FOUND"
-FLAGS = ("partly paid", "overpaid", "written down", "delivery failed", "factoring denied", "has been sold")
+FLAGS = (
+    *("partly paid", "overpaid", "written down", "delivery failed", "factoring denied", "has been sold"),
+    "pay via autogiro",
+)
 ZONE, DAY = ZoneInfo("Europe/Stockholm"), timedelta(days=1)
 START, RATE, FEE = date(2026, 3, 2), Fraction("8.5"), Fraction(60)  # of interest and reminders
 SMALL = {"SEK": 10, "NOK": 10, "DKK": 10}  # excess that is adjusted, in other currencies 1 [S]
@@ -101,6 +104,24 @@ class Told:
     remaining: Fraction
     amount: Fraction | None = None
     at: datetime | None = None
+    recall: str | None = None  # of one that took it away
+
+
+@dataclass
+class Share:
+    """What of a payment is on a billogram."""
+
+    payment: str
+    billogram: str
+    amount: Fraction
+
+
+@dataclass
+class Debit:
+    """A direct debit that is planned."""
+
+    payment: str
+    day: date
 
 
 @dataclass
@@ -147,7 +168,8 @@ class Billogram:
     touched: bool = False  # by a credit: the rows can't be changed any more
     flags: set[str] = field(default_factory=set)
     counted: dict[tuple[Any, ...], Fraction] = field(default_factory=dict)  # credited of each kind of row
-    booked: list[tuple[str, Fraction]] = field(default_factory=list)  # payments, the newest last
+    booked: list[Share] = field(default_factory=list)  # the newest last
+    debit: Debit | None = None
     changes: int = 0  # documents that changes made
     booked_vat: Fraction = ZERO  # of its invoices, less that of the credit invoices of changes
     events: list[str] = field(default_factory=list)
@@ -195,7 +217,7 @@ class Billogram:
 
     @property
     def last_in_time(self) -> date:
-        return max(self.due, self.respite or self.due)
+        return max(self.due, self.respite or self.due, self.debit.day if self.debit else self.due)
 
     def counts(self, day: date) -> bool:
         """Whether interest runs on this day, by the facts as they are (6.4)."""
@@ -252,7 +274,15 @@ class Payment:
     unmatched: Fraction = ZERO
     adjustment: Fraction = ZERO
     liability: Fraction = ZERO
-    shares: list[tuple[str, Fraction]] = field(default_factory=list)
+    recalled: Fraction = ZERO
+    shares: list[Share] = field(default_factory=list)  # in the order in which they were booked
+    scheme: str = "MANUAL"
+    day: date = START
+    b2b: bool = False
+    status: str = "settled"
+    mandate: int | None = None
+    planned_recall: tuple[date, str, str] | None = None
+    real: str = ""  # its id, where it is not known when it is made
 
 
 class Act:
@@ -294,11 +324,12 @@ class Act:
         if one.total == 0:
             self.end(one, "Ended")
             return
-        self.overdue_if_past(one)
         day = one.last_in_time
         while moment(day, 0, 5) <= self.model.now:  # days before a late sending count as unpaid ones
             self.model.counts_day(one, day)
             day += DAY
+        self.model.plan(self, one)
+        self.overdue_if_past(one)
         if one.counts(self.model.started_today):
             one.interest = True
             self.tell(one, "InterestStarted")
@@ -326,7 +357,10 @@ class Act:
                 each.state = fixed[each.type]
             elif each.billogram in ended and each.type != "BillogramEnded":
                 each.state = self._before[each.billogram]
-        return self.told
+        recalled = [each for each in self.told if each.type == "PaymentRecalled"]
+        for each in recalled:
+            each.state = self.model.billograms[each.billogram].public
+        return recalled + [each for each in self.told if each.type != "PaymentRecalled"]
 
 
 class Model:
@@ -349,6 +383,24 @@ class Model:
         self.minimum: Fraction | None = None  # principal that is reminded of
         self.reminds_partly_paid = False
         self.hands_over: tuple[int, Fraction] | None = None  # days, least amount
+
+    # what the bank does of itself (see `bank`)
+
+    def plan(self, act: Act, one: Billogram) -> None:
+        """A debit, where there is a mandate."""
+        raise NotImplementedError
+
+    def follow(self, act: Act, one: Billogram) -> None:
+        """What is planned follows the debt."""
+        raise NotImplementedError
+
+    def replan(self, act: Act, one: Billogram, *, told_anyway: bool = True) -> None:
+        """Another respite, or due date."""
+        raise NotImplementedError
+
+    def bank_answers(self) -> Iterable[Act]:
+        """At ten o'clock."""
+        raise NotImplementedError
 
     # reaching one
 
@@ -391,15 +443,16 @@ class Model:
     def advance(self, to: datetime) -> list[Told]:
         """Day by day."""
         told: list[Told] = []
-        day = self.today
+        day, start = self.today, self.now
         while moment(day, 0) <= to:
             for at, work in (
                 (moment(day, 0, 5), self._night),
                 (moment(day, 8), self._reminds),
                 (moment(day, 9), self._collects),
+                (moment(day, 10), self.bank_answers),
                 (moment(day, 10), self._agency_tells),
             ):
-                if self.now < at <= to:
+                if start < at <= to:
                     self.now = at
                     for act in work():
                         told += act.done()
@@ -439,10 +492,13 @@ class Model:
         for one in self._of("Unpaid"):
             delay, base = self._step(one), one.last_in_time
             if any(automatic for _, automatic in one.reminders):
-                base = max(one.reminders[-1][0], one.respite or one.reminders[-1][0])
+                last = one.reminders[-1][0]
+                base = max(last, one.respite or last, one.debit.day if one.debit else last)
             if delay is None or self.today < base + delay * DAY or one.in_respite:
                 continue
             if one.respite is not None and self.today <= one.respite:
+                continue
+            if one.debit is not None and self.today <= one.debit.day:
                 continue
             if not one.reminders or one.reminders[-1][0] < self.today:
                 act = Act(self)
@@ -472,6 +528,7 @@ class Model:
         one.reminders.append((self.today, automatic))
         one.reminded = True
         act.letter(one, "ReminderSent", method=method)
+        self.follow(act, one)
 
     def _in_time(self, one: Billogram) -> None:
         if self.today <= one.due or one.in_respite:
@@ -500,6 +557,7 @@ class Model:
         act.on(one)
         one.respite, one.in_respite, one.respited = day, True, one.overdue
         act.tell(one, "Respite")
+        self.replan(act, one)
         return act.done()
 
     def remove_respite(self, key: str) -> list[Told]:
@@ -510,6 +568,7 @@ class Model:
         act.on(one)
         one.respite, one.in_respite = None, False
         act.tell(one, "RespiteRemoved")
+        self.replan(act, one)
         act.overdue_if_past(one)
         return act.done()
 
@@ -531,6 +590,7 @@ class Model:
         self._claim(one)
         one.internal, one.handed_over, one.collecting = "Collection", self.today, True
         act.tell(one, "Collection")
+        self.follow(act, one)
 
     def _collects(self) -> Iterable[Act]:
         for one in self._of("Unpaid"):
@@ -660,7 +720,7 @@ class Model:
     # changes
 
     def put(self, key: str, **changes: Any) -> list[Told]:
-        """Of `rows`, `invoice_fee`, `reversed_vat`, `text`; `currency` stands for what is read-only later."""
+        """Of rows, fee, `reversed_vat`, text, due date; `currency` stands for what is read-only later."""
         one = self.one(key, "Update", "Unattested", "Unpaid")
         sent = one.internal == "Unpaid"
         if sent and changes.get("currency", one.currency) != one.currency:
@@ -680,15 +740,20 @@ class Model:
                 raise Refused(VALUE, "items")
         act = Act(self)
         act.on(one)
-        told = changed or (new.text, new.reversed_vat) != (one.text, one.reversed_vat)
+        if changed:  # what was let go stays so, as far as there is something to let go [A]
+            owed = new.total + one.fees + one.received
+            new.lost = max(ZERO, min(one.lost, new.total, owed))
+            changes["lost"] = new.lost
+        moved = new.due != one.due
+        told = changed or moved or (new.text, new.reversed_vat) != (one.text, one.reversed_vat)
         more = new.total - one.total
         for name, value in changes.items():
             setattr(one, name, value)
         if sent and told:
-            self._changed(act, one, more)
+            self._changed(act, one, more, moved=moved)
         return act.done()
 
-    def _changed(self, act: Act, one: Billogram, more: Fraction) -> None:
+    def _changed(self, act: Act, one: Billogram, more: Fraction, *, moved: bool) -> None:
         excess = ZERO if one.is_credit else max(ZERO, -one.remaining)
         act.tell(one, "DataChange")
         if more:
@@ -699,6 +764,10 @@ class Model:
             act.letter(one, "InvoiceSent" if more > 0 else "Credit", -more if more < 0 else None)
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
+            self.follow(act, one)
+        if moved:
+            self.replan(act, one, told_anyway=False)
+        act.overdue_if_past(one)
         if one.remaining == 0 and not one.is_credit:
             act.end(one, "Paid" if one.received or excess else "Credited")
 
@@ -713,11 +782,10 @@ class Model:
             one.collected += amount - own  # the agency's goes last (10)
             amount = own
         while amount:
-            key, share = one.booked.pop()
-            part = min(share, amount)
-            if share > part:
-                one.booked.append((key, share - part))
-            self.payments[key].liability += part
+            share = next(each for each in reversed(one.booked) if each.amount)
+            part = min(share.amount, amount)
+            share.amount -= part
+            self.payments[share.payment].liability += part
             amount -= part
 
     def pay(self, key: str, amount: Fraction) -> str:
@@ -744,9 +812,10 @@ class Model:
         payment.unmatched -= amount
         settled = min(amount, one.remaining) if one.internal != "Ended" else ZERO
         excess = amount - settled
-        if settled:
-            one.paid -= settled
-            one.booked.append((payment.id, settled))
+        one.paid -= settled
+        share = Share(payment.id, one.id, settled)
+        one.booked.append(share)
+        payment.shares.append(share)
         act.tell(one, "Payment", amount)
         if excess:
             small = excess <= SMALL.get(one.currency, 1)
@@ -757,6 +826,7 @@ class Model:
             one.flags.add("overpaid")
             act.tell(one, f"Overpayment{'Adjustment' if small else 'CustomerLiability'}", excess)
         act.write_off(one, self.most_written_off)
+        self.follow(act, one)
         if one.internal != "Ended" and one.remaining == 0:
             act.end(one, "Paid")
 
@@ -780,6 +850,7 @@ class Model:
         one.drop_fees()
         one.lost += one.remaining
         act.tell(one, kind, gone)
+        self.follow(act, one)
         act.end(one, ended_as)
         return act.done()
 
@@ -793,6 +864,7 @@ class Model:
         gone = one.remaining
         one.drop_fees()
         act.tell(one, "Writeoff", gone)
+        self.follow(act, one)
         act.end(one, "Paid")
         return act.done()
 
@@ -852,6 +924,7 @@ class Model:
         if beyond:
             act.tell(one, "OverpaymentCustomerLiability", beyond)
         act.write_off(one, self.most_written_off)
+        self.follow(act, one)
         if open_before and one.remaining == 0:
             act.end(one, "Credited")
         return act.done()
@@ -926,6 +999,7 @@ class Model:
         act.tell(one, "CreditAllocated", amount)
         act.tell(source, "CreditAllocated", amount)
         act.write_off(one, self.most_written_off)
+        self.follow(act, one)
         for each, ended_as in ((one, "Credited"), (source, "Paid")):
             if each.remaining == 0:
                 act.end(each, ended_as)

@@ -58,6 +58,34 @@ def _open_again_after_a_loss(server: Server) -> str:
     return key
 
 
+def _open_again_partly_paid(server: Server) -> str:
+    key: str = server.sent(currency="EUR")["id"]
+    bank = f"/accounts/{ACCOUNT}/payments"
+    server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "32d"})
+    money = {"billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+    payment = server.mock("POST", bank, money | {"amount": 100}).json["id"]
+    server.mock("POST", bank, money | {"amount": 25})
+    server.mock("POST", f"{bank}/{payment}/recall", {"type": "refund"})
+    server.command(key, "remind")
+    return key
+
+
+def _taken_back_in_collection(server: Server) -> str:
+    """Handed over after the due date, before the day of its debit: it has not been overdue."""
+    number = server.customer()
+    body = {"customer_no": number, "iban": "DE89370400440532013000", "signed_at": "2026-02-01 00:00:00"}
+    server.post("/sepa_dd_mandate", body)
+    key: str = server.sent(customer={"customer_no": number}, currency="EUR", due_date="2026-04-03")["id"]
+    bank = f"/accounts/{ACCOUNT}/payments"
+    money = {"amount": 25, "billogram": key, "scheme": "SEPA_DIRECT_DEBIT"}
+    payment = server.mock("POST", bank, money).json["id"]
+    server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "33d"})
+    server.command(key, "collect")
+    server.mock("POST", f"{bank}/{payment}/recall", {"type": "refund"})
+    server.mock("POST", f"/accounts/{ACCOUNT}/billograms/{key}/simulate/collection-cancel")
+    return key
+
+
 def shown_states(server: Server, key: str) -> Any:
     """The state that the callback of each event shows."""
     return [each.state for each in server.state().billograms[key].events]
@@ -107,6 +135,18 @@ FOUND = {
         _open_again_after_a_loss,
         lambda server, key: server.get(f"/billogram/{key}").data["state"],
         "Paid",
+    ),
+    "money taken back while the agency had it made it overdue there": Found(
+        "behaviour 8.2, 6.2: `Overdue` comes to what is open, or open again",
+        _taken_back_in_collection,
+        lambda server, key: [type(each).__name__ for each in server.state().billograms[key].events][-4:],
+        ["PaymentSystemCancelled", "PaymentRecalled", "CollectionCancelled", "Overdue"],
+    ),
+    "interest of before was kept when a recall opened one again that stayed partly paid": Found(
+        "behaviour 10: a reopening drops the interest of before that was not claimed",
+        _open_again_partly_paid,
+        lambda server, key: server.get(f"/billogram/{key}").data["detailed_sums"]["interest_fee"],
+        0,
     ),
 }
 

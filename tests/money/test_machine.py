@@ -12,8 +12,8 @@ from tests.money.machine import Money
 from tests.server import Server
 
 BOUNDS = settings(
-    max_examples=20,
-    stateful_step_count=40,
+    max_examples=15,
+    stateful_step_count=50,
     deadline=None,
     database=None,
     report_multiple_bugs=False,
