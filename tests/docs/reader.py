@@ -3,8 +3,8 @@
 `sh` blocks go to one bash, `python` blocks to a Python of their own. A block with a file name behind its
 language is saved under that name. A block that begins with `make run` or `mockserver serve` starts the
 server, and stops the one before; one that begins with `mockserver listen` or `env`, or runs a saved program
-that listens, is another terminal: it runs on until the page ends. `http://127.0.0.1:8080` stands for the address
-of the server, which is also `$MOCK`; the ports 8090 to 8099 stand for free ones.
+that listens, is another terminal: it runs on until the page ends. `http://127.0.0.1:8080` stands for the
+address of the server, which is also `$MOCK`; the ports 8090 to 8099 stand for free ones.
 """
 
 import os
