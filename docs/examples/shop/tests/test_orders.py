@@ -81,6 +81,18 @@ def test_a_payment_is_recalled(billogram: BillogramAccount, shop: Shop) -> None:
     assert shop.order()["delivery"] == "released"
 
 
+def test_paid_recalled_and_paid_again(billogram: BillogramAccount, shop: Shop) -> None:
+    order = shop.buy()
+    payment = billogram.pay(order["billogram"], 125, scheme="SEPA_DIRECT_DEBIT")
+    billogram.recall(payment, type="refund")
+    billogram.pay(order["billogram"], 200)
+    assert billogram.settle()
+    order = shop.order()
+    assert (order["status"], order["delivery"], order["remaining"]) == ("paid", "released", 0)
+    assert (order["received"], order["to_pay_back"]) == (125, 75)
+    billogram.assert_reconciled(shop.books.rows())
+
+
 def test_a_reminder_costs_a_fee(billogram: BillogramAccount, shop: Shop) -> None:
     order = shop.buy()
     billogram.clock.advance("31d")
