@@ -77,7 +77,11 @@ class Shop:
         return await run_in_threadpool(work)
 
     async def credit(self, request: Request) -> Response:
-        """Credit `{"amount": …}` kronor; without an amount everything. The webhook books it."""
+        """Credit `{"amount": …}` kronor; without an amount everything. The webhook books it.
+
+        When Billogram does not answer it may have been done all the same: then the order will tell, so look
+        there before doing it again.
+        """
         number = request.path_params["number"]
         amount = _amount(await request.body())
 
@@ -145,6 +149,8 @@ def _read(body: bytes) -> tuple[str, str, list[Item]]:
     try:
         told = json.loads(body)
         items = [Item(str(each["title"]), int(each["count"]), ore(each["price"])) for each in told["items"]]
+        if any(each.count < 1 or each.price < 0 for each in items):
+            raise ValueError("count and price must not be negative, and count not 0")
         return str(told["name"]), str(told["email"]), items
     except (ValueError, TypeError, KeyError, ArithmeticError) as wrong:
         raise HTTPException(400, f"no order: {wrong!r}") from None

@@ -18,6 +18,17 @@ def test_an_order_is_invoiced_and_paid(billogram: BillogramAccount, shop: Shop) 
     assert shop.ask("POST", "/orders/1/ship").json()["delivery"] == "shipped"
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"price": 10.001}, {"count": 0}, {"price": -1}, {"price": "free"}, {"title": ""}]
+)
+def test_what_is_no_order(billogram: BillogramAccount, shop: Shop, wrong: dict[str, object]) -> None:
+    items = [{"title": "Shovel", "count": 1, "price": 100, **wrong}]
+    order = {"name": "Test Customer AB", "email": "contact@example.com", "items": items}
+    expected = 422 if "title" in wrong else 400  # Billogram refuses it, or the shop itself
+    assert shop.ask("POST", "/orders", json=order).status_code == expected
+    billogram.webhooks.none()
+
+
 def test_paid_in_parts(billogram: BillogramAccount, shop: Shop) -> None:
     order = shop.buy()
     billogram.pay(order["billogram"], 50)
@@ -79,6 +90,18 @@ def test_a_payment_is_recalled(billogram: BillogramAccount, shop: Shop) -> None:
     billogram.pay(order["billogram"], 125)
     billogram.webhooks.wait("BillogramEnded", count=2)
     assert shop.order()["delivery"] == "released"
+
+
+def test_what_has_been_shipped_is_not_called_back(billogram: BillogramAccount, shop: Shop) -> None:
+    order = shop.buy()
+    payment = billogram.pay(order["billogram"], 125, scheme="SEPA_DIRECT_DEBIT")
+    billogram.webhooks.wait("BillogramEnded")
+    shop.ask("POST", "/orders/1/ship")
+    billogram.recall(payment, type="refund", amount=25)
+    billogram.webhooks.wait("PaymentRecalled")
+    order = shop.order()
+    assert (order["status"], order["delivery"]) == ("open", "shipped")
+    assert (order["received"], order["remaining"]) == (100, 25)
 
 
 def test_paid_recalled_and_paid_again(billogram: BillogramAccount, shop: Shop) -> None:
