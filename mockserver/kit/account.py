@@ -242,7 +242,7 @@ class BillogramAccount:
             self.timeline(), account=self.user, seed=self.seed, now=now, receiver=self.webhook_url
         )
 
-    def assert_reconciled(self, rows: Iterable[books.Row]) -> None:
+    def assert_reconciled(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """The user's books say the same as the account: every sent billogram, what was received and credited,
         and what remains. AssertionError with each difference and the events behind it.
         """

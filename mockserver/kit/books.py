@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, TypedDict
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,17 +17,6 @@ from mockserver.core.state import State
 COLUMNS = ("received", "credited", "remaining")
 _MONEY = ("amount", "recalled_amount", "reminder_fee", "remaining_sum")
 _UNSENT = ("Unattested", "Deleted")
-
-Money = Decimal | int | float | str
-
-
-class Row(TypedDict):
-    """One billogram in the user's books."""
-
-    billogram: str
-    received: Money
-    credited: Money
-    remaining: Money
 
 
 class Booked(Struct, frozen=True):

@@ -2,9 +2,9 @@
 
 `sh` blocks go to one bash, `python` blocks to a Python of their own. A block with a file name behind its
 language is saved under that name. A block that begins with `make run` or `mockserver serve` starts the
-server, and stops the one before; one that begins with `mockserver listen`, or runs a saved program that
-listens, is another terminal: it runs on until the page ends. `http://127.0.0.1:8080` stands for the address
-of the server, which is also `$MOCK`; the ports 8090 to 8099 stand for free ones.
+server, and stops the one before; one that begins with `mockserver listen` or `env`, or runs a saved program
+that listens, is another terminal: it runs on until the page ends. `http://127.0.0.1:8080` stands for the
+address of the server, which is also `$MOCK`; the ports 8090 to 8099 stand for free ones.
 """
 
 import os
@@ -141,12 +141,12 @@ class Reader:
         self._shell(f"MOCK={self._server.address}")
 
     def _runs_on(self, said: str) -> bool:
-        return said.startswith("mockserver listen") or said.split()[1] in self._listens_on
+        return said.startswith(("mockserver listen", "env ")) or said.split()[1] in self._listens_on
 
     def _beside(self, block: Block, words: list[str]) -> None:
-        if words[0] == "mockserver":
+        if "--port" in words:
             port = int(words[words.index("--port") + 1])
-            words = [*served.COMMAND, *words[1:]]
+            words = [*served.COMMAND, *words[1:]] if words[0] == "mockserver" else words
         else:
             port = self._listens_on[words[1]]
             words = [self._python if words[0] == "python" else words[0], *words[1:]]

@@ -122,10 +122,10 @@ def test_books(billogram: BillogramAccount) -> None:
         {"billogram": key, "received": 100, "credited": Decimal(0), "remaining": "25.00"},
         {"billogram": other, "received": 0.0, "credited": 125, "remaining": 0},
     ]
-    billogram.assert_reconciled(right)  # type: ignore[arg-type]
+    billogram.assert_reconciled(right)
     wrong = [right[0] | {"received": 90, "remaining": 35}, {**right[1], "billogram": "unknown"}]
     with pytest.raises(AssertionError) as failed:
-        billogram.assert_reconciled(wrong)  # type: ignore[arg-type]
+        billogram.assert_reconciled(wrong)
     assert str(failed.value) == (
         "the books differ\n"
         f"billogram {key} (PartlyPaid)\n"
@@ -150,7 +150,7 @@ def test_books(billogram: BillogramAccount) -> None:
 )
 def test_rows_that_are_none(billogram: BillogramAccount, row: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"a row has|not a number"):
-        billogram.assert_reconciled([row])  # type: ignore[list-item]
+        billogram.assert_reconciled([row])
 
 
 def test_plain_code() -> None:

@@ -1,0 +1,28 @@
+"""`python -m shop --port 8090`: the shop as a server; the rest is told by the environment."""
+
+import argparse
+import os
+from pathlib import Path
+
+import uvicorn
+
+from shop.app import create_app
+from shop.billogram import Billogram
+from shop.books import Books
+from shop.webhooks import Receiver
+
+
+def main(kind: type[Receiver] = Receiver) -> None:
+    """Serve until Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m shop")
+    parser.add_argument("--port", type=int, default=8090)
+    port = parser.parse_args().port
+    told = os.environ
+    api = Billogram(told["BILLOGRAM_URL"], told["BILLOGRAM_USER"], told["BILLOGRAM_KEY"])
+    books = Books(Path(told.get("SHOP_DATABASE", "shop.db")))
+    receiver = kind(api, books, told["BILLOGRAM_SIGN_KEY"])
+    uvicorn.run(create_app(api, books, receiver), port=port)
+
+
+if __name__ == "__main__":
+    main()
