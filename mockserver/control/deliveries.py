@@ -15,7 +15,7 @@ from mockserver.core import calendar, signature
 from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
 from mockserver.schema import Form, component, one_word
-from mockserver.webhooks.desk import DELIVERED, DROPPED, STATUSES, Delivery, Desk, is_success
+from mockserver.webhooks.desk import DELIVERED, STATUSES, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
 
@@ -124,7 +124,7 @@ def _received(desk: Desk) -> list[tuple[Delivery, AttemptMade]]:
 
 
 def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
-    request = request_of(each.planned, made.timestamp)
+    request = request_of(each.planned, made.timestamp, made.signed)
     headers = {name.lower(): value for name, value in request.headers.items()}
     key = each.planned.sign_key
     return {
@@ -144,7 +144,7 @@ async def replay(call: ControlCall) -> Answer:
     delivery = desk.find(call.params["id"])
     if delivery is None:
         raise unknown("delivery", call.params["id"], "GET …/deliveries")
-    if delivery.status == DROPPED:
+    if delivery.id not in desk.deliveries:
         raise ControlError(
             409,
             "delivery_dropped",
@@ -268,7 +268,7 @@ def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
 
 def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptShape:
     """One attempt: what was sent, what came back (cut)."""
-    request = request_of(each.planned, made.timestamp)
+    request = request_of(each.planned, made.timestamp, made.signed)
     answered = made.status_code is not None
     return {
         "at": shown(made.at, timezone),
