@@ -12,7 +12,6 @@ from mockserver.book import AccountGone
 from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
-from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
 from mockserver.schema import Form, component, one_word
 from mockserver.webhooks.desk import DELIVERED, STATUSES, Delivery, Desk, is_success
@@ -106,21 +105,8 @@ async def _answer(found: list[Delivery], timezone: str) -> Answer:
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: what `mock:inbox`, the receiver inside, has got."""
     desk, timezone = await _desk(call)
-    return Answer(
-        Raw(await encode_rows(_received(desk), lambda got: _shown_in_inbox(*got, timezone), _SLICE))
-    )
-
-
-def _received(desk: Desk) -> list[tuple[Delivery, AttemptMade]]:
-    """What came to the receiver inside, in that order."""
-    got = [
-        (made.at, order, each, made)
-        for order, each in enumerate(desk.deliveries.values())
-        if each.planned.url == INBOX
-        for made in each.attempts
-        if is_success(made)
-    ]
-    return [(each, made) for _, _, each, made in sorted(got, key=lambda row: row[:2])]
+    got = list(desk.inbox)
+    return Answer(Raw(await encode_rows(got, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
 
 
 def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 
 from mockserver.book import Book
 from mockserver.core import calendar
-from mockserver.core.callbacks import Planned
+from mockserver.core.callbacks import INBOX, Planned
 from mockserver.core.events import AttemptMade
 from mockserver.webhooks.policy import PLAIN, Policy
 
@@ -126,6 +126,7 @@ class Desk:
         self.book = book
         self.deliveries: dict[str, Delivery] = {}
         self.dropped: list[Delivery] = []  # of before the last reset
+        self.inbox: list[tuple[Delivery, AttemptMade]] = []  # what came to the receiver inside, as it came
         self.readers: dict[str, set[str]] = {}  # which deliveries each of them has got
         self.retries = Retries()
         self.busy = 0  # held, queued, or being sent
@@ -143,6 +144,12 @@ class Desk:
         """The delivery with this id."""
         found = self.deliveries.get(key)
         return found or next((each for each in self.dropped if each.id == key), None)
+
+    def add(self, delivery: Delivery, made: AttemptMade) -> None:
+        """One more attempt."""
+        delivery.add(made, self.book.account.timezone)
+        if delivery.planned.url == INBOX and is_success(made):
+            self.inbox.append((delivery, made))
 
     def drop_pending(self) -> None:
         """A reset: what was not delivered never will be."""

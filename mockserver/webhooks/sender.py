@@ -77,7 +77,7 @@ class Sender:
         for made in notes:
             delivery = desk.deliveries.get(made.delivery)
             if delivery is not None:
-                delivery.add(made, book.account.timezone)
+                desk.add(delivery, made)
         self._resume(desk)
 
     def acted(self, book: Book, record: Record, planned: Sequence[Planned]) -> None:
@@ -169,7 +169,7 @@ class Sender:
             duration_ms=0.0,
             dropped=True,
         )
-        delivery.add(made, desk.book.account.timezone)
+        desk.add(delivery, made)
         self._emulator.note(desk.book, made)
 
     def _send(self, desk: Desk, first: list[Delivery]) -> None:
@@ -282,7 +282,7 @@ class Sender:
             replay=replay,
             signed=policy.signature,
         )
-        delivery.add(made, book.account.timezone)
+        desk.add(delivery, made)
         self._emulator.note(book, made)
         if delivery.next_at is not None and not replay:
             desk.retries.add(delivery)
