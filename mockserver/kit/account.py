@@ -18,6 +18,8 @@ from mockserver.kit.webhooks import Webhooks
 if TYPE_CHECKING:
     import httpx
 
+    from mockserver.kit.turns import Turn
+
 SIGN_KEY = "test-sign-key-1"
 _PAGE = 10_000  # rows of a timeline in one answer
 _PATIENCE = 5.0  # seconds until webhooks that are still under way are left alone
@@ -40,6 +42,7 @@ class BillogramAccount:
         seed: int | None = None,
         now: datetime | None = None,
         sign_key: str = SIGN_KEY,
+        turn: "Turn | None" = None,
     ) -> None:
         self.server = server
         self.url = server.url
@@ -52,7 +55,8 @@ class BillogramAccount:
         self._receiver = Receiver()
         self._http: httpx.Client | None = None
         self.clock = AccountClock(self.control)
-        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle)
+        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle, self._look)
+        self._turn = turn
         birth = Birth(
             user,
             key,
@@ -67,6 +71,8 @@ class BillogramAccount:
         except BaseException:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
+        if turn is not None:
+            turn.begin(self)
 
     def __repr__(self) -> str:
         return f"<BillogramAccount {self.user} at {self.url}>"
@@ -84,6 +90,8 @@ class BillogramAccount:
         if self._http is not None:
             self._http.close()
         self._receiver.end()
+        if self._turn is not None:
+            self._turn.end(self)
         book = self.server.listener.emulator.book(self.user)
         if book is not None:
             self.server.run(self.server.listener.emulator.remove(book))
@@ -116,6 +124,8 @@ class BillogramAccount:
         __tracebackhide__ = True
         from urllib.parse import quote
 
+        if path.endswith(("/reset", "/restore")):  # what waits belongs to before it
+            self._look(_PATIENCE)
         try:
             return self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
         except ControlRefused as refused:
@@ -177,6 +187,7 @@ class BillogramAccount:
         awaits; every other one on a thread of the account. None: the receiver answers again.
         """
         __tracebackhide__ = True
+        self._look(_PATIENCE)
         self._receiver.deliver_to(None if app is None else runner(app), path)
 
     # looking
@@ -212,10 +223,16 @@ class BillogramAccount:
         if found:
             raise AssertionError("\n".join(["the books differ", *found]))
 
+    def _look(self, timeout: float) -> None:
+        """Under the marker billogram_orders: the test wants to see what came."""
+        if self._turn is not None:  # an application on the caller's own loop can't answer meanwhile
+            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout)
+
     # the end of a test
 
     def settle(self, timeout: float = _PATIENCE) -> bool:
         """Wait until no webhook is queued or being sent; False when that took too long."""
+        self._look(timeout)
         body = {"idle": True, "count": 0, "timeout": f"{timeout:.3f}s"}
         try:
             self.control("POST", "/deliveries/wait", body)
@@ -236,22 +253,32 @@ class BillogramAccount:
         for status in ("pending", "failed"):
             for delivery in self.control("GET", f"/deliveries?status={status}"):
                 last = delivery["attempts"][-1] if delivery["attempts"] else None
-                name = " ".join(
-                    filter(None, [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]])
-                )
-                where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
                 if last is None:
-                    lines.append(f"  {name}{where}: still being sent")
+                    lines.append(f"  {self._named(delivery)}: still being sent")
                 elif last["error"] != ENDED:
-                    said = last["response"]["body"] if last["response"] else ""
-                    why = last["error"] or f"{last['status_code']} {said}".rstrip()
-                    lines.append(f"  {name}{where}: {why}")
+                    lines.append(f"  {self._named(delivery)}: {_why(last)}")
+        if self._turn is not None:
+            for delivery in self.control("GET", "/deliveries?status=delivered"):
+                for made in delivery["attempts"]:
+                    taken = made["status_code"] is not None and made["status_code"] < 300
+                    if made["replay"] and not taken and made["error"] != ENDED:
+                        lines.append(f"  a copy of {self._named(delivery)}: {_why(made)}")
         return [f"not delivered: {len(lines)}", *lines] if lines else []
+
+    def _named(self, delivery: dict[str, Any]) -> str:
+        words = [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]]
+        where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
+        return f"{' '.join(filter(None, words))}{where}"
 
     def unbuilt(self) -> list[str]:
         """The operations that answered 501, those of the kit too."""
         asked = self.control("GET", "/requests?status=501")
         return [*(f"{each['method']} {each['path']}" for each in asked), *self.not_built]
+
+
+def _why(attempt: dict[str, Any]) -> str:
+    said = attempt["response"]["body"] if attempt["response"] else ""
+    return attempt["error"] or f"{attempt['status_code']} {said}".rstrip()
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

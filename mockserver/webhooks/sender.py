@@ -22,7 +22,7 @@ from mockserver.webhooks.transport import Outcome, Transport
 
 logger = logging.getLogger(__name__)
 
-_QUIET = 0.3  # seconds without an act after which what a plan holds goes by itself
+_QUIET = 1.0  # seconds without an act after which what a plan holds goes by itself
 
 
 class Request(Struct, frozen=True):
@@ -201,7 +201,8 @@ class Sender:
         desk.busy -= len(held)
         if not (desk.paused or self._stopped):
             self._put_in_lanes(desk, held)
-        desk.book.signal.notify()
+        if held:
+            desk.book.signal.notify()
 
     def _put_in_lanes(self, desk: Desk, together: list[Delivery]) -> None:
         if not together:
