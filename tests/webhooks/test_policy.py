@@ -318,3 +318,35 @@ def test_a_copy_may_fail(world: World) -> None:
         world.advance("3d")
         world.idle()
         assert len(receiver.got) == 3, "a copy is not tried again"
+
+
+def test_the_inbox_shows_what_came_as_it_came(tmp_path: Any) -> None:
+    with Mockserver(clock="frozen", database=tmp_path / "log") as server:
+        world = World(server)
+        world.callbacks("mock:inbox")
+        lay_down(world, order="reverse", duplicate=1)
+        world.sent()
+        world.idle()
+        came = [each.event_type for each in world.inbox()]
+        assert came == [SENT, SENT, CREATED, CREATED]
+    with Mockserver(clock="frozen", database=tmp_path / "log") as server:
+        world.server = server
+        assert [each.event_type for each in world.inbox()] == came
+    world.close()
+
+
+@pytest.mark.parametrize("database", [False, True])
+def test_a_move_that_is_held_up_by_nothing(database: bool, tmp_path: Any) -> None:
+    """What waits for the end of a move counts as under way: whoever waits until idle misses none of it."""
+    more: dict[str, Any] = {"database": tmp_path / "log"} if database else {}
+    with Mockserver(clock="frozen", **more) as server, Receiver() as receiver:
+        world = World(server)
+        aimed(world, receiver, order="reverse")
+        for day in range(10, 20):
+            world.sent(due_date=f"2026-03-{day}")
+        world.advance("30d")
+        world.idle()
+        came = [each.json["callback_timestamp"] for each in receiver.got if each.event_type == "Overdue"]
+        assert len(came) == 10
+        assert came == sorted(came, reverse=True)
+        world.close()
