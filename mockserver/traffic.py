@@ -75,10 +75,10 @@ class Fault(Struct, gc=False, eq=False):
         self.seen += 1
         if self.seen <= self.after or (self.times is not None and self.hits >= self.times):
             return False
-        if self.probability is not None:
-            drawn = numbers.draw(seed, "fault", self.number, self.seen) >> 203  # 53 bits: a float holds them
-            if drawn >= self.probability * 2**53:
-                return False
+        if self.probability is not None and not numbers.happens(
+            self.probability, seed, "fault", self.number, self.seen
+        ):
+            return False
         self.hits += 1
         return True
 

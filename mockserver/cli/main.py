@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from mockserver.cli.options import SERVE, BadOption, Option, from_environment, port, sign_key, token
+from mockserver.cli.options import SERVE, BadOption, Option, from_environment, port, seed, sign_key, token
 from mockserver.version import __version__
 
 _URL = "http://127.0.0.1:8080"
@@ -38,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from mockserver.cli.listen import listen
 
         code = listen(given["port"], given["sign_key"], given["respond"], given["forward"])
+    elif command == "check-receiver":
+        from mockserver.cli.check_receiver import check_receiver
+
+        code = check_receiver(**given)
     elif command == "openapi":
         from mockserver.cli.openapi import openapi
 
@@ -73,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
     openapi = commands.add_parser("openapi", help="print an OpenAPI document", allow_abbrev=False)
     openapi.add_argument("--control", action="store_true", help="the one of the control plane")
     _add_listen(commands.add_parser("listen", help="receive and show callbacks", allow_abbrev=False))
+    _add_check(
+        commands.add_parser("check-receiver", help="attack a receiver of callbacks", allow_abbrev=False)
+    )
     _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
     return parser
 
@@ -106,6 +113,18 @@ def _add_listen(parser: argparse.ArgumentParser) -> None:
         ("forward", None, _forward, "URL", "where callbacks are passed on to; its status is answered"),
     ):
         parser.add_argument(f"--{name}", default=default, type=_checked(read), metavar=metavar, help=text)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="URL", type=_checked(_target), help="where it takes callbacks")
+    parser.add_argument("--sign-key", required=True, type=_checked(sign_key), help="key that it checks with")
+    parser.add_argument(
+        "--seed", type=_checked(seed), help="number that ids are drawn from: another each time"
+    )
+    parser.add_argument(
+        "--timeout", default="10s", type=_checked(_patience), help="how long an answer may take (%(default)s)"
+    )
+    parser.add_argument("--report", metavar="FILE", help="what came of it, as JUnit XML")
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
@@ -147,6 +166,13 @@ def _duration(text: str) -> float:
     return absolute(text).total_seconds()
 
 
+def _patience(text: str) -> float:
+    seconds = _duration(text)
+    if not 0 < seconds <= 600:
+        raise ValueError("must be above 0s and at most 10m")
+    return seconds
+
+
 def _speed(text: str) -> float:
     speed = float(text)
     if not 0 < speed <= 1_000_000:
@@ -160,8 +186,12 @@ def _status(text: str) -> int:
     return int(text)
 
 
-def _forward(text: str) -> str:
+def _target(text: str) -> Any:
     from mockserver.cli.listen import target_of
 
-    target_of(text)
+    return target_of(text)
+
+
+def _forward(text: str) -> str:
+    _target(text)
     return text

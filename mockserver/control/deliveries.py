@@ -12,10 +12,9 @@ from mockserver.book import AccountGone
 from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
-from mockserver.core.callbacks import INBOX
 from mockserver.core.events import AttemptMade
 from mockserver.schema import Form, component, one_word
-from mockserver.webhooks.desk import DELIVERED, DROPPED, STATUSES, Delivery, Desk, is_success
+from mockserver.webhooks.desk import DELIVERED, STATUSES, Delivery, Desk, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
 
@@ -106,25 +105,12 @@ async def _answer(found: list[Delivery], timezone: str) -> Answer:
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: what `mock:inbox`, the receiver inside, has got."""
     desk, timezone = await _desk(call)
-    return Answer(
-        Raw(await encode_rows(_received(desk), lambda got: _shown_in_inbox(*got, timezone), _SLICE))
-    )
-
-
-def _received(desk: Desk) -> list[tuple[Delivery, AttemptMade]]:
-    """What came to the receiver inside, in that order."""
-    got = [
-        (made.at, order, each, made)
-        for order, each in enumerate(desk.deliveries.values())
-        if each.planned.url == INBOX
-        for made in each.attempts
-        if is_success(made)
-    ]
-    return [(each, made) for _, _, each, made in sorted(got, key=lambda row: row[:2])]
+    got = list(desk.inbox)
+    return Answer(Raw(await encode_rows(got, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
 
 
 def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
-    request = request_of(each.planned, made.timestamp)
+    request = request_of(each.planned, made.timestamp, made.signed)
     headers = {name.lower(): value for name, value in request.headers.items()}
     key = each.planned.sign_key
     return {
@@ -144,7 +130,7 @@ async def replay(call: ControlCall) -> Answer:
     delivery = desk.find(call.params["id"])
     if delivery is None:
         raise unknown("delivery", call.params["id"], "GET …/deliveries")
-    if delivery.status == DROPPED:
+    if delivery.id not in desk.deliveries:
         raise ControlError(
             409,
             "delivery_dropped",
@@ -268,7 +254,7 @@ def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
 
 def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptShape:
     """One attempt: what was sent, what came back (cut)."""
-    request = request_of(each.planned, made.timestamp)
+    request = request_of(each.planned, made.timestamp, made.signed)
     answered = made.status_code is not None
     return {
         "at": shown(made.at, timezone),

@@ -16,6 +16,7 @@ from mockserver.control import (
     faults,
     outbox,
     payments,
+    policy,
     requests,
     server,
     simulate,
@@ -270,9 +271,19 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("timeout", "stopping"),
         waits=True,
     ),
-    Operation("getDeliveryPolicy", "GET", f"{_A}/delivery-policy"),
-    Operation("setDeliveryPolicy", "PUT", f"{_A}/delivery-policy"),
-    Operation("deleteDeliveryPolicy", "DELETE", f"{_A}/delivery-policy"),
+    Operation("getDeliveryPolicy", "GET", f"{_A}/delivery-policy", policy.fetch, answer=policy.PolicyShape),
+    Operation(
+        "setDeliveryPolicy",
+        "PUT",
+        f"{_A}/delivery-policy",
+        policy.put,
+        body=policy.PolicyBody,
+        answer=policy.PolicyShape,
+        example=policy.EXAMPLE,
+    ),
+    Operation(
+        "deleteDeliveryPolicy", "DELETE", f"{_A}/delivery-policy", policy.clear, answer=policy.PolicyShape
+    ),
     Operation("listFaults", "GET", f"{_A}/faults", faults.listing, answer=list[faults.FaultShape]),
     Operation(
         "createFault",

@@ -338,7 +338,9 @@ class AttemptMade(Value, frozen=True, tag=True, kw_only=True):
     timestamp: str | None = None  # header Billogram-Request-Timestamp, when it was signed
     headers: str = ""  # of the answer, cut: a line for each
     body: str = ""  # of the answer, cut
-    replay: bool = False
+    replay: bool = False  # or a copy
+    signed: str = "good"  # how, as a delivery policy has it
+    dropped: bool = False  # by a delivery policy: nothing was sent, and nothing will be
 
 
 Event: TypeAlias = (

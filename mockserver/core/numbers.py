@@ -23,6 +23,11 @@ def draw(seed: int, kind: str, *counters: int) -> int:
     return int.from_bytes(_drawn(seed, kind, *counters))
 
 
+def happens(probability: float, seed: int, kind: str, *counters: int) -> bool:
+    """Whether something of this probability happens: always the same for the same arguments."""
+    return draw(seed, kind, *counters) >> 203 < probability * 2**53  # 53 bits: a float holds them
+
+
 def _drawn(seed: int, kind: str, *counters: int) -> bytes:
     hashed = _keyed(seed).copy()
     hashed.update(f"{kind}:{':'.join(map(str, counters))}".encode())

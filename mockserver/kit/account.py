@@ -19,6 +19,8 @@ from mockserver.kit.webhooks import Webhooks
 if TYPE_CHECKING:
     import httpx
 
+    from mockserver.kit.turns import Turn
+
 SIGN_KEY = "test-sign-key-1"
 _PAGE = 10_000  # rows of a timeline in one answer
 _PATIENCE = 5.0  # seconds until webhooks that are still under way are left alone
@@ -42,6 +44,7 @@ class BillogramAccount:
         now: datetime | None = None,
         sign_key: str = SIGN_KEY,
         born: Callable[["BillogramAccount"], int] | None = None,
+        turn: "Turn | None" = None,
     ) -> None:
         """`born`: how the account comes to be, other than empty; gives its seed."""
         self.server = server
@@ -57,13 +60,16 @@ class BillogramAccount:
         self._forks: list[BillogramAccount] = []
         self._snapshots = 0
         self.clock = AccountClock(self.control)
-        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle)
+        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle, self._look)
+        self._turn = turn
         server.listener.app.sender.receivers[self.webhook_url] = self._receiver
         try:
             self.seed = self._open(seed, now) if born is None else born(self)
         except BaseException:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
+        if turn is not None:
+            turn.begin(self)
 
     def _open(self, seed: int | None, now: datetime | None) -> int:
         birth = Birth(
@@ -94,6 +100,8 @@ class BillogramAccount:
         if self._http is not None:
             self._http.close()
         self._receiver.end()
+        if self._turn is not None:
+            self._turn.end(self)
         book = self.server.listener.emulator.book(self.user)
         if book is not None:
             self.server.run(self.server.listener.emulator.remove(book))
@@ -124,6 +132,8 @@ class BillogramAccount:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One operation of the control plane on this account: `control("GET", "/agenda")`; ControlRefused."""
         __tracebackhide__ = True
+        if path.endswith(("/reset", "/restore")):  # what waits belongs to before it
+            self._look(_PATIENCE)
         try:
             return self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
         except ControlRefused as refused:
@@ -185,6 +195,7 @@ class BillogramAccount:
         awaits; every other one on a thread of the account. None: the receiver answers again.
         """
         __tracebackhide__ = True
+        self._look(_PATIENCE)
         self._receiver.deliver_to(None if app is None else runner(app), path)
 
     # other states
@@ -254,10 +265,16 @@ class BillogramAccount:
         if found:
             raise AssertionError("\n".join(["the books differ", *found]))
 
+    def _look(self, timeout: float) -> None:
+        """Under the marker billogram_orders: the test wants to see what came."""
+        if self._turn is not None:  # an application on the caller's own loop can't answer meanwhile
+            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout)
+
     # the end of a test
 
     def settle(self, timeout: float = _PATIENCE) -> bool:
         """Wait until no webhook is queued or being sent; False when that took too long."""
+        self._look(timeout)
         body = {"idle": True, "count": 0, "timeout": f"{timeout:.3f}s"}
         try:
             self.control("POST", "/deliveries/wait", body)
@@ -278,17 +295,22 @@ class BillogramAccount:
         for status in ("pending", "failed"):
             for delivery in self.control("GET", f"/deliveries?status={status}"):
                 last = delivery["attempts"][-1] if delivery["attempts"] else None
-                name = " ".join(
-                    filter(None, [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]])
-                )
-                where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
                 if last is None:
-                    lines.append(f"  {name}{where}: still being sent")
+                    lines.append(f"  {self._named(delivery)}: still being sent")
                 elif last["error"] != ENDED:
-                    said = last["response"]["body"] if last["response"] else ""
-                    why = last["error"] or f"{last['status_code']} {said}".rstrip()
-                    lines.append(f"  {name}{where}: {why}")
+                    lines.append(f"  {self._named(delivery)}: {_why(last)}")
+        if self._turn is not None:
+            for delivery in self.control("GET", "/deliveries?status=delivered"):
+                for made in delivery["attempts"]:
+                    taken = made["status_code"] is not None and made["status_code"] < 300
+                    if made["replay"] and not taken and made["error"] != ENDED:
+                        lines.append(f"  a copy of {self._named(delivery)}: {_why(made)}")
         return [f"not delivered: {len(lines)}", *lines] if lines else []
+
+    def _named(self, delivery: dict[str, Any]) -> str:
+        words = [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]]
+        where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
+        return f"{' '.join(filter(None, words))}{where}"
 
     def unbuilt(self) -> list[str]:
         """The operations that answered 501, those of the kit too."""
@@ -310,6 +332,11 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"<Snapshot {self.name} of {self.account.user}>"
+
+
+def _why(attempt: dict[str, Any]) -> str:
+    said = attempt["response"]["body"] if attempt["response"] else ""
+    return attempt["error"] or f"{attempt['status_code']} {said}".rstrip()
 
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:

@@ -15,20 +15,37 @@ import pytest
 if TYPE_CHECKING:
     from mockserver.kit.account import BillogramAccount
     from mockserver.kit.server import Mockserver
+    from mockserver.kit.turns import Turn
 
 _MARKER = (
     "billogram(allow_failed_webhooks=False, allow_not_built=False): what the fixture of this name does not "
     "mind: webhooks that can't be delivered, operations that answer 501"
 )
+_ORDERS = (
+    "billogram_orders(max=24): run the test as it is, and then under at most so many other orders and "
+    "duplicates of its webhooks; the smallest that breaks it is reported"
+)
 _ALLOWED = ("allow_failed_webhooks", "allow_not_built")
 
 _account = pytest.StashKey["BillogramAccount"]()
 _told = pytest.StashKey[str]()
+_turn: "pytest.StashKey[Turn]" = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The marker."""
+    """The markers."""
     config.addinivalue_line("markers", _MARKER)
+    config.addinivalue_line("markers", _ORDERS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """A test whose webhooks are to come in other orders is run several times."""
+    if item.get_closest_marker("billogram_orders") is None:
+        return None
+    from mockserver.kit import turns
+
+    return turns.protocol(item, nextitem, _turn)
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +65,7 @@ def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") ->
     item = request.node
     allowed = _allowed(item)
     name, seed = _identity(item.nodeid)
-    account = BillogramAccount(billogram_server, name, seed=seed)
+    account = BillogramAccount(billogram_server, name, seed=seed, turn=item.stash.get(_turn, None))
     item.stash[_account] = account
     try:
         yield account

@@ -21,14 +21,21 @@ class Webhooks:
         receiver: Receiver,
         stands: Callable[[], list[str]],
         settle: Callable[[float], bool],
+        look: Callable[[float], None],
     ) -> None:
         self._receiver = receiver
         self._stands = stands  # what of the deliveries is worth telling
         self._settle = settle  # wait until nothing is under way
+        self._look = look  # what waits for the test to look, comes
         self._asked: Counter[tuple[str | None, str | None]] = Counter()
 
     def all(self) -> list[Webhook]:
         """Every webhook that came so far, oldest first; one that was sent again is there again."""
+        self._look(_PATIENCE)
+        return self.came()
+
+    def came(self) -> list[Webhook]:
+        """The same, for the kit: nobody looks."""
         return self._receiver.all()
 
     @overload
@@ -57,6 +64,7 @@ class Webhooks:
         __tracebackhide__ = True
         _check_kind(kind)
         self._check_loop("wait", "wait_async")
+        self._look(timeout)
         asked = (kind, billogram)
         needed = self._asked[asked] + 1 if count is None else count
 
@@ -118,7 +126,7 @@ class Webhooks:
         _check_kind(kind)
         self._check_loop("none", "none_async")
         settled = self._settle(timeout)
-        found = [each for each in self.all() if _fits(each, kind, billogram)]
+        found = [each for each in self.came() if _fits(each, kind, billogram)]
         if found:
             raise AssertionError(f"{_wanted(kind, billogram)} came, {len(found)} of them\n{self._told()}")
         if not settled:
@@ -145,7 +153,7 @@ class Webhooks:
             )
 
     def _told(self) -> str:
-        came = self.all()
+        came = self.came()
         left_out = [f"  ({len(came) - _SHOWN} earlier ones)"] if len(came) > _SHOWN else []
         lines = [f"  {' '.join([each.name, *each.billograms])}{_answer(each)}" for each in came[-_SHOWN:]]
         return "\n".join(["came:" if came else "nothing came", *left_out, *lines, *self._stands()])

@@ -1,13 +1,15 @@
 """The deliveries of one account: what is to be sent, and what became of it."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from heapq import heappop, heappush
 
 from mockserver.book import Book
 from mockserver.core import calendar
-from mockserver.core.callbacks import Planned
+from mockserver.core.callbacks import INBOX, Planned
 from mockserver.core.events import AttemptMade
+from mockserver.webhooks.policy import PLAIN, Policy
 
 PENDING, DELIVERED, FAILED, DROPPED = "pending", "delivered", "failed", "dropped"
 STATUSES = (PENDING, DELIVERED, FAILED, DROPPED)
@@ -22,16 +24,22 @@ def is_success(made: AttemptMade) -> bool:
 
 
 class Delivery:
-    """One callback on its way to one receiver: pending, delivered, failed in the end [A], or dropped."""
+    """One callback on its way to one receiver: pending, delivered, failed in the end [A], or dropped.
 
-    __slots__ = ("attempts", "next_at", "planned", "status", "tries")
+    `policy` is the one of the moment of its event; it rules its first attempt and the copies of it [A].
+    """
 
-    def __init__(self, planned: Planned) -> None:
+    __slots__ = ("attempts", "next_at", "planned", "policy", "status", "tries")
+
+    def __init__(self, planned: Planned, policy: Policy = PLAIN) -> None:
         self.planned = planned
+        self.policy = policy
         self.status = PENDING
         self.attempts: tuple[AttemptMade, ...] = ()
         self.tries = 0  # without replays
-        self.next_at: datetime | None = None  # planned moment of the next retry
+        self.next_at: datetime | None = (
+            None  # planned moment of the next retry, or of a delayed first attempt
+        )
 
     @property
     def id(self) -> str:
@@ -43,6 +51,9 @@ class Delivery:
         kept = (*self.attempts, made)[-_KEPT_ATTEMPTS:]
         old = max(0, len(kept) - _KEPT_ANSWERS)
         self.attempts = (*map(_without_answer, kept[:old]), *kept[old:])
+        if made.dropped:
+            self.status = DROPPED
+            return
         if not made.replay:
             self.tries += 1
         if is_success(made):
@@ -72,6 +83,8 @@ def _without_answer(made: AttemptMade) -> AttemptMade:
         duration_ms=made.duration_ms,
         timestamp=made.timestamp,
         replay=made.replay,
+        signed=made.signed,
+        dropped=made.dropped,
     )
 
 
@@ -113,10 +126,14 @@ class Desk:
         self.book = book
         self.deliveries: dict[str, Delivery] = {}
         self.dropped: list[Delivery] = []  # of before the last reset
+        self.inbox: list[tuple[Delivery, AttemptMade]] = []  # what came to the receiver inside, as it came
         self.readers: dict[str, set[str]] = {}  # which deliveries each of them has got
         self.retries = Retries()
-        self.busy = 0  # queued, or being sent
+        self.busy = 0  # held, queued, or being sent
         self.paused = False
+        self.policy = PLAIN
+        self.held: list[Delivery] = []  # wait together, to be put in order
+        self.holding: asyncio.TimerHandle | asyncio.Task[None] | None = None  # lets them go
 
     def all(self) -> Iterator[Delivery]:
         """Every delivery, oldest first."""
@@ -127,6 +144,12 @@ class Desk:
         """The delivery with this id."""
         found = self.deliveries.get(key)
         return found or next((each for each in self.dropped if each.id == key), None)
+
+    def add(self, delivery: Delivery, made: AttemptMade) -> None:
+        """One more attempt."""
+        delivery.add(made, self.book.account.timezone)
+        if delivery.planned.url == INBOX and is_success(made):
+            self.inbox.append((delivery, made))
 
     def drop_pending(self) -> None:
         """A reset: what was not delivered never will be."""

@@ -19,7 +19,7 @@ class _Lane:
     """What waits for one receiver of one account, in order."""
 
     def __init__(self) -> None:
-        self.queue: deque[Delivery] = deque()
+        self.queue: deque[tuple[Delivery, bool]] = deque()
         self.active = False
 
 
@@ -36,15 +36,15 @@ class _Host:
 
 
 class Lanes:
-    """All that waits to be sent; `attempt` makes one attempt."""
+    """All that waits to be sent; `attempt` makes one attempt, or a copy of the first one."""
 
-    def __init__(self, attempt: Callable[[Desk, Delivery], Awaitable[None]]) -> None:
+    def __init__(self, attempt: Callable[[Desk, Delivery, bool], Awaitable[None]]) -> None:
         self._attempt = attempt
         self._hosts: dict[tuple[str, str], _Host] = {}
         self._tasks: dict[asyncio.Task[None], Desk] = {}
         self._blocked: deque[_Host] = deque()
 
-    def add(self, desk: Desk, delivery: Delivery) -> None:
+    def add(self, desk: Desk, delivery: Delivery, *, copy: bool = False) -> None:
         """Send it when those before it have been sent."""
         desk.busy += 1
         name, receiver = _places(delivery.planned.url)
@@ -55,7 +55,7 @@ class Lanes:
         lane = host.lanes.get(receiver)
         if lane is None:
             lane = host.lanes[receiver] = _Lane()
-        lane.queue.append(delivery)
+        lane.queue.append((delivery, copy))
         if not lane.active:
             lane.active = True
             host.waiting.append((receiver, lane))
@@ -79,9 +79,9 @@ class Lanes:
         made = 0
         try:
             while True:
-                delivery = lane.queue.popleft()
+                delivery, copy = lane.queue.popleft()
                 try:
-                    await self._attempt(host.desk, delivery)
+                    await self._attempt(host.desk, delivery, copy)
                 except Exception:  # our own mistake: it is told, and the others' callbacks go on
                     logger.exception("delivery %s could not be attempted", delivery.id)
                 finally:

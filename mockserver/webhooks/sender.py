@@ -8,19 +8,21 @@ from time import time
 
 from msgspec import Struct
 
-from mockserver.book import AccountGone, Book
+from mockserver.book import AccountGone, Book, Move
 from mockserver.core import calendar, callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.deadlines import RULES
 from mockserver.core.events import AttemptMade, Record
-from mockserver.core.signature import sign
 from mockserver.emulator import Emulator
 from mockserver.moving import Alarm, seconds_until
-from mockserver.webhooks.desk import DROPPED, PENDING, Delivery, Desk
+from mockserver.webhooks.desk import PENDING, Delivery, Desk
 from mockserver.webhooks.lanes import Lanes
+from mockserver.webhooks.policy import DROPPED_ERROR, PLAIN, Policy, signing, told
 from mockserver.webhooks.transport import Outcome, Transport
 
 logger = logging.getLogger(__name__)
+
+_QUIET = 1.0  # seconds without an act after which what a plan holds goes by itself
 
 
 class Request(Struct, frozen=True):
@@ -34,15 +36,12 @@ class Request(Struct, frozen=True):
 Receiver = Callable[[Planned, Request], Awaitable[Outcome]]
 
 
-def request_of(planned: Planned, timestamp: str | None) -> Request:
+def request_of(planned: Planned, timestamp: str | None, signed: str = "good") -> Request:
     """The request of an attempt at a timestamp (None: unsigned). A new timestamp is a new signature [A]."""
+    planned = told(planned, signed)
     body = callbacks.body(planned)
     headers = {"Content-Type": "application/json", "User-Agent": "mockserver"}  # [A]
-    # both only with a key [D]
-    if timestamp is not None and planned.sign_key is not None:
-        headers["Billogram-Request-Timestamp"] = timestamp
-        headers["Billogram-Signature"] = sign(planned.sign_key, timestamp, body)
-    return Request(headers, body)
+    return Request(headers | signing(planned, timestamp, body, signed), body)
 
 
 class Sender:
@@ -78,7 +77,7 @@ class Sender:
         for made in notes:
             delivery = desk.deliveries.get(made.delivery)
             if delivery is not None:
-                delivery.add(made, book.account.timezone)
+                desk.add(delivery, made)
         self._resume(desk)
 
     def acted(self, book: Book, record: Record, planned: Sequence[Planned]) -> None:
@@ -88,10 +87,9 @@ class Sender:
             if not planned:
                 return
             desk = self.desk(book)
-        for each in planned:
-            delivery = desk.deliveries[each.id] = Delivery(each)
-            if not (desk.paused or self._stopped):
-                self._lanes.add(desk, delivery)
+        fresh = [Delivery(each, desk.policy) for each in planned]
+        desk.deliveries |= {each.id: each for each in fresh}
+        self._take_on(desk, fresh)
         self._send_due(desk)
 
     def left(self, book: Book) -> None:
@@ -100,6 +98,9 @@ class Sender:
         if desk is not None:
             desk.paused = True
             desk.retries.clear()
+            desk.busy -= len(desk.held)
+            desk.held.clear()
+            desk.holding = None
             self._lanes.clear(desk)
 
     def stays(self, book: Book) -> None:
@@ -116,6 +117,101 @@ class Sender:
             desk.drop_pending()
             if fresh is not None and desk.dropped:
                 self.desk(fresh).dropped = desk.dropped
+            if fresh is not None and desk.policy.plan is not None:  # the test goes on
+                self.desk(fresh).policy = desk.policy
+
+    # by the delivery policy of the account
+
+    def lay_down(self, book: Book, policy: Policy) -> None:
+        """From now on callbacks are delivered in this way; what waits already stays as it is [A].
+
+        It is not in the log: a restart, a reset and a restore end it [A].
+        """
+        self.desk(book).policy = policy
+
+    def release(self, book: Book) -> None:
+        """What a plan holds goes."""
+        desk = self._desks.get(book.stream)
+        if desk is not None:
+            self._let_go(desk)
+
+    def _take_on(self, desk: Desk, fresh: list[Delivery]) -> None:
+        """New deliveries are dropped, wait, or are sent."""
+        if desk.paused or self._stopped:
+            return
+        if desk.policy is PLAIN:
+            for delivery in fresh:
+                self._lanes.add(desk, delivery)
+            return
+        account, ready = desk.book.account, []
+        for delivery in fresh:
+            planned, policy = delivery.planned, delivery.policy
+            if policy.drops(account.seed, planned):
+                self._drop(desk, delivery)
+                continue
+            moment = calendar.after(planned.at, policy.delay, account.timezone)
+            if moment > planned.at:
+                delivery.next_at = moment
+                desk.retries.add(delivery)
+            else:
+                ready.append(delivery)
+        self._send(desk, ready)
+
+    def _drop(self, desk: Desk, delivery: Delivery) -> None:
+        """It never comes, which is kept: after a restart it is not sent either. A replay can send it."""
+        made = AttemptMade(
+            delivery=delivery.id,
+            at=delivery.planned.at,
+            after=desk.book.position,
+            pending=False,
+            status_code=None,
+            error=DROPPED_ERROR,
+            duration_ms=0.0,
+            dropped=True,
+        )
+        desk.add(delivery, made)
+        self._emulator.note(desk.book, made)
+
+    def _send(self, desk: Desk, first: list[Delivery]) -> None:
+        """First attempts whose moment has come, once all are there that wait together."""
+        policy, move = first[-1].policy if first else PLAIN, desk.book.move
+        if policy.plan is None and not (policy.gathers and move is not None and not move.ended):
+            self._put_in_lanes(desk, first)
+            return
+        desk.held += first
+        desk.busy += len(first)
+        if policy.plan is not None:
+            if isinstance(desk.holding, asyncio.TimerHandle):
+                desk.holding.cancel()
+            desk.holding = asyncio.get_running_loop().call_later(_QUIET, self._let_go, desk)
+        elif desk.holding is None and move is not None:
+            desk.holding = self._lanes.at_once(desk, self._after(desk, move))
+
+    async def _after(self, desk: Desk, move: Move) -> None:
+        try:
+            while not move.ended:
+                await desk.book.signal.wait()
+        finally:
+            self._let_go(desk)
+
+    def _let_go(self, desk: Desk) -> None:
+        if isinstance(desk.holding, asyncio.TimerHandle):
+            desk.holding.cancel()
+        held, desk.held, desk.holding = desk.held, [], None
+        desk.busy -= len(held)
+        if not (desk.paused or self._stopped):
+            self._put_in_lanes(desk, held)
+        if held:
+            desk.book.signal.notify()
+
+    def _put_in_lanes(self, desk: Desk, together: list[Delivery]) -> None:
+        if not together:
+            return
+        seen = set()
+        order = together[-1].policy.arranged(desk.book.account.seed, [each.planned for each in together])
+        for planned in order:
+            self._lanes.add(desk, desk.deliveries[planned.id], copy=planned.id in seen)
+            seen.add(planned.id)
 
     # sending
 
@@ -133,8 +229,13 @@ class Sender:
     def _send_due(self, desk: Desk) -> None:
         if desk.paused or self._stopped or desk.retries.soonest() is None:
             return
+        delayed = []
         for delivery in desk.retries.due(self._emulator.told_now(desk.book)):
-            self._lanes.add(desk, delivery)
+            if delivery.tries:
+                self._lanes.add(desk, delivery)
+            else:
+                delayed.append(delivery)
+        self._send(desk, delayed)
         self._look_ahead(desk)
 
     def _look_ahead(self, desk: Desk) -> None:
@@ -149,14 +250,23 @@ class Sender:
         for desk in list(self._desks.values()):
             self._send_due(desk)
 
-    async def _attempt(self, desk: Desk, delivery: Delivery, *, replay: bool = False) -> None:
-        """Make one attempt and record it; whatever goes wrong is its result."""
-        if delivery.status != PENDING and not replay:  # delivered by a replay while it waited
+    async def _attempt(
+        self, desk: Desk, delivery: Delivery, copy: bool = False, *, replay: bool = False
+    ) -> None:
+        """Make one attempt and record it; whatever goes wrong is its result.
+
+        A copy is recorded as a replay, at the moment of the first attempt. Retries and replays go by the
+        policy of now [A].
+        """
+        if delivery.status != PENDING and not (replay or copy):  # delivered by a replay while it waited
             return
         book, planned = desk.book, delivery.planned
-        at = self._moment(desk, delivery, replay=replay)
-        timestamp = None if planned.sign_key is None else f"{time():.6f}"  # real time, whatever the clock [A]
-        outcome = await self._post(planned, request_of(planned, timestamp))
+        policy = desk.policy if replay or (delivery.tries and not copy) else delivery.policy
+        at = delivery.attempts[0].at if copy else self._moment(desk, delivery, replay=replay)
+        replay = replay or copy
+        signed = told(planned, policy.signature).sign_key is not None
+        timestamp = policy.stamped(at.timestamp(), time()) if signed else None
+        outcome = await self._post(planned, request_of(planned, timestamp, policy.signature))
         if desk.paused or self._desks.get(book.stream) is not desk:
             return
         made = AttemptMade(
@@ -171,8 +281,9 @@ class Sender:
             headers="\n".join(f"{name}: {value}" for name, value in outcome.headers.items()),
             body=outcome.body,
             replay=replay,
+            signed=policy.signature,
         )
-        delivery.add(made, book.account.timezone)
+        desk.add(delivery, made)
         self._emulator.note(book, made)
         if delivery.next_at is not None and not replay:
             desk.retries.add(delivery)
@@ -206,8 +317,8 @@ class Sender:
 
     async def replay(self, book: Book, delivery: Delivery) -> None:
         """Send the same body again, at once, as one more attempt; AccountGone when it was reset meanwhile."""
-        assert delivery.status != DROPPED, "nothing of before a reset is sent after it"
         desk = self.desk(book)
+        assert delivery not in desk.dropped, "nothing of before a reset is sent after it"
         desk.busy += 1
         task = self._lanes.at_once(desk, self._attempt(desk, delivery, replay=True))
         try:

@@ -291,6 +291,23 @@ ROWS += [
             {"latency": "2h"},
         )
     ),
+    Row("getDeliveryPolicy", "/accounts/none/delivery-policy", NO_BODY, 404, "unknown_account"),
+    Row("setDeliveryPolicy", "/accounts/none/delivery-policy", {}, 404, "unknown_account"),
+    Row("deleteDeliveryPolicy", "/accounts/none/delivery-policy", NO_BODY, 404, "unknown_account"),
+    *(
+        Row("setDeliveryPolicy", f"{A}/delivery-policy", body, 400, "invalid_body")
+        for body in (
+            {"order": "random"},
+            {"duplicate": -1},
+            {"duplicate": 11},
+            {"drop": 1.01},
+            {"delay": "soon"},
+            {"delay": "2y"},
+            {"signature": "none"},
+            {"timestamp": "old"},
+            {"plan": ["a"]},
+        )
+    ),
     Row("diffAccount", "/accounts/none/diff?against=account:none", NO_BODY, 404, "unknown_account"),
     Row("diffAccount", f"{A}/diff?against=account:none", NO_BODY, 404, "unknown_account"),
     Row("diffAccount", f"{A}/diff?against=snapshot:none", NO_BODY, 404, "unknown_snapshot"),

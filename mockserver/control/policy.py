@@ -1,0 +1,66 @@
+"""How callbacks are delivered, to receivers that must bear it (reference: control 1)."""
+
+from typing import Annotated, Literal, TypedDict
+
+from pydantic import Field
+
+from mockserver.control.call import Answer, Body, ControlCall
+from mockserver.control.callbacks import Interval
+from mockserver.schema import Form, one_word
+from mockserver.webhooks.policy import ORDERS, PLAIN, SIGNATURES, TIMESTAMPS, Policy
+
+_MOST_COPIES = 10  # [A]
+
+
+class PolicyBody(Body):
+    """The whole policy: what is left out has its default."""
+
+    order: Literal["fifo", "reverse", "shuffle"] | None = None
+    duplicate: Annotated[int, Field(ge=0, le=_MOST_COPIES)] | None = None
+    drop: Annotated[float, Field(ge=0, le=1)] | None = None
+    delay: Interval | None = None
+    signature: Literal["good", "bad", "missing", "old-key"] | None = None
+    timestamp: Literal["wall", "clock", "stale"] | None = None
+
+
+class PolicyShape(TypedDict):
+    order: Annotated[str, Form(one_word(ORDERS))]
+    duplicate: int
+    drop: float
+    delay: str
+    signature: Annotated[str, Form(one_word(SIGNATURES))]
+    timestamp: Annotated[str, Form(one_word(TIMESTAMPS))]
+
+
+EXAMPLE = {"order": "shuffle", "duplicate": 1}
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/delivery-policy`: the policy, whole."""
+    return Answer(_render(call.sender.desk(await call.book()).policy))
+
+
+async def put(call: ControlCall) -> Answer:
+    """`PUT …/delivery-policy`: lays one down, in the place of the one before."""
+    body = call.read(PolicyBody)
+    book = await call.book()
+    policy = Policy(**body.given())
+    call.sender.lay_down(book, policy)
+    return Answer(_render(policy))
+
+
+async def clear(call: ControlCall) -> Answer:
+    """`DELETE …/delivery-policy`: callbacks are delivered as they always were."""
+    call.sender.lay_down(await call.book(), PLAIN)
+    return Answer(_render(PLAIN))
+
+
+def _render(policy: Policy) -> PolicyShape:
+    return {
+        "order": policy.order,
+        "duplicate": policy.duplicate,
+        "drop": policy.drop,
+        "delay": policy.delay,
+        "signature": policy.signature,
+        "timestamp": policy.timestamp,
+    }

@@ -1,0 +1,176 @@
+"""Other orders of a test's webhooks: which are tried, how large each is, and what it did in plain words.
+
+An order is a row of groups, each the ids of callbacks that waited together; an id once more is a copy. Its
+size is how many callbacks are out of their place, and how many copies there are. Pure, drawn from the seed.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import TypeVar
+
+from mockserver.core import numbers
+
+Group = tuple[str, ...]
+Order = tuple[Group, ...]
+T = TypeVar("T")
+
+_EVERY_MOVE = 40  # of a group of at most so many every single move is looked at
+_SMALL = 2 / 3  # of all that are tried, at most so many of size 1
+_ATTEMPTS = 20  # draws for each larger order that is still wanted
+
+
+def orders(base: Order, seed: int, most: int) -> list[Order]:
+    """At most so many other orders, all different, the smallest first."""
+    found: dict[Order, None] = {}
+    small = list(dict.fromkeys(_small(base, seed)))
+    for order in small[: max(1, int(most * _SMALL))]:
+        found[order] = None
+    for order in _large(base, seed, most * _ATTEMPTS):
+        if len(found) >= most:
+            break
+        found[order] = None
+    for order in small:
+        if len(found) >= most:
+            break
+        found[order] = None
+    found.pop(base, None)
+    return sorted(list(found)[:most], key=lambda order: size(base, order))
+
+
+def _small(base: Order, seed: int) -> Iterator[Order]:
+    """Those of size 1: two neighbours the other way round, a copy right behind; then all else, drawn."""
+    near: list[Order] = []
+    far: list[Order] = []
+    for number, group in enumerate(base):
+        for place, key in enumerate(group):
+            near.append(_with(base, number, _inserted(group, place + 1, key)))
+            if place:
+                near.append(_with(base, number, _moved(group, place, place - 1)))
+            if len(group) > _EVERY_MOVE:
+                continue
+            for to in range(len(group)):
+                far.append(_with(base, number, _moved(group, place, to)))
+                if to > place:
+                    far.append(_with(base, number, _inserted(group, to + 1, key)))
+    yield from _drawn(near, seed, "near")
+    yield from (order for order in _drawn(far, seed, "far") if order != base)
+
+
+def _large(base: Order, seed: int, attempts: int) -> Iterator[Order]:
+    """All twice, all the other way round; then orders that are drawn, every second callback with a copy."""
+    yield tuple(group + group for group in base)
+    yield tuple(group[::-1] for group in base)
+    yield tuple(tuple(key for key in group for _ in range(2)) for group in base)
+    for attempt in range(attempts):
+        order = []
+        for number, group in enumerate(base):
+            copies = [
+                key
+                for place, key in enumerate(group)
+                if numbers.happens(0.5, seed, "orders copy", attempt, number, place)
+            ]
+            order.append(tuple(_drawn([*group, *copies], seed, "orders shuffle", attempt, number)))
+        yield tuple(order)
+
+
+def _drawn(row: list[T], seed: int, kind: str, *counters: int) -> list[T]:
+    places = sorted(range(len(row)), key=lambda place: numbers.draw(seed, kind, *counters, place))
+    return [row[place] for place in places]
+
+
+def _with(base: Order, number: int, group: Group) -> Order:
+    return (*base[:number], group, *base[number + 1 :])
+
+
+def _inserted(group: Group, place: int, key: str) -> Group:
+    return (*group[:place], key, *group[place:])
+
+
+def _moved(group: Group, place: int, to: int) -> Group:
+    rest = (*group[:place], *group[place + 1 :])
+    return _inserted(rest, to, group[place])
+
+
+# how large an order is
+
+
+def size(base: Order, order: Order) -> int:
+    """Callbacks out of their place, and copies."""
+    return sum(
+        len(changed) - len(_in_place(group, _firsts(changed)))
+        for group, changed in zip(base, order, strict=True)
+    )
+
+
+def _firsts(changed: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(changed))
+
+
+def _in_place(group: Sequence[str], changed: Sequence[str]) -> list[str]:
+    """The ones that need not be moved: the longest row in `changed` that rises in the base."""
+    place = {key: number for number, key in enumerate(group)}
+    ends: list[str] = []  # of the best row of each length
+    before: dict[str, str | None] = {}
+    for key in changed:
+        length = bisect_left(ends, place[key], key=place.__getitem__)
+        before[key] = ends[length - 1] if length else None
+        ends[length : length + 1] = [key]
+    row: list[str] = []
+    key_at = ends[-1] if ends else None
+    while key_at is not None:
+        row.append(key_at)
+        key_at = before[key_at]
+    return row[::-1]
+
+
+def smaller(base: Order, order: Order) -> Iterator[Order]:
+    """The same with one callback put back in its place, or without one of the copies."""
+    for number, (group, changed) in enumerate(zip(base, order, strict=True)):
+        kept = _in_place(group, _firsts(changed))
+        for place, key in enumerate(changed):
+            if key in changed[:place]:
+                yield _with(order, number, (*changed[:place], *changed[place + 1 :]))
+            elif key not in kept:
+                yield _with(order, number, _put_back(group, changed, kept, key))
+
+
+def _put_back(group: Group, changed: Group, kept: list[str], key: str) -> Group:
+    """Behind the one that is before it among those in place; its copies right behind it."""
+    rest = [each for each in changed if each != key]
+    ahead = [each for each in kept if group.index(each) < group.index(key)]
+    place = rest.index(ahead[-1]) + 1 if ahead else 0
+    return (*rest[:place], *[each for each in changed if each == key], *rest[place:])
+
+
+# in words
+
+
+def differences(base: Sequence[str], came: Sequence[str], name: Callable[[str], str]) -> list[str]:
+    """What is otherwise in what came: which came before which, and which came again."""
+    place = {key: number for number, key in enumerate(base)}
+    first = [key for key in _firsts(came) if key in place]
+    kept = _in_place(base, first)
+    found = []
+    for number, key in enumerate(first):
+        if key in kept:
+            continue
+        later = [each for each in first[number + 1 :] if place[each] < place[key]]
+        earlier = [each for each in first[:number] if place[each] > place[key]]
+        if later:
+            found.append(f"{name(key)} came before {name(later[0])}")
+        elif earlier:
+            found.append(f"{name(earlier[-1])} came before {name(key)}")
+    for key, times in Counter(came).items():
+        if times > 1:
+            again = [number for number, each in enumerate(came) if each == key][1]
+            behind = "" if came[again - 1] == key else f", again after {name(came[again - 1])}"
+            often = "twice" if times == 2 else f"{times} times"
+            found.append(f"{name(key)} came {often}{behind}")
+    return found
+
+
+def flat(order: Order) -> tuple[str, ...]:
+    """The ids of all groups in one row."""
+    return tuple(chain.from_iterable(order))
