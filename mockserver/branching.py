@@ -130,7 +130,8 @@ class Brancher:
     async def fork(self, book: Book, name: str, at: int | str | None, *, cause: str) -> Book:
         """Another account of the present state, or of that after an act: by position, or an event in it.
 
-        AccountExists, NoSuchAct. The clock of an earlier state shows the moment of its act [A]. The first
+        AccountExists, NoSuchAct. The clock of an earlier state shows the moment of its act, callbacks stay,
+        and generations begin anew [A]. The first
         password that comes is adopted [A].
         """
         shell = self._shell

@@ -76,7 +76,7 @@ def restored(account: Account, present: Account, clock: Clock) -> Account:
 def forked(account: Account, name: str, *, order: int, seed: int, clock: Clock) -> Account:
     """Another account of the same state. It adopts the first password that comes: its hash holds the id.
 
-    What is drawn from now on follows its own seed. Callbacks stay, and generations begin anew [A].
+    What is drawn from now on follows its own seed. Callbacks stay, and generations begin anew.
     """
     return replace(account, id=name, order=order, key_hash=None, seed=seed, clock=clock, generation=0)
 
