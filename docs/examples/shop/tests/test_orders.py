@@ -104,6 +104,7 @@ def test_what_has_been_shipped_is_not_called_back(billogram: BillogramAccount, s
     assert (order["received"], order["remaining"]) == (100, 25)
 
 
+@pytest.mark.billogram_orders(max=12)
 def test_paid_recalled_and_paid_again(billogram: BillogramAccount, shop: Shop) -> None:
     order = shop.buy()
     payment = billogram.pay(order["billogram"], 125, scheme="SEPA_DIRECT_DEBIT")
