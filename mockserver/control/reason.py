@@ -19,7 +19,8 @@ class Reason(Struct, frozen=True):
 
     `must` is the condition that did not hold, in the names of the values that the rule compared. `values`
     says which would be right: `one_of`, `above`, `below`, `at_most`, `after`, `not_before`, `maximum_length`;
-    a text in it is the name of a compared one. In a family such as `state.*`, `{}` stands for the rest of the name.
+    a text in it is the name of a compared one. In a family such as `state.*`, `{}` stands for the rest of the
+    name.
     """
 
     why: str

@@ -125,6 +125,7 @@ BODIES = {
         "a member has a wrong type, lies beyond its bounds, or is no word of its list",
         "send a value of the form that is shown",
         "CDA",
+        must="the value has the form that is shown (due_days: at most maximum)",
     ),
     "body.length": Reason(
         "a text is longer than its member may be",
