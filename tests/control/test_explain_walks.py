@@ -39,6 +39,8 @@ def begin(server: Server, chance: random.Random) -> str:
         server.draft(customer={"customer_no": 1}, on_success=sent, **BACK, **currency)
     kind = chance.choice([{}, {}, {}, {}, BACK])
     key: str = server.draft(customer={"customer_no": 1}, **more, **kind)["id"]
+    if chance.random() < 0.8:
+        server.command(key, "send", {"method": "Email"})
     return key
 
 
