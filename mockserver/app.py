@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from mockserver.api.billogram_event import render_listed
 from mockserver.api.billogram_view import render_billogram
-from mockserver.api.commands import COMMANDS
+from mockserver.api.commands import COMMANDS, decide
 from mockserver.api.customer import render_customer
 from mockserver.api.edge import Api
 from mockserver.api.operations import known_operations
@@ -41,6 +41,13 @@ def control_document(server: str, *, token: bool) -> Schema:
     from mockserver.control.openapi import document
 
     return document(server, shown, token=token)
+
+
+def api_document() -> Schema:
+    """The OpenAPI document of the API, for those who look things up in it."""
+    from mockserver.api.openapi import document  # when it is first asked for
+
+    return document("")
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -170,6 +177,8 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         render_event=render_listed,
         render_billogram=render_billogram,
         render_customer=render_customer,
+        decide=decide,
+        api_document=api_document,
         configuration=configuration.shown(),
         document=partial(control_document, token=configuration.control_token is not None),
         public_url=public_url,

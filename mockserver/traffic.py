@@ -46,6 +46,8 @@ class Entry(Struct, gc=False, eq=False):
     rule: str | None = None
     message: str | None = None
     compared: dict[str, Any] | None = None  # by the rule; see `shallow`
+    field: str | None = None  # that is to blame, and the path of the object that holds it
+    field_path: tuple[str | int, ...] | None = None
     duration_ms: float | None = None
     after: tuple[int, int, int] | None = None  # of a refused one: acts, notes, refusals of the account then
     cost: int = 0  # bytes that the journal counts for it; 0: it is not kept any longer
@@ -201,6 +203,8 @@ class Traffic:
         rule: str | None = None,
         message: str | None = None,
         compared: dict[str, Any] | None = None,
+        field: str | None = None,
+        field_path: tuple[str | int, ...] | None = None,
         duration_ms: float,
         after: tuple[int, int, int] | None = None,
     ) -> None:
@@ -212,6 +216,8 @@ class Traffic:
         entry.rule = rule and rule[:MAX_KEPT_TEXT]
         entry.message = message and message[:MAX_KEPT_MESSAGE]
         entry.compared = None if compared is None else shallow(compared)
+        entry.field = field and field[:MAX_KEPT_TEXT]
+        entry.field_path = None if field is None else field_path
         if entry.cost:
             cost = _cost(entry)
             if cost != entry.cost:
@@ -288,6 +294,8 @@ def _cost(entry: Entry) -> int:
     cost += len(path) if path.isascii() else 4 * len(path)
     if entry.message is not None:
         cost += entry.message.__sizeof__()
+    if entry.field is not None:  # the steps of its path are names that the API knows
+        cost += entry.field.__sizeof__() + entry.field_path.__sizeof__()
     if entry.compared is not None:
         cost += entry.compared.__sizeof__()
         for value in entry.compared.values():

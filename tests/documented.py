@@ -94,7 +94,10 @@ def hold(method: str, path: str, answer: Answered) -> None:
     if answer.status != 200:
         assert (body["status"], answer.status) in _STATUS, (body, answer.status)
         assert ("field" in body["data"]) == ("field_path" in body["data"]), body
-        assert answer.status == 500 or answer.headers["mock-rule"], answer.headers
+        rule = answer.headers.get("mock-rule", "")
+        assert answer.status == 500 or rule, answer.headers
+        explained = bool(rule) and not rule.startswith("auth.")  # those belong to no account
+        assert ("mock-explain" in answer.headers) is explained, answer.headers
         return
     assert row is not None, path
     check(body["data"], row.data)

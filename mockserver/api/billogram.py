@@ -1,5 +1,6 @@
 """Resource `billogram` (reference: api 8); its commands stand in `commands`."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -30,6 +31,8 @@ EXAMPLE = {
 }
 CHANGE = {"info": {"order_no": "T-1002"}}
 
+Body = Callable[[], Any]  # read only once the object is found (reference: api 1.7, order of checks)
+
 
 async def create(call: Call) -> bytes:
     """`POST /billogram`: makes a billogram. With `on_success` it is made and sent or sold, or nothing is."""
@@ -37,18 +40,24 @@ async def create(call: Call) -> bytes:
 
     def decide(act: Act) -> None:
         nonlocal key
-        given = read_billogram(call.json())
-        key = drafts.create(act, given)
-        file = attachments.given(None, given.get("attachment"), given.get("attachment_content"))
-        attachments.attach(act, act.billogram(key), file)
-        on_success = given.get("on_success") or {}
-        if on_success.get("command") == "send":
-            drafts.send(act, act.billogram(key), on_success.get("method"))
-        elif on_success or given.get("event") is not None:  # the old form of it knows only sell [C]
-            factoring.sell(act, act.billogram(key))
+        key = make(act, call.json)
 
     act = await call.execute(decide, rule="create")
     return shown(call, act.billogram(key))
+
+
+def make(act: Act, body: Body) -> str:
+    """Decide that operation; returns the id of what is made."""
+    given = read_billogram(body())
+    key = drafts.create(act, given)
+    file = attachments.given(None, given.get("attachment"), given.get("attachment_content"))
+    attachments.attach(act, act.billogram(key), file)
+    on_success = given.get("on_success") or {}
+    if on_success.get("command") == "send":
+        drafts.send(act, act.billogram(key), on_success.get("method"))
+    elif on_success or given.get("event") is not None:  # the old form of it knows only sell [C]
+        factoring.sell(act, act.billogram(key))
+    return key
 
 
 async def fetch(call: Call) -> bytes:
@@ -147,31 +156,32 @@ def _buckets(state: State, wanted: Filter | None) -> list[Bucket] | None:
 async def update(call: Call) -> bytes:
     """`PUT /billogram/{id}`: changes a draft or a sent one. Of that, another total makes a document."""
     key = call.params["id"]
-
-    def decide(act: Act) -> None:
-        billogram = act.billogram(key)
-        sent = read_billogram(call.json(), PUT)
-        check_state(billogram, "put")
-        shown = decode(encode(render_billogram(billogram, call.base)))
-        for name in ("url", "recipient_url"):  # they depend on how this client reaches the server
-            if isinstance(sent.get(name), Kept) and _same_place(sent[name].value, shown[name]):
-                del sent[name]
-        check_read_only(sent, shown)
-        _check_fixed(billogram, sent)
-        content = changed_content(act, billogram.content, sent)
-        recipient = drafts.recipient_after(act, billogram, sent.get("customer"))
-        file = billogram.attachment
-        if "attachment" in sent or sent.get("attachment_content"):
-            filename = sent.get("attachment", None if file is None else file.filename)
-            file = attachments.given(file, filename, sent.get("attachment_content"))
-        if billogram.internal is Internal.UNATTESTED:
-            drafts.change(act, billogram, content, recipient)
-            attachments.attach(act, act.billogram(key), file)
-        else:
-            changes.change_sent(act, billogram, content, recipient, file)
-
-    act = await call.execute(decide, rule="put")
+    act = await call.execute(lambda act: change(act, key, call.json, call.base), rule="put")
     return shown(call, act.billogram(key))
+
+
+def change(act: Act, key: str, body: Body, base: str) -> None:
+    """Decide that operation; `base` is where the client reaches the server."""
+    billogram = act.billogram(key)
+    sent = read_billogram(body(), PUT)
+    check_state(billogram, "put")
+    shown = decode(encode(render_billogram(billogram, base)))
+    for name in ("url", "recipient_url"):  # they depend on how this client reaches the server
+        if isinstance(sent.get(name), Kept) and _same_place(sent[name].value, shown[name]):
+            del sent[name]
+    check_read_only(sent, shown)
+    _check_fixed(billogram, sent)
+    content = changed_content(act, billogram.content, sent)
+    recipient = drafts.recipient_after(act, billogram, sent.get("customer"))
+    file = billogram.attachment
+    if "attachment" in sent or sent.get("attachment_content"):
+        filename = sent.get("attachment", None if file is None else file.filename)
+        file = attachments.given(file, filename, sent.get("attachment_content"))
+    if billogram.internal is Internal.UNATTESTED:
+        drafts.change(act, billogram, content, recipient)
+        attachments.attach(act, act.billogram(key), file)
+    else:
+        changes.change_sent(act, billogram, content, recipient, file)
 
 
 def _same_place(sent: Any, shown: str | None) -> bool:
@@ -207,14 +217,15 @@ def _fixed(name: str, path: tuple[str, ...] = ()) -> ReadOnlyParameter:
 
 async def delete(call: Call) -> bytes:
     """`DELETE /billogram/{id}`: removes a draft."""
-
-    def decide(act: Act) -> None:
-        billogram = act.billogram(call.params["id"])
-        check_state(billogram, "delete")
-        drafts.delete(act, billogram)
-
-    await call.execute(decide, rule="delete")
+    await call.execute(lambda act: remove(act, call.params["id"]), rule="delete")
     return answer({})
+
+
+def remove(act: Act, key: str) -> None:
+    """Decide that operation."""
+    billogram = act.billogram(key)
+    check_state(billogram, "delete")
+    drafts.delete(act, billogram)
 
 
 def find(state: State, key: str) -> Billogram:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from msgspec import Struct
 
-from mockserver.api.billogram import shown
+from mockserver.api.billogram import Body, change, make, remove, shown
 from mockserver.api.billogram_fields import BASE64, Method, read_rows
 from mockserver.api.call import Call
 from mockserver.api.fields import (
@@ -222,16 +222,25 @@ COMMANDS: dict[str, Command] = {
 
 async def command(call: Call) -> bytes:
     """`POST /billogram/{id}/command/{command}`: body, state, then what the command itself refuses."""
-    name = call.params["command"]
+    name, key = call.params["command"], call.params["id"]
     if name not in COMMANDS:
         raise NotFound(f"no such command: {name}", rule="command.exists", command=name)
-    row = COMMANDS[name]
+    act = await call.execute(lambda act: decide(act, name, key, call.json, call.base), rule=name)
+    return shown(call, act.billogram(key))
 
-    def decide(act: Act) -> None:
-        billogram = act.billogram(call.params["id"])
-        given = read(row.fields, call.json())
-        check_state(billogram, name)
-        row.decide(act, billogram, given)
 
-    act = await call.execute(decide, rule=name)
-    return shown(call, act.billogram(call.params["id"]))
+def decide(act: Act, name: str, key: str, body: Body, base: str) -> str:
+    """Any row of behaviour 2.2, `create`, `put` and `delete` too; returns the id of the billogram."""
+    match name:
+        case "create":
+            return make(act, body)
+        case "put":
+            change(act, key, body, base)
+        case "delete":
+            remove(act, key)
+        case _:
+            row, billogram = COMMANDS[name], act.billogram(key)
+            given = read(row.fields, body())
+            check_state(billogram, name)
+            row.decide(act, billogram, given)
+    return key

@@ -10,6 +10,7 @@ from base64 import b64decode
 from functools import lru_cache
 from hmac import compare_digest
 from time import perf_counter
+from urllib.parse import quote
 
 from msgspec import Struct
 from starlette.types import Receive, Scope, Send
@@ -114,6 +115,8 @@ class Api:
             failure = error
         if passing.entry is not None:
             self._journal(passing, passing.entry, status or None, refused)
+            if refused is not None:
+                extra.append((b"mock-explain", _explained(passing)))
         if not status:
             await cut_off(scope, receive)
             return
@@ -158,6 +161,8 @@ class Api:
             rule=refused.rule,
             message=refused.message,
             compared=refused.compared,
+            field=refused.field,
+            field_path=refused.path,
             duration_ms=took,
             after=None if book is None else (book.told, book.noted, book.refusals),
         )
@@ -257,6 +262,14 @@ class _Passing(Struct):
     begun: float
     book: Book | None = None
     entry: Entry | None = None
+
+
+def _explained(passing: _Passing) -> bytes:
+    """Where the control plane explains the refusal; what belongs to no account is in no journal [A]."""
+    assert passing.book is not None, "its journal has the entry"
+    assert passing.entry is not None, "it is explained from it"
+    account = quote(passing.book.id, safe="")
+    return f"/_mock/accounts/{account}/requests/{passing.entry.id}/explain".encode()
 
 
 def _asked(scope: Scope) -> str:

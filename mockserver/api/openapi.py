@@ -59,10 +59,14 @@ _IN_PATH: Mapping[str, Schema] = {
     "id": string(minimum=1),
     "filename": string(minimum=1),
 }
-_ID, _RULE = "Mock-Request-Id", "Mock-Rule"
+_ID, _RULE, _EXPLAIN = "Mock-Request-Id", "Mock-Rule", "Mock-Explain"
 _HEADERS = {
     _ID: {"description": "The id of the request, in the journal and in `cause`", "schema": string()},
     _RULE: {"description": "The rule that refuses; stable, for people and tests", "schema": string()},
+    _EXPLAIN: {
+        "description": "Where the refusal is explained; not where no account is known",
+        "schema": string(format="uri-reference"),
+    },
 }
 
 
@@ -162,7 +166,7 @@ def _operation(
     for status, identifiers in sorted(by_status.items()):
         words = sorted(identifiers)
         schema = closed({"status": one_word(words), "data": components.shape(ErrorData)})
-        answers[str(status)] = json_answer(", ".join(words), schema, [_ID, _RULE])
+        answers[str(status)] = json_answer(", ".join(words), schema, [_ID, _RULE, _EXPLAIN])
     return found | {"responses": answers}
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
+from mockserver.core.act import Act
 from mockserver.core.events import BillogramEvent
 from mockserver.core.model import Billogram, Customer
 from mockserver.core.settings import Settings
@@ -96,6 +97,9 @@ class Body(BaseModel):
         }
 
 
+# what the API would do: an act, a row of behaviour 2.2 (or `create`), the id of the billogram, the body, and
+# where the client reaches the server -> the id of the billogram; Refusal
+Decide = Callable[[Act, str, str, Callable[[], Any], str], str]
 # settings, body as in PUT /settings, settings as made -> settings; Refusal for a bad body
 ChangeSettings = Callable[[Settings, Any, Settings], Settings]
 
@@ -124,8 +128,10 @@ class ServerInfo(Struct, frozen=True):
     render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
     render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
     render_customer: Callable[[Customer], Any]  # as the API shows it
+    decide: Decide
     configuration: ConfigurationShape
     document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
+    api_document: Callable[[], Schema]  # the one of the API
     public_url: str | None = None
     operations: Mapping[str, str] = {}  # of the API: method and path, by id too
     commands: Collection[str] = ()  # of a billogram

@@ -13,6 +13,7 @@ from mockserver.control import (
     clock,
     deliveries,
     diff,
+    explain,
     faults,
     outbox,
     payments,
@@ -305,7 +306,14 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[requests.RequestShape],
         query={"method": WORD, "status": {"type": "integer"}, "error": WORD, "after": WORD, "limit": LIMIT},
     ),
-    Operation("explainRequest", "GET", f"{_A}/requests/{{id}}/explain"),
+    Operation(
+        "explainRequest",
+        "GET",
+        f"{_A}/requests/{{id}}/explain",
+        explain.fetch,
+        answer=explain.ExplainedShape,
+        codes=("unknown_request", "not_refused"),
+    ),
     Operation(
         "getOutbox",
         "GET",

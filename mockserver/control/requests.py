@@ -60,7 +60,7 @@ def render_request(entry: Entry, timezone: str) -> RequestShape:
         explanation = {
             "rule": entry.rule,
             "message": entry.message or "",
-            "compared": {name: _plain(value) for name, value in (entry.compared or {}).items()},
+            "compared": {name: plain(value) for name, value in (entry.compared or {}).items()},
         }
     return {
         "id": entry.id,
@@ -76,10 +76,10 @@ def render_request(entry: Entry, timezone: str) -> RequestShape:
     }
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON has it."""
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if isinstance(value, bool | int | Decimal) or value is None:
         return value
     return str(value.value if isinstance(value, Enum) else value)

@@ -1,6 +1,7 @@
 """One shape of error: every refusal that the code can raise, walked by the names of its rules (reference: api 1.7)."""
 
 import ast
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 import mockserver
+from mockserver.control.reasons import reason_of
 from mockserver.log.interface import LogFailed
 from tests.api.test_einvoice import in_market
 from tests.control.test_refusals import RULES as CONTROL_RULES
@@ -299,6 +301,8 @@ def test_each_refusal(
     server.command(of(server, "respite"), "respite", {"date": "2026-12-31"})
     position, image = server.position(), server.image()
     answer = request(server)
+    if request is faulted:
+        server.mock("DELETE", "/accounts/test/faults")
     assert answer.status == status
     assert answer.headers["mock-rule"] == PATTERNS.get(rule, rule)
     got, data = answer.error
@@ -313,3 +317,25 @@ def test_each_refusal(
     else:
         assert (server.position(), server.image()) == (position, image)
     assert server.fold().image() == server.image()
+    hold_explanation(server, answer)
+
+
+def hold_explanation(server: Server, answer: Answer) -> None:
+    """What is said of a refusal: its rule's text, and all that was compared in the condition."""
+    rule = answer.headers["mock-rule"]
+    if rule.startswith("auth."):  # it belongs to no account
+        assert "mock-explain" not in answer.headers
+        return
+    position, image = server.position(), server.image()
+    explained = server.mock("GET", answer.headers["mock-explain"].removeprefix("/_mock")).json
+    identifier, data = answer.error
+    topic, reason = reason_of(rule)
+    assert (explained["rule"], explained["topic"], explained["why"]) == (rule, topic, reason.why)
+    assert explained["error"] == identifier
+    assert rule == "fault" or explained["message"] == data["message"]  # which fault, it does not tell
+    assert (explained["field"], explained["field_path"]) == (data.get("field"), data.get("field_path"))
+    assert [each["tag"] for each in explained["evidence"]] == list(reason.tags)
+    condition = explained["condition"]
+    assert set(condition["values"]) <= set(re.findall(r"\w+", condition["must"])) | {"known"}
+    assert explained["how"] or explained["advice"]
+    assert (server.position(), server.image()) == (position, image)

@@ -263,6 +263,8 @@ ROWS = [
     Row("waitForDeliveries", f"{A}/deliveries/wait", {"count": 1, "timeout": "0s"}, 408, "timeout"),
     Row("listRequests", "/accounts/none/requests", NO_BODY, 404, "unknown_account"),
     Row("listRequests", f"{A}/requests?limit=x", NO_BODY, 400, "invalid_query"),
+    Row("explainRequest", "/accounts/none/requests/x/explain", NO_BODY, 404, "unknown_account"),
+    Row("explainRequest", f"{A}/requests/none/explain", NO_BODY, 404, "unknown_request"),
 ]
 
 ROWS += [

@@ -18,6 +18,7 @@ from mockserver.control import (
     clock,
     deliveries,
     diff,
+    explain,
     faults,
     outbox,
     payments,
@@ -72,6 +73,14 @@ MEMBERS: dict[str, list[Any]] = {
     "forkAccount": [branches.ForkBody],
     "getOutbox": [outbox.LetterShape],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
+    "explainRequest": [
+        explain.ExplainedShape,
+        explain.EvidenceShape,
+        explain.ConditionShape,
+        explain.StateShape,
+        explain.AllowedShape,
+        explain.StepShape,
+    ],
 }
 
 

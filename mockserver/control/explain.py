@@ -1,0 +1,90 @@
+"""Why a request was refused, and what to do about it (reference: control 1).
+
+The journal has what the rule compared; all else is looked up, or tried, when it is asked for. So a refusal
+costs nothing more, and what is said of the state, and of what is possible, is said of now.
+"""
+
+import asyncio
+from typing import Any, TypedDict
+
+from mockserver.control.call import Answer, ControlCall
+from mockserver.control.errors import ControlError, unknown
+
+
+class StepShape(TypedDict):
+    """A request to be made; `path` is that under the address of the server."""
+
+    method: str
+    path: str
+    body: Any
+    why: str
+
+
+class EvidenceShape(TypedDict):
+    tag: str
+    meaning: str
+
+
+class ConditionShape(TypedDict):
+    must: str
+    values: dict[str, Any]
+
+
+class StateShape(TypedDict):
+    billogram: str
+    public: str
+    internal: str
+    remaining_sum: Any
+    due_date: str
+    respite_date: str | None
+    flags: list[str]
+    now: str
+
+
+class AllowedShape(TypedDict):
+    values: dict[str, Any]
+    commands: list[StepShape]
+
+
+class ExplainedShape(TypedDict):
+    id: str
+    method: str
+    path: str
+    status: int | None
+    error: str | None
+    rule: str
+    topic: str
+    message: str
+    why: str
+    evidence: list[EvidenceShape]
+    field: str | None
+    field_path: list[str | int] | None
+    condition: ConditionShape
+    state: StateShape | None
+    allowed: AllowedShape
+    how: list[StepShape]
+    advice: str
+    instead: list[StepShape]
+    near: list[str]
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/requests/{id}/explain`: why a request was refused, what is allowed now, and how to get there."""
+    from mockserver.control import (
+        explained,
+    )  # the table of rules, and all that tries: when it is first asked for
+
+    book = await call.book()
+    entry = call.traffic.find(book.stream, call.params["id"])
+    if entry is None:
+        raise unknown("request", call.params["id"], f"GET /_mock/accounts/{book.id}/requests")
+    if entry.rule is None:
+        done = "it is being answered" if entry.status is None else f"it was answered {entry.status}"
+        message = f"no rule refused this request: {done}"
+        raise ControlError(409, "not_refused", message, "the timeline tells what it did")
+    refused = explained.taken_apart(entry, entry.rule)
+    emulator, there = call.emulator, call.base
+    scene = await emulator.read(
+        book, lambda state: explained.Scene(book.id, there, emulator.now(book), refused.cut_out(state))
+    )
+    return Answer(await asyncio.to_thread(explained.explained, call.info, refused, scene))

@@ -1,0 +1,219 @@
+"""What is said of a refusal: put together from the journal, the table of rules, and what can be tried."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from msgspec import Struct
+
+from mockserver.control import near, ways
+from mockserver.control.call import ServerInfo
+from mockserver.control.deliveries import shown
+from mockserver.control.explain import ExplainedShape, StateShape, StepShape
+from mockserver.control.reason import EVIDENCE, Reason
+from mockserver.control.reasons import reason_of
+from mockserver.control.requests import plain
+from mockserver.control.ways import World
+from mockserver.core.machine import COMMANDS, flags, public_state
+from mockserver.core.model import Internal
+from mockserver.core.showing import as_number
+from mockserver.core.state import State
+from mockserver.schema import Schema
+from mockserver.traffic import Entry
+from mockserver.wire import BadJson, decode
+
+_API = "/api/v2"
+_FACTS = ("INVALID_OBJECT_STATE", "PERMISSION_DENIED")  # about the object; others are about what was sent
+_OURS = ("fault", "log.unavailable")  # no rule of Billogram's: nothing is wrong with the billogram
+_SHOW_FORM = ("body.value", "body.length", "required", "query.value", "query.required")
+
+
+class Refused(Struct, frozen=True):
+    """A request that was refused, taken apart: `name` is its row of behaviour 2.2, if it is one."""
+
+    entry: Entry
+    rule: str
+    path: str  # relative to the base address
+    query: Mapping[str, list[str]]
+    body: Any
+    whole: bool  # the journal has all of the body
+    key: str | None  # of a billogram
+    name: str | None
+
+    @property
+    def compared(self) -> dict[str, Any]:
+        """By the rule."""
+        return self.entry.compared or {}
+
+    def cut_out(self, state: State) -> State | None:
+        """The billogram that it was about and what belongs to it; None where there is none (any more)."""
+        found = None if self.key is None else state.billograms.get(self.key)
+        if found is None or found.internal is Internal.DELETED:
+            return None
+        return ways.cut_out(state, found.id, self.body)
+
+
+class Scene(Struct, frozen=True):
+    """Where it is explained: the account, where the server is for the client, now, the billogram."""
+
+    account: str
+    base: str
+    now: datetime
+    part: State | None
+
+
+def taken_apart(entry: Entry, rule: str) -> Refused:
+    """What was asked, as far as the journal has it."""
+    path, _, query = entry.path.partition("?")
+    path = unquote(path).removeprefix(_API)
+    whole = entry.body_size == len(entry.body)
+    body: Any = None
+    if whole and entry.body:
+        try:
+            body = decode(entry.body)
+        except BadJson:
+            whole = False
+    steps = path.strip("/").split("/")
+    key = steps[1] if steps[0] == "billogram" and len(steps) > 1 else None
+    name = None
+    if key is not None and len(steps) == 2:
+        name = {"PUT": "put", "DELETE": "delete"}.get(entry.method)
+    elif key is not None and len(steps) == 4 and steps[2] == "command" and steps[3] in COMMANDS:
+        name = steps[3]
+    return Refused(entry, rule, path, parse_qs(query, keep_blank_values=True), body, whole, key, name)
+
+
+def explained(info: ServerInfo, refused: Refused, scene: Scene) -> ExplainedShape:
+    """All that can be said. It takes its time, and needs nothing of the account: it may run in a thread."""
+    topic, reason = reason_of(refused.rule)
+    entry = refused.entry
+    state: StateShape | None = None
+    commands: list[StepShape] = []
+    how, advice, instead = _usual_way(scene.account, refused), reason.do, commands
+    if scene.part is not None and refused.key is not None:
+        world = World(info.decide, scene.base, scene.part, scene.now, refused.key)
+        state, commands = _state(world), ways.allowed(world)
+        if refused.name is not None and refused.rule not in _OURS:
+            how = _way(world, refused, refused.name)
+            if not how:
+                advice, instead = ways.no_way(world, refused.name)
+    values, near = _looked_up(info.api_document(), refused, reason)
+    return {
+        "id": entry.id,
+        "method": entry.method,
+        "path": entry.path,
+        "status": entry.status,
+        "error": entry.error,
+        "rule": refused.rule,
+        "topic": topic,
+        "message": entry.message or "",
+        "why": reason.why,
+        "evidence": [{"tag": tag, "meaning": EVIDENCE[tag]} for tag in reason.tags],
+        "field": entry.field,
+        "field_path": None if entry.field is None or entry.field_path is None else list(entry.field_path),
+        "condition": {
+            "must": reason.must,
+            "values": {name: plain(value) for name, value in refused.compared.items()},
+        },
+        "state": state,
+        "allowed": {"values": values, "commands": commands},
+        "how": how,
+        "advice": advice,
+        "instead": instead,
+        "near": near,
+    }
+
+
+def _state(world: World) -> StateShape:
+    billogram = world.billogram
+    dunning = billogram.dunning
+    respite = dunning.respite_date if dunning.respite_active else None
+    return {
+        "billogram": billogram.id,
+        "public": public_state(billogram),
+        "internal": str(billogram.internal),
+        "remaining_sum": as_number(billogram.sums.remaining),
+        "due_date": billogram.content.terms.due_date.isoformat(),
+        "respite_date": None if respite is None else respite.isoformat(),
+        "flags": flags(billogram),
+        "now": shown(world.now, world.account.timezone),
+    }
+
+
+def _way(world: World, refused: Refused, name: str) -> list[StepShape]:
+    """To what was asked itself where a fact was in its way, else to the same with a plain body."""
+    found: list[StepShape] = []
+    if refused.whole and (refused.entry.error in _FACTS or refused.rule == "delivery.data"):
+        found = ways.way(world, name, lambda _: [refused.body])
+    return found or ways.way_to_any(world, name)
+
+
+def _usual_way(account: str, refused: Refused) -> list[StepShape]:
+    """What leads to the same request being accepted, where that does not depend on a billogram."""
+    there = ways.account_path(account)
+    family, _, member = refused.rule.partition(".")
+    step: StepShape
+    if family == "feature":
+        body = {"features": {member: True}}
+        step = {"method": "PATCH", "path": there, "body": body, "why": f"turn the feature {member} on"}
+    elif refused.rule == "fault":
+        step = {"method": "DELETE", "path": f"{there}/faults", "body": None, "why": "take the faults away"}
+    elif refused.rule == "pdf.available":
+        moment = {"to": refused.compared["available_at"].isoformat()}
+        why = "move the clock to when it is available"
+        step = {"method": "POST", "path": f"{there}/clock/advance", "body": moment, "why": why}
+    else:
+        return []
+    entry = refused.entry
+    again: StepShape = {
+        "method": entry.method,
+        "path": entry.path,
+        "body": refused.body,
+        "why": "the same request again",
+    }
+    return [step, again] if refused.whole else [step]
+
+
+def _looked_up(document: Schema, refused: Refused, reason: Reason) -> tuple[dict[str, Any], list[str]]:
+    """Values that would be right, and what was perhaps meant."""
+    entry, compared = refused.entry, refused.compared
+    place = near.place_of(document, entry.method, refused.path)
+    values = {
+        kind: found for kind, of in reason.values.items() if (found := _value(kind, of, compared)) is not None
+    }
+    path, field = entry.field_path or (), entry.field
+    form: Schema | None = None
+    if field is not None:
+        form = place.parameter(field) if refused.rule.startswith("query.") else place.member(path, field)
+    if form is not None and refused.rule in _SHOW_FORM and "$ref" not in str(form):
+        values["form"] = form
+    match refused.rule:
+        case "path.exists":
+            return values, [_API + each for each in near.paths(document, refused.path)]
+        case "command.exists":
+            return values, near.commands(document, str(compared["command"]))
+        case "body.unknown" if field is not None:
+            return values, near.keys(place, path, field)
+        case "query.value":
+            return values, near.words(form, compared.get("value"))
+        case "query.required":
+            unknown_ones = [name for name in refused.query if name not in place.parameters()]
+            return values, [field] if field is not None and near.similar(field, unknown_ones) else []
+    if field is None:
+        return values, []
+    one_of = {"enum": values["one_of"]} if "one_of" in values else form
+    return values, near.words(one_of, near.sent_at(refused.body, path, field))
+
+
+def _value(kind: str, of: Any, compared: Mapping[str, Any]) -> Any:
+    """A value of the table with the names of compared ones filled in; None where they were not compared."""
+    names = of if isinstance(of, tuple) else (of,)
+    found = [compared.get(each, each) for each in names]
+    if kind == "one_of":
+        words = found[0] if len(found) == 1 else found
+        return [str(each) for each in (words.split(", ") if isinstance(words, str) else words)]
+    known = [each for each in found if not isinstance(each, str) or each in compared.values()]
+    if not known:
+        return None
+    return plain(min(known) if kind == "at_most" else max(known))
