@@ -153,6 +153,7 @@ SERVE: tuple[Option, ...] = (
     Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
     Option("database", "memory", "file that keeps everything, or memory", database, "FILE"),
     Option("accounts", None, "JSON list of accounts; only these are known", accounts_file, "FILE"),
+    Option("fixture", None, "account to begin with: a name of the library, or a file", str, "NAME"),
     Option("closed", False, "only known accounts: unknown credentials make none", None),
     Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
     Option("now", None, "what the clock of new accounts shows first", moment, "TIME"),

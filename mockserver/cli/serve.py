@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockserver.api.settings import changed_settings
-from mockserver.app import Configuration
-from mockserver.control.accounts import AccountBody, preload, read_list
+from mockserver.app import Configuration, read_fixture
+from mockserver.control.accounts import Listed, preload, read_list
 from mockserver.control.errors import ControlError
 from mockserver.core.accounts import key_fits
 from mockserver.core.refusal import Refusal
@@ -44,7 +44,7 @@ def serve(options: Mapping[str, Any]) -> int:
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     try:
-        bodies = read_list(options["accounts"] or [], changed_settings)
+        bodies = read_list(options["accounts"] or [], changed_settings, read_fixture)
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
@@ -69,7 +69,7 @@ def _failed(reason: str) -> int:
     return _COULD_NOT
 
 
-async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
+async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
     token, made = options["control_token"], False
     if token is None and not _is_loopback(options["host"]):
         token, made = secrets.token_urlsafe(24), True
@@ -79,6 +79,7 @@ async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
         clock=options["clock"],
         now=options["now"],
         seed=options["seed"],
+        fixture=options["fixture"],
         control_token=token,
         invalid_auth_status=options["invalid_auth_status"],
         public_url=options["public_url"],

@@ -80,6 +80,7 @@ __all__ = [
     "EVENTS",
     "FORMAT",
     "AccountChanged",
+    "AccountLoaded",
     "AccountOpened",
     "AttachmentChanged",
     "AttemptMade",
@@ -215,6 +216,12 @@ class AccountOpened(Value, frozen=True, tag=True):
 
 class AccountChanged(Value, frozen=True, tag=True):
     """Settings, features, key or clock of the account were changed."""
+
+    account: Account
+
+
+class AccountLoaded(Value, frozen=True, tag=True):
+    """The last act of a fixture. What came before is history: none of its callbacks is to be sent [A]."""
 
     account: Account
 
@@ -390,6 +397,7 @@ Event: TypeAlias = (
     | EinvoiceRegistered
     | AccountOpened
     | AccountChanged
+    | AccountLoaded
     | ClockMoved
     | SnapshotTaken
     | PaymentStored

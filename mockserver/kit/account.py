@@ -1,13 +1,15 @@
 """An account with all that a test needs: what the fixture `billogram` is."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from mockserver.core.model import CallbackSettings
-from mockserver.emulator import Birth
+from mockserver.app import read_fixture
+from mockserver.core.model import CallbackSettings, replace
+from mockserver.emulator import Birth, Book
 from mockserver.kit import books, telling
 from mockserver.kit.apps import runner
 from mockserver.kit.clock import AccountClock
@@ -40,6 +42,7 @@ class BillogramAccount:
         seed: int | None = None,
         now: datetime | None = None,
         sign_key: str = SIGN_KEY,
+        fixture: str | None = None,
     ) -> None:
         self.server = server
         self.url = server.url
@@ -53,17 +56,11 @@ class BillogramAccount:
         self._http: httpx.Client | None = None
         self.clock = AccountClock(self.control)
         self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle)
-        birth = Birth(
-            user,
-            key,
-            seed=seed,
-            clock_mode="frozen",
-            now=now,
-            callbacks=CallbackSettings(url=self.webhook_url, sign_key=sign_key),
-        )
+        birth = Birth(user, key, seed=seed, clock_mode="frozen", now=now)
+        callbacks = CallbackSettings(url=self.webhook_url, sign_key=sign_key)
         server.listener.app.sender.receivers[self.webhook_url] = self._receiver
         try:
-            self.seed = server.run(server.listener.emulator.open_account(birth, cause="kit")).account.seed
+            self.seed = server.run(_opened(server, birth, callbacks, fixture)).account.seed
         except BaseException:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
@@ -256,3 +253,13 @@ class BillogramAccount:
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
+
+
+async def _opened(server: Mockserver, birth: Birth, callbacks: CallbackSettings, fixture: str | None) -> Book:
+    emulator = server.listener.emulator
+    if fixture is None:
+        return await emulator.open_account(replace(birth, callbacks=callbacks), cause="kit")
+    found = await asyncio.to_thread(read_fixture, fixture)
+    clock = {"mode": birth.clock_mode} | ({} if birth.now is None else {"now": birth.now.isoformat()})
+    own = {"id": birth.id, "key": birth.key, "seed": birth.seed, "clock": clock}
+    return await found.open(emulator, replace(found.birth(own), callbacks=callbacks))

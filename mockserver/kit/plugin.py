@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from mockserver.kit.server import Mockserver
 
 _MARKER = (
-    "billogram(allow_failed_webhooks=False, allow_not_built=False): what the fixture of this name does not "
-    "mind: webhooks that can't be delivered, operations that answer 501"
+    "billogram(fixture=None, allow_failed_webhooks=False, allow_not_built=False): what the account of the "
+    "fixture of this name begins with (a name of the library, or a file), and what it does not mind: "
+    "webhooks that can't be delivered, operations that answer 501"
 )
-_ALLOWED = ("allow_failed_webhooks", "allow_not_built")
+_ALLOWED = ("fixture", "allow_failed_webhooks", "allow_not_built")
 
 _account = pytest.StashKey["BillogramAccount"]()
 _told = pytest.StashKey[str]()
@@ -48,7 +49,7 @@ def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") ->
     item = request.node
     allowed = _allowed(item)
     name, seed = _identity(item.nodeid)
-    account = BillogramAccount(billogram_server, name, seed=seed)
+    account = BillogramAccount(billogram_server, name, seed=seed, fixture=allowed.get("fixture"))
     item.stash[_account] = account
     try:
         yield account
@@ -61,13 +62,13 @@ def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") ->
         account.close()
 
 
-def _allowed(item: pytest.Item) -> dict[str, bool]:
+def _allowed(item: pytest.Item) -> dict[str, Any]:
     """What the nearest markers say; UsageError for a word that is not known."""
-    found: dict[str, bool] = {}
+    found: dict[str, Any] = {}
     for marker in item.iter_markers("billogram"):
         unknown = [*map(str, marker.args), *(set(marker.kwargs) - set(_ALLOWED))]
         if unknown:
-            known, not_known = " and ".join(_ALLOWED), ", ".join(unknown)
+            known, not_known = ", ".join(_ALLOWED), ", ".join(unknown)
             raise pytest.UsageError(f"{item.nodeid}: the marker billogram knows {known}, not {not_known}")
         found = {**marker.kwargs, **found}
     return found
@@ -82,7 +83,7 @@ def _identity(nodeid: str) -> tuple[str, int]:
     return f"{test or 'test'}-{digest}", seed
 
 
-def _problems(account: "BillogramAccount", allowed: dict[str, bool]) -> list[str]:
+def _problems(account: "BillogramAccount", allowed: dict[str, Any]) -> list[str]:
     account.end_of_test()
     found: list[str] = []
     if not allowed.get("allow_failed_webhooks") and (lines := account.undelivered()):

@@ -470,7 +470,7 @@ def test_ready_means_that_the_accounts_are_there(tmp_path: Path) -> None:
         ('[{"id": "shop", "colour": "red"}]', "colour"),
         ('[{"id": "shop", "clock": {"mode": "odd"}}]', "clock.mode"),
         ('[{"id": "shop", "timezone": "Europe/Nowhere"}]', "timezone"),
-        ('[{"id": "shop", "fixture": "demo"}]', "fixture"),
+        ('[{"id": "shop", "fixture": "demoo"}]', "did you mean demo?"),
         ('[{"id": "shop"}, {"id": 7}]', "id"),
     ],
 )
