@@ -35,7 +35,7 @@ from mockserver.stories.caller import BILLOGRAM, Called, Caller, operations
 from mockserver.stories.marked import BadFile, Steps
 from mockserver.webhooks.sender import Sender
 
-ID, KEY = "demo", "secret"  # of an account of `serve --fixture` whose fixture doesn't say [A]
+_ID = "fixture"  # where the account has none yet
 _PARTS = ("account", "customers", "items", "acts")
 MEMBERS = ("at", "after", "do", "on", "with", "as")
 _HINT = "correct the fixture; nothing was changed"
@@ -168,7 +168,8 @@ class Fixture:
 
     def _mapping(self, value: Any, steps: Steps) -> dict[str, Any]:
         if not isinstance(value, dict):
-            self.bad(steps, f"{steps[-1] if steps else 'a fixture'} must be a mapping")
+            what = "".join(f"[{step}]" if isinstance(step, int) else step for step in steps)
+            self.bad(steps, f"{what or 'a fixture'} must be a mapping")
         return value
 
     def _only(self, value: dict[str, Any], known: tuple[str, ...], steps: Steps) -> None:
@@ -190,9 +191,9 @@ class Fixture:
                 self.bad(
                     ("account", "fixture"), "unknown key: fixture; a fixture can't begin with another one"
                 )
-            body = AccountBody.model_validate({"id": ID, **self.account})
+            body = AccountBody.model_validate({"id": _ID, **self.account})
             if body.settings is not None:
-                new = new_settings(ID, FROZEN_START.year)
+                new = new_settings(_ID, FROZEN_START.year)
                 changed_settings(new, body.settings, new)
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False)[0]

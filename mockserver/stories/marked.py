@@ -127,6 +127,8 @@ class _Builder:
             raise BadFile("too many values, or too deep", line)
         if isinstance(node, ScalarNode):
             return _scalar(node, line)
+        if node.tag not in (f"{_TAG}seq", f"{_TAG}map", "!"):
+            raise BadFile(f"unknown tag: {node.tag}", line)
         if isinstance(node, SequenceNode):
             return [self.value(each, (*steps, index)) for index, each in enumerate(node.value)]
         assert isinstance(node, MappingNode), "there are no other nodes"
