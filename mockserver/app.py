@@ -1,5 +1,6 @@
 """The application, put together: the API, the control plane, and what they stand on."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -19,12 +20,14 @@ from mockserver.api.customer import render_customer
 from mockserver.api.edge import Api
 from mockserver.api.operations import known_operations
 from mockserver.api.settings import changed_settings
-from mockserver.control.call import ConfigurationShape, ServerInfo
+from mockserver.control.accounts import make
+from mockserver.control.call import ConfigurationShape, Fixture, ServerInfo
 from mockserver.control.edge import BASE as CONTROL_BASE
 from mockserver.control.edge import Control
+from mockserver.control.errors import ControlError
 from mockserver.core.model import CallbackSettings
 from mockserver.emulator import Defaults, Emulator
-from mockserver.log.interface import Log
+from mockserver.log.interface import Log, LogFailed
 from mockserver.log.memory import MemoryLog
 from mockserver.schema import Schema
 from mockserver.traffic import Traffic
@@ -50,6 +53,30 @@ def api_document() -> Schema:
     return document("")
 
 
+def read_fixture(name: str) -> Fixture:
+    """The fixture of this name or path; ControlError says what is wrong with it."""
+    from mockserver.stories.fixtures import read  # YAML, when it is first asked for
+
+    return read(name, lambda: build(Configuration(closed=True)))
+
+
+def id_and_key(fixture: Fixture) -> tuple[str, str]:
+    """Those of the account that a server makes of a fixture when it begins."""
+    return fixture.account.get("id") or "demo", fixture.account.get("key") or "secret"  # else ours [A]
+
+
+async def _begin_with(name: str, emulator: Emulator) -> None:
+    """Load the fixture that the server begins with, unless its account is there already."""
+    try:
+        fixture = await asyncio.to_thread(read_fixture, name)
+        account, key = id_and_key(fixture)
+        body = fixture.body({"id": account, "key": key})
+        if emulator.book(body.id) is None:
+            await make(emulator, body, changed_settings, fixture, cause="fixture")
+    except ControlError as error:
+        raise LogFailed(f"fixture: {error.message}") from None
+
+
 class Configuration(Struct, frozen=True, kw_only=True):
     """What a server is made with (reference: control 2)."""
 
@@ -57,6 +84,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     closed: bool = False
     clock: str = "live"  # of new accounts: live or frozen
     now: datetime | None = None  # of new accounts, with zone
+    fixture: str | None = None  # name or file of the one that the server begins with
     seed: int | None = None
     control_token: str | None = None
     invalid_auth_status: int = 403
@@ -73,6 +101,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
             "clock": self.clock,
             "now": None if self.now is None else self.now.isoformat(),
             "seed": self.seed,
+            "fixture": self.fixture,
             "invalid_auth_status": self.invalid_auth_status,
             "public_url": self.public_url,
             "control_token": self.control_token is not None,
@@ -89,6 +118,7 @@ class Options(TypedDict, total=False):
     closed: bool
     clock: str
     now: datetime | None
+    fixture: str | Path | None
     seed: int | None
     control_token: str | None
     invalid_auth_status: int
@@ -101,8 +131,9 @@ class Options(TypedDict, total=False):
 def configured(options: Options) -> Configuration:
     """The configuration of these options."""
     named: dict[str, Any] = dict(options)
-    if "database" in named:
-        named["database"] = str(named["database"])
+    for name in ("database", "fixture"):
+        if named.get(name) is not None:
+            named[name] = str(named[name])
     return Configuration(**named)
 
 
@@ -168,7 +199,8 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         closed=configuration.closed,
         callbacks=CallbackSettings(url=configuration.callback_url, sign_key=configuration.sign_key),
     )
-    emulator, traffic, request_ids = Emulator(log, defaults), Traffic(), RequestIds()
+    first = None if configuration.fixture is None else partial(_begin_with, configuration.fixture)
+    emulator, traffic, request_ids = Emulator(log, defaults, first=first), Traffic(), RequestIds()
     sender = Sender(emulator, Transport(configuration.callback_hosts))
     public_url = None if configuration.public_url is None else configuration.public_url.rstrip("/")
     info = ServerInfo(
@@ -181,6 +213,7 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         api_document=api_document,
         configuration=configuration.shown(),
         document=partial(control_document, token=configuration.control_token is not None),
+        read_fixture=read_fixture,
         public_url=public_url,
         operations=known_operations(),
         commands=frozenset(COMMANDS),

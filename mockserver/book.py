@@ -6,16 +6,17 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
-from mockserver.core import callbacks, evolve
+from mockserver.core import accounts, calendar, callbacks, evolve
 from mockserver.core.callbacks import Planned
-from mockserver.core.events import AttemptMade, Record
+from mockserver.core.events import AccountLoaded, AttemptMade, Record
 from mockserver.core.model import Account, CallbackSettings, Clock, Features, Value
-from mockserver.core.settings import Settings
+from mockserver.core.settings import Settings, new_settings
 from mockserver.core.state import ACCOUNT, State
 from mockserver.log.interface import Log
 from mockserver.log.writer import Batch
 
 _REPLAY_SLICE = 500  # records between two chances for other requests
+FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
 
 
 class AccountGone(Exception):
@@ -51,6 +52,30 @@ class Defaults(Value, frozen=True):
     seed: int | None = None
     closed: bool = False  # only accounts that are known
     callbacks: CallbackSettings = CallbackSettings()
+
+
+def born(birth: Birth, defaults: Defaults, order: int, seed: int, real: datetime) -> Account:
+    """The account that is made with these values at this real moment."""
+    mode = birth.clock_mode or defaults.clock_mode
+    now = birth.now or defaults.now or (FROZEN_START if mode == "frozen" else real)
+    settings = new_settings(birth.id, calendar.local_date(now, birth.timezone).year)
+    if birth.settings is not None:
+        settings = birth.settings(settings)
+    return Account(
+        id=birth.id,
+        order=order,
+        key_hash=None if birth.key is None else accounts.hashed(birth.id, birth.key),
+        seed=seed if birth.seed is None else birth.seed,
+        clock=accounts.started(mode, now, real),
+        timezone=birth.timezone,
+        settings=settings,
+        first_settings=settings,
+        features=birth.features,
+        callbacks=defaults.callbacks if birth.callbacks is None else birth.callbacks,
+        default_due_days=birth.default_due_days,
+        market=birth.market,
+        pdf_delay=birth.pdf_delay,
+    )
 
 
 class Snapshot(Value, frozen=True):
@@ -157,12 +182,14 @@ async def fold(
     """Read an account from the log; the callbacks that its acts brought about.
 
     `stream`: another one than its own; `until`: it ends after the first act for which this is true. What was
-    planned before the account became a fork, or another generation, is no longer to be sent.
+    planned before the account became a fork, or another generation, or by a fixture, is no longer to be sent.
     """
     planned: list[Planned] = []
     whose: tuple[str, int] | None = None
     async for record in log.read(stream or book.stream):
         for event in record.events:
+            if isinstance(event, AccountLoaded):
+                planned.clear()
             for change in evolve.evolve(book.state, event):
                 book.state.put(*change)
         account: Account | None = book.state.find(ACCOUNT, "")

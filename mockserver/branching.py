@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from msgspec import Struct
+
 from mockserver.book import AccountGone, Book, Snapshot, fold
 from mockserver.core import accounts, events
 from mockserver.core.act import Act
 from mockserver.core.events import FORMAT, BillogramEvent, Record
-from mockserver.core.model import Account
+from mockserver.core.model import Account, Clock, replace
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
 from mockserver.log.writer import Batch, durable
@@ -23,6 +25,20 @@ class SnapshotExists(ValueError):
 
 class NoSuchAct(LookupError):
     """The account has no act of this position, or none that holds this event."""
+
+
+class Played(Struct, frozen=True):
+    """An account that was played on a log of its own, from its first act on."""
+
+    state: State
+    records: tuple[Record, ...]
+    now: datetime  # what its clock shows at the end
+    clock: Clock  # of the mode and speed with which it is to go on
+
+    @property
+    def account(self) -> Account:
+        """The account as its last act left it."""
+        return self.state.account
 
 
 class Shell(Protocol):
@@ -54,7 +70,9 @@ class Shell(Protocol):
     def newborn(self, name: str) -> tuple[int, int]:
         """The order and the seed of an account that is made now."""
 
-    def begin(self, book: Book, act: Act, branch: Branch, *, cause: str, rule: str) -> Batch | None:
+    def begin(
+        self, book: Book, act: Act, opening: tuple[Write, ...], *, cause: str, rule: str
+    ) -> Batch | None:
         """Open the stream of a book, and make its name mean it."""
 
     def write(
@@ -173,7 +191,30 @@ class Brancher:
         act = Act(fresh.state, at)
         act.add(events.AccountChanged(account))
         branch = Branch(fresh.stream, parent, fresh.position)
-        return self._shell.begin(fresh, act, branch, cause=cause, rule=rule)
+        return self._shell.begin(fresh, act, (branch,), cause=cause, rule=rule)
+
+    async def take_over(self, played: Played, old: Book | None, *, cause: str) -> Book:
+        """An account that was played elsewhere goes on here, in place of `old`: all its acts in one write.
+
+        AccountExists, AccountGone. None of the callbacks that they brought about is sent [A].
+        """
+        shell, name = self._shell, played.account.id
+        if old is None:
+            await shell.vacant(name)
+            order, _ = shell.newborn(name)
+        else:
+            await shell.writable()
+            shell.check_open(old)
+            order = old.account.order
+        fresh = Book(name, new_stream())
+        fresh.state, fresh.position, fresh.last = played.state, len(played.records), played.now
+        clock = accounts.started(played.clock.mode, played.now, shell.real_time(), played.clock.speed)
+        act = Act(fresh.state, played.now)
+        act.add(events.AccountLoaded(replace(played.account, order=order, clock=clock)))
+        acts = (Append(fresh.stream, record) for record in played.records)
+        opening: tuple[Write, ...] = (Branch(fresh.stream), *acts)
+        await durable(shell.begin(fresh, act, opening, cause=cause, rule="fixture"))
+        return fresh
 
     def _check(self, book: Book, taken: Snapshot) -> None:
         self._shell.check_open(book)

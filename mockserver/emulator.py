@@ -6,7 +6,7 @@ until all that it could show is on disk. A cancelled caller changes nothing of t
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -18,17 +18,17 @@ from mockserver.book import (
     Book,
     Defaults,
     Watcher,
+    born,
     fold,
     notes_of,
     read_notes,
 )
 from mockserver.branching import Brancher, new_stream, read_snapshots, snapshot_of
-from mockserver.core import accounts, calendar, callbacks, numbers
+from mockserver.core import accounts, callbacks, numbers
 from mockserver.core.act import Act
 from mockserver.core.callbacks import Planned
 from mockserver.core.events import FORMAT, AttemptMade, Record
 from mockserver.core.model import Account, Clock, replace
-from mockserver.core.settings import new_settings
 from mockserver.core.state import State
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
 from mockserver.log.writer import Batch, Writer, durable, kept
@@ -37,7 +37,7 @@ from mockserver.moving import Mover
 T = TypeVar("T")
 
 _FREED_AT_ONCE = 500  # billograms
-FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
+_REPLAYING = "the log is being replayed"
 
 
 def _real_time() -> datetime:
@@ -52,6 +52,7 @@ class Emulator:
         log: Log,
         defaults: Defaults | None = None,
         *,
+        first: Callable[["Emulator"], Awaitable[None]] | None = None,
         real_time: Callable[[], datetime] = _real_time,
     ) -> None:
         self.log = log
@@ -62,7 +63,9 @@ class Emulator:
         self._opened = log.volatile
         self._loading: asyncio.Task[None] | None = None
         self._registry: Batch | None = None  # the last write that changed which accounts there are
-        self._loaded = log.volatile
+        self._first = first  # what is to be done before anything else
+        self._loaded = log.volatile and first is None
+        self._doing = _REPLAYING
         self._watchers: list[Watcher] = []
         self.time = Mover(self)
         self.branches = Brancher(self)
@@ -92,7 +95,7 @@ class Emulator:
 
     async def loaded(self) -> None:
         """Wait until the log is replayed; LogFailed when it can't be."""
-        if not self._loaded:
+        if not self._loaded and asyncio.current_task() is not self._loading:  # who loads does not wait
             self.load()
             assert self._loading is not None, "load has begun"
             await asyncio.shield(self._loading)
@@ -114,7 +117,7 @@ class Emulator:
         """Why the server is not ready; None when it is."""
         if not self._loaded:
             done = self._loading is not None and self._loading.done()
-            return "the log could not be replayed" if done else "the log is being replayed"
+            return "the log could not be replayed" if done and self._doing == _REPLAYING else self._doing
         if self._writer is not None and self._writer.failure is not None:
             return str(self._writer.failure)
         return None
@@ -134,11 +137,21 @@ class Emulator:
                 self._books[account] = book
         if self._writer is not None:
             self._writer.start()
+        await self._do_first()
         self._loaded = True
         for book, planned, notes in told:
             for watcher in self._watchers:
                 watcher.replayed(book, planned, notes)
             self.time.look_ahead(book)
+
+    async def _do_first(self) -> None:
+        if self._first is not None:
+            self._doing = "the fixture is being loaded"
+            try:
+                await self._first(self)
+            except LogFailed as failure:
+                self._doing = str(failure)
+                raise
 
     # accounts
 
@@ -189,8 +202,14 @@ class Emulator:
     async def open_account(self, birth: Birth, *, cause: str) -> Book:
         """Make an account; AccountExists when the id is taken."""
         await self.vacant(birth.id)
-        book = Book(birth.id, new_stream())
-        await durable(self._open(book, self._new_account(birth), cause=cause, rule="account"))
+        return await self.open_as(self.born(birth), cause=cause, rule="account")
+
+    async def open_as(self, account: Account, *, cause: str, rule: str) -> Book:
+        """Let an account begin with these values, in a new root stream."""
+        book = Book(account.id, new_stream())
+        act = Act(book.state, account.clock.reads(self._real_time()))
+        accounts.open_account(act, account)
+        await durable(self.begin(book, act, (Branch(book.stream),), cause=cause, rule=rule))
         return book
 
     async def vacant(self, name: str) -> None:
@@ -206,30 +225,9 @@ class Emulator:
         order = 1 + max((book.account.order for book in self._books.values()), default=0)
         return order, numbers.seed_of(stirred)
 
-    def _new_account(self, birth: Birth) -> Account:
-        real = self._real_time()
-        mode = birth.clock_mode or self.defaults.clock_mode
-        now = birth.now or self.defaults.now or (FROZEN_START if mode == "frozen" else real)
-        year = calendar.local_date(now, birth.timezone).year
-        settings = new_settings(birth.id, year)
-        if birth.settings is not None:
-            settings = birth.settings(settings)
-        order, seed = self.newborn(birth.id)
-        return Account(
-            id=birth.id,
-            order=order,
-            key_hash=None if birth.key is None else accounts.hashed(birth.id, birth.key),
-            seed=seed if birth.seed is None else birth.seed,
-            clock=accounts.started(mode, now, real),
-            timezone=birth.timezone,
-            settings=settings,
-            first_settings=settings,
-            features=birth.features,
-            callbacks=self.defaults.callbacks if birth.callbacks is None else birth.callbacks,
-            default_due_days=birth.default_due_days,
-            market=birth.market,
-            pdf_delay=birth.pdf_delay,
-        )
+    def born(self, birth: Birth) -> Account:
+        """The account that is made now."""
+        return born(birth, self.defaults, *self.newborn(birth.id), self._real_time())
 
     async def reset(self, book: Book, *, seed: int | None, cause: str) -> Book:
         """Empty an account: it goes on in a new root stream, from the moment its clock shows."""
@@ -237,19 +235,14 @@ class Emulator:
         self.check_open(book)
         clock = accounts.moved(book.account.clock, self._real_time(), {"now": self.now(book)})
         account = accounts.emptied(book.account, clock=clock, seed=seed)
-        fresh = Book(book.id, new_stream())
-        await durable(self._open(fresh, account, cause=cause, rule="reset"))
-        return fresh
+        return await self.open_as(account, cause=cause, rule="reset")
 
-    def _open(self, book: Book, account: Account, *, cause: str, rule: str) -> Batch | None:
-        act = Act(book.state, account.clock.reads(self._real_time()))
-        accounts.open_account(act, account)
-        return self.begin(book, act, Branch(book.stream), cause=cause, rule=rule)
+    def begin(
+        self, book: Book, act: Act, opening: tuple[Write, ...], *, cause: str, rule: str
+    ) -> Batch | None:
+        """Open the stream of a book, to which the act is the next, and make its name mean it.
 
-    def begin(self, book: Book, act: Act, branch: Branch, *, cause: str, rule: str) -> Batch | None:
-        """Open the stream of a book by its first act, and make its name mean it; what it was before is gone.
-
-        Without suspending; the snapshots of the account stay [A].
+        What it was before is gone, its snapshots stay [A]. Without suspending.
         """
         act.close()
         old = self._books.get(book.id)
@@ -266,11 +259,11 @@ class Emulator:
                 self._stays(old)
 
         self._books[book.id] = book
-        around: tuple[Write, ...] = (branch, Point(f"account:{book.id}", book.stream))
+        names: tuple[Write, ...] = (Point(f"account:{book.id}", book.stream),)
         if old is not None and old.notes_stream is not None:
-            around += (Unpoint(notes_of(book.id)),)
+            names += (Unpoint(notes_of(book.id)),)
         then = None if old is None else partial(self._gone, old, book)
-        self.apply(book, act, cause, rule, around=around, undo=undo, then=then)
+        self.apply(book, act, cause, rule, around=(opening, names), undo=undo, then=then)
         self._registry = book.batch
         return self._registry
 
@@ -438,7 +431,7 @@ class Emulator:
         cause: str,
         rule: str,
         *,
-        around: tuple[Write, ...] = (),
+        around: tuple[tuple[Write, ...], tuple[Write, ...]] = ((), ()),
         undo: Callable[[], None] | None = None,
         then: Callable[[], None] | None = None,
     ) -> Record:
@@ -469,8 +462,8 @@ class Emulator:
             self._note_again(book)
             book.signal.notify()
 
-        branch, point = around[:1], around[1:]
-        book.batch = self.write((*branch, Append(book.stream, record), *point), undo_all, told)
+        before, after = around
+        book.batch = self.write((*before, Append(book.stream, record), *after), undo_all, told)
         self.time.look_ahead(book)
         return record
 

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     elif command == "openapi":
         from mockserver.cli.openapi import openapi
 
-        code = openapi(given["control"])
+        code = openapi(given["control"], given["fixture"])
     elif command == "clock":
         from mockserver.cli.clock import clock
 
@@ -75,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         "--timeout", default="30s", type=_checked(_duration), help="how long to wait (%(default)s)"
     )
     openapi = commands.add_parser("openapi", help="print an OpenAPI document", allow_abbrev=False)
-    openapi.add_argument("--control", action="store_true", help="the one of the control plane")
+    which = openapi.add_mutually_exclusive_group()
+    which.add_argument("--control", action="store_true", help="the one of the control plane")
+    which.add_argument("--fixture", action="store_true", help="the JSON Schema of fixtures instead")
     _add_listen(commands.add_parser("listen", help="receive and show callbacks", allow_abbrev=False))
     _add_check(
         commands.add_parser("check-receiver", help="attack a receiver of callbacks", allow_abbrev=False)

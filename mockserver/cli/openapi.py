@@ -1,4 +1,4 @@
-"""`mockserver openapi`: an OpenAPI document, without a server."""
+"""`mockserver openapi`: an OpenAPI document, or the JSON Schema of fixtures, without a server."""
 
 import sys
 
@@ -9,15 +9,19 @@ from mockserver.schema import Schema
 _SERVER = "http://127.0.0.1:8080"  # where one that was given no options listens
 
 
-def openapi(control: bool) -> int:
-    """Print the document of Billogram's API, or of the control plane."""
-    made = json.format(json.encode(_document(control)), indent=2)
+def openapi(control: bool, fixture: bool) -> int:
+    """Print the document of Billogram's API, of the control plane, or the JSON Schema of fixtures."""
+    made = json.format(json.encode(_document(control, fixture)), indent=2)
     sys.stdout.buffer.write(made + b"\n")
     sys.stdout.buffer.flush()
     return 0
 
 
-def _document(control: bool) -> Schema:
+def _document(control: bool, fixture: bool) -> Schema:
+    if fixture:
+        from mockserver.stories.fixture_schema import schema
+
+        return schema()
     if control:
         from mockserver.app import control_document
 

@@ -32,6 +32,17 @@ class Option(Struct, frozen=True):
         return self.name.replace("-", "_")
 
 
+def fixture(text: str) -> str:
+    """A name of the library, or a file."""
+    from mockserver.stories.library import FIXTURES, NotInLibrary, find
+
+    try:
+        find(FIXTURES, text)
+    except (NotInLibrary, OSError) as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """One of these words."""
 
@@ -153,6 +164,7 @@ SERVE: tuple[Option, ...] = (
     Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
     Option("database", "memory", "file that keeps everything, or memory", database, "FILE"),
     Option("accounts", None, "JSON list of accounts; only these are known", accounts_file, "FILE"),
+    Option("fixture", None, "account to begin with: a name of the library, or a file", fixture, "NAME"),
     Option("closed", False, "only known accounts: unknown credentials make none", None),
     Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
     Option("now", None, "what the clock of new accounts shows first", moment, "TIME"),

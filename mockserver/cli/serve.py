@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockserver.api.settings import changed_settings
-from mockserver.app import Configuration
-from mockserver.control.accounts import AccountBody, preload, read_list
+from mockserver.app import Configuration, id_and_key, read_fixture
+from mockserver.control.accounts import Listed, preload, read_list
 from mockserver.control.errors import ControlError
 from mockserver.core.accounts import key_fits
 from mockserver.core.refusal import Refusal
@@ -44,7 +44,7 @@ def serve(options: Mapping[str, Any]) -> int:
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     try:
-        bodies = read_list(options["accounts"] or [], changed_settings)
+        bodies = read_list(options["accounts"] or [], changed_settings, read_fixture)
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
@@ -69,7 +69,7 @@ def _failed(reason: str) -> int:
     return _COULD_NOT
 
 
-async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
+async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
     token, made = options["control_token"], False
     if token is None and not _is_loopback(options["host"]):
         token, made = secrets.token_urlsafe(24), True
@@ -79,6 +79,7 @@ async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
         clock=options["clock"],
         now=options["now"],
         seed=options["seed"],
+        fixture=options["fixture"],
         control_token=token,
         invalid_auth_status=options["invalid_auth_status"],
         public_url=options["public_url"],
@@ -103,7 +104,8 @@ async def _serve(options: Mapping[str, Any], bodies: list[AccountBody]) -> None:
         if await _loaded_or_stopped(listener, stop):
             _tell(listener, configuration, token if made else None)
             if sys.stderr.isatty():
-                print(_greeting(listener, token, made), file=sys.stderr, flush=True)
+                shown = _greeting(listener, token, made, options["fixture"])
+                print(shown, file=sys.stderr, flush=True)
             _settle_memory()
             await stop.wait()
     finally:
@@ -135,14 +137,18 @@ def _tell(listener: Listener, configuration: Configuration, made_token: str | No
         print(json.dumps(line), flush=True)
 
 
-def _greeting(listener: Listener, token: str | None, made: bool) -> str:
+def _greeting(listener: Listener, token: str | None, made: bool, fixture: str | None) -> str:
     """For a person: a first request that works, whatever accounts there are. A given token is not shown."""
     url, control = f"{listener.address}/api/v2", f"{listener.address}/_mock"
     shown = token if made else "$TOKEN"
     access = "open" if token is None else f"token: {token}" if made else "with the token it was given"
     emulator = listener.emulator
     known = [book.id for book in emulator.books() if ":" not in book.id]
-    if not emulator.defaults.closed:
+    loaded = None if fixture is None else _loaded(emulator, fixture)
+    if loaded is not None:
+        who = f"the account {loaded[0]} begins with the fixture {fixture}; its key is {loaded[1]}"
+        request = f"curl -u {shlex.quote(':'.join(loaded))} '{url}/billogram?page=1&page_size=5'"
+    elif not emulator.defaults.closed:
         who = "any user name with any password is an account"
         request = f"curl -u {_free_name(emulator)}:{_KEY} {url}/settings"
     elif known:
@@ -155,6 +161,13 @@ def _greeting(listener: Listener, token: str | None, made: bool) -> str:
         header = "" if token is None else f' -H "Authorization: Bearer {shown}"'
         request = f"""curl{header} {control}/accounts -d '{{"id": "demo", "key": "{_KEY}"}}'"""
     return _GREETING.format(url=url, control=control, who=who, request=request, access=access)
+
+
+def _loaded(emulator: Emulator, fixture: str) -> tuple[str, str] | None:
+    """Id and key of the account of a fixture, if they open it: one that was there may have another key."""
+    name, key = id_and_key(read_fixture(fixture))
+    book = emulator.book(name)
+    return (name, key) if ":" not in name and book is not None and key_fits(book.account, key) else None
 
 
 def _free_name(emulator: Emulator) -> str:

@@ -1,10 +1,10 @@
 """Accounts: made, looked at, changed, removed, emptied (reference: control 1)."""
 
+import asyncio
 from datetime import timedelta
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
 from pydantic import AfterValidator, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mockserver.control.call import (
     EXACT_DURATION,
@@ -12,7 +12,9 @@ from mockserver.control.call import (
     Body,
     ChangeSettings,
     ControlCall,
+    Fixture,
     Moment,
+    ReadFixture,
     SettingsChanges,
     Zone,
     parse,
@@ -24,7 +26,7 @@ from mockserver.control.callbacks import (
     render_callbacks,
 )
 from mockserver.control.clock import ClockShape, render_clock
-from mockserver.control.errors import ControlError, not_built
+from mockserver.control.errors import ControlError
 from mockserver.core import accounts, calendar
 from mockserver.core.act import Act
 from mockserver.core.model import Features, merged
@@ -49,7 +51,7 @@ _LONGEST_DELAY = timedelta(hours=24)  # of a PDF [A]
 AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
 Key = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Later = SkipJsonSchema[str | None]  # not built yet: in no document
+FixtureName = Annotated[str, Field(min_length=1, max_length=4000)]  # or the path of one
 DueDays = Annotated[int, Field(ge=0, le=365)]
 Market = Literal["Sweden", "Norway", "Finland", "Italy"]
 Delay = Annotated[str, AfterValidator(_delay), Form(EXACT_DURATION)]
@@ -86,12 +88,12 @@ class AccountBody(AccountPatch):
     id: AccountId
     seed: Seed | None = None
     clock: ClockStart | None = None
-    fixture: Later = None
+    fixture: FixtureName | None = None
 
 
 class ResetBody(Body):
     seed: Seed | None = None
-    fixture: Later = None
+    fixture: FixtureName | None = None
 
 
 EXAMPLE = {
@@ -135,9 +137,9 @@ class AccountShape(TypedDict):
     counts: CountsShape
 
 
-def _refuse_later(body: AccountBody | ResetBody, where: str) -> None:
-    if body.fixture is not None:
-        raise not_built(f"fixture in {where}")
+async def _fixture(call: ControlCall, asked: str | None) -> Fixture | None:
+    # in a thread: a file is read
+    return None if asked is None else await asyncio.to_thread(call.info.read_fixture, asked)
 
 
 async def listing(call: ControlCall) -> Answer:
@@ -151,21 +153,23 @@ async def listing(call: ControlCall) -> Answer:
 async def create(call: ControlCall) -> Answer:
     """`POST /_mock/accounts`: makes an account. `key` is shown only here."""
     body = call.read(AccountBody)
+    fixture = await _fixture(call, body.fixture)
+    if fixture is not None:
+        body = fixture.body(call.sent())
     if body.callbacks is not None:
         checked(call, body.callbacks)
-    book = await make(call.emulator, body, call.info.change_settings, cause=call.request_id)
+    book = await make(call.emulator, body, call.info.change_settings, fixture, cause=call.request_id)
     shown = await shown_account(call.emulator, book)
     if body.key is not None:
         shown["key"] = body.key
     return Answer(shown, 201)
 
 
-async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSettings, *, cause: str) -> Book:
-    """Make the account that a body describes."""
-    _refuse_later(body, "POST /_mock/accounts")
+def birth_of(body: AccountBody, change_settings: ChangeSettings) -> Birth:
+    """What a body says of the account that it makes."""
     start = body.clock or ClockStart()
     settings = body.settings
-    birth = Birth(
+    return Birth(
         id=body.id,
         key=body.key,
         seed=body.seed,
@@ -179,7 +183,21 @@ async def make(emulator: Emulator, body: AccountBody, change_settings: ChangeSet
         pdf_delay=body.pdf_delay or "0s",
         settings=None if settings is None else lambda new: change_settings(new, settings, new),
     )
+
+
+async def make(
+    emulator: Emulator,
+    body: AccountBody,
+    change_settings: ChangeSettings,
+    fixture: Fixture | None = None,
+    *,
+    cause: str,
+) -> Book:
+    """Make the account that a body describes, and load a fixture into it."""
+    birth = birth_of(body, change_settings)
     try:
+        if fixture is not None:
+            return await fixture.open(emulator, birth)
         return await emulator.open_account(birth, cause=cause)
     except AccountExists as error:
         hint = f"use it, reset it by POST /_mock/accounts/{body.id}/reset, or DELETE it first"
@@ -225,36 +243,49 @@ async def remove(call: ControlCall) -> Answer:
 
 
 async def reset(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts/{a}/reset`: empties an account. What it was made with stays, and its clock."""
+    """`POST /_mock/accounts/{a}/reset`: empties an account, or loads a fixture into it.
+
+    What it was made with stays, and without a fixture its clock.
+    """
     body = call.read(ResetBody)
-    _refuse_later(body, "POST /_mock/accounts/{a}/reset")
     old = await call.book()
-    book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id)
+    fixture = await _fixture(call, body.fixture)
+    if fixture is None:
+        book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id)
+    else:
+        book = await fixture.reset(call.emulator, old, body.seed)
     call.traffic.forget(old.stream)
     return Answer(await shown_account(call.emulator, book))
 
 
-def read_list(listed: list[Any], change_settings: ChangeSettings) -> list[AccountBody]:
-    """The bodies of a `--accounts` file, wholly checked before anything is made."""
-    bodies = [parse(AccountBody, data) for data in listed]
+Listed = list[tuple[AccountBody, Fixture | None]]
+
+
+def read_list(listed: list[Any], change_settings: ChangeSettings, read_fixture: ReadFixture) -> Listed:
+    """The bodies of a `--accounts` file and their fixtures, wholly checked before anything is made."""
+    found: Listed = []
     names: set[str] = set()
-    for body in bodies:
-        _refuse_later(body, "POST /_mock/accounts")
+    for data in listed:
+        body = parse(AccountBody, data)
+        fixture = None if body.fixture is None else read_fixture(body.fixture)
+        if fixture is not None:
+            body = fixture.body(data)
         if body.id in names:
             raise ControlError(400, "account_exists", f"account {body.id} is listed twice", "list it once")
         if body.settings is not None:
             new = new_settings(body.id, 2000)
             change_settings(new, body.settings, new)
         names.add(body.id)
-    return bodies
+        found.append((body, fixture))
+    return found
 
 
-async def preload(emulator: Emulator, bodies: list[AccountBody], change_settings: ChangeSettings) -> None:
+async def preload(emulator: Emulator, listed: Listed, change_settings: ChangeSettings) -> None:
     """Make these accounts; those that the log has already stay as they are."""
     await emulator.loaded()
-    for body in bodies:
+    for body, fixture in listed:
         if emulator.book(body.id) is None:
-            await make(emulator, body, change_settings, cause="accounts")
+            await make(emulator, body, change_settings, fixture, cause="accounts")
 
 
 async def shown_account(emulator: Emulator, book: Book) -> AccountShape:

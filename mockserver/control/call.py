@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, TypedDict, TypeVar
+from typing import Annotated, Any, Protocol, TypedDict, TypeVar
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from mockserver.core.act import Act
 from mockserver.core.events import BillogramEvent
 from mockserver.core.model import Billogram, Customer
 from mockserver.core.settings import Settings
-from mockserver.emulator import Book, Emulator
+from mockserver.emulator import Birth, Book, Emulator
 from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
@@ -104,6 +104,27 @@ Decide = Callable[[Act, str, str, Callable[[], Any], str], str]
 ChangeSettings = Callable[[Settings, Any, Settings], Settings]
 
 
+class Fixture(Protocol):
+    """What an account can start from; `account` is what it says of that, as POST /_mock/accounts has it."""
+
+    account: dict[str, Any]
+
+    def body(self, own: Mapping[str, Any]) -> Any:
+        """The body of POST /_mock/accounts that makes it; what is the caller's own wins."""
+
+    def birth(self, own: Mapping[str, Any]) -> Birth:
+        """The same, as the emulator makes it."""
+
+    async def open(self, emulator: Emulator, birth: Birth) -> Book:
+        """Make an account and load it; AccountExists, ControlError."""
+
+    async def reset(self, emulator: Emulator, book: Book, seed: int | None) -> Book:
+        """Empty an account and load it; ControlError."""
+
+
+ReadFixture = Callable[[str], Fixture]  # by name or path; ControlError
+
+
 class ConfigurationShape(TypedDict):
     """What the server was made with, without secrets."""
 
@@ -115,6 +136,7 @@ class ConfigurationShape(TypedDict):
     invalid_auth_status: int
     public_url: str | None
     control_token: bool
+    fixture: str | None
     callback_url: str | None
     sign_key: bool
     callback_hosts: list[str] | None
@@ -132,6 +154,7 @@ class ServerInfo(Struct, frozen=True):
     configuration: ConfigurationShape
     document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
     api_document: Callable[[], Schema]  # the one of the API
+    read_fixture: ReadFixture
     public_url: str | None = None
     operations: Mapping[str, str] = {}  # of the API: method and path, by id too
     commands: Collection[str] = ()  # of a billogram
@@ -176,12 +199,15 @@ class ControlCall(Struct):
         return book
 
     def read(self, model: type[M]) -> M:
-        """The body; an empty one is `{}`."""
+        """The body, read by this model."""
+        return parse(model, self.sent())
+
+    def sent(self) -> Any:
+        """The body as it was sent; an empty one is `{}`."""
         try:
-            data = decode(self.body) if self.body else {}
+            return decode(self.body) if self.body else {}
         except BadJson:
             raise ControlError(400, "invalid_json", "the body is not JSON", "send a JSON object") from None
-        return parse(model, data)
 
 
 class Answer(Struct, frozen=True):

@@ -7,6 +7,7 @@ STATUS = {
     "invalid_body": 400,
     "invalid_query": 400,
     "refused": 400,
+    "fixture": 400,
     "unauthorized": 401,
     "unknown_path": 404,
     "unknown_account": 404,

@@ -77,7 +77,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=accounts.AccountShape,
         status=201,
         example=accounts.EXAMPLE,
-        codes=("account_exists", "refused"),
+        codes=("account_exists", "fixture", "refused"),
     ),
     Operation("getAccount", "GET", _A, accounts.fetch, answer=accounts.AccountShape),
     Operation(
@@ -99,6 +99,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=accounts.ResetBody,
         answer=accounts.AccountShape,
         example={},
+        codes=("fixture",),
     ),
     Operation("getClock", "GET", f"{_A}/clock", clock.fetch, answer=clock.ClockShape),
     Operation(

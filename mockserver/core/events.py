@@ -80,6 +80,7 @@ __all__ = [
     "EVENTS",
     "FORMAT",
     "AccountChanged",
+    "AccountLoaded",
     "AccountOpened",
     "AttachmentChanged",
     "AttemptMade",
@@ -224,6 +225,12 @@ class AccountOpened(Value, frozen=True, tag=True):
 
 class AccountChanged(Value, frozen=True, tag=True):
     """Settings, features, key or clock of the account were changed."""
+
+    account: Account
+
+
+class AccountLoaded(Value, frozen=True, tag=True):
+    """The last act of a fixture. What came before is history: none of its callbacks is to be sent [A]."""
 
     account: Account
 
@@ -401,6 +408,7 @@ Event: TypeAlias = (
     | EinvoiceRegistered
     | AccountOpened
     | AccountChanged
+    | AccountLoaded
     | ClockMoved
     | SnapshotTaken
     | PaymentStored

@@ -48,7 +48,9 @@ def _draft_changed(view: View, event: events.DraftChanged) -> tuple[Change, ...]
     return ((BILLOGRAM, event.billogram, new),)
 
 
-def _account(_: View, event: events.AccountOpened | events.AccountChanged) -> tuple[Change, ...]:
+def _account(
+    _: View, event: events.AccountOpened | events.AccountChanged | events.AccountLoaded
+) -> tuple[Change, ...]:
     return ((ACCOUNT, "", event.account),)
 
 
@@ -180,6 +182,7 @@ _OTHERS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.EinvoiceRegistered: _einvoice_registered,
     events.AccountOpened: _account,
     events.AccountChanged: _account,
+    events.AccountLoaded: _account,
     events.ClockMoved: _clock_moved,
     events.SnapshotTaken: _clock_moved,
     events.PaymentStored: _payment_stored,

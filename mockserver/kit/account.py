@@ -1,5 +1,6 @@
 """An account with all that a test needs: what the fixture `billogram` is."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -7,8 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mockserver.core.model import CallbackSettings
-from mockserver.emulator import Birth
+from mockserver.app import read_fixture
+from mockserver.core.model import CallbackSettings, replace
+from mockserver.emulator import Birth, Book
 from mockserver.kit import books, telling
 from mockserver.kit.apps import runner
 from mockserver.kit.clock import AccountClock
@@ -43,6 +45,7 @@ class BillogramAccount:
         seed: int | None = None,
         now: datetime | None = None,
         sign_key: str = SIGN_KEY,
+        fixture: str | None = None,
         born: Callable[["BillogramAccount"], int] | None = None,
         turn: "Turn | None" = None,
     ) -> None:
@@ -64,23 +67,17 @@ class BillogramAccount:
         self._turn = turn
         server.listener.app.sender.receivers[self.webhook_url] = self._receiver
         try:
-            self.seed = self._open(seed, now) if born is None else born(self)
+            self.seed = self._open(seed, now, fixture) if born is None else born(self)
         except BaseException:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
         if turn is not None:
             turn.begin(self)
 
-    def _open(self, seed: int | None, now: datetime | None) -> int:
-        birth = Birth(
-            self.user,
-            self.key,
-            seed=seed,
-            clock_mode="frozen",
-            now=now,
-            callbacks=CallbackSettings(url=self.webhook_url, sign_key=self.sign_key),
-        )
-        return self.server.run(self.server.listener.emulator.open_account(birth, cause="kit")).account.seed
+    def _open(self, seed: int | None, now: datetime | None, fixture: str | None) -> int:
+        birth = Birth(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
+        callbacks = CallbackSettings(url=self.webhook_url, sign_key=self.sign_key)
+        return self.server.run(_opened(self.server, birth, callbacks, fixture)).account.seed
 
     def __repr__(self) -> str:
         return f"<BillogramAccount {self.user} at {self.url}>"
@@ -341,3 +338,13 @@ def _why(attempt: dict[str, Any]) -> str:
 
 def _given(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
+
+
+async def _opened(server: Mockserver, birth: Birth, callbacks: CallbackSettings, fixture: str | None) -> Book:
+    emulator = server.listener.emulator
+    if fixture is None:
+        return await emulator.open_account(replace(birth, callbacks=callbacks), cause="kit")
+    found = await asyncio.to_thread(read_fixture, fixture)
+    clock = {"mode": birth.clock_mode} | ({} if birth.now is None else {"now": birth.now.isoformat()})
+    own = {"id": birth.id, "key": birth.key, "seed": birth.seed, "clock": clock}
+    return await found.open(emulator, replace(found.birth(own), callbacks=callbacks))

@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from mockserver.kit.turns import Turn
 
 _MARKER = (
-    "billogram(allow_failed_webhooks=False, allow_not_built=False): what the fixture of this name does not "
-    "mind: webhooks that can't be delivered, operations that answer 501"
+    "billogram(fixture=None, allow_failed_webhooks=False, allow_not_built=False): what the account of the "
+    "fixture of this name begins with (a name of the library, or a file), and what it does not mind: "
+    "webhooks that can't be delivered, operations that answer 501"
 )
 _ORDERS = (
     "billogram_orders(max=24): run the test as it is, and then under at most so many other orders and "
     "duplicates of its webhooks; the smallest that breaks it is reported"
 )
-_ALLOWED = ("allow_failed_webhooks", "allow_not_built")
+_ALLOWED = ("fixture", "allow_failed_webhooks", "allow_not_built")
 
 _account = pytest.StashKey["BillogramAccount"]()
 _told = pytest.StashKey[str]()
@@ -65,7 +66,8 @@ def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") ->
     item = request.node
     allowed = _allowed(item)
     name, seed = _identity(item.nodeid)
-    account = BillogramAccount(billogram_server, name, seed=seed, turn=item.stash.get(_turn, None))
+    turn, fixture = item.stash.get(_turn, None), allowed.get("fixture")
+    account = BillogramAccount(billogram_server, name, seed=seed, fixture=fixture, turn=turn)
     item.stash[_account] = account
     try:
         yield account
@@ -78,13 +80,13 @@ def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") ->
         account.close()
 
 
-def _allowed(item: pytest.Item) -> dict[str, bool]:
+def _allowed(item: pytest.Item) -> dict[str, Any]:
     """What the nearest markers say; UsageError for a word that is not known."""
-    found: dict[str, bool] = {}
+    found: dict[str, Any] = {}
     for marker in item.iter_markers("billogram"):
         unknown = [*map(str, marker.args), *(set(marker.kwargs) - set(_ALLOWED))]
         if unknown:
-            known, not_known = " and ".join(_ALLOWED), ", ".join(unknown)
+            known, not_known = ", ".join(_ALLOWED), ", ".join(unknown)
             raise pytest.UsageError(f"{item.nodeid}: the marker billogram knows {known}, not {not_known}")
         found = {**marker.kwargs, **found}
     return found
@@ -99,7 +101,7 @@ def _identity(nodeid: str) -> tuple[str, int]:
     return f"{test or 'test'}-{digest}", seed
 
 
-def _problems(account: "BillogramAccount", allowed: dict[str, bool]) -> list[str]:
+def _problems(account: "BillogramAccount", allowed: dict[str, Any]) -> list[str]:
     found: list[str] = []
     for each in account.family():
         each.end_of_test()

@@ -61,7 +61,9 @@ class Writer:
         self.failure: LogFailed | None = None  # set while the log can't be written
 
     def start(self) -> None:
-        """Begin to write."""
+        """Begin to write; once."""
+        if self._task is not None and not self._task.done():
+            return
         self._task = asyncio.create_task(self._run(), name="log writer")
         self._task.add_done_callback(self._ended)
 
@@ -106,8 +108,7 @@ class Writer:
         async with self._one_at_a_time:
             if self.failure is not None:
                 await self._commit([])
-                if self._task is None or self._task.done():
-                    self.start()
+                self.start()
                 self.failure = None
                 logger.warning("the log can be written again")
 

@@ -91,7 +91,7 @@ def test_reset_empties_and_keeps_what_the_account_was_made_with(server: Server) 
         ("POST", "/accounts", {"id": "a", "clock": {"mode": "slow"}}, 400, "invalid_body"),
         ("POST", "/accounts", {"id": "a", "seed": -1}, 400, "invalid_body"),
         ("POST", "/accounts", {"id": "test"}, 409, "account_exists"),
-        ("POST", "/accounts", {"id": "a", "fixture": "shop"}, 501, "not_built"),
+        ("POST", "/accounts", {"id": "a", "fixture": "shop"}, 400, "fixture"),
         ("POST", "/accounts", b"{", 400, "invalid_json"),
         ("POST", "/accounts", [], 400, "invalid_body"),
         ("PATCH", "/accounts/test", {"id": "b"}, 400, "invalid_body"),

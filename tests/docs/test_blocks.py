@@ -8,7 +8,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks
 from tests.docs.reader import Reader
 
-RUN = ("sh", "python", "js")
+RUN = ("sh", "python", "js", "yaml")
 SHOWN = ("mermaid",)
 
 

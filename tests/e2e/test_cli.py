@@ -145,6 +145,7 @@ BY_ENVIRONMENT = {
     "callback-url": "mock:inbox",
     "sign-key": "first key",
     "callback-hosts": "first.example.com, *.first.example.com",
+    "fixture": "empty",
 }
 ON_THE_COMMAND_LINE = {
     "database": "second.db",
@@ -159,6 +160,7 @@ ON_THE_COMMAND_LINE = {
     "callback-url": "https://second.example.com/hook?a=b",
     "sign-key": "second key",
     "callback-hosts": "second.example.com",
+    "fixture": "sepa",
 }
 
 
@@ -182,6 +184,7 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "clock": "frozen",
         "now": "2026-05-04T12:00:00+02:00",
         "seed": 7,
+        "fixture": "empty",
         "public_url": "https://first.example.com",
         "invalid_auth_status": 401,
         "control_token": True,
@@ -189,7 +192,10 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "sign_key": True,
         "callback_hosts": ["first.example.com", "*.first.example.com"],
     }
-    assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == ["first"]
+    assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == [
+        "demo",
+        "first",
+    ]
     code, _, err = server.stop()
     assert code == 0
     assert "DEBUG" in err  # what `--log-level` is for
@@ -204,6 +210,7 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "clock": "live",
             "now": "2027-05-04T12:00:00+02:00",
             "seed": 8,
+            "fixture": "sepa",
             "public_url": "http://second.example.com:8080/sandbox",
             "invalid_auth_status": 403,
             "control_token": True,
@@ -212,7 +219,7 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "callback_hosts": ["second.example.com"],
         }
         assert server.mock("GET", "/info", token="first").status_code == 401
-        assert [a["id"] for a in server.mock("GET", "/accounts", token="second").json()] == ["second"]
+        assert [a["id"] for a in server.mock("GET", "/accounts", token="second").json()] == ["sepa", "second"]
 
 
 def test_the_host_by_environment_and_line() -> None:
@@ -281,6 +288,8 @@ BAD_VALUES = [
     ("sign-key", "a\tb"),
     ("callback-hosts", ""),
     ("callback-hosts", " , "),
+    ("fixture", ""),
+    ("fixture", "nowhere.yaml"),
     ("host", ""),
     ("host", "203.0.113.1"),  # reserved for examples: no interface has it
     ("port", "x"),
@@ -470,7 +479,7 @@ def test_ready_means_that_the_accounts_are_there(tmp_path: Path) -> None:
         ('[{"id": "shop", "colour": "red"}]', "colour"),
         ('[{"id": "shop", "clock": {"mode": "odd"}}]', "clock.mode"),
         ('[{"id": "shop", "timezone": "Europe/Nowhere"}]', "timezone"),
-        ('[{"id": "shop", "fixture": "demo"}]', "fixture"),
+        ('[{"id": "shop", "fixture": "demoo"}]', "did you mean demo?"),
         ('[{"id": "shop"}, {"id": 7}]', "id"),
     ],
 )
@@ -655,6 +664,17 @@ def test_the_first_request_works_when_its_account_has_another_key(tmp_path: Path
     for _ in range(2):
         with Terminal("--database", "kept.db", cwd=tmp_path) as terminal:
             assert terminal.follow(terminal.request)["data"]["name"] == "demo-3"
+
+
+def test_a_fixture_is_told_with_its_key(tmp_path: Path) -> None:
+    with Terminal("--fixture", "demo", "--closed", "--database", "kept.db", cwd=tmp_path) as terminal:
+        assert "the account demo begins with the fixture demo; its key is secret" in terminal.shown
+        assert len(terminal.follow(terminal.request)["data"]) == 5
+    with Served("--database", "kept.db", cwd=tmp_path) as server:
+        server.mock("PATCH", "/accounts/demo", {"key": "another"})
+    with Terminal("--fixture", "demo", "--database", "kept.db", cwd=tmp_path) as terminal:
+        assert "begins with" not in terminal.shown
+        assert terminal.follow(terminal.request)["data"]["name"] == "demo-2"
 
 
 def test_closed_it_names_an_account_that_is_known(tmp_path: Path) -> None:

@@ -117,6 +117,9 @@ def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: 
         assert (made.status_code, made.json()["data"]["customer_no"]) == (200, 1)
         run(command, "wait", "--url", server.address, cwd=tmp_path)
     assert (tmp_path / "kept.db").exists()
+    with Served("--fixture", "demo", cwd=tmp_path) as server:
+        listed = server.api("GET", "/billogram?page=1&page_size=500").json()["data"]
+        assert {"Reminder_Many", "Collecting", "Sold"} <= {each["state"] for each in listed}
 
 
 def test_the_first_page_works_with_the_installed_command(

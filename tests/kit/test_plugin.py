@@ -196,11 +196,45 @@ def test_an_operation_that_is_not_built(suite: pytest.Pytester) -> None:
     )
 
 
+def test_an_account_that_begins_with_a_fixture(suite: pytest.Pytester) -> None:
+    suite.path.joinpath("own.yaml").write_text("customers: [{name: Fir AB, contact: {email: a@example.com}}]")
+    result = run(
+        suite,
+        """
+        import pytest
+        from mockserver.control.errors import ControlError
+
+        def names(billogram):
+            return [c["name"] for c in billogram.http.get("/customer?page=1&page_size=99").json()["data"]]
+
+        @pytest.mark.billogram(fixture="demo")
+        class TestDemo:
+            def test_the_demo(self, billogram):
+                assert "Hotell Sjöutsikten AB" in names(billogram)
+                assert billogram.clock.now.isoformat() == "2026-03-02T10:00:00+01:00"
+                billogram.webhooks.none()
+                key = billogram.control("GET", "/payments")[0]["allocations"][0]["billogram"]
+                billogram.http.post(f"/billogram/{key}/command/message", json={"message": "Hello"})
+                assert billogram.webhooks.wait("CreditorMessage").signature_ok
+
+            @pytest.mark.billogram(fixture="own.yaml")
+            def test_the_nearest_counts(self, billogram):
+                assert names(billogram) == ["Fir AB"]
+
+        @pytest.mark.billogram(fixture="demoo")
+        def test_none(billogram):
+            pass
+        """,
+    )
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*no fixture demoo; did you mean demo?*"])
+
+
 def test_a_marker_that_says_something_else(suite: pytest.Pytester) -> None:
     source = "import pytest\n\n@pytest.mark.billogram(allow_all=True)\ndef test_it(billogram):\n    pass\n"
     result = run(suite, source)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*knows allow_failed_webhooks and allow_not_built, not allow_all*"])
+    result.stdout.fnmatch_lines(["*knows fixture, allow_failed_webhooks, allow_not_built, not allow_all*"])
 
 
 # workers

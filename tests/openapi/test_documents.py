@@ -99,8 +99,6 @@ def test_read_only_and_unbuilt_members_stand_in_no_request() -> None:
     schemas = API["components"]["schemas"]
     sent = schemas["BillogramFields"]["properties"]
     assert not set(sent) & {"id", "state", "events", "created_at", "_event", "event"}
-    account = CONTROL["components"]["schemas"]["AccountBody"]["properties"]
-    assert not set(account) & {"fixture"}
 
 
 def test_what_is_required_of_a_client() -> None:

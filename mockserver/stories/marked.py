@@ -1,0 +1,167 @@
+"""YAML and JSON files as JSON values, with the line on which each part stands."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.resolver import BaseResolver
+
+Steps = tuple[str | int, ...]
+
+_LARGEST = 4 * 1024 * 1024  # bytes of a file [A]
+_MOST = 200_000  # values of a file, its aliases written out [A]
+_DEEPEST = 40  # [A]
+_DIGITS = 100  # of a number [A]
+_TAG = "tag:yaml.org,2002:"
+
+
+class BadFile(ValueError):
+    """What is wrong with a file, and on which line (from 1); 0 when that is not known."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+class _Resolver(BaseResolver):
+    """Plain words as YAML 1.2 and JSON have them: `no`, `0123`, `10:00` and `2026-03-02` are text."""
+
+
+for _kind, _pattern, _first in (
+    ("bool", r"true|false", "tf"),
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?", "-0123456789"),
+):
+    _Resolver.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z", re.ASCII), list(_first))
+
+
+if yaml.__with_libyaml__:
+    from yaml._yaml import CParser
+
+    class _Loader(CParser, _Resolver):
+        """Makes the nodes of a document, eight times as fast."""
+
+        def __init__(self, text: str) -> None:
+            CParser.__init__(self, text)
+            _Resolver.__init__(self)
+
+else:
+    from yaml.composer import Composer
+    from yaml.parser import Parser
+    from yaml.reader import Reader
+    from yaml.scanner import Scanner
+
+    class _Loader(Reader, Scanner, Parser, Composer, _Resolver):  # type: ignore[no-redef]
+        """Makes the nodes of a document."""
+
+        def __init__(self, text: str) -> None:
+            Reader.__init__(self, text)
+            Scanner.__init__(self)
+            Parser.__init__(self)
+            Composer.__init__(self)
+            _Resolver.__init__(self)
+
+
+class Marked:
+    """The value of a file, with the lines of its parts."""
+
+    def __init__(self, value: Any, lines: dict[Steps, int]) -> None:
+        self.value = value
+        self._lines = lines
+
+    def line(self, steps: Steps) -> int:
+        """Where a part stands: the line of its key; of one that is not there, that of what should hold it."""
+        while steps not in self._lines:
+            steps = steps[:-1]
+        return self._lines[steps]
+
+
+def read(path: Path) -> Marked:
+    """The one document of a file; BadFile."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise BadFile(f"can't be read: {error.strerror}") from None
+    if len(data) > _LARGEST:
+        raise BadFile(f"is larger than {_LARGEST // 1024 // 1024} MiB")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadFile("is not UTF-8", 1 + data.count(b"\n", 0, error.start)) from None
+    return parse(text)
+
+
+def parse(text: str) -> Marked:
+    """The one document of a text; BadFile."""
+    try:
+        node = _Loader(text).get_single_node()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise BadFile(f"bad YAML: {error.problem}", 0 if mark is None else mark.line + 1) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadFile(f"bad YAML: {' '.join(str(error).split()) or 'too deep'}") from None
+    if node is None:
+        raise BadFile("is empty", 1)
+    builder = _Builder()
+    return Marked(builder.value(node, ()), builder.lines)
+
+
+class _Builder:
+    def __init__(self) -> None:
+        self.lines: dict[Steps, int] = {}
+        self._left = _MOST
+
+    def value(self, node: Node, steps: Steps) -> Any:
+        """The JSON value of a node; an alias is written out where it stands."""
+        line = node.start_mark.line + 1
+        self.lines.setdefault(steps, line)
+        self._left -= 1
+        if self._left < 0 or len(steps) > _DEEPEST:
+            raise BadFile("too many values, or too deep", line)
+        if isinstance(node, ScalarNode):
+            return _scalar(node, line)
+        if node.tag not in (f"{_TAG}seq", f"{_TAG}map", "!"):
+            raise BadFile(f"unknown tag: {node.tag}", line)
+        if isinstance(node, SequenceNode):
+            return [self.value(each, (*steps, index)) for index, each in enumerate(node.value)]
+        assert isinstance(node, MappingNode), "there are no other nodes"
+        return dict(self._members(node, steps))
+
+    def _members(self, node: MappingNode, steps: Steps) -> Iterator[tuple[str, Any]]:
+        seen: set[str] = set()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, ScalarNode):
+                raise BadFile("a key must be text", line)
+            name: str = key.value
+            if name in seen:
+                raise BadFile(f"duplicate key: {name}", line)
+            seen.add(name)
+            self.lines[(*steps, name)] = line
+            yield name, self.value(value, (*steps, name))
+
+
+def _scalar(node: ScalarNode, line: int) -> Any:
+    text: str = node.value
+    try:
+        match node.tag.removeprefix(_TAG):
+            case "str" | "!":
+                return text
+            case "null":
+                return None
+            case "bool":
+                return {"true": True, "false": False}[text]
+            case "int" if len(text) <= _DIGITS:
+                return int(text)
+            case "float" if len(text) <= _DIGITS and abs((found := Decimal(text)).adjusted()) < _DIGITS:
+                return found
+    except (ValueError, LookupError, ArithmeticError):  # a tag that was written out, of something else
+        pass
+    raise BadFile(f"can't be read as {node.tag.removeprefix(_TAG)}: {text[:_DIGITS]}", line)

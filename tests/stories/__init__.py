@@ -1,0 +1,1 @@
+"""Fixtures and scenarios, through the surfaces that their users have."""
