@@ -90,7 +90,10 @@ class AccountBody(AccountPatch):
 
 
 class ResetBody(Body):
+    """What the emptied account starts with; `clock` may go back, as nothing of before is left [A]."""
+
     seed: Seed | None = None
+    clock: ClockStart | None = None
     fixture: Later = None
 
 
@@ -225,11 +228,14 @@ async def remove(call: ControlCall) -> Answer:
 
 
 async def reset(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts/{a}/reset`: empties an account. What it was made with stays, and its clock."""
+    """`POST /_mock/accounts/{a}/reset`: empties an account. What it was made with stays, and its
+    clock, unless another one is given.
+    """
     body = call.read(ResetBody)
     _refuse_later(body, "POST /_mock/accounts/{a}/reset")
     old = await call.book()
-    book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id)
+    clock = {} if body.clock is None else body.clock.given()
+    book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id, **clock)
     call.traffic.forget(old.stream)
     return Answer(await shown_account(call.emulator, book))
 

@@ -156,7 +156,8 @@ class Sender:
         book, planned = desk.book, delivery.planned
         at = self._moment(desk, delivery, replay=replay)
         timestamp = None if planned.sign_key is None else f"{time():.6f}"  # real time, whatever the clock [A]
-        outcome = await self._post(planned, request_of(planned, timestamp))
+        inside = book.account.callbacks.respond
+        outcome = await self._post(planned, request_of(planned, timestamp), inside)
         if desk.paused or self._desks.get(book.stream) is not desk:
             return
         made = AttemptMade(
@@ -187,9 +188,10 @@ class Sender:
             return planned.at
         return self._emulator.now(desk.book)
 
-    async def _post(self, planned: Planned, request: Request) -> Outcome:
+    async def _post(self, planned: Planned, request: Request, inside: int) -> Outcome:
+        """Post it; `inside` is what the receiver inside answers."""
         if planned.url == callbacks.INBOX:
-            return Outcome(status_code=200, error=None, duration_ms=0.0, headers={}, body="")
+            return Outcome(status_code=inside, error=None, duration_ms=0.0, headers={}, body="")
         if planned.settings.require_https and not planned.url.lower().startswith("https:"):
             error = "require_https is on: only https addresses are sent to"
             return Outcome(status_code=None, error=error, duration_ms=0.0, headers={}, body="")
