@@ -127,7 +127,14 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[clock.DueShape],
         query={"until": MOMENT, "billogram": WORD},
     ),
-    Operation("listPayments", "GET", f"{_A}/payments", payments.listing, answer=list[payments.PaymentShape]),
+    Operation(
+        "listPayments",
+        "GET",
+        f"{_A}/payments",
+        payments.listing,
+        answer=list[payments.PaymentShape],
+        query={"billogram": WORD},
+    ),
     Operation(
         "createPayment",
         "POST",
