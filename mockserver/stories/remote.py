@@ -77,4 +77,11 @@ class Remote:
                 told = {name.lower(): value for name, value in answer.headers.items()}
                 return Answered(answer.status, told, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise NoServer(f"{self.address} can't be asked: {error or type(error).__name__}") from None
+            raise NoServer(f"{self.address} can't be asked: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "os_error", error)  # aiohttp's own text names options of ours
+    if isinstance(inner, ConnectionRefusedError):
+        return "connection refused"
+    return str(getattr(inner, "strerror", None) or inner or type(inner).__name__)
