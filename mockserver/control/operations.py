@@ -387,8 +387,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body=scenarios.RunBody,
         answer=scenarios.RunShape,
         example=scenarios.RUN,
-        codes=("unknown_scenario", "stopping"),
-        waits=True,
+        codes=("unknown_scenario",),
     ),
     Operation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
 )

@@ -22,6 +22,7 @@ from mockserver.control import (
     outbox,
     payments,
     requests,
+    scenarios,
     server,
     simulate,
     timeline,
@@ -69,6 +70,16 @@ MEMBERS: dict[str, list[Any]] = {
     "listFaults": [],
     "forkAccount": [branches.ForkBody],
     "getOutbox": [outbox.LetterShape],
+    "listScenarios": [scenarios.ScenarioShape, scenarios.WorkflowShape],
+    "runScenario": [
+        scenarios.RunBody,
+        scenarios.RunShape,
+        scenarios.StepRunShape,
+        scenarios.AskedShape,
+        scenarios.ToldShape,
+        scenarios.CriterionShape,
+        scenarios.ComparedShape,
+    ],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
 }
 
