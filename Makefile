@@ -2,6 +2,6 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: run test lint deep bench
-run test lint deep bench:
+.PHONY: run test lint deep bench interop
+run test lint deep bench interop:
 	@$(PYTHON) .ci/task.py $@ $(ARGS)

@@ -1,10 +1,11 @@
-"""run, test, lint, deep, bench: the one runner behind the Makefile.
+"""run, test, lint, deep, bench, interop: the one runner behind the Makefile.
 
 Needs Python 3.11 or later and its standard library; everything else is installed into .venv from the pins in
 requirements/. Arguments go on to the program that is run (`make test ARGS="-k money"`).
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST = (3, 11)
+REDOCLY = "@redocly/cli@2.77.0"
 KNOWN = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 
@@ -21,7 +23,7 @@ def main():
         _start_again()
     os.chdir(str(ROOT))
     task, arguments = sys.argv[1], sys.argv[2:]
-    tasks = {"run": run, "test": test, "lint": lint, "deep": deep, "bench": bench}
+    tasks = {"run": run, "test": test, "lint": lint, "deep": deep, "bench": bench, "interop": interop}
     tasks[task](arguments)
 
 
@@ -64,6 +66,69 @@ def bench(arguments):
         debian("wrk")
     peers()
     call(python, "benchmarks.run", *arguments)
+
+
+def interop(_arguments):
+    """The scenarios under a runner of Arazzo that is not ours, against a server of ours on a free port.
+
+    Only the address of the sources is another than in the documents.
+    """
+    python, place = environment(".venv", "run", sys.executable), ROOT / ".interop"
+    place.mkdir(exist_ok=True)
+    redocly = place / "node_modules" / ".bin" / "redocly"
+    stamp = place / "installed"
+    if not (redocly.exists() and stamp.exists() and stamp.read_text() == REDOCLY):
+        if not shutil.which("npm"):
+            sys.exit("make interop needs Node.js with npm")
+        called(["npm", "install", "--prefix", str(place), "--no-save", "--no-audit", "--no-fund", REDOCLY])
+        stamp.write_text(REDOCLY)
+    serve = [str(python), "-m", "mockserver", "serve", "--port", "0"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            control = json.loads(server.stdout.readline())["control"]
+            names = _documents(place, control[: -len("/_mock")])
+            told = _respect(redocly, names, place)
+        finally:
+            server.terminate()
+    passed = {
+        run["workflowId"]
+        for file in told["files"].values()
+        for run in file["executedWorkflows"]
+        if run["status"] == "success"
+    }
+    failed = sorted(set(names) - passed)
+    if failed:
+        sys.exit("interop: failed under " + REDOCLY + ": " + ", ".join(failed) + "; see .interop/respect.log")
+    print("interop: all " + str(len(names)) + " scenarios pass under " + REDOCLY)
+
+
+def _documents(place, address):
+    """The scenarios with this address, in a folder of their own; their names."""
+    folder = place / "scenarios"
+    shutil.rmtree(str(folder), ignore_errors=True)
+    folder.mkdir()
+    names = []
+    for path in sorted((ROOT / "scenarios").glob("*.yaml")):
+        text = path.read_text(encoding="utf-8").replace("http://127.0.0.1:8080", address)
+        (folder / path.name).write_text(text, encoding="utf-8")
+        names.append(path.stem)
+    return names
+
+
+def _respect(redocly, names, place):
+    """Run the workflow that each is named for; what the runner says of it."""
+    command = [str(redocly), "respect", *(name + ".yaml" for name in names), "--json-output", "told.json"]
+    command += [word for name in names for word in ("--workflow", name)]
+    quiet = {**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    print("interop: " + str(len(names)) + " scenarios, a few seconds each", flush=True)
+    told = place / "scenarios" / "told.json"
+    with (place / "respect.log").open("w", encoding="utf-8") as log:
+        subprocess.run(
+            command, cwd=str(told.parent), env=quiet, stdout=log, stderr=subprocess.STDOUT, check=False
+        )
+    if not told.exists():
+        sys.exit((place / "respect.log").read_text(encoding="utf-8"))
+    return json.loads(told.read_text(encoding="utf-8"))
 
 
 def pytest(python, arguments):

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -75,6 +75,20 @@ async def _begin_with(name: str, emulator: Emulator) -> None:
             await make(emulator, body, changed_settings, fixture, cause="fixture")
     except ControlError as error:
         raise LogFailed(f"fixture: {error.message}") from None
+
+
+def list_scenarios() -> Any:
+    """The scenarios that come along."""
+    from mockserver.stories import served  # all three when they are first asked for
+
+    return served.listing()
+
+
+def find_scenario(name: str) -> Any:
+    """One of them."""
+    from mockserver.stories import served
+
+    return served.one(name)
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -203,6 +217,12 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
     emulator, traffic, request_ids = Emulator(log, defaults, first=first), Traffic(), RequestIds()
     sender = Sender(emulator, Transport(configuration.callback_hosts))
     public_url = None if configuration.public_url is None else configuration.public_url.rstrip("/")
+
+    async def run_scenario(account: str, name: str, inputs: Mapping[str, Any]) -> Any:
+        from mockserver.stories import served
+
+        return await served.perform(app, account, name, inputs, configuration.control_token)
+
     info = ServerInfo(
         started=monotonic(),
         change_settings=changed_settings,
@@ -214,6 +234,9 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         configuration=configuration.shown(),
         document=partial(control_document, token=configuration.control_token is not None),
         read_fixture=read_fixture,
+        scenarios=list_scenarios,
+        scenario=find_scenario,
+        run_scenario=run_scenario,
         public_url=public_url,
         operations=known_operations(),
         commands=frozenset(COMMANDS),
@@ -227,7 +250,8 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
         invalid_auth_status=configuration.invalid_auth_status,
         public_url=public_url,
     )
-    return Application(emulator, sender, control, api)
+    app = Application(emulator, sender, control, api)
+    return app
 
 
 def _log(database: str) -> Log:

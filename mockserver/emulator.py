@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mockserver.book import (
     AccountExists,
@@ -229,12 +229,12 @@ class Emulator:
         """The account that is made now."""
         return born(birth, self.defaults, *self.newborn(birth.id), self._real_time())
 
-    async def reset(self, book: Book, *, seed: int | None, cause: str) -> Book:
-        """Empty an account: it goes on in a new root stream, from the moment its clock shows."""
+    async def reset(self, book: Book, *, seed: int | None, cause: str, **clock: Any) -> Book:
+        """Empty an account: it goes on in a new root stream; its clock as it is, but for what is given."""
         await self.writable()
         self.check_open(book)
-        clock = accounts.moved(book.account.clock, self._real_time(), {"now": self.now(book)})
-        account = accounts.emptied(book.account, clock=clock, seed=seed)
+        start = accounts.moved(book.account.clock, self._real_time(), {"now": self.now(book), **clock})
+        account = accounts.emptied(book.account, clock=start, seed=seed)
         return await self.open_as(account, cause=cause, rule="reset")
 
     def begin(

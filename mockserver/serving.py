@@ -19,6 +19,7 @@ from mockserver.app import Configuration, build
 logger = logging.getLogger(__name__)
 
 _LOOK = 0.002  # seconds between two looks whether the last requests have ended
+_KEPT = 75  # seconds that a silent connection is kept: a client that thinks for a while finds it there
 
 
 class _Protocol(HttpToolsProtocol):
@@ -69,6 +70,7 @@ class Listener:
             proxy_headers=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_KEPT,
         )
         self._server = uvicorn.Server(self._config)
         self._socket: socket.socket | None = None

@@ -3,10 +3,20 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from mockserver.cli.options import SERVE, BadOption, Option, from_environment, port, seed, sign_key, token
+from mockserver.cli.options import (
+    SERVE,
+    BadOption,
+    Option,
+    address,
+    from_environment,
+    port,
+    seed,
+    sign_key,
+    token,
+)
 from mockserver.version import __version__
 
 _URL = "http://127.0.0.1:8080"
@@ -49,13 +59,20 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     elif command == "clock":
         from mockserver.cli.clock import clock
 
-        given["control_token"] = given["control_token"] or os.environ.get("MOCKSERVER_CONTROL_TOKEN")
-        code = clock(given)
+        code = clock(given | _control_token(given))
+    elif command == "run":
+        from mockserver.cli.run import run
+
+        code = run(given | _control_token(given))
     else:
         from mockserver.cli.wait import wait
 
         code = wait(given["url"], given["timeout"])
     raise SystemExit(code)
+
+
+def _control_token(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"control_token": given["control_token"] or os.environ.get("MOCKSERVER_CONTROL_TOKEN")}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.add_parser("check-receiver", help="attack a receiver of callbacks", allow_abbrev=False)
     )
     _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
+    _add_run(commands.add_parser("run", help="run scenarios", allow_abbrev=False))
     return parser
 
 
@@ -105,6 +123,23 @@ def _add_clock(parser: argparse.ArgumentParser) -> None:
             deed.add_argument("--dry-run", action="store_true", help="only tell what would happen")
         if name == "live":
             deed.add_argument("--speed", type=_checked(_speed), help="how many times as fast as real time")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("scenario", nargs="+", help="name of one that comes along, or a file")
+    parser.add_argument(
+        "--base-url", type=_checked(address), help="address of a server or its API; else one is started"
+    )
+    parser.add_argument(
+        "--account", type=_checked(_account), help="name:key; else each scenario has an account of its own"
+    )
+    parser.add_argument(
+        "--input", type=_checked(_input), action="append", default=[], metavar="NAME=VALUE", help="an input"
+    )
+    parser.add_argument("--report", metavar="FILE", help="where a JUnit report is written to")
+    parser.add_argument(
+        "--control-token", type=_checked(token), help="token of the server [MOCKSERVER_CONTROL_TOKEN]"
+    )
 
 
 def _add_listen(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +208,20 @@ def _patience(text: str) -> float:
     if not 0 < seconds <= 600:
         raise ValueError("must be above 0s and at most 10m")
     return seconds
+
+
+def _account(text: str) -> tuple[str, str]:
+    name, _, key = text.partition(":")
+    if not name or not key or not text.isprintable() or "/" in name:
+        raise ValueError("must be name:key")
+    return name, key
+
+
+def _input(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not name or not sign:
+        raise ValueError("must be NAME=VALUE")
+    return name, value
 
 
 def _speed(text: str) -> float:

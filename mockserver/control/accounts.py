@@ -92,8 +92,11 @@ class AccountBody(AccountPatch):
 
 
 class ResetBody(Body):
+    """What the emptied account starts with; `clock` may go back, as nothing of before is left [A]."""
+
     seed: Seed | None = None
     fixture: FixtureName | None = None
+    clock: ClockStart | None = None
 
 
 EXAMPLE = {
@@ -245,13 +248,17 @@ async def remove(call: ControlCall) -> Answer:
 async def reset(call: ControlCall) -> Answer:
     """`POST /_mock/accounts/{a}/reset`: empties an account, or loads a fixture into it.
 
-    What it was made with stays, and without a fixture its clock.
+    What it was made with stays, and without a fixture its clock, unless another one is given.
     """
     body = call.read(ResetBody)
     old = await call.book()
+    if body.fixture is not None and body.clock is not None:
+        hint = "the fixture says what the clock shows"
+        raise ControlError(400, "invalid_body", "clock and fixture exclude each other", hint)
     fixture = await _fixture(call, body.fixture)
     if fixture is None:
-        book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id)
+        clock = {} if body.clock is None else body.clock.given()
+        book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id, **clock)
     else:
         book = await fixture.reset(call.emulator, old, body.seed)
     call.traffic.forget(old.stream)

@@ -1,6 +1,6 @@
 """One call of the control plane, and how its bodies are read."""
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Protocol, TypedDict, TypeVar
@@ -155,6 +155,9 @@ class ServerInfo(Struct, frozen=True):
     document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
     api_document: Callable[[], Schema]  # the one of the API
     read_fixture: ReadFixture
+    scenarios: Callable[[], Any]  # all of them
+    scenario: Callable[[str], Any]  # one by its name
+    run_scenario: Callable[[str, str, Mapping[str, Any]], Awaitable[Any]]  # account, name, inputs -> the run
     public_url: str | None = None
     operations: Mapping[str, str] = {}  # of the API: method and path, by id too
     commands: Collection[str] = ()  # of a billogram

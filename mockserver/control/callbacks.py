@@ -54,7 +54,10 @@ Interval = Annotated[str, AfterValidator(_interval), Form(DURATION)]
 
 
 class CallbacksBody(Body):
-    """The account's callback configuration, whole: what is left out has its default."""
+    """The account's callback configuration, whole: what is left out has its default.
+
+    `respond` is the status that `mock:inbox` answers from now on: one that is no success is an outage.
+    """
 
     url: Url | None
     sign_key: Annotated[str, Field(max_length=1000)] | None = None
@@ -62,6 +65,7 @@ class CallbacksBody(Body):
     types: list[Annotated[str, AfterValidator(_type), Form(one_word(TYPES))]] | None = None
     timeout: Annotated[str, AfterValidator(_timeout), Form(EXACT_DURATION)] | None = None
     retry_schedule: Annotated[list[Interval], Field(max_length=_MOST_RETRIES)] | None = None
+    respond: Annotated[int, Field(ge=200, le=599, strict=True)] = 200
 
     def settings(self) -> CallbackSettings:
         """What the account keeps of it."""
@@ -70,6 +74,7 @@ class CallbacksBody(Body):
             sign_key=self.sign_key or None,
             require_https=self.require_https,
             types=None if self.types is None else tuple(self.types),
+            respond=self.respond,
         )
         if self.timeout is not None:
             settings = replace(settings, timeout=self.timeout)
@@ -88,6 +93,7 @@ class AccountCallbacksShape(TypedDict):
     types: list[str]
     timeout: str
     retry_schedule: list[str]
+    respond: int
 
 
 async def fetch(call: ControlCall) -> Answer:
@@ -158,4 +164,5 @@ def render_callbacks(settings: CallbackSettings) -> AccountCallbacksShape:
         "types": list(TYPES if settings.types is None else settings.types),
         "timeout": settings.timeout,
         "retry_schedule": list(settings.retry_schedule),
+        "respond": settings.respond,
     }

@@ -19,6 +19,7 @@ STATUS = {
     "unknown_letter": 404,
     "unknown_request": 404,
     "unknown_snapshot": 404,
+    "unknown_scenario": 404,
     "unknown_act": 404,
     "method_not_allowed": 405,
     "timeout": 408,

@@ -88,12 +88,19 @@ class PaymentShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/payments`: lists the payments, those of the command `payment` too."""
+    """`GET …/payments?billogram=`: lists the payments, planned ones and those of the command
+    `payment` too; or only those for one billogram.
+    """
     book = await call.book()
+    key = call.query("billogram")
 
     def view(state: State) -> list[PaymentShape]:
         timezone = state.account.timezone
-        return [render_payment(each, timezone) for each in state.payments.values()]
+        return [
+            render_payment(each, timezone)
+            for each in state.payments.values()
+            if key is None or each.planned_for == key or key in (part.billogram for part in each.allocations)
+        ]
 
     return Answer(await call.emulator.read(book, view))
 

@@ -427,6 +427,7 @@ class CallbackSettings(Value, frozen=True):
     types: tuple[str, ...] | None = None  # callback types that are sent; None: all
     timeout: str = "10s"  # real time [A]
     retry_schedule: tuple[str, ...] = ("1m", "5m", "15m", "1h", "3h", "6h", "12h")  # account's clock [A]
+    respond: int = 200  # what the receiver inside the server answers
 
 
 class Features(Value, frozen=True):

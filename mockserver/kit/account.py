@@ -17,6 +17,7 @@ from mockserver.kit.clock import AccountClock
 from mockserver.kit.receiver import ENDED, Receiver, address
 from mockserver.kit.server import ControlRefused, Mockserver
 from mockserver.kit.webhooks import Webhooks
+from mockserver.wire import decode, encode
 
 if TYPE_CHECKING:
     import httpx
@@ -184,6 +185,30 @@ class BillogramAccount:
         path = f"/billograms/{billogram_id}/simulate/{what}"
         shown: dict[str, Any] = self.control("POST", path, body)
         return shown
+
+    def run(self, scenario: str, **inputs: Any) -> dict[str, Any]:
+        """Run a scenario (a name, or a file) in this account; returns its outputs.
+
+        AssertionError with request, answer and expectation when a step fails; BadInputs, NotInLibrary or
+        BadDocument before anything is sent. Webhooks come here again afterwards.
+        """
+        __tracebackhide__ = True
+        from mockserver.stories import arazzo, library, report, runs
+        from mockserver.stories.caller import Caller
+        from mockserver.stories.remote import basic
+
+        document = arazzo.load(library.find(library.SCENARIOS, scenario))
+        caller = Caller(self.server.listener.app, self.user, self.server.control_token)
+        before = self.control("GET", "/callbacks")
+        try:
+            done = self.server.run(
+                runs.run(document, caller, decode(encode(inputs)), credentials=basic(self.user, self.key))
+            )
+        finally:
+            self.control("PUT", "/callbacks", before)
+        if done.status == "failed":
+            raise AssertionError(report.failure(done))
+        return done.outputs
 
     def deliver_to(self, app: Any, path: str = "/") -> None:
         """From now on webhooks go straight to an ASGI or WSGI application, posted to `path`.

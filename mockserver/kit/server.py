@@ -103,7 +103,7 @@ class Mockserver:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One operation of the control plane (`path` is below `/_mock`), without a socket; ControlRefused."""
         sent = b"" if body is None else encode(body)
-        token = self._configuration.control_token
+        token = self.control_token
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         listener = self._running
         call = Call(method, f"/_mock{path}", headers, sent)
@@ -120,6 +120,11 @@ class Mockserver:
             work.close()
             raise AssertionError("it does not run")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    @property
+    def control_token(self) -> str | None:
+        """What the control plane wants."""
+        return self._configuration.control_token
 
     @property
     def listener(self) -> Listener:

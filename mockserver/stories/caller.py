@@ -12,7 +12,7 @@ from mockserver.calling import Answered, Call, call_asgi
 from mockserver.wire import encode
 
 BILLOGRAM, MOCK = "billogram", "mock"  # the two OpenAPI documents
-_BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
+BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
 
 
 class Called(Struct, frozen=True):
@@ -31,6 +31,20 @@ def operations() -> dict[str, Called]:
 
     found = {row.id: Called(BILLOGRAM, row.method, row.path) for row, _ in of_api()}
     return found | {row.id: Called(MOCK, row.method, row.path) for row, *_ in of_control()}
+
+
+def target_of(operation: Called, path: Mapping[str, str], query: Mapping[str, str]) -> str:
+    """Path and query string of an operation."""
+    target = BASES[operation.document] + operation.path
+    for name, value in path.items():
+        target = target.replace(f"{{{name}}}", quote(value, safe=""))
+    return f"{target}?{urlencode(query)}" if query else target
+
+
+def call_of(operation: Called, target: str, headers: Mapping[str, str], body: Any) -> Call:
+    """The request of an operation. `body` is a JSON value, None for none."""
+    sent = {"Content-Type": "application/json"} if body is not None else {}
+    return Call(operation.method, target, {**sent, **headers}, b"" if body is None else encode(body))
 
 
 class Caller:
@@ -56,16 +70,7 @@ class Caller:
         body: Any = None,
     ) -> Answered:
         """One operation; the account stands in its path by itself. `body` is a JSON value, None for none."""
-        target = _BASES[operation.document] + operation.path
-        for name, value in {"a": self.account, **path}.items():
-            target = target.replace(f"{{{name}}}", quote(value, safe=""))
-        if query:
-            target += f"?{urlencode(query)}"
-        sent = {"Content-Type": "application/json"} if body is not None else {}
-        call = Call(
-            operation.method,
-            target,
-            {**self._headers[operation.document], **sent, **headers},
-            b"" if body is None else encode(body),
-        )
+        given = {**self._headers[operation.document], **headers}
+        target = target_of(operation, {"a": self.account, **path}, query)
+        call = call_of(operation, target, given, body)
         return await call_asgi(self._app, call, "mockserver.invalid")

@@ -266,7 +266,8 @@ class Sender:
         replay = replay or copy
         signed = told(planned, policy.signature).sign_key is not None
         timestamp = policy.stamped(at.timestamp(), time()) if signed else None
-        outcome = await self._post(planned, request_of(planned, timestamp, policy.signature))
+        inside = book.account.callbacks.respond
+        outcome = await self._post(planned, request_of(planned, timestamp, policy.signature), inside)
         if desk.paused or self._desks.get(book.stream) is not desk:
             return
         made = AttemptMade(
@@ -298,9 +299,10 @@ class Sender:
             return planned.at
         return self._emulator.now(desk.book)
 
-    async def _post(self, planned: Planned, request: Request) -> Outcome:
+    async def _post(self, planned: Planned, request: Request, inside: int) -> Outcome:
+        """Post it; `inside` is what the receiver inside answers."""
         if planned.url == callbacks.INBOX:
-            return Outcome(status_code=200, error=None, duration_ms=0.0, headers={}, body="")
+            return Outcome(status_code=inside, error=None, duration_ms=0.0, headers={}, body="")
         if planned.settings.require_https and not planned.url.lower().startswith("https:"):
             error = "require_https is on: only https addresses are sent to"
             return Outcome(status_code=None, error=error, duration_ms=0.0, headers={}, body="")

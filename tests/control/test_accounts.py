@@ -79,6 +79,21 @@ def test_reset_empties_and_keeps_what_the_account_was_made_with(server: Server) 
     assert server.mock("POST", "/accounts/nobody/reset").status == 404
 
 
+def test_a_reset_may_set_the_clock_back(server: Server) -> None:
+    server.mock("POST", "/accounts", {"id": "test", "key": "secret"})
+    start = {"mode": "frozen", "now": "2026-03-02T10:00:00+01:00"}
+    for _ in range(2):
+        after = server.mock("POST", "/accounts/test/reset", {"clock": start}).json
+        assert after["clock"] == {**start, "timezone": "Europe/Stockholm", "speed": 1}
+        assert server.sent()["created_at"] == "2026-03-02 09:00:00"
+        assert server.mock("POST", "/accounts/test/clock/advance", {"by": "60d"}).status == 200
+    assert server.fold().image() == server.image()
+    kept = server.mock("POST", "/accounts/test/reset", {"clock": {"mode": "live"}}).json["clock"]
+    assert (kept["mode"], kept["now"][:10]) == ("live", "2026-05-01")
+    refused = server.mock("POST", "/accounts/test/reset", {"clock": {"now": "soon"}})
+    assert (refused.status, refused.json["error"]["code"]) == (400, "invalid_body")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "code"),
     [

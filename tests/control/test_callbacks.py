@@ -17,6 +17,7 @@ DEFAULTS = {
     "types": list(TYPES),
     "timeout": "10s",
     "retry_schedule": ["1m", "5m", "15m", "1h", "3h", "6h", "12h"],
+    "respond": 200,
 }
 WHOLE = {
     "url": "https://example.com:8443/hook?x=1",
@@ -25,6 +26,7 @@ WHOLE = {
     "types": ["PaymentRecalled", "BillogramEvent"],
     "timeout": "0.5s",
     "retry_schedule": ["10s", "PT1M", "1d", "P1M"],
+    "respond": 503,
 }
 SECURE = {"url": "HTTPS://a.example", "require_https": True}
 
@@ -124,6 +126,7 @@ BAD: list[tuple[Any, str]] = [
     ({"url": None, "retry_schedule": ["1m", "P"]}, "retry_schedule.1"),
     ({"url": None, "retry_schedule": "1m"}, "retry_schedule"),
     ({"url": None, "retry_schedule": ["1m"] * 21}, "retry_schedule"),
+    *(({"url": "mock:inbox", "respond": status}, "respond") for status in (199, 600, "503", None, 200.5)),
     ({"url": None, "colour": "red"}, "colour"),
     ([], ""),
     ("mock:inbox", ""),

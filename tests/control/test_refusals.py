@@ -51,6 +51,13 @@ WRONG_RECALLS: list[dict[str, Any]] = [
     {"x": 1},
     {"allocations": []},
 ]
+WRONG_RUNS: list[dict[str, Any]] = [
+    {"input": {}},
+    {"inputs": []},
+    {"inputs": {"colour": 1}},
+    {"inputs": {"account": "other"}},
+    {"inputs": {"authorization": 5}},
+]
 OFF = "customers/1/simulate/disable-recurring"
 OFFERED_NOT = ("draft", "sent", "sold", "denied")
 ROWS = [
@@ -81,6 +88,8 @@ ROWS = [
     Row("resetAccount", "/accounts/none/reset", NO_BODY, 404, "unknown_account"),
     Row("resetAccount", f"{A}/reset", {"seed": -1}, 400, "invalid_body"),
     Row("resetAccount", f"{A}/reset", {"fixture": "shop"}, 400, "fixture"),
+    Row("resetAccount", f"{A}/reset", {"clock": {"now": "soon"}}, 400, "invalid_body"),
+    Row("resetAccount", f"{A}/reset", {"clock": {}, "fixture": "demo"}, 400, "invalid_body"),
     Row("getClock", "/accounts/none/clock", NO_BODY, 404, "unknown_account"),
     Row("setClock", "/accounts/none/clock", {}, 404, "unknown_account"),
     Row("setClock", f"{A}/clock", {"mode": "slow"}, 400, "invalid_body"),
@@ -268,6 +277,14 @@ ROWS = [
 ]
 
 ROWS += [
+    Row("getScenario", "/scenarios/none", NO_BODY, 404, "unknown_scenario"),
+    Row("getScenario", "/scenarios/..%2Fempty", NO_BODY, 404, "unknown_scenario"),
+    Row("runScenario", "/accounts/none/scenarios/pay-in-parts/run", {}, 404, "unknown_account"),
+    Row("runScenario", f"{A}/scenarios/none/run", {}, 404, "unknown_scenario"),
+    *(
+        Row("runScenario", f"{A}/scenarios/pay-in-parts/run", body, 400, "invalid_body")
+        for body in WRONG_RUNS
+    ),
     Row("listSnapshots", "/accounts/none/snapshots", NO_BODY, 404, "unknown_account"),
     Row("createSnapshot", "/accounts/none/snapshots", {"name": "a"}, 404, "unknown_account"),
     *(
@@ -513,6 +530,7 @@ def test_every_built_operation_has_its_refusals() -> None:
         "info",
         "listAccounts",
         "getControlDocument",
+        "listScenarios",
     }  # nothing to say no to, but the token
     assert {row.operation for row in ROWS} == set(BUILT) - cannot
     of_accounts = {row.operation for row in ROWS if row.code == "unknown_account"}

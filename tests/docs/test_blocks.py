@@ -8,7 +8,7 @@ import pytest
 from tests.docs.pages import PAGES, ROOT, blocks
 from tests.docs.reader import Reader
 
-RUN = ("sh", "python", "js", "yaml")
+RUN = ("sh", "python", "js", "yaml")  # a yaml block is a file, for the blocks below it
 SHOWN = ("mermaid",)
 
 

@@ -1,0 +1,134 @@
+"""`mockserver run`: scenarios against a server of its own, one that runs, or Billogram's sandbox."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from msgspec import Struct
+
+from mockserver.app import Configuration
+from mockserver.cli.bar import Bar
+from mockserver.serving import Listener, new_event_loop
+from mockserver.stories import arazzo, library, report
+from mockserver.stories.arazzo import BadDocument, Document
+from mockserver.stories.caller import operations
+from mockserver.stories.library import SCENARIOS, NotInLibrary
+from mockserver.stories.remote import NoServer, Remote, basic
+from mockserver.stories.report import Timed
+from mockserver.stories.runs import BadInputs, choose, from_text, inputs_of
+from mockserver.stories.runs import run as run_scenario
+
+_FAILED, _COULD_NOT = 1, 2
+_KEY = "secret"  # of the accounts that scenarios get by themselves
+
+
+class _Task(Struct, frozen=True):
+    """One scenario, and what it is to start from."""
+
+    document: Document
+    inputs: dict[str, Any]
+
+
+class _CouldNot(Exception):
+    """The one line to show."""
+
+
+def run(given: Mapping[str, Any]) -> int:
+    """Run them one after the other; 0, 1 when one fails, 2 when they could not be run."""
+    try:
+        tasks = _tasks(given["scenario"], given["input"])
+        with asyncio.Runner(loop_factory=new_event_loop()) as runner:
+            done = runner.run(_run_all(tasks, given))
+        for line in report.table(done):
+            print(line)
+        for each in done:
+            if each.run.status == "failed":
+                print(f"\n{report.failure(each.run)}")
+        if given["report"] is not None:
+            _write(given["report"], report.junit(done))
+    except (_CouldNot, NotInLibrary, BadDocument, BadInputs, NoServer) as error:
+        print(f"mockserver run: {error}", file=sys.stderr)
+        return _COULD_NOT
+    return _FAILED if any(each.run.status == "failed" for each in done) else 0
+
+
+def _tasks(asked: Sequence[str], inputs: Sequence[tuple[str, str]]) -> list[_Task]:
+    """All of it is read and checked before anything is sent."""
+    found: list[_Task] = []
+    for name in asked:
+        document = arazzo.load(library.find(SCENARIOS, name))
+        try:
+            values = from_text(document, dict(inputs))
+            inputs_of(choose(document, values), values)
+        except BadInputs as error:
+            raise BadInputs(f"{document.name}: {error}") from None
+        found.append(_Task(document, values))
+    return found
+
+
+async def _run_all(tasks: Sequence[_Task], given: Mapping[str, Any]) -> list[Timed]:
+    done: list[Timed] = []
+    async with _server(given["base_url"]) as base:
+        if given["base_url"] is not None:
+            await _check(tasks, base, given["control_token"])
+        with Bar() as bar:
+            for number, task in enumerate(tasks):
+                bar.draw(number / len(tasks), task.document.name)
+                done.append(await _run_one(task, base, given))
+    return done
+
+
+async def _run_one(task: _Task, base: str, given: Mapping[str, Any]) -> Timed:
+    user, key = given["account"] or (f"scenario-{task.document.name}", _KEY)
+    async with Remote(base, user, key, given["control_token"]) as caller:
+        begun = perf_counter()
+        done = await run_scenario(task.document, caller, task.inputs, credentials=basic(user, key))
+        return Timed(done, perf_counter() - begun)
+
+
+@contextlib.asynccontextmanager
+async def _server(base: str | None) -> AsyncIterator[str]:
+    """The address that was given, or that of a server for this run."""
+    if base is not None:
+        yield base
+        return
+    listener = Listener(Configuration(clock="frozen"))
+    await listener.open("127.0.0.1", 0)
+    try:
+        await listener.serve()
+        await listener.emulator.loaded()
+        yield listener.address
+    finally:
+        await listener.stop()
+
+
+async def _check(tasks: Sequence[_Task], base: str, token: str | None) -> None:
+    """That the server has a control plane, if one of the scenarios uses it."""
+    using = [task.document.name for task in tasks if not task.document.anywhere]
+    if not using:
+        return
+    async with Remote(base, "-", "-", token) as caller:
+        answered = await caller.call(operations()["info"])
+    if answered.status == 401:
+        raise _CouldNot(f"{base} wants its control token: --control-token, or MOCKSERVER_CONTROL_TOKEN")
+    if answered.status != 200 or "mock-request-id" not in answered.headers:
+        raise _CouldNot(f"{base} has no control plane, which {', '.join(using)} {_NEED}{_portable()}")
+
+
+_NEED = "can't do without: it is no mockserver. These run against every server: "
+
+
+def _portable() -> str:
+    found = (arazzo.load(library.find(SCENARIOS, name)) for name in library.names(SCENARIOS))
+    return ", ".join(each.name for each in found if each.anywhere)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _CouldNot(f"{path} can't be written: {error.strerror}") from None

@@ -1,0 +1,87 @@
+"""The same as `Caller` over HTTP: a server of ours, or any other that has Billogram's API."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from mockserver.calling import Answered
+from mockserver.stories.caller import BASES, BILLOGRAM, MOCK, Called, call_of, target_of
+
+if TYPE_CHECKING:
+    import aiohttp
+
+_PATIENCE = 600.0  # seconds for one answer: a step may wait as long for webhooks
+
+
+class NoServer(Exception):
+    """The server can't be asked, or is none of ours where ours is needed."""
+
+
+def basic(user: str, key: str) -> str:
+    """The header `Authorization` of these credentials."""
+    return f"Basic {b64encode(f'{user}:{key}'.encode()).decode()}"
+
+
+class Remote:
+    """Sends operations to a server, as one account, in an `async with` block.
+
+    `base` is the address of the server, or of its API.
+    """
+
+    def __init__(self, base: str, account: str, key: str, token: str | None = None) -> None:
+        self.account = account
+        self.address = base.rstrip("/").removesuffix(BASES[BILLOGRAM])
+        self._headers = {BILLOGRAM: {"Authorization": basic(account, key)}, MOCK: {}}
+        if token is not None:
+            self._headers[MOCK]["Authorization"] = f"Bearer {token}"
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        import aiohttp  # not at the start
+
+        timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+        # a server on this machine is no matter of proxies
+        local = urlsplit(self.address).hostname in ("127.0.0.1", "localhost", "::1")
+        self._session = aiohttp.ClientSession(timeout=timeout, trust_env=not local)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def call(
+        self,
+        operation: Called,
+        path: Mapping[str, str] = {},
+        query: Mapping[str, str] = {},
+        headers: Mapping[str, str] = {},
+        body: Any = None,
+    ) -> Answered:
+        """One operation, as `Caller.call`; NoServer."""
+        import aiohttp
+        from yarl import URL
+
+        assert self._session is not None, "outside of its block"
+        given = {**self._headers[operation.document], **headers}
+        target = target_of(operation, {"a": self.account, **path}, query)
+        call = call_of(operation, target, given, body)
+        url = URL(self.address + call.target, encoded=True)
+        try:
+            async with self._session.request(
+                call.method, url, data=call.body or None, headers=dict(call.headers), allow_redirects=False
+            ) as answer:
+                told = {name.lower(): value for name, value in answer.headers.items()}
+                return Answered(answer.status, told, await answer.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise NoServer(f"{self.address} can't be asked: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "os_error", error)  # aiohttp's own text names options of ours
+    if isinstance(inner, ConnectionRefusedError):
+        return "connection refused"
+    return str(getattr(inner, "strerror", None) or inner or type(inner).__name__)

@@ -1,0 +1,125 @@
+"""What is told of runs: the step that failed, in words; JUnit."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from msgspec import Struct, json
+
+from mockserver.stories.runs import Run, StepRun, count
+from mockserver.wire import encode
+
+_COLUMN = 56  # characters: two columns fit side by side
+_LINES = 24  # of a body
+_FOUND = 80  # characters of a value
+
+
+class Timed(Struct, frozen=True):
+    """A run, and how long it took."""
+
+    run: Run
+    seconds: float
+
+
+def failure(run: Run) -> str:
+    """The step that failed: request, answer and expectation side by side; of a run that passed nothing."""
+    if run.status == "passed":
+        return ""
+    path = list(_path(run.steps))
+    step = path[-1]
+    lines = [f"{run.scenario}: the step {' > '.join(each.step for each in path)} failed, line {step.line}"]
+    if step.description:
+        lines.append(f"  {step.description}")
+    if step.problem is not None:
+        lines.append(f"  {step.problem}")
+    if step.request is not None and step.answer is not None:
+        lines.append("")
+        answered = [f"answer {step.answer.status}", *_body(step.answer.body)]
+        asked = [f"{step.request.method} {step.request.path}", *_body(step.request.body)]
+        if len(asked[0]) > _COLUMN:  # it stands alone, and the answer begins below it
+            lines.append(f"  {asked[0]}")
+            asked[0] = ""
+        lines += _beside(asked, answered)
+    if step.criteria:
+        lines.append("")
+        lines += list(_criteria(step))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _path(steps: Sequence[StepRun]) -> Iterator[StepRun]:
+    """The step that failed, behind the steps that ran its workflow."""
+    last = steps[-1]
+    yield last
+    if last.steps and last.problem is None:
+        yield from _path(last.steps)
+
+
+def _body(body: Any) -> list[str]:
+    if body is None:
+        return []
+    text = body if isinstance(body, str) else json.format(encode(body), indent=2).decode()
+    lines = text.splitlines()
+    left = len(lines) - _LINES
+    return [*lines[:_LINES], f"... {left} more lines"] if left > 1 else lines
+
+
+def _beside(left: list[str], right: list[str]) -> list[str]:
+    rows = zip_longest(left, right, fillvalue="")
+    return [f"  {_cut(one, _COLUMN).ljust(_COLUMN)}  {_cut(two, _COLUMN)}" for one, two in rows]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _criteria(step: StepRun) -> Iterator[str]:
+    """What was expected, and beside it what was found."""
+    rows = [("", "expected", "found")]
+    for criterion in step.criteria:
+        for each in criterion.compared:
+            found = each.problem or _cut(encode(each.found).decode(), _FOUND)
+            rows.append(("ok" if each.passed else "NOT", f"{each.what} {each.expected}", found))
+    width = min(max(len(expected) for _, expected, _ in rows), 2 * _COLUMN)
+    for mark, expected, found in rows:
+        yield f"  {mark:3}  {expected.ljust(width)}  {found}"
+
+
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def junit(done: Sequence[Timed]) -> str:
+    """All runs, as JUnit has it."""
+    failures = sum(each.run.status == "failed" for each in done)
+    total = f'tests="{len(done)}" failures="{failures}" time="{sum(each.seconds for each in done):.3f}"'
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        f'<testsuites name="mockserver run" {total}>',
+        f'  <testsuite name="scenarios" errors="0" skipped="0" {total}>',
+    ]
+    for each in done:
+        run = each.run
+        case = f'    <testcase classname="scenarios" name={_quoted(run.scenario)} time="{each.seconds:.3f}"'
+        if run.status == "passed":
+            lines.append(f"{case}/>")
+            continue
+        text = _NOT_IN_XML.sub("?", failure(run))
+        lines.append(f"{case}>")
+        lines.append(f"      <failure message={_quoted(text.splitlines()[0])}>{escape(text)}</failure>")
+        lines.append("    </testcase>")
+    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
+
+
+def _quoted(text: str) -> str:
+    return quoteattr(_NOT_IN_XML.sub("?", text))
+
+
+def table(done: Sequence[Timed]) -> Iterator[str]:
+    """One line a run."""
+    width = max(len(each.run.scenario) for each in done)
+    for each in done:
+        yield (
+            f"{each.run.scenario.ljust(width)}  {each.run.status}"
+            f"  {count(each.run.steps):3} steps  {each.seconds:6.2f} s"
+        )

@@ -1,0 +1,252 @@
+"""Runs scenarios, step after step; the first step that fails ends its run."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
+
+from msgspec import Struct
+
+from mockserver.calling import Answered
+from mockserver.stories import expressions
+from mockserver.stories.arazzo import Document, Step, Workflow, wrong_input
+from mockserver.stories.caller import BILLOGRAM, Called, target_of
+from mockserver.stories.expressions import MISSING, Compared, Scope, Unresolved, as_text
+from mockserver.stories.places import scalar
+from mockserver.wire import BadJson, decode
+
+ACCOUNT, AUTHORIZATION = "account", "authorization"  # inputs that a runner fills in by itself [A]
+_HIDDEN = "…"  # instead of credentials
+
+Status = Literal["passed", "failed"]
+
+
+class Calls(Protocol):
+    """Who sends the requests: `Caller` in process, `Remote` over HTTP."""
+
+    account: str
+
+    async def call(
+        self,
+        operation: Called,
+        path: Mapping[str, str] = {},
+        query: Mapping[str, str] = {},
+        headers: Mapping[str, str] = {},
+        body: Any = None,
+    ) -> Answered:
+        """One operation."""
+
+
+class BadInputs(ValueError):
+    """Inputs that no workflow of the scenario takes."""
+
+
+class Criterion(Struct, frozen=True):
+    """A success criterion, and what its comparisons found."""
+
+    condition: str
+    passed: bool
+    compared: list[Compared]
+
+
+class Asked(Struct, frozen=True):
+    """What a step sent; the body is a JSON value."""
+
+    method: str
+    path: str
+    body: Any
+
+
+class Told(Struct, frozen=True):
+    """What came back; the body is a JSON value, or the text of one that is not JSON."""
+
+    status: int
+    body: Any
+
+
+class StepRun(Struct):
+    """One step that was run; one that ran another workflow has the steps of that."""
+
+    step: str
+    description: str
+    line: int
+    status: Status
+    operation: str | None = None
+    workflow: str | None = None
+    request: Asked | None = None
+    answer: Told | None = None
+    criteria: list[Criterion] = []
+    outputs: dict[str, Any] = {}
+    problem: str | None = None
+    steps: list["StepRun"] = []
+
+
+class Run(Struct):
+    """One run of a scenario."""
+
+    scenario: str
+    title: str
+    workflow: str
+    file: str
+    status: Status
+    inputs: dict[str, Any]
+    steps: list[StepRun]
+    outputs: dict[str, Any] = {}
+
+    @property
+    def failed(self) -> StepRun | None:
+        """The step that failed, in the workflow that failed."""
+        return None if self.status == "passed" else _failed(self.steps)
+
+
+def _failed(steps: list[StepRun]) -> StepRun:
+    last = steps[-1]
+    return _failed(last.steps) if last.steps and last.problem is None else last
+
+
+def count(steps: list[StepRun]) -> int:
+    """How many steps were run, those of other workflows too."""
+    return sum(1 + count(each.steps) for each in steps)
+
+
+# inputs
+
+
+def choose(document: Document, given: Mapping[str, Any]) -> Workflow:
+    """The first workflow that takes all inputs that were given, and gets all it wants [A]; BadInputs."""
+    reasons: list[str] = []
+    for workflow in document.workflows.values():
+        unknown = sorted(set(given) - set(workflow.known))
+        missing = sorted(workflow.required - set(given) - {ACCOUNT, AUTHORIZATION})
+        if not unknown and not missing:
+            return workflow
+        said = [f"has no input {name}" for name in unknown] + [f"wants the input {name}" for name in missing]
+        known = ", ".join(workflow.known) or "none"
+        reasons.append(f"the workflow {workflow.id} {' and '.join(said)} (its inputs: {known})")
+    raise BadInputs("; ".join(reasons))
+
+
+def from_text(document: Document, given: Mapping[str, str]) -> dict[str, Any]:
+    """Inputs as a command line has them: text where the schema wants text, else what the word means."""
+    workflow = choose(document, given)
+    found: dict[str, Any] = {}
+    for name, text in given.items():
+        wanted = workflow.known[name].get("type")
+        found[name] = text if wanted == "string" else scalar(text)
+    return found
+
+
+def inputs_of(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given and the defaults, held against the schema; BadInputs."""
+    found = {name: each["default"] for name, each in workflow.known.items() if "default" in each}
+    found |= given
+    for name, value in found.items():
+        problem = wrong_input(workflow.known[name], value)
+        if problem is not None:
+            raise BadInputs(f"{name}: {problem}")
+    problem = wrong_input(workflow.inputs, found)
+    if problem is not None:
+        raise BadInputs(problem)
+    return found
+
+
+# runs
+
+
+async def run(document: Document, caller: Calls, given: Mapping[str, Any], *, credentials: str) -> Run:
+    """Run a scenario as the caller's account; BadInputs before anything is sent.
+
+    `credentials` is the header `Authorization` for Billogram's API.
+    """
+    workflow = choose(document, given)
+    ours = {ACCOUNT: caller.account, AUTHORIZATION: credentials}
+    inputs = inputs_of(workflow, {name: ours[name] for name in ours if name in workflow.known} | dict(given))
+    steps, outputs = await _run(document, caller, workflow, inputs)
+    shown = {name: _HIDDEN if name == AUTHORIZATION else value for name, value in inputs.items()}
+    status: Status = "failed" if outputs is None else "passed"
+    return Run(document.name, document.title, workflow.id, document.file, status, shown, steps, outputs or {})
+
+
+async def _run(
+    document: Document, caller: Calls, workflow: Workflow, inputs: Mapping[str, Any]
+) -> tuple[list[StepRun], dict[str, Any] | None]:
+    """The steps that were run, and the outputs unless one failed."""
+    scope = Scope(inputs, steps := {})
+    done: list[StepRun] = []
+    for step in workflow.steps:
+        if step.workflow is None:
+            made = await _call(caller, step, scope)
+        else:
+            made = await _within(document, caller, step, scope)
+        done.append(made)
+        if made.status == "failed":
+            return done, None
+        steps[step.id] = made.outputs
+    return done, {name: expressions.resolve(each, scope) for name, each in workflow.outputs.items()}
+
+
+async def _within(document: Document, caller: Calls, step: Step, scope: Scope) -> StepRun:
+    """A step that runs another workflow."""
+    assert step.workflow is not None
+    made = StepRun(step.id, step.description, step.line, "failed", workflow=step.workflow)
+    workflow = document.workflows[step.workflow]
+    try:
+        given = {each.name: expressions.filled(each.value, scope) for each in step.parameters}
+        inputs = inputs_of(workflow, given)
+    except (Unresolved, BadInputs) as error:
+        made.problem = str(error)
+        return made
+    made.steps, outputs = await _run(document, caller, workflow, inputs)
+    if outputs is None:
+        return made
+    return _ended(made, step, Scope(scope.inputs, scope.steps, outputs=outputs))
+
+
+async def _call(caller: Calls, step: Step, scope: Scope) -> StepRun:
+    """A step that calls an operation."""
+    assert step.operation is not None
+    made = StepRun(step.id, step.description, step.line, "failed", operation=step.operation_id)
+    try:
+        path, query, headers = (_placed(step, place, scope) for place in ("path", "query", "header"))
+        body = expressions.filled(step.payload, scope)
+    except Unresolved as error:
+        made.problem = str(error)
+        return made
+    if step.operation.document != BILLOGRAM:
+        # parameters of a workflow are for all its steps, and the control token is the caller's matter
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+    made.request = Asked(step.operation.method, target_of(step.operation, path, query), body)
+    answered = await caller.call(step.operation, path, query, headers, body)
+    try:
+        told = decode(answered.body)
+    except BadJson:
+        told = MISSING
+    shown = answered.body.decode("utf-8", "replace") if told is MISSING else told
+    made.answer = Told(answered.status, shown)
+    after = Scope(scope.inputs, scope.steps, answered.status, answered.headers, told)
+    for each in step.criteria:
+        passed, compared = expressions.check(each, after)
+        made.criteria.append(Criterion(each.text, passed, compared))
+    if not step.criteria and answered.status // 100 != 2:  # no criteria: it must have worked [A]
+        made.problem = f"the answer is {answered.status}"
+        return made
+    if not all(each.passed for each in made.criteria):
+        return made
+    return _ended(made, step, after)
+
+
+def _placed(step: Step, place: str, scope: Scope) -> dict[str, str]:
+    return {
+        each.name: as_text(expressions.filled(each.value, scope))
+        for each in step.parameters
+        if each.place == place
+    }
+
+
+def _ended(made: StepRun, step: Step, scope: Scope) -> StepRun:
+    """The step with its outputs: it has passed, if they are there."""
+    try:
+        made.outputs = {name: expressions.resolve(each, scope) for name, each in step.outputs.items()}
+    except Unresolved as error:
+        made.problem = str(error)
+        return made
+    made.status = "passed"
+    return made
