@@ -1,4 +1,4 @@
-"""The README is true: its lists are those of the tables in the source. Its blocks run in tests/docs."""
+"""The lists of the documentation are those of the tables in the source. Its blocks run in tests/docs."""
 
 import re
 
@@ -11,11 +11,11 @@ from mockserver.control.edge import BASE as CONTROL
 from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
 from tests.docs import pages
 
-README = pages.text(pages.README)
+LISTS, SERVER = pages.text("docs/what-works.md"), pages.text("docs/server.md")
 
 
-def section(title: str) -> str:
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", README, re.MULTILINE | re.DOTALL)
+def section(page: str, title: str) -> str:
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
     assert found is not None, title
     return found[1]
 
@@ -51,14 +51,14 @@ def operations(built: bool) -> set[str]:
 
 @pytest.mark.parametrize(("title", "built"), [("What works today", True), ("Not yet", False)])
 def test_operations_and_commands_are_listed_as_they_are_built(title: str, built: bool) -> None:
-    text = section(title)
+    text = section(LISTS, title)
     assert listed(text) == operations(built)
     if built:
         assert commands(text) == set(COMMANDS)
 
 
 def test_every_option_is_in_the_table() -> None:
-    text = section("Options of `mockserver serve`")
+    text = section(SERVER, "Options of `mockserver serve`")
     rows = re.findall(r"^\| `(--.*?)` \| `(.*?)` \|([^|]*)\|", text, re.MULTILINE)
     shown = {
         (

@@ -179,7 +179,7 @@ def test_every_option_stands_in_a_section_on_its_command(command: argparse.Argum
     mine = "\n".join(text for text in texts if command.prog in text)
     assert mine, f"nothing is said of {command.prog}"
     if command.prog == "mockserver serve":
-        mine = dict(pages.sections(pages.README))["Options of `mockserver serve`"]
+        mine = dict(pages.sections("docs/server.md"))["Options of `mockserver serve`"]
     options = {name for action in command._actions for name in action.option_strings} - {"-h", "--help"}
     missing = {name for name in options if not re.search(rf"{name}(?![\w-])", mine)}
     assert not missing, f"{command.prog}: {sorted(missing)} are not documented"

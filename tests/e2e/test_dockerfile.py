@@ -28,7 +28,7 @@ LEFT_OUT = {
     "useradd": "needs root",
     "chown": "needs root, and the user that was left out",
 }
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = (ROOT / "docs" / "server.md").read_text(encoding="utf-8")
 
 
 class Step(Struct, frozen=True):
