@@ -223,10 +223,10 @@ class BillogramAccount:
         if found:
             raise AssertionError("\n".join(["the books differ", *found]))
 
-    def _look(self, timeout: float) -> None:
-        """Under the marker billogram_orders: the test wants to see what came."""
+    def _look(self, timeout: float, asked: tuple[str, str | None] | None = None) -> None:
+        """Under the marker billogram_orders: the test wants to see what came, or waits for one by name."""
         if self._turn is not None:  # an application on the caller's own loop can't answer meanwhile
-            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout)
+            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout, asked)
 
     # the end of a test
 

@@ -21,7 +21,7 @@ class Webhooks:
         receiver: Receiver,
         stands: Callable[[], list[str]],
         settle: Callable[[float], bool],
-        look: Callable[[float], None],
+        look: Callable[[float, tuple[str, str | None] | None], None],
     ) -> None:
         self._receiver = receiver
         self._stands = stands  # what of the deliveries is worth telling
@@ -31,7 +31,7 @@ class Webhooks:
 
     def all(self) -> list[Webhook]:
         """Every webhook that came so far, oldest first; one that was sent again is there again."""
-        self._look(_PATIENCE)
+        self._look(_PATIENCE, None)
         return self.came()
 
     def came(self) -> list[Webhook]:
@@ -64,7 +64,7 @@ class Webhooks:
         __tracebackhide__ = True
         _check_kind(kind)
         self._check_loop("wait", "wait_async")
-        self._look(timeout)
+        self._look(timeout, None if kind is None else (kind, billogram))
         asked = (kind, billogram)
         needed = self._asked[asked] + 1 if count is None else count
 
