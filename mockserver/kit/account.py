@@ -55,7 +55,9 @@ class BillogramAccount:
         self._receiver = Receiver()
         self._http: httpx.Client | None = None
         self.clock = AccountClock(self.control)
-        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle, self._look)
+        self.webhooks = Webhooks(
+            self._receiver, self.undelivered, self.settle, self._look, once=_reorders(turn)
+        )
         self._turn = turn
         birth = Birth(
             user,
@@ -274,6 +276,10 @@ class BillogramAccount:
         """The operations that answered 501, those of the kit too."""
         asked = self.control("GET", "/requests?status=501")
         return [*(f"{each['method']} {each['path']}" for each in asked), *self.not_built]
+
+
+def _reorders(turn: "Turn | None") -> bool:
+    return turn is not None and turn.order is not None
 
 
 def _why(attempt: dict[str, Any]) -> str:

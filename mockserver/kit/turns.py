@@ -104,7 +104,7 @@ class Turn:
 
     def end(self, account: "BillogramAccount") -> None:
         """The account is about to be removed."""
-        self.came = [each.json["callback_id"] for each in account.webhooks.came()]
+        self.came = [each.callback_id for each in account.webhooks.came()]
 
 
 def _is(asked: Asked, planned: Planned) -> bool:

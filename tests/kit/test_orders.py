@@ -203,6 +203,27 @@ def test_bugs_are_found_with_the_smallest_order(suite: pytest.Pytester) -> None:
     assert section(again) == said, "the same orders in every run"
 
 
+def test_a_test_is_not_broken_by_copies_itself(suite: pytest.Pytester) -> None:
+    result = run(
+        suite,
+        """
+        import pytest
+        from helper import sent
+
+        @pytest.mark.billogram_orders(max=60)
+        def test_it(billogram):
+            key = sent(billogram)
+            for amount in (25, 50):
+                billogram.pay(key, amount)
+                hook = billogram.webhooks.wait("Payment", billogram=key)
+                assert hook.json["event"]["data"]["amount"] == amount
+            hooks = billogram.webhooks.wait("BillogramEvent", count=4)
+            assert len({hook.callback_id for hook in hooks}) == len(hooks) == 4
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_an_order_of_two_changes_is_made_small(suite: pytest.Pytester) -> None:
     """Broken by one webhook twice and another too early: the larger orders find it, and lose the rest."""
     result = run(
