@@ -255,6 +255,8 @@ class BillogramAccount:
         for status in ("pending", "failed"):
             for delivery in self.control("GET", f"/deliveries?status={status}"):
                 last = delivery["attempts"][-1] if delivery["attempts"] else None
+                if last is None and delivery["next_attempt_at"] is not None:
+                    continue  # delayed by a delivery policy, which is meant
                 if last is None:
                     lines.append(f"  {self._named(delivery)}: still being sent")
                 elif last["error"] != ENDED:

@@ -100,8 +100,10 @@ class Sender:
             desk.retries.clear()
             desk.busy -= len(desk.held)
             desk.held.clear()
-            desk.holding = None
             self._lanes.clear(desk)
+            if isinstance(desk.holding, asyncio.TimerHandle):
+                desk.holding.cancel()
+            desk.holding = None
 
     def stays(self, book: Book) -> None:
         """That was undone."""

@@ -177,3 +177,18 @@ class TestUnittest(unittest.TestCase):
     def test_it_is_there(self) -> None:
         sent(self.billogram)
         assert self.billogram.webhooks.wait("BillogramSent").signature_ok
+
+
+def test_a_delivery_policy_that_is_meant(billogram: BillogramAccount) -> None:
+    """What it delays or drops is no failure of the test."""
+    billogram.control("PUT", "/delivery-policy", {"drop": 1})
+    sent(billogram)
+    billogram.control("PUT", "/delivery-policy", {"delay": "1h", "order": "reverse", "duplicate": 1})
+    sent(billogram)
+    billogram.webhooks.none()
+    assert billogram.undelivered() == []
+    billogram.clock.advance("1h")
+    came = billogram.webhooks.wait(count=4)
+    assert [hook.event_type for hook in came] == ["BillogramSent"] * 2 + ["BillogramCreated"] * 2
+    billogram.control("PUT", "/delivery-policy", {"delay": "1h"})
+    sent(billogram)
