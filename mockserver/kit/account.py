@@ -64,7 +64,9 @@ class BillogramAccount:
         self._forks: list[BillogramAccount] = []
         self._snapshots = 0
         self.clock = AccountClock(self.control)
-        self.webhooks = Webhooks(self._receiver, self.undelivered, self.settle, self._look)
+        self.webhooks = Webhooks(
+            self._receiver, self.undelivered, self.settle, self._look, once=_reorders(turn)
+        )
         self._turn = turn
         server.listener.app.sender.receivers[self.webhook_url] = self._receiver
         try:
@@ -287,10 +289,10 @@ class BillogramAccount:
         if found:
             raise AssertionError("\n".join(["the books differ", *found]))
 
-    def _look(self, timeout: float) -> None:
-        """Under the marker billogram_orders: the test wants to see what came."""
+    def _look(self, timeout: float, asked: tuple[str, str | None] | None = None) -> None:
+        """Under the marker billogram_orders: the test wants to see what came, or waits for one by name."""
         if self._turn is not None:  # an application on the caller's own loop can't answer meanwhile
-            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout)
+            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout, asked)
 
     # the end of a test
 
@@ -317,6 +319,8 @@ class BillogramAccount:
         for status in ("pending", "failed"):
             for delivery in self.control("GET", f"/deliveries?status={status}"):
                 last = delivery["attempts"][-1] if delivery["attempts"] else None
+                if last is None and delivery["next_attempt_at"] is not None:
+                    continue  # delayed by a delivery policy, which is meant
                 if last is None:
                     lines.append(f"  {self._named(delivery)}: still being sent")
                 elif last["error"] != ENDED:
@@ -354,6 +358,10 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"<Snapshot {self.name} of {self.account.user}>"
+
+
+def _reorders(turn: "Turn | None") -> bool:
+    return turn is not None and turn.order is not None
 
 
 def _why(attempt: dict[str, Any]) -> str:

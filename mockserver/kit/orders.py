@@ -1,12 +1,13 @@
 """Other orders of a test's webhooks: which are tried, how large each is, and what it did in plain words.
 
-An order is a row of groups, each the ids of callbacks that waited together; an id once more is a copy. Its
-size is how many callbacks are out of their place, and how many copies there are. Pure, drawn from the seed.
+An order is a row of groups, one for each look of the test: the ids of the callbacks that come then. An id
+once more is a copy. Its size is how many callbacks are out of their place, and how many copies there are.
+Pure, drawn from the seed.
 """
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -21,13 +22,16 @@ _SMALL = 2 / 3  # of all that are tried, at most so many of size 1
 _ATTEMPTS = 20  # draws for each larger order that is still wanted
 
 
-def orders(base: Order, seed: int, most: int) -> list[Order]:
-    """At most so many other orders, all different, the smallest first."""
+def orders(base: Order, seed: int, most: int, late: Mapping[str, range] = {}) -> list[Order]:
+    """At most so many other orders, all different, the smallest first.
+
+    `late`: to which later groups a callback may be moved.
+    """
     found: dict[Order, None] = {}
-    small = list(dict.fromkeys(_small(base, seed)))
+    small = list(dict.fromkeys(_small(base, seed, late)))
     for order in small[: max(1, int(most * _SMALL))]:
         found[order] = None
-    for order in _large(base, seed, most * _ATTEMPTS):
+    for order in _large(base, seed, late, most * _ATTEMPTS):
         if len(found) >= most:
             break
         found[order] = None
@@ -39,10 +43,16 @@ def orders(base: Order, seed: int, most: int) -> list[Order]:
     return sorted(list(found)[:most], key=lambda order: size(base, order))
 
 
-def _small(base: Order, seed: int) -> Iterator[Order]:
-    """Those of size 1: two neighbours the other way round, a copy right behind; then all else, drawn."""
+def _small(base: Order, seed: int, late: Mapping[str, range]) -> Iterator[Order]:
+    """Those of size 1: two neighbours the other way round, a copy right behind, one a look later; then all
+    else, drawn.
+    """
     near: list[Order] = []
     far: list[Order] = []
+    for key, groups in late.items():
+        for number in groups:
+            (near if number == groups[0] else far).append(_postponed(base, key, number, len(base[number])))
+            far.append(_postponed(base, key, number, 0))
     for number, group in enumerate(base):
         for place, key in enumerate(group):
             near.append(_with(base, number, _inserted(group, place + 1, key)))
@@ -58,7 +68,7 @@ def _small(base: Order, seed: int) -> Iterator[Order]:
     yield from (order for order in _drawn(far, seed, "far") if order != base)
 
 
-def _large(base: Order, seed: int, attempts: int) -> Iterator[Order]:
+def _large(base: Order, seed: int, late: Mapping[str, range], attempts: int) -> Iterator[Order]:
     """All twice, all the other way round; then orders that are drawn, every second callback with a copy."""
     yield tuple(group + group for group in base)
     yield tuple(group[::-1] for group in base)
@@ -72,7 +82,13 @@ def _large(base: Order, seed: int, attempts: int) -> Iterator[Order]:
                 if numbers.happens(0.5, seed, "orders copy", attempt, number, place)
             ]
             order.append(tuple(_drawn([*group, *copies], seed, "orders shuffle", attempt, number)))
-        yield tuple(order)
+        mixed = tuple(order)
+        for place, (key, groups) in enumerate(late.items()):
+            drawn = numbers.draw(seed, "orders late", attempt, place)
+            if drawn % 2:
+                number = groups[drawn // 2 % len(groups)]
+                mixed = _postponed(mixed, key, number, drawn // 2**60 % (1 + len(mixed[number])))
+        yield mixed
 
 
 def _drawn(row: list[T], seed: int, kind: str, *counters: int) -> list[T]:
@@ -88,6 +104,14 @@ def _inserted(group: Group, place: int, key: str) -> Group:
     return (*group[:place], key, *group[place:])
 
 
+def _postponed(order: Order, key: str, number: int, place: int) -> Order:
+    """One callback in a later group, its copies right behind it."""
+    times = flat(order).count(key)
+    rest = [tuple(each for each in group if each != key) for group in order]
+    rest[number] = (*rest[number][:place], *[key] * times, *rest[number][place:])
+    return tuple(rest)
+
+
 def _moved(group: Group, place: int, to: int) -> Group:
     rest = (*group[:place], *group[place + 1 :])
     return _inserted(rest, to, group[place])
@@ -99,8 +123,7 @@ def _moved(group: Group, place: int, to: int) -> Group:
 def size(base: Order, order: Order) -> int:
     """Callbacks out of their place, and copies."""
     return sum(
-        len(changed) - len(_in_place(group, _firsts(changed)))
-        for group, changed in zip(base, order, strict=True)
+        len(changed) - len(_in_place(group, changed)) for group, changed in zip(base, order, strict=True)
     )
 
 
@@ -113,7 +136,9 @@ def _in_place(group: Sequence[str], changed: Sequence[str]) -> list[str]:
     place = {key: number for number, key in enumerate(group)}
     ends: list[str] = []  # of the best row of each length
     before: dict[str, str | None] = {}
-    for key in changed:
+    for key in _firsts(changed):
+        if key not in place:
+            continue
         length = bisect_left(ends, place[key], key=place.__getitem__)
         before[key] = ends[length - 1] if length else None
         ends[length : length + 1] = [key]
@@ -127,21 +152,23 @@ def _in_place(group: Sequence[str], changed: Sequence[str]) -> list[str]:
 
 def smaller(base: Order, order: Order) -> Iterator[Order]:
     """The same with one callback put back in its place, or without one of the copies."""
+    seen: set[str] = set()
     for number, (group, changed) in enumerate(zip(base, order, strict=True)):
-        kept = _in_place(group, _firsts(changed))
+        kept = _in_place(group, changed)
         for place, key in enumerate(changed):
-            if key in changed[:place]:
+            if key in seen:
                 yield _with(order, number, (*changed[:place], *changed[place + 1 :]))
             elif key not in kept:
-                yield _with(order, number, _put_back(group, changed, kept, key))
+                yield _put_back(base, order, key)
+            seen.add(key)
 
 
-def _put_back(group: Group, changed: Group, kept: list[str], key: str) -> Group:
-    """Behind the one that is before it among those in place; its copies right behind it."""
-    rest = [each for each in changed if each != key]
-    ahead = [each for each in kept if group.index(each) < group.index(key)]
-    place = rest.index(ahead[-1]) + 1 if ahead else 0
-    return (*rest[:place], *[each for each in changed if each == key], *rest[place:])
+def _put_back(base: Order, order: Order, key: str) -> Order:
+    """Behind the one that is before it among those in place."""
+    home = next(number for number, group in enumerate(base) if key in group)
+    group, rest = base[home], [each for each in order[home] if each != key]
+    ahead = [each for each in _in_place(group, order[home]) if group.index(each) < group.index(key)]
+    return _postponed(order, key, home, rest.index(ahead[-1]) + 1 if ahead else 0)
 
 
 # in words
@@ -168,6 +195,14 @@ def differences(base: Sequence[str], came: Sequence[str], name: Callable[[str], 
             behind = "" if came[again - 1] == key else f", again after {name(came[again - 1])}"
             often = "twice" if times == 2 else f"{times} times"
             found.append(f"{name(key)} came {often}{behind}")
+    return found
+
+
+def late_ones(base: Order, order: Order) -> list[str]:
+    """The ids that come at a later look than they would."""
+    found = []
+    for number, group in enumerate(base):
+        found += [key for key in group if key not in order[number]]
     return found
 
 

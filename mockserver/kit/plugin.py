@@ -23,8 +23,9 @@ _MARKER = (
     "webhooks that can't be delivered, operations that answer 501"
 )
 _ORDERS = (
-    "billogram_orders(max=24): run the test as it is, and then under at most so many other orders and "
-    "duplicates of its webhooks; the smallest that breaks it is reported"
+    "billogram_orders(max=24, late=False): run the test as it is, and then under at most so many other "
+    "orders and duplicates of its webhooks; the smallest that breaks it is reported. late: webhooks may also "
+    "come later than the test waits for others"
 )
 _ALLOWED = ("fixture", "allow_failed_webhooks", "allow_not_built")
 

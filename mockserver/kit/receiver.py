@@ -38,6 +38,7 @@ class Webhook:
     ) -> None:
         self.headers: dict[str, str] = dict(request.headers)
         self.body: bytes = request.body
+        self.callback_id: str = planned.callback_id
         self.callback_type: str = planned.type
         self.event_type: str | None = planned.event_type
         self.billograms: tuple[str, ...] = _billograms(planned)

@@ -13,6 +13,7 @@ import pytest
 from _pytest.runner import runtestprotocol  # not public; other plugins that run a test again use it, too
 
 from mockserver.app import Application
+from mockserver.core.callbacks import Planned
 from mockserver.kit import orders
 from mockserver.kit.orders import Order, flat
 from mockserver.webhooks.policy import Policy
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _MOST = 24
 _LIMIT = 1000
 
+Asked = tuple[str, str | None]  # an event or callback type, and a billogram
 Reports = list[pytest.TestReport]
 
 
@@ -30,13 +32,15 @@ class Turn:
     """One run of the test. `order` None: as it is, and what waits together is noted.
 
     Otherwise callbacks wait until the test looks: at `webhooks`, or at its end; then all of them come, as the
-    order has it, and the test goes on when nothing is under way any more [A].
+    order has it, and the test goes on when nothing is under way any more [A]. When it waits for one by name,
+    those that the order has at a later look stay behind.
     """
 
     def __init__(self, order: Order | None = None) -> None:
         self.order = order
-        self.groups: list[tuple[str, ...]] = []
-        self.names: dict[str, str] = {}
+        self.groups: list[tuple[str, ...]] = []  # one for each look
+        self.asked: list[Asked | None] = []  # likewise: what was waited for, if it was named
+        self.planned: dict[str, Planned] = {}
         self.came: list[str] = []
         self.seed = 0
 
@@ -52,40 +56,68 @@ class Turn:
         assert book is not None, "it was made just now"
         app.sender.lay_down(book, Policy(plan=plan))
 
-    def look(self, account: "BillogramAccount", seconds: float) -> None:
+    def look(self, account: "BillogramAccount", seconds: float, asked: Asked | None) -> None:
         """The test wants to see what came."""
-        account.server.run(self._look(account, seconds))
+        account.server.run(self._look(account, seconds, asked))
 
-    async def _look(self, account: "BillogramAccount", seconds: float) -> None:
+    async def _look(self, account: "BillogramAccount", seconds: float, asked: Asked | None) -> None:
         app = account.server.listener.app
         book = app.emulator.book(account.user)
         if book is None:
             return
-        desk = app.sender.desk(book)
-        fresh = [
-            each.planned for each in desk.deliveries.values() if each.planned.callback_id not in self.names
-        ]
-        for planned in fresh:
-            words = [planned.event_type or planned.type, *([planned.billogram] if planned.billogram else [])]
-            self.names[planned.callback_id] = " ".join(words)
-        if fresh:
-            self.groups.append(tuple(planned.callback_id for planned in fresh))
+        planned = {
+            each.planned.callback_id: each.planned for each in app.sender.desk(book).deliveries.values()
+        }
+        self.groups.append(tuple(key for key in planned if key not in self.planned))
+        self.asked.append(asked)
+        self.planned |= planned
         if self.order is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await _all_gone(app, account.user)
+                    await _all_gone(app, account.user, self._stay(self.order))
+
+    def _stay(self, order: Order) -> set[str]:
+        """What the order has at a later look than this one, which is for others."""
+        asked = self.asked[-1]
+        if asked is None:
+            return set()
+        later = flat(order[len(self.asked) :])
+        return {key for key in later if key in self.planned and not _is(asked, self.planned[key])}
+
+    def late(self) -> dict[str, range]:
+        """For what nobody has waited by name: at which later looks it may come as well."""
+        named = [asked for asked in self.asked if asked is not None]
+        found = {}
+        for number, group in enumerate(self.groups):
+            end = number + 1
+            while end < len(self.groups) and self.asked[end - 1] is not None:
+                end += 1
+            for key in group:
+                if end > number + 1 and not any(_is(asked, self.planned[key]) for asked in named):
+                    found[key] = range(number + 1, end)
+        return found
+
+    def name(self, key: str) -> str:
+        """A callback in words."""
+        planned = self.planned[key]
+        return " ".join(filter(None, [planned.event_type or planned.type, planned.billogram]))
 
     def end(self, account: "BillogramAccount") -> None:
         """The account is about to be removed."""
-        self.came = [each.json["callback_id"] for each in account.webhooks.came()]
+        self.came = [each.callback_id for each in account.webhooks.came()]
 
 
-async def _all_gone(app: Application, user: str) -> None:
+def _is(asked: Asked, planned: Planned) -> bool:
+    kind, billogram = asked
+    return kind in (planned.type, planned.event_type) and billogram in (None, planned.billogram)
+
+
+async def _all_gone(app: Application, user: str, stay: set[str]) -> None:
     while (book := app.emulator.book(user)) is not None:
         desk = app.sender.desk(book)
         seen = book.signal.count
-        app.sender.release(book)
-        if not desk.busy:
+        app.sender.release(book, stay)
+        if desk.busy == len(desk.held):  # nothing is under way but what stays behind
             return
         await book.signal.wait(seen)
 
@@ -119,7 +151,8 @@ def _reports(item: pytest.Item, key: pytest.StashKey[Turn]) -> Reports:
     if not _passed(reports):
         return reports
     base = tuple(first.groups)
-    wanted = orders.orders(base, first.seed, most)
+    late = first.late() if _marker(item).kwargs.get("late") else {}
+    wanted = orders.orders(base, first.seed, most, late)
     for number, order in enumerate(wanted, 1):
         turn = Turn(order)
         found = _run(item, key, turn)
@@ -161,29 +194,27 @@ def _smallest(
 
 def _told(first: Turn, turn: Turn, number: int) -> str:
     assert turn.order is not None, "the one without an order has passed"
-    base, names = flat(tuple(first.groups)), first.names | turn.names
-    lines = orders.differences(base, turn.came, names.__getitem__) or orders.differences(
-        base, flat(turn.order), names.__getitem__
-    )
-    if flat(turn.order) == base:
+    base, both = tuple(first.groups), Turn()
+    both.planned = first.planned | turn.planned
+    lines = orders.differences(flat(base), turn.came, both.name)
+    lines = lines or orders.differences(flat(base), flat(turn.order), both.name)
+    late = orders.late_ones(base, turn.order)
+    lines += [f"{both.name(key)} came only after the test had waited for others" for key in late]
+    if turn.order == base:
         lines = ["nothing came otherwise; but only when the test looked at billogram.webhooks, or at its end"]
     return "\n".join(
         [
             f"The test passes as it is, and fails when its webhooks come otherwise ({_count(number)} tried; "
             "this is the smallest that failed):",
             *(f"  {line}" for line in lines),
-            f"as it is:   {_row(base, names)}",
-            f"as it came: {_row(turn.came, names)}",
+            f"as it is:   {', '.join(map(both.name, flat(base))) or 'nothing'}",
+            f"as it came: {', '.join(map(both.name, turn.came)) or 'nothing'}",
         ]
     )
 
 
 def _count(number: int) -> str:
     return "1 order was" if number == 1 else f"{number} orders were"
-
-
-def _row(keys: "tuple[str, ...] | list[str]", names: dict[str, str]) -> str:
-    return ", ".join(names[key] for key in keys) or "nothing"
 
 
 def _run(item: pytest.Item, key: pytest.StashKey[Turn], turn: Turn) -> Reports:
@@ -218,7 +249,9 @@ def _check(item: pytest.Item) -> None:
     marker = _marker(item)
     most = marker.kwargs.get("max", _MOST)
     number = isinstance(most, int) and not isinstance(most, bool) and 0 < most <= _LIMIT
-    if marker.args or set(marker.kwargs) - {"max"} or not number:
-        pytest.fail(f"the marker billogram_orders knows max, a number from 1 to {_LIMIT}", pytrace=False)
+    late = marker.kwargs.get("late", False)
+    if marker.args or set(marker.kwargs) - {"max", "late"} or not number or not isinstance(late, bool):
+        known = f"max, a number from 1 to {_LIMIT}, and late, True or False"
+        pytest.fail(f"the marker billogram_orders knows {known}", pytrace=False)
     if "billogram" not in getattr(item, "fixturenames", ()):
         pytest.fail("the marker billogram_orders is for tests with the fixture billogram", pytrace=False)

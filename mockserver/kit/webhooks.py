@@ -21,17 +21,20 @@ class Webhooks:
         receiver: Receiver,
         stands: Callable[[], list[str]],
         settle: Callable[[float], bool],
-        look: Callable[[float], None],
+        look: Callable[[float, tuple[str, str | None] | None], None],
+        *,
+        once: bool,
     ) -> None:
         self._receiver = receiver
         self._stands = stands  # what of the deliveries is worth telling
         self._settle = settle  # wait until nothing is under way
         self._look = look  # what waits for the test to look, comes
+        self._once = once  # copies are the receiver's affair: the test waits for the first of each
         self._asked: Counter[tuple[str | None, str | None]] = Counter()
 
     def all(self) -> list[Webhook]:
         """Every webhook that came so far, oldest first; one that was sent again is there again."""
-        self._look(_PATIENCE)
+        self._look(_PATIENCE, None)
         return self.came()
 
     def came(self) -> list[Webhook]:
@@ -64,12 +67,14 @@ class Webhooks:
         __tracebackhide__ = True
         _check_kind(kind)
         self._check_loop("wait", "wait_async")
-        self._look(timeout)
+        self._look(timeout, None if kind is None else (kind, billogram))
         asked = (kind, billogram)
         needed = self._asked[asked] + 1 if count is None else count
 
         def look(came: list[Webhook]) -> list[Webhook] | None:
             found = [each for each in came if _fits(each, kind, billogram)]
+            if self._once:
+                found = _firsts(found)
             return found if len(found) >= needed else None
 
         found = self._receiver.until(look, timeout)
@@ -169,6 +174,13 @@ def _fits(webhook: Webhook, kind: str | None, billogram: str | None) -> bool:
     return kind in (None, webhook.callback_type, webhook.event_type) and (
         billogram is None or billogram in webhook.billograms
     )
+
+
+def _firsts(found: list[Webhook]) -> list[Webhook]:
+    by_id: dict[str, Webhook] = {}
+    for each in found:
+        by_id.setdefault(each.callback_id, each)
+    return list(by_id.values())
 
 
 def _wanted(kind: str | None, billogram: str | None) -> str:

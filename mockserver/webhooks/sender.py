@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from datetime import datetime
 from time import time
 
@@ -100,8 +100,10 @@ class Sender:
             desk.retries.clear()
             desk.busy -= len(desk.held)
             desk.held.clear()
-            desk.holding = None
             self._lanes.clear(desk)
+            if isinstance(desk.holding, asyncio.TimerHandle):
+                desk.holding.cancel()
+            desk.holding = None
 
     def stays(self, book: Book) -> None:
         """That was undone."""
@@ -129,11 +131,11 @@ class Sender:
         """
         self.desk(book).policy = policy
 
-    def release(self, book: Book) -> None:
-        """What a plan holds goes."""
+    def release(self, book: Book, stay: Container[str] = ()) -> None:
+        """What a plan holds goes, but these ids of callbacks."""
         desk = self._desks.get(book.stream)
         if desk is not None:
-            self._let_go(desk)
+            self._let_go(desk, stay)
 
     def _take_on(self, desk: Desk, fresh: list[Delivery]) -> None:
         """New deliveries are dropped, wait, or are sent."""
@@ -181,11 +183,14 @@ class Sender:
         desk.held += first
         desk.busy += len(first)
         if policy.plan is not None:
-            if isinstance(desk.holding, asyncio.TimerHandle):
-                desk.holding.cancel()
-            desk.holding = asyncio.get_running_loop().call_later(_QUIET, self._let_go, desk)
+            self._wait_for_quiet(desk)
         elif desk.holding is None and move is not None:
             desk.holding = self._lanes.at_once(desk, self._after(desk, move))
+
+    def _wait_for_quiet(self, desk: Desk) -> None:
+        if isinstance(desk.holding, asyncio.TimerHandle):
+            desk.holding.cancel()
+        desk.holding = asyncio.get_running_loop().call_later(_QUIET, self._let_go, desk)
 
     async def _after(self, desk: Desk, move: Move) -> None:
         try:
@@ -194,10 +199,14 @@ class Sender:
         finally:
             self._let_go(desk)
 
-    def _let_go(self, desk: Desk) -> None:
+    def _let_go(self, desk: Desk, stay: Container[str] = ()) -> None:
         if isinstance(desk.holding, asyncio.TimerHandle):
             desk.holding.cancel()
-        held, desk.held, desk.holding = desk.held, [], None
+        held = [each for each in desk.held if each.planned.callback_id not in stay]
+        desk.held = [each for each in desk.held if each.planned.callback_id in stay]
+        desk.holding = None
+        if desk.held:
+            self._wait_for_quiet(desk)
         desk.busy -= len(held)
         if not (desk.paused or self._stopped):
             self._put_in_lanes(desk, held)

@@ -236,3 +236,18 @@ def test_forks_are_gone_with_their_account() -> None:
 
 def state(account: BillogramAccount, key: str) -> str:
     return str(account.http.get(f"/billogram/{key}").json()["data"]["state"])
+
+
+def test_a_delivery_policy_that_is_meant(billogram: BillogramAccount) -> None:
+    """What it delays or drops is no failure of the test."""
+    billogram.control("PUT", "/delivery-policy", {"drop": 1})
+    sent(billogram)
+    billogram.control("PUT", "/delivery-policy", {"delay": "1h", "order": "reverse", "duplicate": 1})
+    sent(billogram)
+    billogram.webhooks.none()
+    assert billogram.undelivered() == []
+    billogram.clock.advance("1h")
+    came = billogram.webhooks.wait(count=4)
+    assert [hook.event_type for hook in came] == ["BillogramSent"] * 2 + ["BillogramCreated"] * 2
+    billogram.control("PUT", "/delivery-policy", {"delay": "1h"})
+    sent(billogram)

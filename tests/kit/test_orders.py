@@ -65,6 +65,27 @@ def test_few_webhooks_have_all_their_small_orders_tried() -> None:
     assert orders.orders((("a",),), 1, 24) == [(("a", "a"),)], "there are no more"
 
 
+@given(groups, st.integers(0, 2**40), st.integers(1, 40))
+def test_late_ones(sizes: list[int], seed: int, most: int) -> None:
+    base = named(sizes)
+    late = {group[0]: range(number + 1, len(base)) for number, group in enumerate(base[:-1]) if group}
+    found = orders.orders(base, seed, most, late)
+    assert found == orders.orders(base, seed, most, late)
+    assert len(set(found)) == len(found) <= most
+    for order in found:
+        assert set(flat(order)) == set(flat(base))
+        moved = orders.late_ones(base, order)
+        assert set(moved) <= set(late)
+        for key in moved:
+            (number,) = [number for number, group in enumerate(order) if key in group]
+            assert number in late[key]
+        size = orders.size(base, order)
+        assert size > 0
+        assert {orders.size(base, step) for step in orders.smaller(base, order)} == {size - 1}
+    if late and most >= 24 and len(flat(base)) < 4:
+        assert any(orders.late_ones(base, order) for order in found)
+
+
 def test_another_seed_has_other_orders() -> None:
     base = named([4, 3])
     assert set(orders.orders(base, 1, 24)) != set(orders.orders(base, 2, 24))
@@ -182,6 +203,27 @@ def test_bugs_are_found_with_the_smallest_order(suite: pytest.Pytester) -> None:
     assert section(again) == said, "the same orders in every run"
 
 
+def test_a_test_is_not_broken_by_copies_itself(suite: pytest.Pytester) -> None:
+    result = run(
+        suite,
+        """
+        import pytest
+        from helper import sent
+
+        @pytest.mark.billogram_orders(max=60)
+        def test_it(billogram):
+            key = sent(billogram)
+            for amount in (25, 50):
+                billogram.pay(key, amount)
+                hook = billogram.webhooks.wait("Payment", billogram=key)
+                assert hook.json["event"]["data"]["amount"] == amount
+            hooks = billogram.webhooks.wait("BillogramEvent", count=4)
+            assert len({hook.callback_id for hook in hooks}) == len(hooks) == 4
+        """,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_an_order_of_two_changes_is_made_small(suite: pytest.Pytester) -> None:
     """Broken by one webhook twice and another too early: the larger orders find it, and lose the rest."""
     result = run(
@@ -213,6 +255,41 @@ def test_an_order_of_two_changes_is_made_small(suite: pytest.Pytester) -> None:
         r"  BillogramEnded ID came before Payment ID\n  BillogramSent ID came twice(, again after .*)?\n",
         changes,
     )
+
+
+LATE = """
+import pytest
+from helper import sent
+from shop import Shop
+
+def story(billogram, shop):
+    billogram.deliver_to(shop)
+    key = sent(billogram)
+    billogram.webhooks.wait("BillogramSent")
+    billogram.pay(key, 125)
+    billogram.webhooks.wait("Payment")
+    billogram.webhooks.none("Overdue")
+    assert shop.came[-1] != "BillogramCreated"
+
+@pytest.mark.billogram_orders
+def test_in_time(billogram):
+    story(billogram, Shop())
+
+@pytest.mark.billogram_orders(late=True)
+def test_late(billogram):
+    story(billogram, Shop())
+"""
+
+
+def test_a_webhook_may_come_after_those_that_are_waited_for(suite: pytest.Pytester) -> None:
+    suite.makepyfile(shop=SHOP)
+    result = run(suite, LATE)
+    result.assert_outcomes(passed=1, failed=1)
+    said = section(result)
+    assert "  BillogramCreated ID came only after the test had waited for others\n" in said
+    (came,) = re.findall(r"^as it came: (.*)$", said, re.MULTILINE)
+    assert came.split(", ")[0] == "BillogramSent ID"
+    assert came.split(", ")[-1] == "BillogramCreated ID"
 
 
 ASYNCHRONOUS = """
@@ -369,7 +446,9 @@ def test_resets(billogram):
     billogram.deliver_to(shop)
     sent(billogram)
     billogram.control("POST", "/reset", {})
-    assert set(shop.came) == {"BillogramCreated", "BillogramSent"}
+    if turns[-1] == "reset":
+        assert set(shop.came) == {"BillogramCreated", "BillogramSent"}, "a reset looks, too"
+    turns.append("reset")
     shop.came.clear()
     sent(billogram)
     billogram.webhooks.wait("BillogramCreated", count=2)
@@ -407,7 +486,7 @@ def test_what_ends_a_test_otherwise(suite: pytest.Pytester) -> None:
         "  nothing came otherwise; but only when the test looked at billogram.webhooks, or at its end"
         in shown
     )
-    assert "the marker billogram_orders knows max, a number from 1 to 1000" in shown
+    assert "knows max, a number from 1 to 1000, and late, True or False" in shown
     assert "the marker billogram_orders is for tests with the fixture billogram" in shown
 
 
