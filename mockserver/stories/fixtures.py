@@ -106,16 +106,19 @@ def acts() -> dict[str, Called]:
     return {
         name: called
         for name, called in operations().items()
-        if (called.document == BILLOGRAM and called.method != "GET")
-        or name in _BANK
-        or "/simulate/" in called.path
+        if called.path.count("{") - called.path.count("{a}") == (object_of(called) is not None)
+        and (
+            (called.document == BILLOGRAM and called.method != "GET")
+            or name in _BANK
+            or "/simulate/" in called.path
+        )
     }
 
 
 def object_of(called: Called) -> tuple[str, str] | None:
     """What an operation is done to, and the parameter of its path for it."""
     found = _OBJECT.search(called.path)
-    return None if found is None else (_KINDS[found[1]], found[2])
+    return None if found is None or found[1] not in _KINDS else (_KINDS[found[1]], found[2])
 
 
 def read(asked: str, build: Callable[[], Scratch]) -> "Fixture":

@@ -16,7 +16,7 @@ import pytest
 import mockserver
 from mockserver import Mockserver
 from mockserver.kit.server import Account
-from mockserver.log.interface import LogInUse
+from mockserver.log.interface import LogFailed, LogInUse
 
 CUSTOMER = {"name": "Test Customer AB"}
 
@@ -79,6 +79,7 @@ def test_what_it_is_made_with() -> None:
             "clock": "frozen",
             "now": "2026-03-02T09:00:00+00:00",
             "seed": 7,
+            "fixture": None,
             "invalid_auth_status": 403,
             "public_url": None,
             "control_token": False,
@@ -146,7 +147,28 @@ def test_it_ends_with_a_failing_block(tmp_path: Path) -> None:
         assert control(server, "/accounts/demo")["counts"]["customers"] == 1
 
 
+def test_it_begins_with_a_fixture(tmp_path: Path) -> None:
+    with Mockserver(fixture="demo") as server:
+        account = Account(server.url, "demo", "secret")
+        listed = ask(account, "GET", "/billogram?page=1&page_size=500").json()["data"]
+        assert len(listed) == 26
+        assert server.account("another").user == "another"
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("acts:\n- {do: deleteItem, on: NONE}\n")
+    with pytest.raises(LogFailed, match=r"^fixture: .*bad.yaml:2: deleteItem is refused"):
+        Mockserver(fixture=bad).start()
+
+
 # create_app
+
+
+def test_an_application_begins_with_a_fixture() -> None:
+    async def story() -> None:
+        async with calling(mockserver.create_app(fixture="demo")) as client:
+            found = await client.get("/customer?page=1&page_size=9")
+            assert found.json()["meta"]["total_count"] == 9
+
+    asyncio.run(story())
 
 
 def calling(app: Any) -> httpx.AsyncClient:
