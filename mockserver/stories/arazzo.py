@@ -318,8 +318,7 @@ class _Reader:
             at = (*path, number)
             kind = each.get("type", "simple")
             if kind != "simple":
-                name = kind if isinstance(kind, str) else kind["type"]
-                raise self._bad(at, f"a criterion of type {name} is not supported")
+                raise self._bad(at, f"a criterion of type {kind} is not supported")
             self._refuse(at, each, ("context",))
             with self._at(at):
                 found.append(expressions.condition(each["condition"]))

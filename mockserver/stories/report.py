@@ -79,7 +79,8 @@ def _criteria(step: StepRun) -> Iterator[str]:
     rows = [("", "expected", "found")]
     for criterion in step.criteria:
         for each in criterion.compared:
-            found = each.problem or _cut(encode(each.found).decode(), _FOUND)
+            told = each.problem and each.problem.removeprefix(f"{each.what} ")
+            found = told or _cut(encode(each.found).decode(), _FOUND)
             rows.append(("ok" if each.passed else "NOT", f"{each.what} {each.expected}", found))
     width = min(max(len(expected) for _, expected, _ in rows), 2 * _COLUMN)
     for mark, expected, found in rows:
