@@ -48,7 +48,7 @@ def test_the_services_of_docker_compose_find_each_other() -> None:
     services = snippet("compose.yaml")["services"]
     ours, shop = services["mockserver"], services["shop"]
     variables = ours["environment"]
-    check(variables)
+    check({name: value for name, value in variables.items() if name != "MOCKSERVER_DATABASE"})
     assert ours["ports"] == [f"127.0.0.1:{PORT}:{PORT}"]
     host = re.fullmatch(r"http://(\w+):\d+/.*", variables["MOCKSERVER_CALLBACK_URL"])
     assert host is not None
