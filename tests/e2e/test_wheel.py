@@ -122,8 +122,9 @@ def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: 
         assert {"Reminder_Many", "Collecting", "Sold"} <= {each["state"] for each in listed}
 
 
-def test_the_first_page_works_with_the_installed_command(
-    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
+def test_the_first_pages_work_with_the_installed_command(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     python = fresh(tmp_path / "installed")
     run(*PIP, "--python", python, "install", "--no-deps", wheel, cwd=tmp_path)
@@ -138,7 +139,7 @@ def test_the_first_page_works_with_the_installed_command(
     where = run(python, "-c", "import mockserver; print(mockserver.__file__)", cwd=home)
     assert Path(where).is_relative_to(tmp_path / "installed")
     with Reader(home, python=str(python)) as reader:
-        for block in blocks("docs/getting-started.md"):
+        for block in blocks(page):
             reader.follow(block)
         reader.finish()
     assert (home / "sandbox.db").exists()

@@ -268,6 +268,16 @@ def test_accounts_are_apart_on_workers(suite: pytest.Pytester) -> None:
     assert len({row[1] for row in spread}) == 12
     suite.runpytest_inprocess().assert_outcomes(passed=12)
     assert [row[2:] for row in told()] == [row[2:] for row in spread], "the same ids on every worker"
+    suite.makeconftest(
+        """
+        import random
+
+        def pytest_collection_modifyitems(items):
+            random.Random(1).shuffle(items)
+        """
+    )
+    suite.runpytest_inprocess().assert_outcomes(passed=12)
+    assert [row[2:] for row in told()] == [row[2:] for row in spread], "and in any order"
 
 
 # asynchronous tests
