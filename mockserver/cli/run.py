@@ -53,6 +53,9 @@ def run(given: Mapping[str, Any]) -> int:
     except (_CouldNot, NotInLibrary, BadDocument, BadInputs, NoServer) as error:
         print(f"mockserver run: {error}", file=sys.stderr)
         return _COULD_NOT
+    except KeyboardInterrupt:
+        print("mockserver run: broken off", file=sys.stderr)
+        return _COULD_NOT
     return _FAILED if any(each.run.status == "failed" for each in done) else 0
 
 

@@ -1,6 +1,7 @@
 """Runs scenarios, step after step; the first step that fails ends its run."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal, Protocol
 
 from msgspec import Struct
@@ -180,7 +181,11 @@ async def _run(
         if made.status == "failed":
             return done, None
         steps[step.id] = made.outputs
-    return done, {name: expressions.resolve(each, scope) for name, each in workflow.outputs.items()}
+    outputs: dict[str, Any] = {}
+    for name, each in workflow.outputs.items():
+        with suppress(Unresolved):  # an input that was not given: there is no such output [A]
+            outputs[name] = expressions.resolve(each, scope)
+    return done, outputs
 
 
 async def _within(document: Document, caller: Calls, step: Step, scope: Scope) -> StepRun:

@@ -516,6 +516,17 @@ def test_the_day_is_the_local_one_of_the_account(server: Server) -> None:
     assert "2026-03-02" in answer.json["error"]["hint"]
 
 
+def test_those_for_one_billogram(server: Server) -> None:
+    one, other = server.sent()["id"], server.sent()["id"]
+    shares = [{"billogram": key, "amount": 10} for key in (one, other)]
+    both = server.mock("POST", PAYMENTS, {"amount": 20, "allocations": shares}).json
+    mine = server.mock("POST", PAYMENTS, {"amount": 5, "billogram": one}).json
+    assert server.mock("GET", f"{PAYMENTS}?billogram={one}").json == [both, mine]
+    assert server.mock("GET", f"{PAYMENTS}?billogram={other}").json == [both]
+    assert server.mock("GET", f"{PAYMENTS}?billogram=none").json == []
+    assert server.mock("GET", PAYMENTS).json == [both, mine]
+
+
 def test_the_payment_command_is_listed_as_manual(server: Server) -> None:
     sent = server.sent(currency="EUR")
     server.command(sent["id"], "payment", {"amount": "25.50"})

@@ -116,6 +116,8 @@ def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: 
         made = server.api("POST", "/customer", {"name": "Test Customer AB"})
         assert (made.status_code, made.json()["data"]["customer_no"]) == (200, 1)
         run(command, "wait", "--url", server.address, cwd=tmp_path)
+        told = run(command, "run", "nothing-to-pay", "--base-url", server.address, cwd=tmp_path)
+        assert told.startswith("nothing-to-pay  passed")
     assert (tmp_path / "kept.db").exists()
     with Served("--fixture", "demo", cwd=tmp_path) as server:
         listed = server.api("GET", "/billogram?page=1&page_size=500").json()["data"]

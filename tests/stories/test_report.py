@@ -162,6 +162,12 @@ def test_bad_inputs(inputs: dict[str, Any], said: str) -> None:
     assert str(error.value) == said
 
 
+def test_an_output_of_an_input_that_was_not_given_is_left_out() -> None:
+    outputs = "    outputs: {name: $inputs.name, many: $inputs.many}\n"
+    assert ran(outputs).outputs == {"name": "A"}
+    assert ran(outputs, many=3).outputs == {"name": "A", "many": 3}
+
+
 def test_inputs_as_text() -> None:
     document = arazzo.read(HEAD, "small", "small.yaml")
     assert runs.from_text(document, {"name": "5", "many": "5"}) == {"name": "5", "many": 5}
