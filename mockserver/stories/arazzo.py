@@ -15,10 +15,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mockserver.stories import expressions, places
+from mockserver.stories import expressions, marked
 from mockserver.stories.caller import BILLOGRAM, MOCK, Called, operations
 from mockserver.stories.expressions import BadExpression, Condition, Expression
-from mockserver.stories.places import BadText, Text
+from mockserver.stories.marked import BadFile, Marked, Steps
 
 _SCHEMA = Path(__file__).resolve().parent / "schema" / "arazzo-1.0.json"
 _PREFIX = re.compile(r"\$sourceDescriptions\.([A-Za-z0-9_\-]+)\.(.+)")
@@ -117,15 +117,15 @@ def _loaded(path: Path, _changed: int, _size: int) -> Document:
 def read(text: str, name: str, file: str) -> Document:
     """The scenario that a text holds; BadDocument."""
     try:
-        return _Reader(places.read(text), name, file).document()
-    except BadText as error:
-        raise BadDocument(file, error.line, "", error.reason) from None
+        return _Reader(marked.parse(text), name, file).document()
+    except BadFile as error:
+        raise BadDocument(file, error.line or 1, "", error.reason) from None
 
 
 class _Reader:
     """Goes through a document from top to bottom; the first thing that is wrong ends it."""
 
-    def __init__(self, text: Text, name: str, file: str) -> None:
+    def __init__(self, text: Marked, name: str, file: str) -> None:
         self._text = text
         self._name = name
         self._file = file
@@ -156,32 +156,32 @@ class _Reader:
             workflows=found,
         )
 
-    def _bad(self, path: places.Path, reason: str) -> BadDocument:
+    def _bad(self, path: Steps, reason: str) -> BadDocument:
         place = ".".join(map(str, path))
         return BadDocument(self._file, self._text.line(path), place, reason)
 
     @contextmanager
-    def _at(self, path: places.Path) -> Iterator[None]:
+    def _at(self, path: Steps) -> Iterator[None]:
         try:
             yield
         except BadExpression as error:
             raise self._bad(path, str(error)) from None
 
-    def _refuse(self, path: places.Path, told: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    def _refuse(self, path: Steps, told: Mapping[str, Any], names: tuple[str, ...]) -> None:
         """Members that Arazzo has and the executor has not."""
         for name in names:
             if name in told:
                 at = path if path and path[-1] == name else (*path, name)
                 raise self._bad(at, f"{name} is not supported")
 
-    def _source(self, path: places.Path, source: Mapping[str, Any]) -> None:
+    def _source(self, path: Steps, source: Mapping[str, Any]) -> None:
         if source.get("type", "openapi") != "openapi":
             raise self._bad((*path, "type"), f"a source of type {source['type']} is not supported")
         if source["name"] not in (BILLOGRAM, MOCK):
             raise self._bad((*path, "name"), f"the sources are {BILLOGRAM} and {MOCK}, not {source['name']}")
         self._sources.append(source["name"])
 
-    def _workflow(self, path: places.Path, told: Mapping[str, Any]) -> Workflow:
+    def _workflow(self, path: Steps, told: Mapping[str, Any]) -> Workflow:
         self._refuse(path, told, ("dependsOn", "successActions", "failureActions"))
         inputs = told.get("inputs", {})
         self._inputs((*path, "inputs"), inputs)
@@ -197,7 +197,7 @@ class _Reader:
         outputs = self._outputs((*path, "outputs"), told.get("outputs", {}), known, ("inputs", "steps"))
         return Workflow(told["workflowId"], told.get("summary", ""), inputs, tuple(steps), outputs)
 
-    def _inputs(self, path: places.Path, inputs: Any) -> None:
+    def _inputs(self, path: Steps, inputs: Any) -> None:
         from jsonschema import Draft202012Validator, SchemaError
 
         if not isinstance(inputs, dict) or inputs.get("type", "object") != "object":
@@ -217,7 +217,7 @@ class _Reader:
                     raise self._bad((*path, "properties", name, "default"), problem)
 
     def _parameters(
-        self, path: places.Path, told: list[Mapping[str, Any]], *, placed: bool
+        self, path: Steps, told: list[Mapping[str, Any]], *, placed: bool
     ) -> tuple[Parameter, ...]:
         found: list[Parameter] = []
         for number, each in enumerate(told):
@@ -233,7 +233,7 @@ class _Reader:
         return tuple(found)
 
     def _step(
-        self, path: places.Path, told: Mapping[str, Any], shared: tuple[Parameter, ...], known: "_Known"
+        self, path: Steps, told: Mapping[str, Any], shared: tuple[Parameter, ...], known: "_Known"
     ) -> Step:
         self._refuse(path, told, ("operationPath", "onSuccess", "onFailure"))
         workflow = told.get("workflowId")
@@ -264,7 +264,7 @@ class _Reader:
             payload=self._payload((*path, "requestBody"), told.get("requestBody"), known),
         )
 
-    def _operation(self, path: places.Path, told: str) -> Called:
+    def _operation(self, path: Steps, told: str) -> Called:
         prefixed = _PREFIX.fullmatch(told)
         source, name = prefixed.groups() if prefixed else (None, told)
         if source is not None and source not in self._sources:
@@ -278,7 +278,7 @@ class _Reader:
 
     def _whole(
         self,
-        path: places.Path,
+        path: Steps,
         operation: Called,
         shared: tuple[Parameter, ...],
         own: tuple[Parameter, ...],
@@ -301,7 +301,7 @@ class _Reader:
             raise self._bad(path, f"there is no path parameter {name}: {operation.path}")
         return (*used, *own)
 
-    def _payload(self, path: places.Path, told: Mapping[str, Any] | None, known: "_Known") -> Any:
+    def _payload(self, path: Steps, told: Mapping[str, Any] | None, known: "_Known") -> Any:
         if told is None:
             return None
         self._refuse(path, told, ("replacements",))
@@ -310,9 +310,7 @@ class _Reader:
         self._expressions((*path, "payload"), told.get("payload"), known)
         return told.get("payload")
 
-    def _criteria(
-        self, path: places.Path, told: list[Mapping[str, Any]], known: "_Known"
-    ) -> tuple[Condition, ...]:
+    def _criteria(self, path: Steps, told: list[Mapping[str, Any]], known: "_Known") -> tuple[Condition, ...]:
         found: list[Condition] = []
         for number, each in enumerate(told):
             at = (*path, number)
@@ -327,7 +325,7 @@ class _Reader:
         return tuple(found)
 
     def _outputs(
-        self, path: places.Path, told: Mapping[str, str], known: "_Known", sources: tuple[str, ...]
+        self, path: Steps, told: Mapping[str, str], known: "_Known", sources: tuple[str, ...]
     ) -> dict[str, Expression]:
         found: dict[str, Expression] = {}
         for name, text in told.items():
@@ -336,15 +334,13 @@ class _Reader:
             self._reachable((*path, name), found[name], known, sources)
         return found
 
-    def _expressions(self, path: places.Path, value: Any, known: "_Known") -> None:
+    def _expressions(self, path: Steps, value: Any, known: "_Known") -> None:
         with self._at(path):
             found = list(expressions.expressions_in(value))
         for each in found:
             self._reachable(path, each, known, ("inputs", "steps"))
 
-    def _reachable(
-        self, path: places.Path, each: Expression, known: "_Known", sources: tuple[str, ...]
-    ) -> None:
+    def _reachable(self, path: Steps, each: Expression, known: "_Known", sources: tuple[str, ...]) -> None:
         if each.source not in sources:
             raise self._bad(path, f"{each.text} means nothing here")
         if each.source == "inputs" and each.name not in known.inputs:
@@ -406,7 +402,7 @@ def _validator() -> Callable[[Any], Iterator[Any]]:
     return errors
 
 
-def _broken(whole: Any) -> tuple[places.Path, str] | None:
+def _broken(whole: Any) -> tuple[Steps, str] | None:
     """Where the document breaks the official JSON Schema first, and how."""
     from jsonschema.exceptions import best_match
 

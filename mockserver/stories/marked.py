@@ -113,6 +113,15 @@ def parse(text: str) -> Marked:
     return Marked(builder.value(node, ()), builder.lines)
 
 
+def word(text: str) -> Any:
+    """What a word without quotes means; one that means nothing else is text."""
+    tag = _Loader("").resolve(ScalarNode, text, (True, False))  # type: ignore[no-untyped-call]
+    try:
+        return _scalar(ScalarNode(tag, text), 1)
+    except BadFile:
+        return text
+
+
 class _Builder:
     def __init__(self) -> None:
         self.lines: dict[Steps, int] = {}

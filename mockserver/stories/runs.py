@@ -11,7 +11,7 @@ from mockserver.stories import expressions
 from mockserver.stories.arazzo import Document, Step, Workflow, wrong_input
 from mockserver.stories.caller import BILLOGRAM, Called, target_of
 from mockserver.stories.expressions import MISSING, Compared, Scope, Unresolved, as_text
-from mockserver.stories.places import scalar
+from mockserver.stories.marked import word
 from mockserver.wire import BadJson, decode
 
 ACCOUNT, AUTHORIZATION = "account", "authorization"  # inputs that a runner fills in by itself [A]
@@ -131,7 +131,7 @@ def from_text(document: Document, given: Mapping[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, text in given.items():
         wanted = workflow.known[name].get("type")
-        found[name] = text if wanted == "string" else scalar(text)
+        found[name] = text if wanted == "string" else word(text)
     return found
 
 

@@ -50,6 +50,25 @@ def test_values(text: str, value: Any) -> None:
     assert type(found) is type(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("7", 7),
+        ("0.50", Decimal("0.50")),
+        ("true", True),
+        ("null", None),
+        ("", None),
+        ("a: b", "a: b"),
+        ("[1]", "[1]"),
+        ("1" * 101, "1" * 101),
+    ],
+)
+def test_a_word(text: str, value: Any) -> None:
+    found = marked.word(text)
+    assert found == value
+    assert type(found) is type(value)
+
+
 def test_lines() -> None:
     text = "a:\n  - x\n  - b: 1\n    c: &k\n      d: 2\ne: *k\n"
     file = marked.parse(text)
