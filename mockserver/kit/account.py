@@ -181,6 +181,17 @@ class BillogramAccount:
         laid_down: dict[str, Any] = self.control("PUT", "/outcomes", body)
         return laid_down
 
+    def fault(
+        self, fail: str | None = None, operation: str | None = None, **more: str | float
+    ) -> dict[str, Any]:
+        """From now on requests go wrong: `fault("status:503", "POST /billogram", times=1)`; `more` as in
+        `POST …/faults`. `control("DELETE", "/faults")` takes all away.
+        """
+        __tracebackhide__ = True
+        body = _given({"fail": fail, "operation": operation, **more})
+        laid_down: dict[str, Any] = self.control("POST", "/faults", body)
+        return laid_down
+
     def simulate(self, billogram_id: str, what: str, **body: Any) -> dict[str, Any]:
         """What others do to a billogram: `view`, `message`, `delivery-failure`, … Returns the billogram."""
         __tracebackhide__ = True
