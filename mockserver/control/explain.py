@@ -5,74 +5,14 @@ costs nothing more, and what is said of the state, and of what is possible, is s
 """
 
 import asyncio
-from typing import Any, TypedDict
 
 from mockserver.control.call import Answer, ControlCall
 from mockserver.control.errors import ControlError, unknown
 
 
-class StepShape(TypedDict):
-    """A request to be made; `path` is that under the address of the server."""
-
-    method: str
-    path: str
-    body: Any
-    why: str
-
-
-class EvidenceShape(TypedDict):
-    tag: str
-    meaning: str
-
-
-class ConditionShape(TypedDict):
-    must: str
-    values: dict[str, Any]
-
-
-class StateShape(TypedDict):
-    billogram: str
-    public: str
-    internal: str
-    remaining_sum: Any
-    due_date: str
-    respite_date: str | None
-    flags: list[str]
-    now: str
-
-
-class AllowedShape(TypedDict):
-    values: dict[str, Any]
-    commands: list[StepShape]
-
-
-class ExplainedShape(TypedDict):
-    id: str
-    method: str
-    path: str
-    status: int | None
-    error: str | None
-    rule: str
-    topic: str
-    message: str
-    why: str
-    evidence: list[EvidenceShape]
-    field: str | None
-    field_path: list[str | int] | None
-    condition: ConditionShape
-    state: StateShape | None
-    allowed: AllowedShape
-    how: list[StepShape]
-    advice: str
-    instead: list[StepShape]
-    near: list[str]
-
-
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/requests/{id}/explain`: why a request was refused, what is allowed now, and how to get there."""
-    from mockserver.control import (
-        explained,
-    )  # the table of rules, and all that tries: when it is first asked for
+    from mockserver.control import explained  # with the table of rules, when it is first asked for
 
     book = await call.book()
     entry = call.traffic.find(book.stream, call.params["id"])

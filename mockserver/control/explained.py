@@ -10,7 +10,7 @@ from msgspec import Struct
 from mockserver.control import near, ways
 from mockserver.control.call import ServerInfo
 from mockserver.control.deliveries import shown
-from mockserver.control.explain import ExplainedShape, StateShape, StepShape
+from mockserver.control.explain_shapes import ExplainedShape, StateShape, StepShape
 from mockserver.control.reason import EVIDENCE, Reason
 from mockserver.control.reasons import reason_of
 from mockserver.control.requests import plain

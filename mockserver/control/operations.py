@@ -14,6 +14,7 @@ from mockserver.control import (
     deliveries,
     diff,
     explain,
+    explain_shapes,
     faults,
     outbox,
     payments,
@@ -320,7 +321,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "GET",
         f"{_A}/requests/{{id}}/explain",
         explain.fetch,
-        answer=explain.ExplainedShape,
+        answer=explain_shapes.ExplainedShape,
         codes=("unknown_request", "not_refused"),
     ),
     Operation(

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from msgspec import Struct, structs
 
 from mockserver.control.call import Decide
-from mockserver.control.explain import StepShape
+from mockserver.control.explain_shapes import StepShape
 from mockserver.core import accounts, calendar, collection, delivery, factoring, money, recalls
 from mockserver.core.act import Act
 from mockserver.core.funds import SETTLED

@@ -18,7 +18,7 @@ from mockserver.control import (
     clock,
     deliveries,
     diff,
-    explain,
+    explain_shapes,
     faults,
     outbox,
     payments,
@@ -85,12 +85,12 @@ MEMBERS: dict[str, list[Any]] = {
     ],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
     "explainRequest": [
-        explain.ExplainedShape,
-        explain.EvidenceShape,
-        explain.ConditionShape,
-        explain.StateShape,
-        explain.AllowedShape,
-        explain.StepShape,
+        explain_shapes.ExplainedShape,
+        explain_shapes.EvidenceShape,
+        explain_shapes.ConditionShape,
+        explain_shapes.StateShape,
+        explain_shapes.AllowedShape,
+        explain_shapes.StepShape,
     ],
 }
 
