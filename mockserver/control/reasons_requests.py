@@ -141,7 +141,7 @@ BODIES = {
     ),
     "required": Reason(
         "a member that must be there is absent or empty",
-        "add it",
+        "add it, with a value that is not empty",
         "CA",
     ),
 }
