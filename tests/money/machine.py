@@ -748,19 +748,22 @@ class Money(RuleBasedStateMachine):
         due=st.sampled_from([None, None, None, None, -5, 0, 3, 20, 60]),
     )
     def puts(self, index: int, **given: Any) -> None:
-        key = self.pick(index, "Unattested", "Unpaid")
+        self.changes(self.pick(index, "Unattested", "Unpaid"), **given)
+
+    def changes(self, key: str, **given: Any) -> None:
+        """A PUT of these members; those that are None are not sent."""
         body: dict[str, Any] = {}
-        if given["rows"] is not None:
+        if given.get("rows") is not None:
             body["items"] = [sent_row(each) for each in given["rows"]]
-        if given["fee"] is not None:
+        if given.get("fee") is not None:
             body["invoice_fee"] = decimal(given["fee"])
-        if given["text"] is not None:
+        if given.get("text") is not None:
             body["info"] = {"order_no": given["text"]}
-        if given["reversed_vat"] is not None:
+        if given.get("reversed_vat") is not None:
             body["regional_sweden"] = {"reversed_vat": given["reversed_vat"]}
-        if given["currency"] is not None:
+        if given.get("currency") is not None:
             body["currency"] = given["currency"]
-        one, days = self.model.billograms.get(key), given["due"]
+        one, days = self.model.billograms.get(key), given.get("due")
         if days is not None and one is not None:
             given["due"] = max(one.invoiced, self.model.today + timedelta(days=days))
             body["due_date"] = str(given["due"])
@@ -1166,9 +1169,12 @@ class Money(RuleBasedStateMachine):
         share=parts,
         command=st.sampled_from(["settle-underpayment", "settle-underpayment", "confirmed-loss", "writeoff"]),
         back=parts,
+        then=st.one_of(st.none(), rows, rows),
     )
-    def lets_go_and_is_opened_again(self, index: int, share: Fraction, command: str, back: Fraction) -> None:
-        """Paid in part, the rest let go, and the money taken back."""
+    def lets_go_and_is_opened_again(
+        self, index: int, share: Fraction, command: str, back: Fraction, then: Any
+    ) -> None:
+        """Paid in part, the rest let go, and the money taken back; then other rows."""
         one = self.model.billograms[self.pick_open(index, planned=bool(index % 2))]
         if one.internal != "Unpaid" or one.is_credit:
             return
@@ -1180,6 +1186,8 @@ class Money(RuleBasedStateMachine):
         part = Fraction(int(on * back * 100), 100)
         if part:
             self.takes_back(payment, None, None, None, [(one.id, part)])
+        if then is not None:
+            self.changes(one.id, rows=then)
 
     @precondition(some_payment)
     @rule(index=some, share=parts)
