@@ -7,7 +7,7 @@ contract: unknown key, wrong type or range, read-only key, missing key; rows com
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import NoneType
 from typing import Annotated, Any, TypeAlias
@@ -352,6 +352,28 @@ def given(fields: BaseModel) -> Given:
     return found
 
 
+def _same(sent: Any, shown: Any) -> bool:
+    """Whether nothing was sent, or the stored value in any form that is read for it (api 1.6) [A]."""
+    if sent is None or sent == "" or sent == shown:
+        return True
+    try:
+        if isinstance(shown, int | Decimal):
+            return bool(number(sent) == shown)
+        if isinstance(shown, str):
+            return text(sent) == shown or _moment(text(sent), shown) == shown
+    except (PydanticCustomError, ValueError):
+        pass
+    return False
+
+
+def _moment(sent: str, shown: str) -> str:
+    """An ISO timestamp as we write it: its date part, or the second in UTC without a mark."""
+    moment = datetime.fromisoformat(sent)
+    if len(shown) == len("2026-05-14"):
+        return f"{moment:%Y-%m-%d}"
+    return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S}"
+
+
 def check_read_only(given: Given, shown: Mapping[str, Any], path: tuple[str, ...] = ()) -> None:
     """Take the read-only members out of `given`; ReadOnlyParameter for the first that is not as `shown`.
 
@@ -360,8 +382,7 @@ def check_read_only(given: Given, shown: Mapping[str, Any], path: tuple[str, ...
     for name, value in list(given.items()):
         if isinstance(value, Kept):
             del given[name]
-            same = value.value is None or isinstance(value.value, list | dict) or value.value == shown[name]
-            if not same:
+            if not (isinstance(value.value, list | dict) or _same(value.value, shown[name])):
                 raise ReadOnlyParameter(
                     f"read-only key: {name}", rule="body.read_only", field=name, path=path
                 )

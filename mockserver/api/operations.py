@@ -27,7 +27,7 @@ from mockserver.api.call import Call
 from mockserver.api.customer import CustomerChanges, CustomerFields
 from mockserver.api.einvoice import EinvoiceFields
 from mockserver.api.errors import MissingQueryParameter, NotAvailableYet, NotEmulated
-from mockserver.api.fields import Fields
+from mockserver.api.fields import Fields, NoFields
 from mockserver.api.item import ItemChanges, ItemFields
 from mockserver.api.listing import Listed
 from mockserver.api.pictures import PictureFields
@@ -309,7 +309,9 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/payment_source/{id}/cancel",
         payment_source.cancel,
+        fields=NoFields,
         data=PaymentSourceShape,
+        example={},
         refusals=(InvalidObjectState, InvalidParameter),
     ),
     Operation(

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from mockserver.api.call import Call, answer
 from mockserver.api.customer import CUSTOMER_NO
 from mockserver.api.errors import InvalidQueryParameter, MissingQueryParameter
-from mockserver.api.fields import Fields, day, read, required, text, whole
+from mockserver.api.fields import Fields, NoFields, day, read, required, text, whole
 from mockserver.api.shapes import MandateShape, MigratedMandateShape, PaymentSourceShape
 from mockserver.core import numbers, sources
 from mockserver.core.act import Act
@@ -93,7 +93,13 @@ async def listing(call: Call) -> bytes:
 async def cancel(call: Call) -> bytes:
     """`POST /payment_source/{id}/cancel`: cancels a mandate, and what is planned by it."""
     key = call.params["id"]
-    act = await call.execute(lambda act: sources.cancel(act, sources.find(act, key)), rule="mandate")
+
+    def decide(act: Act) -> None:
+        source = sources.find(act, key)
+        read(NoFields, call.json())
+        sources.cancel(act, source)
+
+    act = await call.execute(decide, rule="mandate")
     return answer(render_source(act.find(SOURCE, key)))
 
 

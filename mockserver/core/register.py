@@ -109,7 +109,7 @@ def given_address(base: Address, given: Given, *, path: tuple[str, ...]) -> Addr
 def create_item(act: Act, given: Given) -> str:
     """Enter an item; returns its number: the given one, else the next that was never used [R]."""
     account = act.account
-    item_no: str = given.get("item_no") or str(account.highest_item_no + 1)
+    item_no: str = given.get("item_no") or _next_item_no(act)
     _check_item_no(act, item_no)
     sent = {name: value for name, value in given.items() if value is not None and name != "item_no"}
     blank = Item(
@@ -123,6 +123,16 @@ def create_item(act: Act, given: Given) -> str:
     )
     act.add(events.ItemCreated(_item_with(blank, sent)))
     return item_no
+
+
+def _next_item_no(act: Act) -> str:
+    """The highest + 1; where that is past the limit, the first that is free after so many items [A]."""
+    number = act.account.highest_item_no + 1
+    if number > _HIGHEST_ITEM_NO:
+        number = act.account.items + 1
+        while act.item(str(number)) is not None:
+            number += 1
+    return str(number)
 
 
 def change_item(act: Act, item: Item, given: Given) -> str:

@@ -68,6 +68,13 @@ def test_own_numbers(server: Server, item_no: Any, status: int) -> None:
         assert answer.data["item_no"] == (str(item_no) or "1")
 
 
+def test_the_number_after_the_last_one(server: Server) -> None:
+    """The highest number that is allowed does not stop the series: a free one is taken [A]."""
+    for item_no in (None, "999999999", "3"):
+        server.post("/item", ITEM if item_no is None else {**ITEM, "item_no": item_no})
+    assert [server.post("/item", ITEM).data["item_no"] for _ in range(3)] == ["4", "5", "6"]
+
+
 def test_a_put_changes_what_is_sent(server: Server) -> None:
     server.post("/item", {**ITEM, "item_no": "7", "description": "d"})
     server.post("/item", {**ITEM, "item_no": "8"})

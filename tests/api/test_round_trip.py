@@ -1,5 +1,7 @@
 """GET, then PUT of the same object: 200, and nothing has changed (reference: api 1.8)."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -93,6 +95,45 @@ def test_a_customer_and_an_item_sent_back(server: Server, less: bool) -> None:
         after = server.call("PUT", path, body).data
         assert after == {**before, "updated_at": "2026-03-02 09:00:00"}
         assert server.call("PUT", path, after).data == after
+
+
+def in_other_forms(value: Any) -> Any:
+    """The same object as loosely typed clients keep it: numbers as text, times as ISO timestamps."""
+    match value:
+        case dict():
+            return {name: in_other_forms(member) for name, member in value.items()}
+        case list():
+            return [in_other_forms(member) for member in value]
+        case int() | Decimal() if not isinstance(value, bool):
+            return str(value)
+        case str() if re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", value):
+            return value.replace(" ", "T") + ".000Z"
+        case str() if re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            return value + "T00:00:00.000Z"
+    return value
+
+
+@pytest.mark.parametrize("sent", [False, True], ids=["draft", "open"])
+def test_all_of_it_sent_back_in_other_forms(server: Server, sent: bool) -> None:
+    """What is read for a writable member is also the stored value of a read-only one (api 1.6, 1.8)."""
+    customer = server.customer()
+    made = server.draft(customer={"customer_no": customer}, **RICH | {"contract": None})
+    if sent:
+        server.command(made["id"], "send", {"method": "Email"})
+        server.command(made["id"], "respite", {"date": "2028-01-20"})
+    server.post("/item", {"title": "A", "price": 1, "vat": 0, "unit": "day"})
+    for path in (f"/billogram/{made['id']}", f"/customer/{customer}", "/item/1"):
+        before = server.get(path).data
+        after = server.call("PUT", path, in_other_forms(before)).data
+        assert {**after, "updated_at": None} == {**before, "updated_at": None}
+        moment = before["created_at"]
+        for value in ("", moment, moment.replace(" ", "T") + "Z", moment.replace(" 09:", "T10:") + "+01:00"):
+            assert server.call("PUT", path, {"created_at": value}).status == 200, value
+        for value in ("x", moment[:10], moment + "x", 5, True, moment.replace(" ", "T") + "+01:00"):
+            error = server.call("PUT", path, {"created_at": value}).error
+            assert (error[0], error[1]["field"]) == ("READ_ONLY_PARAMETER", "created_at"), value
+    for value in ("1e400", "x", True, "-1", "0.005"):
+        assert server.call("PUT", f"/billogram/{made['id']}", {"total_sum": value}).status == 400, value
 
 
 def test_settings_sent_back(server: Server) -> None:

@@ -201,7 +201,10 @@ DRAFTS = {"sendBillogram", "sellBillogram", "updateBillogram", "messageBillogram
 
 
 def reached(server: Server, operation: str, customer: int) -> str:
-    """A billogram on which the operation's example works."""
+    """A billogram, or a mandate, on which the operation's example works."""
+    if operation == "cancelPaymentSource":
+        server.post("/sepa_dd_mandate", payment_source.IMPORT | {"customer_no": customer})
+        return str(server.get(f"/payment_source?customer_no={customer}").data[0]["id"])
     made = server.draft if operation in DRAFTS else server.sent
     price = -100 if operation == "payOutCredit" else 100
     rows = [{"title": "Row", "count": 1, "price": price, "vat": 25}]
