@@ -8,7 +8,7 @@ from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import shown
 from mockserver.control.errors import unknown
 from mockserver.core.documents import Document, by_letter
-from mockserver.core.model import Billogram, EinvoiceRegistration
+from mockserver.core.model import Billogram, Customer
 from mockserver.core.state import State
 from mockserver.documents import outbox
 from mockserver.schema import Form, string
@@ -16,7 +16,7 @@ from mockserver.wire import encode_rows
 
 _SLICE = 100  # letters between two chances for others
 
-Found = tuple[Billogram, Document, EinvoiceRegistration | None]
+Found = tuple[Billogram, Document, Customer | None]
 
 
 class LetterShape(TypedDict):
@@ -60,13 +60,12 @@ def _found(state: State, wanted: str | None) -> list[Found]:
         billogram = state.billograms[key]
         document: Document = billogram.documents[number]
         if outbox.leaves(document):
-            found.append((billogram, document, _registered(state, billogram)))
+            found.append((billogram, document, _customer(state, billogram)))
     return found
 
 
-def _registered(state: State, billogram: Billogram) -> EinvoiceRegistration | None:
-    customer = state.customers.get(billogram.recipient.customer_no)
-    return None if customer is None else customer.einvoice
+def _customer(state: State, billogram: Billogram) -> Customer | None:
+    return state.customers.get(billogram.recipient.customer_no)
 
 
 async def fetch(call: ControlCall) -> Answer:
@@ -79,7 +78,7 @@ async def fetch(call: ControlCall) -> Answer:
         document = None if billogram is None else by_letter(billogram, key)
         if billogram is None or document is None or not outbox.leaves(document):
             raise unknown("letter", key, "GET …/outbox")
-        found = billogram, document, _registered(state, billogram)
+        found = billogram, document, _customer(state, billogram)
         return _render(found, call.base, state.account.timezone)
 
     return Answer(await call.emulator.read(book, view))

@@ -31,9 +31,9 @@ def change_sent(
     )
     if new.total != old.total:
         _document(act, act.billogram(billogram.id), new)
-        debits.follow(act, billogram.id, "invoice")
-    if content.terms.due_date != billogram.content.terms.due_date:
-        debits.move(act, billogram.id, "due_date")
+    if content.terms.due_date != billogram.content.terms.due_date and new.remaining > 0:
+        debits.move(act, billogram.id, "due_date")  # with the new amount: the plan changes once
+    debits.follow(act, billogram.id, "invoice")
     dunning_dates.overdue_if_past(act, billogram.id)
     after = act.billogram(billogram.id)
     if new.total != old.total and not after.sums.remaining and not after.is_credit:

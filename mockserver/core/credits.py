@@ -115,6 +115,9 @@ def _part(billogram: Billogram, given: Given, left: Decimal) -> Part:
         raise invalid("mode", rule="credit.mode", mode=mode, known=MODES)
     if mode == "items":
         return _by_rows(billogram, given.get("items"), left)
+    for item in given.get("items") or ():  # not looked at, but not nonsense either
+        if isinstance(item, Refusal):
+            raise item
     amount = left
     if mode == "amount" and given.get("amount") is not None:  # without one in full: a documented warning [C]
         amount = given["amount"]

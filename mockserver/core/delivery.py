@@ -3,7 +3,7 @@
 from mockserver.core import events
 from mockserver.core.act import Act
 from mockserver.core.documents import channel_of
-from mockserver.core.model import Billogram, EinvoiceRegistration, Internal, Recipient
+from mockserver.core.model import Billogram, Content, Customer, EinvoiceRegistration, Internal, Recipient
 from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid
 from mockserver.core.state import CUSTOMER
 
@@ -49,7 +49,7 @@ def _missing(act: Act, billogram: Billogram, method: str) -> str | None:
     if method in EINVOICE:
         return "e-invoice registration" if registration_of(act, billogram) is None else None
     if method == "EDI":
-        return None if billogram.content.regional.edi.electronic_id else "edi electronic_id"
+        return None if edi_of(billogram.content, act.find(CUSTOMER, to.customer_no)) else "edi electronic_id"
     return None
 
 
@@ -63,6 +63,12 @@ def registration_of(act: Act, billogram: Billogram) -> EinvoiceRegistration | No
     """The e-invoice registration of the customer whose copy the billogram holds."""
     customer = act.find(CUSTOMER, billogram.recipient.customer_no)
     return None if customer is None else customer.einvoice
+
+
+def edi_of(content: Content, customer: Customer | None) -> str | None:
+    """The EDI address: the billogram's own [C], else that of the customer in the register [D]."""
+    own = content.regional.edi.electronic_id
+    return own or (None if customer is None else customer.edi.electronic_id)
 
 
 def resend(act: Act, billogram: Billogram, method: str | None) -> None:
@@ -97,12 +103,13 @@ def hand_over_first(act: Act, key: str, method: str) -> None:
     billogram = act.billogram(key)
     if method in (*EINVOICE, "EDI"):
         registration = registration_of(act, billogram) if method in EINVOICE else None
+        customer = act.find(CUSTOMER, billogram.recipient.customer_no)
         act.add(
             events.EfakturaSent(
                 act.mark(billogram),
                 billogram.sums,
                 recipient_identifier=None if registration is None else identifier_of(registration),
-                electronic_id=billogram.content.regional.edi.electronic_id if method == "EDI" else None,
+                electronic_id=edi_of(billogram.content, customer) if method == "EDI" else None,
             )
         )
     hand_over(act, key, method)

@@ -1,5 +1,6 @@
 """Money that comes in (reference: behaviour 5)."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
@@ -80,10 +81,12 @@ def receive(act: Act, given: Reported) -> str:
             allocated=shared,
             amount=given.amount,
         )
-    shares = tuple(share for share in given.shares if takes_money(_known(act, share[0])))
-    currency = _currency(act, [key for key, _ in shares])
-    payment = placed(act, _new(act, given, currency), shares)
-    _store(act, payment)
+    named = {key: _known(act, key) for key, _ in given.shares}
+    shares = tuple(share for share in given.shares if takes_money(named[share[0]]))
+    payment = _new(act, given, _currency(named.values()))
+    if not shares:
+        payment = replace(payment, currency=None)  # until it is placed
+    _store(act, placed(act, payment, shares))
     return payment.id
 
 
@@ -178,8 +181,9 @@ def _store(act: Act, payment: IncomingPayment) -> None:
     act.add(events.PaymentStored(payment))
 
 
-def _currency(act: Act, keys: list[str]) -> str | None:
-    found = {act.billogram(key).content.terms.currency for key in keys}
+def _currency(named: Iterable[Billogram]) -> str | None:
+    """Of all that a payment is for, of what takes no money too [A]."""
+    found = {each.content.terms.currency for each in named}
     if len(found) > 1:
         raise _two_currencies(found)
     return found.pop() if found else None

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mockserver.core import delivery, events
 from mockserver.core.documents import CREDIT, REMINDER, Document
-from mockserver.core.model import Billogram, EinvoiceRegistration, Value
+from mockserver.core.model import Billogram, Customer, Value
 from mockserver.documents import words
 from mockserver.documents.sheet import Part
 
@@ -34,10 +34,8 @@ def leaves(document: Document) -> bool:
     return document.channel is not None
 
 
-def sent(
-    billogram: Billogram, document: Document, registered: EinvoiceRegistration | None, base: str
-) -> Sent:
-    """How a document leaves. `base` is the address of the server for whoever looks; `registered` helps out
+def sent(billogram: Billogram, document: Document, customer: Customer | None, base: str) -> Sent:
+    """How a document leaves. `base` is the address of the server for whoever looks; `customer` helps out
     where no event tells to whom an e-invoice went.
     """
     channel = document.channel
@@ -52,7 +50,7 @@ def sent(
         invoice_no=document.invoice_no,
         channel=channel,
         method=document.method,
-        to=_to(billogram, document, registered),
+        to=_to(billogram, document, customer),
         subject=None if channel == "SMS" else title,
         text=_short(document, title, link) if channel == "SMS" else _text(document, link),
         link=link,
@@ -60,7 +58,7 @@ def sent(
     )
 
 
-def _to(billogram: Billogram, document: Document, registered: EinvoiceRegistration | None) -> str:
+def _to(billogram: Billogram, document: Document, customer: Customer | None) -> str:
     to = document.recipient
     match document.channel:
         case "Email":
@@ -70,7 +68,8 @@ def _to(billogram: Billogram, document: Document, registered: EinvoiceRegistrati
         case "Letter":
             return "\n".join(words.postal_lines(to))
         case "EDI":
-            return document.content.regional.edi.electronic_id or ""
+            return delivery.edi_of(document.content, customer) or ""
+    registered = None if customer is None else customer.einvoice
     known = None if registered is None else delivery.identifier_of(registered)
     return _told(billogram, document) or known or ""
 

@@ -122,6 +122,15 @@ def test_rows_that_cannot_be_credited(server: Server, items: Any, field: str, pa
     assert server.position() == position
 
 
+def test_rows_that_are_not_credited_are_read_too(server: Server) -> None:
+    key = server.sent(items=[A, B])["id"]
+    for mode in ("full", "amount", "remaining", "principal"):
+        answer = server.command(key, "credit", {"mode": mode, "items": [{"item_no": "A", "x": 1}]})
+        assert answer.error[0] == "UNKNOWN_PARAMETER"
+        assert (answer.error[1]["field"], answer.error[1]["field_path"]) == ("x", ["items", 0])
+    assert server.command(key, "credit", {"mode": "full", "items": [{"item_no": "A"}]}).status == 200
+
+
 # paid, mode and amount -> amount of the credit, remaining, paid_sum, state; of 125 with 60 + 5 fees charged
 MODES: list[tuple[int, dict[str, Any], str, str, str, str]] = [
     (0, {"mode": "full"}, "190", "0", "0", "Credited"),

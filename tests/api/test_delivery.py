@@ -188,6 +188,16 @@ def test_edi_is_told_as_an_e_invoice(
     assert done["flags"] == flags
 
 
+def test_the_edi_address_of_the_customer_serves_where_the_billogram_has_none(server: Server) -> None:
+    number = server.customer(edi={"electronic_id": "7300009000001"})
+    for own, told in ((None, "7300009000001"), ("0007:5560000000", "0007:5560000000")):
+        made = server.draft(customer={"customer_no": number}, regional_sweden={"edi": {"electronic_id": own}})
+        done = server.command(made["id"], "send", {"method": "EDI"}).data
+        assert last(done) == ("EfakturaSent", {"recipient_identifier": None, "electronic_id": told})
+        letter = server.mock("GET", f"/accounts/{ACCOUNT}/outbox?billogram={made['id']}").json[0]
+        assert (letter["channel"], letter["to"]) == ("EDI", told)
+
+
 # sending again
 
 

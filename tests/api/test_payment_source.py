@@ -308,6 +308,17 @@ def due_date(server: Server, key: str) -> Any:
     assert server.call("PUT", f"/billogram/{key}", {"due_date": "2026-05-01"}).status == 200
 
 
+def rows_and_due_date(server: Server, key: str) -> Any:
+    items = [{"title": "Row", "count": 2, "price": 100, "vat": 25}]
+    change = {"items": items, "due_date": "2026-05-01"}
+    assert server.call("PUT", f"/billogram/{key}", change).status == 200
+
+
+def nothing_and_due_date(server: Server, key: str) -> Any:
+    change = {"items": [{"title": "Row", "count": 0, "price": 1, "vat": 25}], "due_date": "2026-05-01"}
+    assert server.call("PUT", f"/billogram/{key}", change).status == 200
+
+
 def message(server: Server, key: str) -> Any:
     assert server.call("PUT", f"/billogram/{key}", {"info": {"message": "Hello"}}).status == 200
 
@@ -341,6 +352,8 @@ def respite(server: Server, key: str) -> Any:
         (lost, [(CANCELLED, "loss")], False),
         (rows, [(UPDATED, 250, "2026-04-01", "invoice")], True),
         (due_date, [(UPDATED, 125, "2026-05-04", "due_date")], True),
+        (rows_and_due_date, [(UPDATED, 250, "2026-05-04", "due_date")], True),
+        (nothing_and_due_date, [(CANCELLED, "invoice")], False),
         (message, [], True),
         (respite, [(UPDATED, 125, "2026-04-13", "respite")], True),
         (revoked, [(CANCELLED, "revocation")], False),

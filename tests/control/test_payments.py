@@ -472,6 +472,9 @@ def test_schemes(server: Server, currency: str, given: str | None, expected: str
     sent = server.sent(currency=currency)
     more = {} if given is None else {"scheme": given}
     assert pay(server, 1, billogram=sent["id"], **more)["scheme"] == expected
+    draft = server.draft(currency=currency)["id"]
+    unmatched = pay(server, 1, billogram=draft, **more)  # it was meant in this currency, and may go elsewhere
+    assert (unmatched["scheme"], unmatched["currency"]) == (expected, None)
 
 
 def test_what_is_not_given_and_what_is(server: Server) -> None:
@@ -656,6 +659,7 @@ def _two(key: str) -> dict[str, Any]:
         ({"amount": "1.99", "allocations": [_two("a")]}, 400, "refused", "1.99"),
         ({"amount": 3, "allocations": [_two("a"), _two("b")]}, 400, "refused", "4"),
         ({"amount": 9, "allocations": [_two("a"), _two("e")]}, 400, "refused", "EUR and SEK"),
+        ({"amount": 9, "allocations": [_two("a"), _two("d")]}, 400, "refused", "EUR and SEK"),
         ({"amount": 1, "billogram": "{a}", "ocr_number": "1"}, 400, "invalid_body", "ocr_number and"),
         ({"amount": 2, "billogram": "{a}", "allocations": [_two("a")]}, 400, "invalid_body", "and alloc"),
         ({"amount": 1, "currency": "SEK"}, 400, "invalid_body", "currency"),
@@ -663,6 +667,7 @@ def _two(key: str) -> dict[str, Any]:
 )  # fmt: skip
 def test_what_the_bank_does_not_take(server: Server, body: Any, status: int, code: str, named: str) -> None:
     ids = {"a": server.sent()["id"], "b": server.sent()["id"], "e": server.sent(currency="EUR")["id"]}
+    ids["d"] = server.draft(currency="EUR")["id"]
     image, position = server.image(), server.position()
     answer = server.mock("POST", PAYMENTS, _filled(body, ids))
     assert (answer.status, answer.json["error"]["code"]) == (status, code)
