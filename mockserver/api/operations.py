@@ -355,7 +355,13 @@ async def not_built(operation: Operation, call: Call) -> bytes:
     raise AssertionError("not reached: the decision refuses")
 
 
-def known_operations() -> dict[str, str]:
-    """Method and path of each operation, by its id and by themselves."""
-    found = {f"{row.method} {row.path}": f"{row.method} {row.path}" for row in OPERATIONS}
-    return found | {row.id: f"{row.method} {row.path}" for row in OPERATIONS}
+def known_operations() -> dict[str, tuple[str, str | None]]:
+    """Method and path of each row, and the command, by what the OpenAPI document has: path or id."""
+    found: dict[str, tuple[str, str | None]] = {}
+    for row in OPERATIONS:
+        name = f"{row.method} {row.path}"
+        found[name] = found[row.id] = name, None
+        if "{command}" in row.path:
+            for word, command in commands.COMMANDS.items():
+                found[name.replace("{command}", word)] = found[command.id] = name, word
+    return found

@@ -23,6 +23,7 @@ from mockserver.core import callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.model import replace
 from mockserver.stories.caller import BILLOGRAM, MOCK, Called, Caller
+from mockserver.stories.junit import Case, junit
 from mockserver.webhooks.policy import PLAIN, Policy, signing, told
 from mockserver.webhooks.sender import Request, request_of
 
@@ -286,19 +287,14 @@ def _table(results: list[Result], seed: int) -> Iterator[str]:
 
 
 def _junit(results: list[Result]) -> str:
-    from xml.etree import ElementTree as Xml
+    cases = [
+        Case(each.check.name, each.seconds)
+        if each.good
+        else Case(each.check.name, each.seconds, _told(each), each.check.hint)
+        for each in results
+    ]
+    return junit("mockserver check-receiver", "check-receiver", cases)
 
-    counts = {"tests": str(len(results)), "failures": str(sum(not each.good for each in results))}
-    suites = Xml.Element("testsuites", counts)
-    suite = Xml.SubElement(suites, "testsuite", {"name": "mockserver check-receiver", **counts})
-    for each in results:
-        named = {"classname": "check-receiver", "name": each.check.name, "time": f"{each.seconds:.3f}"}
-        case = Xml.SubElement(suite, "testcase", named)
-        if not each.good:
-            came = ", ".join(map(str, each.came))
-            failure = Xml.SubElement(
-                case, "failure", {"message": f"expected {each.check.wanted}, came {came}"}
-            )
-            failure.text = each.check.hint
-    Xml.indent(suites)
-    return Xml.tostring(suites, encoding="unicode", xml_declaration=True) + "\n"
+
+def _told(each: Result) -> str:
+    return f"expected {each.check.wanted}, came {', '.join(map(str, each.came))}"

@@ -121,6 +121,7 @@ def _open(
 ) -> Any:
     """The answer, to be read; OSError, ValueError."""
     url = given["url"] if "//" in given["url"] else f"http://{given['url']}"
+    base = url.rstrip("/").removesuffix("/api/v2").removesuffix("/_mock")  # as `serve` tells its addresses
     headers = {"Content-Type": "application/json", "Accept": accept}
     if given["control_token"]:
         headers["Authorization"] = f"Bearer {given['control_token']}"
@@ -128,7 +129,7 @@ def _open(
     # no proxy: the server is ours
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(  # noqa: S310  # what the user named
-        f"{url.rstrip('/')}/_mock{path}", data, headers, method=method
+        f"{base}/_mock{path}", data, headers, method=method
     )
     return opener.open(request, timeout=_PATIENCE)
 

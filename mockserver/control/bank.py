@@ -29,9 +29,9 @@ from mockserver.schema import Form, number, one_word, string
 
 
 def _fee(value: Any) -> Any:
-    if isinstance(value, Decimal | int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, Decimal | int) and not isinstance(value, bool) and 0 <= value < 10**15:
         fee = Decimal(value)
-        if fee == fee.quantize(Decimal("0.01")) and fee < 10**15:
+        if fee == fee.quantize(Decimal("0.01")):
             return fee
     raise ValueError("must be an amount of money such as 3.5, or 0")
 
@@ -217,7 +217,8 @@ async def lay_down(call: ControlCall) -> Answer:
     book = await call.book()
     match = {} if body.match is None else body.match.given()
     if len(match) > 1:
-        raise ControlError(400, "invalid_body", f"match: {' and '.join(match)}", "give one of them")
+        message = f"match: {' and '.join(match)} exclude each other"
+        raise ControlError(400, "invalid_body", message, "give one of them")
     plan = OutcomePlan(tuple(_outcome(each) for each in body.plan), **match)
     await call.emulator.execute(
         book, lambda act: outcomes.lay_down(act, plan), cause=call.request_id, rule="outcomes"
@@ -235,7 +236,10 @@ def _outcome(said: str | ThenBody) -> Outcome:
     if kind == sepa.REJECT:
         return Outcome(reject=code or sepa.TABLE[sepa.REJECT].default)
     raise ControlError(
-        400, "invalid_body", f"plan: {said}", 'an outcome is "ok", "reject.AM04" or {"then": "refund.MD06"}'
+        400,
+        "invalid_body",
+        f"plan: no outcome: {said}",
+        'an outcome is "ok", "reject.AM04" or {"then": "refund.MD06"}',
     )
 
 
@@ -287,6 +291,17 @@ async def listing(call: ControlCall) -> Answer:
     return Answer(await call.emulator.read(book, view))
 
 
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/payment-sources/{id}`: one mandate."""
+    book = await call.book()
+
+    def view(state: State) -> SourceShape:
+        found = _find_source(state.sources.get(call.params["id"]), call)
+        return render_source(found, state.account.timezone)
+
+    return Answer(await call.emulator.read(book, view))
+
+
 async def change(call: ControlCall) -> Answer:
     """`PATCH …/payment-sources/{id}`: changes a mandate; one that ends cancels what is planned by it."""
     body = call.read(SourcePatch)
@@ -294,13 +309,16 @@ async def change(call: ControlCall) -> Answer:
     key = call.params["id"]
 
     def decide(act: Act) -> None:
-        found: PaymentSource | None = act.find(SOURCE, key)
-        if found is None:
-            raise unknown("payment_source", key, "GET …/payment-sources")
-        sources.change(act, found, body.given())
+        sources.change(act, _find_source(act.find(SOURCE, key), call), body.given())
 
     act = await call.emulator.execute(book, decide, cause=call.request_id, rule="mandate")
     return Answer(render_source(act.find(SOURCE, key), act.account.timezone))
+
+
+def _find_source(source: PaymentSource | None, call: ControlCall) -> PaymentSource:
+    if source is None:
+        raise unknown("payment_source", call.params["id"], "GET …/payment-sources")
+    return source
 
 
 def render_source(source: PaymentSource, timezone: str) -> SourceShape:

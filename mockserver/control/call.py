@@ -1,13 +1,22 @@
 """One call of the control plane, and how its bodies are read."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Protocol, TypedDict, TypeVar
+from typing import Annotated, Any, Protocol, TypedDict, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
@@ -86,15 +95,34 @@ SettingsChanges = Annotated[dict[str, Any], Form(component("SettingsFields"))]
 
 
 class Body(BaseModel):
-    """Base of the bodies: unknown keys are refused."""
+    """Base of the bodies: unknown keys are refused, and what JSON has in another type is not converted."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)  # built when first read: the start is sooner
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_json_has_it(cls, value: Any, info: ValidationInfo) -> Any:
+        wanted = set(_parts(cls.model_fields[info.field_name or ""].annotation))
+        if bool in wanted and not isinstance(value, bool):
+            raise ValueError("must be true or false")
+        if wanted & {int, float} and str not in wanted and isinstance(value, bool | str):
+            raise ValueError("must be a number")
+        if date in wanted and not isinstance(value, str):
+            raise ValueError("must be a date such as 2026-03-02")
+        return value
 
     def given(self) -> dict[str, Any]:
         """The members that were sent and are not null."""
         return {
             name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None
         }
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """An annotation, and all that it is made of."""
+    yield annotation
+    for part in get_args(annotation):
+        yield from _parts(part)
 
 
 # what the API would do: an act, a row of behaviour 2.2 (or `create`), the id of the billogram, the body, and
@@ -159,7 +187,8 @@ class ServerInfo(Struct, frozen=True):
     scenario: Callable[[str], Any]  # one by its name
     run_scenario: Callable[[str, str, Mapping[str, Any]], Awaitable[Any]]  # account, name, inputs -> the run
     public_url: str | None = None
-    operations: Mapping[str, str] = {}  # of the API: method and path, by id too
+    # of the API: method and path, and perhaps a command, by these and by id
+    operations: Mapping[str, tuple[str, str | None]] = {}
     commands: Collection[str] = ()  # of a billogram
 
 
@@ -229,12 +258,28 @@ def parse(model: type[M], data: Any) -> M:
         return model.model_validate(data)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in problem["loc"]) or "body"
-        if problem["type"] == "extra_forbidden":
-            names = ", ".join(model.model_fields)
-            raise ControlError(
-                400, "invalid_body", f"unknown member: {where}", f"known members: {names}"
-            ) from None
-        raise ControlError(
-            400, "invalid_body", f"{where}: {problem['msg']}", "correct this member and send it again"
-        ) from None
+    steps, holder = _place(model, problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        where = ".".join([*steps, str(problem["loc"][-1])])
+        known = ", ".join(holder.model_fields) or "none"
+        raise ControlError(400, "invalid_body", f"unknown member: {where}", f"known members: {known}")
+    where = ".".join(steps) or "body"
+    said = "must be an object" if problem["type"] in _NO_OBJECT else problem["msg"]
+    message = f"{where}: {said.removeprefix('Value error, ')}"
+    raise ControlError(400, "invalid_body", message, f"correct {where} and send it again")
+
+
+_NO_OBJECT = ("dict_type", "model_type", "model_attributes_type")
+
+
+def _place(model: type[Body], location: Iterable[int | str]) -> tuple[list[str], type[Body]]:
+    """The members on the way, without pydantic's words for parts of a union; the body of the last one."""
+    steps: list[str] = []
+    for step in location:
+        if isinstance(step, int):
+            steps.append(str(step))
+        elif (field := model.model_fields.get(step)) is not None:
+            steps.append(step)
+            bodies = (part for part in _parts(field.annotation) if isinstance(part, type))
+            model = next((each for each in bodies if issubclass(each, Body)), model)
+    return steps, model

@@ -80,7 +80,9 @@ def unknown(what: str, key: str, where: str) -> ControlError:
 
 def refused(refusal: Refusal) -> ControlError:
     """A rule of the emulated world that says no: 404 for what is not there, 409 for a fact, else 400."""
-    hint = refusal.hint or f"it breaks the rule {refusal.rule}"
+    broken = f"it breaks the rule {refusal.rule}"
+    where = ".".join(map(str, (*(refusal.path or ()), refusal.field or "")))
+    hint = refusal.hint or (f"correct {where}: {broken}" if refusal.field else broken)
     match refusal:
         case NotFound():
             return ControlError(404, "unknown_object", refusal.message, refusal.hint or "look it up first")

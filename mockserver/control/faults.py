@@ -70,13 +70,16 @@ async def create(call: ControlCall) -> Answer:
     """`POST …/faults`: lets requests of the account fail, or wait."""
     body = call.read(FaultBody)
     book = await call.book()
-    operation = None if body.operation is None else call.info.operations.get(body.operation)
+    operation, command = call.info.operations.get(body.operation or "", (None, None))
     if body.operation is not None and operation is None:
         hint = "method and path as in the OpenAPI document, such as POST /billogram, or an operationId"
         raise ControlError(400, "invalid_body", f"operation: there is no {body.operation}", hint)
     if body.command is not None and body.command not in call.info.commands:
         hint = f"known: {', '.join(sorted(call.info.commands))}"
         raise ControlError(400, "invalid_body", f"command: there is no {body.command}", hint)
+    if command is not None and body.command not in (None, command):
+        hint = "leave it out: the operation names it"
+        raise ControlError(400, "invalid_body", f"command: {body.operation} is another one", hint)
     if body.fail is None and body.latency is None:
         hint = 'such as {"fail": "status:503"} or {"latency": "2s"}'
         raise ControlError(400, "invalid_body", "fail or latency must be given", hint)
@@ -84,7 +87,7 @@ async def create(call: ControlCall) -> Answer:
     fault = Fault(
         number=faults.number(book.stream),
         operation=operation,
-        command=body.command,
+        command=command or body.command,
         times=body.times,
         after=body.after or 0,
         probability=body.probability,

@@ -208,6 +208,14 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[bank.SourceShape],
     ),
     Operation(
+        "getMockPaymentSource",
+        "GET",
+        f"{_A}/payment-sources/{{id}}",
+        bank.fetch,
+        answer=bank.SourceShape,
+        codes=("unknown_payment_source",),
+    ),
+    Operation(
         "changeMockPaymentSource",
         "PATCH",
         f"{_A}/payment-sources/{{id}}",

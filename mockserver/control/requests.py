@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import shown
+from mockserver.control.errors import ControlError
 from mockserver.traffic import Entry
 
 
@@ -36,6 +37,8 @@ async def listing(call: ControlCall) -> Answer:
     book = await call.book()
     timezone = await call.emulator.read(book, lambda state: state.account.timezone)
     method, status, error = call.query("method"), call.query("status"), call.query("error")
+    if status is not None and not (status.isascii() and status.isdigit()):
+        raise ControlError(400, "invalid_query", "status is not a number", "an HTTP status such as 400")
     after = call.query("after")
     entries = call.traffic.entries(book.stream)
     if after is not None:

@@ -1,13 +1,13 @@
 """What is told of runs: the step that failed, in words; JUnit."""
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct, json
 
+from mockserver.stories.junit import Case
+from mockserver.stories.junit import junit as junit_report
 from mockserver.stories.runs import Run, StepRun, count
 from mockserver.wire import encode
 
@@ -87,33 +87,14 @@ def _criteria(step: StepRun) -> Iterator[str]:
         yield f"  {mark:3}  {expected.ljust(width)}  {found}"
 
 
-_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-
-
 def junit(done: Sequence[Timed]) -> str:
     """All runs, as JUnit has it."""
-    failures = sum(each.run.status == "failed" for each in done)
-    total = f'tests="{len(done)}" failures="{failures}" time="{sum(each.seconds for each in done):.3f}"'
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuites name="mockserver run" {total}>',
-        f'  <testsuite name="scenarios" errors="0" skipped="0" {total}>',
-    ]
-    for each in done:
-        run = each.run
-        case = f'    <testcase classname="scenarios" name={_quoted(run.scenario)} time="{each.seconds:.3f}"'
-        if run.status == "passed":
-            lines.append(f"{case}/>")
-            continue
-        text = _NOT_IN_XML.sub("?", failure(run))
-        lines.append(f"{case}>")
-        lines.append(f"      <failure message={_quoted(text.splitlines()[0])}>{escape(text)}</failure>")
-        lines.append("    </testcase>")
-    return "\n".join([*lines, "  </testsuite>", "</testsuites>", ""])
+    return junit_report("mockserver run", "scenarios", [_case(each) for each in done])
 
 
-def _quoted(text: str) -> str:
-    return quoteattr(_NOT_IN_XML.sub("?", text))
+def _case(each: Timed) -> Case:
+    text = failure(each.run)
+    return Case(each.run.scenario, each.seconds, text.splitlines()[0] if text else None, text)
 
 
 def table(done: Sequence[Timed]) -> Iterator[str]:

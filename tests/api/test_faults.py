@@ -75,6 +75,15 @@ def test_operation_and_command(server: Server) -> None:
     assert ask(server, "GET", "/nowhere").status == 404
 
 
+@pytest.mark.parametrize("operation", ["payBillogram", "POST /billogram/{id}/command/payment"])
+def test_an_operation_of_the_document_that_is_a_command(server: Server, operation: str) -> None:
+    key = server.sent()["id"]
+    assert lay(server, fail="status:503", operation=operation, times=1)["command"] == "payment"
+    assert ask(server, "POST", f"/billogram/{key}/command/message", {"message": "a"}).status == 200
+    assert ask(server, "POST", f"/billogram/{key}/command/payment", {"amount": 1}).status == 503
+    assert ask(server, "POST", f"/billogram/{key}/command/payment", {"amount": 1}).status == 200
+
+
 def test_probability_is_drawn_from_the_seed() -> None:
     seen = []
     for _ in range(2):

@@ -73,7 +73,9 @@ def test_each_form(server: Server) -> None:
 def test_where_it_is_looked_up(server: Server) -> None:
     """Billogram, mandate, customer, account, test IBAN; an empty queue falls through; each is used up."""
     number = customer(server, "DE50370400440532010404")
-    source = server.mock("GET", f"/accounts/{ACCOUNT}/payment-sources").json[0]["id"]
+    (whole,) = server.mock("GET", f"/accounts/{ACCOUNT}/payment-sources").json
+    source = whole["id"]
+    assert server.mock("GET", f"/accounts/{ACCOUNT}/payment-sources/{source}").json == whole
     keys = [sent(server, number) for _ in range(7)]
     lay_down(server, ["reject.MS03"])
     lay_down(server, ["reject.MS02"], customer_no=number)

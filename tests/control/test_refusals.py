@@ -47,6 +47,7 @@ WRONG_RECALLS: list[dict[str, Any]] = [
     {"amount": 0},
     {"fee": -1},
     {"fee": 0.001},
+    {"fee": 10**30},
     {"code": "X"},
     {"x": 1},
     {"allocations": []},
@@ -272,6 +273,7 @@ ROWS = [
     Row("waitForDeliveries", f"{A}/deliveries/wait", {"count": 1, "timeout": "0s"}, 408, "timeout"),
     Row("listRequests", "/accounts/none/requests", NO_BODY, 404, "unknown_account"),
     Row("listRequests", f"{A}/requests?limit=x", NO_BODY, 400, "invalid_query"),
+    Row("listRequests", f"{A}/requests?status=bad", NO_BODY, 400, "invalid_query"),
     Row("explainRequest", "/accounts/none/requests/x/explain", NO_BODY, 404, "unknown_account"),
     Row("explainRequest", f"{A}/requests/none/explain", NO_BODY, 404, "unknown_request"),
 ]
@@ -305,6 +307,7 @@ ROWS += [
             {"fail": "status:404"},
             {"fail": "reset", "operation": "POST /nowhere"},
             {"fail": "reset", "command": "dance"},
+            {"fail": "reset", "operation": "payBillogram", "command": "message"},
             {"fail": "reset", "probability": 1.5},
             {"fail": "reset", "times": 0},
             {"latency": "2h"},
@@ -391,6 +394,8 @@ ROWS += [
         for match in ({"billogram": "none"}, {"payment_source": "none"}, {"customer_no": 99})
     ),
     Row("listMockPaymentSources", "/accounts/none/payment-sources", NO_BODY, 404, "unknown_account"),
+    Row("getMockPaymentSource", "/accounts/none/payment-sources/x", NO_BODY, 404, "unknown_account"),
+    Row("getMockPaymentSource", f"{A}/payment-sources/none", NO_BODY, 404, "unknown_payment_source"),
     Row("changeMockPaymentSource", "/accounts/none/payment-sources/x", {}, 404, "unknown_account"),
     Row("changeMockPaymentSource", f"{A}/payment-sources/none", {}, 404, "unknown_payment_source"),
     Row("changeMockPaymentSource", f"{A}/payment-sources/none", {"status": "NEW"}, 400, "invalid_body"),

@@ -27,7 +27,7 @@ def server() -> Iterator[Served]:
 
 def clock(server: Served, *words: str, **environment: str) -> tuple[int, str, str]:
     done = subprocess.run(
-        [*COMMAND, "clock", *words, "--url", server.address],
+        [*COMMAND, "clock", *words[:1], "--url", server.address, *words[1:]],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -48,6 +48,13 @@ def sent(server: Served, user: str) -> str:
     }
     key: str = server.api("POST", "/billogram", body, user=user).json()["data"]["id"]
     return key
+
+
+@pytest.mark.parametrize("end", ["", "/", "/api/v2", "/_mock"])
+def test_each_address_that_the_server_tells_will_do(server: Served, end: str) -> None:
+    done = clock(server, "show", "--account", "nobody", "--url", f"{server.address}{end}")
+    assert done[0] == 2
+    assert "there is no account nobody" in done[2]
 
 
 def test_the_only_account_is_meant(server: Served) -> None:
@@ -122,7 +129,7 @@ def at_terminal(server: "Served | Slow", *words: str) -> tuple[int, str, str]:
     screen, terminal = pty.openpty()
     try:
         process = subprocess.Popen(
-            [*COMMAND, "clock", *words, "--url", server.address],
+            [*COMMAND, "clock", *words[:1], "--url", server.address, *words[1:]],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=terminal,
