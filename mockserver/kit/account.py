@@ -97,16 +97,24 @@ class BillogramAccount:
         """Remove it, with all it holds, and its forks."""
         while self._forks:
             self._forks.pop().close()
-        if self._http is not None:
-            self._http.close()
         self._receiver.end()
         if self._turn is not None:
             self._turn.end(self)
         book = self.server.listener.emulator.book(self.user)
         if book is not None:
             self.server.run(self.server.listener.emulator.remove(book))
-        self._receiver.close()
+        self.let_go()
         self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
+
+    def let_go(self) -> None:
+        """Close client and receiver; the account stays."""
+        for fork in self._forks:
+            fork.let_go()
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+        self._receiver.end()
+        self._receiver.close()
 
     # clients
 

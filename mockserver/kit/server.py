@@ -5,15 +5,17 @@ import json
 import threading
 from collections.abc import Coroutine
 from types import TracebackType
-from typing import Any, TypeVar, Unpack
-
-from msgspec import Struct
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from mockserver.app import Options, configured
 from mockserver.calling import Call, call_asgi
+from mockserver.core.model import CallbackSettings
 from mockserver.emulator import Birth
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
+
+if TYPE_CHECKING:
+    from mockserver.kit.account import BillogramAccount
 
 T = TypeVar("T")
 
@@ -29,14 +31,6 @@ class ControlRefused(Exception):
         self.hint = hint
 
 
-class Account(Struct, frozen=True):
-    """What a client needs: the base address and the credentials."""
-
-    url: str
-    user: str
-    key: str
-
-
 class Mockserver:
     """A server for the length of a `with` block. It listens on loopback; `url` ends in `/api/v2`."""
 
@@ -48,6 +42,7 @@ class Mockserver:
         self._started = threading.Event()
         self._stop: asyncio.Event | None = None
         self._listener: Listener | None = None
+        self._accounts: list[BillogramAccount] = []
 
     def __enter__(self) -> "Mockserver":
         self.start()
@@ -75,6 +70,8 @@ class Mockserver:
         """Let running requests end, write what waits, and stop."""
         if self._thread is None or self._loop is None or self._stop is None:
             return
+        while self._accounts:
+            self._accounts.pop().let_go()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
@@ -94,11 +91,25 @@ class Mockserver:
         assert self._listener is not None, "it does not run"
         return self._listener
 
-    def account(self, user: str, key: str = "secret") -> Account:
-        """A new account with these credentials; ValueError when there is one of this name."""
-        opening = self._running.emulator.open_account(Birth(user, key), cause="Mockserver.account")
-        self.run(opening)
-        return Account(self.url, user, key)
+    def account(self, user: str, key: str = "secret") -> "BillogramAccount":
+        """A new account with these credentials, as the fixture `billogram` is one.
+
+        It stays when the block ends. Its clock is as those of the server are, and where the server has a
+        `callback_url` its webhooks go there. ValueError: there is one of this name.
+        """
+        from mockserver.kit.account import SIGN_KEY, BillogramAccount  # it stands above: it is one on us
+
+        made = self._configuration
+
+        def born(account: BillogramAccount) -> int:
+            own = CallbackSettings(url=account.webhook_url, sign_key=account.sign_key)
+            birth = Birth(user, key, callbacks=own if made.callback_url is None else None)
+            opening = self._running.emulator.open_account(birth, cause="Mockserver.account")
+            return self.run(opening).account.seed
+
+        account = BillogramAccount(self, user, key, sign_key=made.sign_key or SIGN_KEY, born=born)
+        self._accounts.append(account)
+        return account
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """One operation of the control plane (`path` is below `/_mock`), without a socket; ControlRefused."""

@@ -7,21 +7,30 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 import mockserver
-from mockserver import Mockserver
-from mockserver.kit.server import Account
+from mockserver import BillogramAccount, Mockserver
 from mockserver.log.interface import LogFailed, LogInUse
 
-CUSTOMER = {"name": "Test Customer AB"}
+CUSTOMER = {"name": "Test Customer AB", "contact": {"email": "contact@example.com"}}
+ROW = {"title": "Shovel", "count": 1, "price": 100, "vat": 25}
+SEND = {"command": "send", "method": "Email"}
 
 
-def ask(account: Account, method: str, path: str, body: Any = None) -> httpx.Response:
+class Account(NamedTuple):
+    """What a client needs."""
+
+    url: str
+    user: str
+    key: str
+
+
+def ask(account: Account | BillogramAccount, method: str, path: str, body: Any = None) -> httpx.Response:
     """One request with an account's credentials."""
     with httpx.Client(trust_env=False, verify=False) as client:
         return client.request(method, f"{account.url}{path}", json=body, auth=(account.user, account.key))
@@ -35,10 +44,35 @@ def control(server: Mockserver, path: str) -> Any:
 # Mockserver
 
 
+def test_an_account_has_all_that_the_fixture_has() -> None:
+    with Mockserver(clock="frozen") as server:
+        account = server.account("demo")
+        assert account.http.post("/customer", json=CUSTOMER).status_code == 200
+        body = {"customer": {"customer_no": 1}, "items": [ROW], "on_success": SEND}
+        key = account.http.post("/billogram", json=body).json()["data"]["id"]
+        account.pay(key, 125)
+        assert account.webhooks.wait("BillogramEnded").signature_ok
+        account.clock.advance("1d")
+        assert account.clock.now.isoformat() == "2026-03-03T10:00:00+01:00"
+
+
+def test_webhooks_go_where_the_server_sends_them(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.db"
+    with Mockserver(database=kept, callback_url="mock:inbox", sign_key="another") as server:
+        account = server.account("demo")
+        assert account.control("GET", "/callbacks")["url"] == "mock:inbox"
+        assert account.sign_key == "another"
+        assert account.control("GET", "/clock")["mode"] == "live"
+        with account.http as client:
+            assert client.get("/settings").status_code == 200
+    with Mockserver(database=kept) as server:  # it is still there
+        assert control(server, "/accounts/demo")["id"] == "demo"
+
+
 def test_a_server_for_the_length_of_a_block() -> None:
     with Mockserver() as server:
         account = server.account("demo")
-        assert account == Account(server.url, "demo", "secret")
+        assert (account.url, account.user, account.key) == (server.url, "demo", "secret")
         assert server.url.startswith("http://127.0.0.1:")
         assert server.url.endswith("/api/v2")
         assert server.control_url == server.url.removesuffix("/api/v2") + "/_mock"

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from mockserver import Mockserver
-from mockserver.kit.server import Account
 from tests.documented import held
 
 PATIENCE = 20.0  # seconds after which what should happen has failed
@@ -210,7 +209,6 @@ class World:
         self.server = server
         self.user = f"account-{next(_numbers)}"
         self.client = httpx.Client(trust_env=False, verify=False, timeout=PATIENCE)
-        self.account = Account(server.url, self.user, "secret")
         body: dict[str, Any] = {"id": self.user, "key": "secret", **made}
         self.control("POST", "/accounts", body if clock is None else {**body, "clock": clock})
 
