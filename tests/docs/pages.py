@@ -46,6 +46,13 @@ def blocks(page: str) -> Iterator[Block]:
         yield Block(place, above[-1], language, file, match[2])
 
 
+def check_made(page: str, module: str, right: str) -> None:
+    """A part of a page is what a module of ours prints."""
+    begin = re.escape(f"<!-- made by python -m {module} -->")
+    shown = re.findall(rf"^{begin}\n(.*?)\n?<!-- end -->", text(page), re.MULTILINE | re.DOTALL)
+    assert shown == [right], f"{page} must show (python -m {module}):\n\n{right}\n"
+
+
 def prose(page: str) -> str:
     """A page without its blocks."""
     return _FENCED.sub("", text(page))

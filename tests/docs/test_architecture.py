@@ -6,16 +6,13 @@ import tomllib
 from tests.docs import diagram, pages
 
 PAGE = "docs/architecture.md"
-MADE = re.compile(
-    r"<!-- made by python -m tests\.docs\.diagram -->\n(.*?)\n?<!-- end -->", re.MULTILINE | re.DOTALL
-)
 
 
 def test_the_diagram_and_the_table_are_those_of_the_machine() -> None:
-    found = MADE.search(pages.text(PAGE))
-    assert found is not None
     right = f"{diagram.diagram()}\n\n{diagram.table()}"
-    assert found[1] == right, f"{PAGE} must show (python -m tests.docs.diagram):\n\n{right}\n"
+    pages.check_made(PAGE, diagram.__name__, right)
+        f"{PAGE} must show (python -m tests.docs.diagram):\n\n{right}\n"
+    )
 
 
 def test_the_rooms_are_those_of_the_import_contract() -> None:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
-from tests.core.test_sepa import AFTERWARDS, DEBIT, RULES, TRANSFER, TYPES_OF, ten, thirteen_months
+from tests.core.test_sepa import AFTERWARDS, DEBIT, DEFAULTS, RULES, TRANSFER, TYPES_OF, ten, thirteen_months
 from tests.core.test_sepa import is_open as target_day
 from tests.money.model import (
     DAY,
@@ -31,15 +31,6 @@ from tests.money.model import (
 AUTOGIRO = "AUTOGIRO"
 SERVES = {DEBIT: "EUR", AUTOGIRO: "SEK"}
 VIA = "pay via autogiro"
-USUAL = {
-    "return": "AM04",
-    "reject": "AM04",
-    "refusal": "MS02",
-    "refund": "MD06",
-    "refund_unauthorised": "MD01",
-    "reversal": "AM05",
-    "cancellation_request": "DUPL",
-}
 Outcome = str | dict[str, str]
 BY_ACCOUNT: dict[str, Outcome] = {
     "DE50370400440532010404": "reject.AM04",
@@ -336,7 +327,7 @@ class Banked(Model):
             usual = "reject" if payment.status == "scheduled" else "return"
             kind = usual if kind is None else "cancellation_request"
         assert kind is not None
-        code = code or USUAL.get(kind)
+        code = code or DEFAULTS.get(kind)
         self._check(payment, kind, code)
         act = Act(self)
         if payment.status == "scheduled":
@@ -362,7 +353,7 @@ class Banked(Model):
         found = []
         for kind in RULES:
             with suppress(Refused):
-                self._check(payment, kind, USUAL.get(kind))
+                self._check(payment, kind, DEFAULTS.get(kind))
                 found.append(kind)
         return found
 

@@ -13,7 +13,7 @@ import pytest
 
 from mockserver.log.interface import Append, Branch, LogFailed, Point
 from mockserver.stories import library
-from tests.log.test_held_commit import HeldLog
+from tests.log.test_held_commit import HeldLog, quiet
 from tests.log.test_unwritable import FULL, FaultyLog
 from tests.server import Server
 from tests.stories.helping import events, everything, states
@@ -412,7 +412,7 @@ def test_requests_are_served_meanwhile(server: Server) -> None:
         loading = asyncio.ensure_future(
             ask("load", "POST", "/_mock/accounts", b'{"id": "a", "fixture": "demo"}')
         )
-        await asyncio.sleep(0.01)
+        await quiet()  # the file is being read
         await ask("other", "GET", "/_mock/accounts/b")
         await loading
 
