@@ -8,5 +8,3 @@ PAGE = "docs/recalls.md"
 def test_the_tables_are_those_of_the_core() -> None:
     right = transactions.tables()
     pages.check_made(PAGE, transactions.__name__, right)
-        f"{PAGE} must show (python -m tests.docs.transactions):\n\n{right}\n"
-    )
