@@ -149,8 +149,7 @@ class Brancher:
         """Another account of the present state, or of that after an act: by position, or an event in it.
 
         AccountExists, NoSuchAct. The clock of an earlier state shows the moment of its act, callbacks stay,
-        and generations begin anew [A]. The first
-        password that comes is adopted [A].
+        generations begin anew, and the first password that comes is adopted [A].
         """
         shell = self._shell
         await shell.settled(book)

@@ -202,6 +202,7 @@ class Banked(Model):
             day = self._own_day(one, payment.scheme)
             if told_anyway or day != one.debit.day:
                 payment.day = one.debit.day = day
+                payment.amount = one.remaining
                 act.tell(one, "PaymentSystemUpdated")
 
     def cancel(self, act: Act, one: Billogram, kind: str = "PaymentSystemCancelled") -> None:

@@ -658,8 +658,8 @@ class Money(RuleBasedStateMachine):
             named = [(named[0][0], total)]
         elif named:
             body["allocations"] = [{"billogram": key, "amount": decimal(amount)} for key, amount in named]
-        taking = [self.taker(key) for key, _ in named]
-        currencies = {one.currency for one in taking if one}
+        of_all = self.model.billograms | self.model.deleted
+        currencies = {of_all[key].currency for key, _ in named}
         type(self).steps += 1
         position = self.server.position(self.name)
         answer = self.mock("POST", "/payments", body)

@@ -764,9 +764,10 @@ class Model:
             act.letter(one, "InvoiceSent" if more > 0 else "Credit", -more if more < 0 else None)
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
-            self.follow(act, one)
-        if moved:
+        if moved and one.remaining > 0:  # with the new amount: told once
             self.replan(act, one, told_anyway=False)
+        if more:
+            self.follow(act, one)
         act.overdue_if_past(one)
         if one.remaining == 0 and not one.is_credit:
             act.end(one, "Paid" if one.received or excess else "Credited")
