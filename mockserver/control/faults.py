@@ -80,6 +80,9 @@ async def create(call: ControlCall) -> Answer:
     if command is not None and body.command not in (None, command):
         hint = "leave it out: the operation names it"
         raise ControlError(400, "invalid_body", f"command: {body.operation} is another one", hint)
+    if body.command is not None and operation is not None and "{command}" not in operation:
+        hint = "leave one of them out; an on_success of POST /billogram is part of that operation"
+        raise ControlError(400, "invalid_body", f"command: {body.operation} is no command", hint)
     if body.fail is None and body.latency is None:
         hint = 'such as {"fail": "status:503"} or {"latency": "2s"}'
         raise ControlError(400, "invalid_body", "fail or latency must be given", hint)

@@ -308,6 +308,7 @@ ROWS += [
             {"fail": "reset", "operation": "POST /nowhere"},
             {"fail": "reset", "command": "dance"},
             {"fail": "reset", "operation": "payBillogram", "command": "message"},
+            {"fail": "reset", "operation": "POST /billogram", "command": "send"},
             {"fail": "reset", "probability": 1.5},
             {"fail": "reset", "times": 0},
             {"latency": "2h"},
