@@ -64,6 +64,7 @@ class OnLoop:
         self._open: set[concurrent.futures.Future[Answered]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
+        self._lock = threading.Lock()  # between the server's loop and who ends it
 
     def runs_here(self) -> bool:
         """Whether the caller stands on the loop that the application needs."""
@@ -75,9 +76,10 @@ class OnLoop:
     async def __call__(self, call: Call) -> Answered:
         """From another loop. What the application raises comes out; TestEnded."""
         done: concurrent.futures.Future[Answered] = concurrent.futures.Future()
-        if self._ended:
-            raise TestEnded
-        self._open.add(done)
+        with self._lock:
+            if self._ended:
+                raise TestEnded
+            self._open.add(done)
         try:
             self._loop.call_soon_threadsafe(self._start, call, done)
         except RuntimeError:  # the loop is closed
@@ -107,13 +109,19 @@ class OnLoop:
 
     def end(self) -> None:
         """Whoever waits for the application waits no more."""
-        self._ended = True
-        for done in list(self._open):
+        with self._lock:
+            self._ended = True
+            waiting = list(self._open)
+        for done in waiting:
             _settle(done, TestEnded())
 
     def close(self) -> None:
-        """The loop is somebody else's."""
+        """The loop is somebody else's; what began on it just when it was closed would be complained of."""
         self.end()
+        if self._loop.is_closed():
+            for task in list(self._tasks):
+                task.get_coro().close()
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio.gather does
 
 
 def _settle(done: "concurrent.futures.Future[Answered]", error: Exception) -> None:
@@ -142,6 +150,7 @@ class OnThread(OnLoop):
         self.end()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(5)
+        super().close()
 
 
 def runner(app: Any) -> OnLoop:

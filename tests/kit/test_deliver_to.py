@@ -1,8 +1,11 @@
 """Webhooks straight to an application, in tests that block."""
 
+import asyncio
 import functools
+import gc
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -108,3 +111,33 @@ def test_what_an_application_raises_is_told(billogram: BillogramAccount) -> None
 def test_what_is_no_application(billogram: BillogramAccount, app: Any) -> None:
     with pytest.raises(TypeError, match="no ASGI or WSGI application"):
         billogram.deliver_to(app)
+
+
+def test_a_loop_that_is_closed_while_a_webhook_comes(
+    billogram: BillogramAccount, recwarn: pytest.WarningsRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A test may close its loop at any moment: nobody complains of what began there and never ran."""
+    loop = asyncio.new_event_loop()
+    ready: Sequence[Any] = getattr(loop, "_ready")  # noqa: B009  # not in its type
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("it is not reached")
+
+    async def story() -> None:
+        billogram.deliver_to(app)
+
+    loop.run_until_complete(story())
+    sent(billogram)
+    deadline = monotonic() + 30
+    while not ready and monotonic() < deadline:
+        sleep(0.01)
+    loop.call_soon(loop.stop)
+    loop.run_forever()
+    assert ready, "the webhook has a task, which has not begun"
+    loop.close()
+    del ready
+    billogram.deliver_to(None)
+    del loop
+    gc.collect()
+    assert [str(each.message) for each in recwarn] == []
+    assert [each.message for each in caplog.records if each.name == "asyncio"] == []
