@@ -177,33 +177,44 @@ class Watcher(Protocol):
 
 
 async def fold(
-    log: Log, book: Book, stream: str | None = None, until: Callable[[Record], bool] | None = None
-) -> list[Planned]:
-    """Read an account from the log; the callbacks that its acts brought about.
+    log: Log, book: Book, stream: str | None = None, look: Callable[[Record], bool] | None = None
+) -> None:
+    """Read an account from the log.
 
-    `stream`: another one than its own; `until`: it ends after the first act for which this is true. What was
-    planned before the account became a fork, or another generation, or by a fixture, is no longer to be sent.
+    `stream`: another one than its own; `look`: sees each act when it is in the book, and ends it when true.
     """
-    planned: list[Planned] = []
-    whose: tuple[str, int] | None = None
     async for record in log.read(stream or book.stream):
         for event in record.events:
-            if isinstance(event, AccountLoaded):
-                planned.clear()
             for change in evolve.evolve(book.state, event):
                 book.state.put(*change)
-        account: Account | None = book.state.find(ACCOUNT, "")
-        if account is not None and whose != (account.id, account.generation):
-            whose = account.id, account.generation
-            planned.clear()
-        planned += callbacks.plan(book.state, record)
         book.position = book.told = record.position
         book.last = record.at
-        if until is not None and until(record):
+        if look is not None and look(record):
             break
         if record.position % _REPLAY_SLICE == 0:
             await asyncio.sleep(0)
     book.told_clock, book.told_last = book.account.clock, book.last
+
+
+async def replay(log: Log, book: Book) -> list[Planned]:
+    """Read an account from the log; the callbacks that its acts brought about.
+
+    What was planned before it became a fork, or another generation, or by a fixture, is no longer to be sent.
+    """
+    planned: list[Planned] = []
+    whose: tuple[str, int] | None = None
+
+    def plan(record: Record) -> bool:
+        nonlocal whose
+        account: Account | None = book.state.find(ACCOUNT, "")
+        now = None if account is None else (account.id, account.generation)
+        if now != whose or any(isinstance(event, AccountLoaded) for event in record.events):
+            whose = now
+            planned.clear()
+        planned.extend(callbacks.plan(book.state, record))
+        return False
+
+    await fold(log, book, look=plan)
     return planned
 
 

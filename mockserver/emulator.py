@@ -19,9 +19,9 @@ from mockserver.book import (
     Defaults,
     Watcher,
     born,
-    fold,
     notes_of,
     read_notes,
+    replay,
 )
 from mockserver.branching import Brancher, new_stream, read_snapshots, snapshot_of
 from mockserver.core import accounts, callbacks, numbers
@@ -130,7 +130,7 @@ class Emulator:
             kind, _, account = name.partition(":")
             if kind == "account":
                 book = Book(account, stream)
-                planned = await fold(self.log, book)
+                planned = await replay(self.log, book)
                 notes = await read_notes(self.log, book, pointers.get(notes_of(account)))
                 book.snapshots = await read_snapshots(self.log, pointers, account)
                 told.append((book, planned, notes))
