@@ -50,6 +50,29 @@ def test_each_member_with_both_values(server: Server) -> None:
     assert [each["kind"] for each in found.values()].count("payment") == 1
 
 
+def test_the_same_acts_on_both_sides_are_no_difference(server: Server) -> None:
+    """Though each event has a uuid of its own, and each payment an id."""
+    key = server.sent()["id"]
+    server.mock("POST", f"{A}/fork", {"id": "other"})
+    for account in (ACCOUNT, "other"):
+        told = server.call("POST", f"/billogram/{key}/command/message", {"message": "Hi"}, account=account)
+        assert told.status == 200
+    assert diff(server, "account:other") == []
+    for account in (ACCOUNT, "other"):
+        there, money = f"/accounts/{account}/payments", {"billogram": key, "amount": 125}
+        paid = server.mock("POST", there, money | {"scheme": "SEPA_DIRECT_DEBIT"}).json["id"]
+        assert server.mock("POST", f"{there}/{paid}/recall", {"type": "refund", "code": "MD06"}).status == 201
+    uuids = [
+        server.call("GET", f"/billogram/{key}", account=account).data["events"][-1]["event_uuid"]
+        for account in (ACCOUNT, "other")
+    ]
+    assert uuids[0] != uuids[1]
+    assert [(each["kind"], each["change"]) for each in diff(server, "account:other")] == [
+        ("payment", "only here"),
+        ("payment", "only there"),
+    ]
+
+
 def test_against_an_account_and_the_other_way_round(server: Server) -> None:
     server.customer()
     server.mock("POST", f"{A}/fork", {"id": "other"})
