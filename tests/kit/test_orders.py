@@ -368,7 +368,7 @@ class TestShop:
         key = sent(billogram)
         billogram.webhooks.none("Payment")
         billogram.pay(key, amount)
-        hooks = billogram.webhooks.wait("Payment"), billogram.webhooks.all()
+        billogram.webhooks.wait("BillogramEnded" if amount == 125 else "Payment")
         told(amount=amount, seed=billogram.seed, user=billogram.user, came=shop.came, key=key)
 
 @pytest.mark.billogram_orders
@@ -413,6 +413,7 @@ def test_each_turn_is_a_test_of_its_own(suite: pytest.Pytester) -> None:
 
 
 OTHERWISE = """
+import time
 import pytest
 from helper import sent
 from shop import Shop
@@ -445,13 +446,15 @@ def test_resets(billogram):
     shop = Shop()
     billogram.deliver_to(shop)
     sent(billogram)
+    deadline = time.monotonic() + 30
+    while turns[-1] != "reset" and len(shop.came) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)  # as it is, what was not sent is dropped by a reset
     billogram.control("POST", "/reset", {})
-    if turns[-1] == "reset":
-        assert set(shop.came) == {"BillogramCreated", "BillogramSent"}, "a reset looks, too"
+    assert set(shop.came) == {"BillogramCreated", "BillogramSent"}, "a reset looks, too"
     turns.append("reset")
     shop.came.clear()
     sent(billogram)
-    billogram.webhooks.wait("BillogramCreated", count=2)
+    billogram.webhooks.wait("BillogramSent", count=2)
     assert set(shop.came) == {"BillogramCreated", "BillogramSent"}
 
 @pytest.mark.billogram_orders(max=3)
