@@ -116,12 +116,14 @@ class OnLoop:
             _settle(done, TestEnded())
 
     def close(self) -> None:
-        """The loop is somebody else's; what began on it just when it was closed would be complained of."""
+        """The loop is somebody else's; a task that came just when it was closed would be complained of."""
         self.end()
         if self._loop.is_closed():
             for task in list(self._tasks):
-                task.get_coro().close()
-                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # as asyncio.gather does
+                work: Any = task.get_coro()
+                if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:  # it never ran, and never will
+                    work.close()
+                    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
 
 
 def _settle(done: "concurrent.futures.Future[Answered]", error: Exception) -> None:
