@@ -71,7 +71,7 @@ async def _begin_with(name: str, emulator: Emulator) -> None:
         fixture = await asyncio.to_thread(read_fixture, name)
         account, key = id_and_key(fixture)
         body = fixture.body({"id": account, "key": key})
-        if emulator.book(body.id) is None:
+        if emulator.live(body.id) is None:
             await make(emulator, body, changed_settings, fixture, cause="fixture")
     except ControlError as error:
         raise LogFailed(f"fixture: {error.message}") from None
@@ -79,16 +79,16 @@ async def _begin_with(name: str, emulator: Emulator) -> None:
 
 def list_scenarios() -> Any:
     """The scenarios that come along."""
-    from mockserver.stories import served  # all three when they are first asked for
+    from mockserver.stories import scenario_endpoints  # all three when they are first asked for
 
-    return served.listing()
+    return scenario_endpoints.listing()
 
 
 def find_scenario(name: str) -> Any:
     """One of them."""
-    from mockserver.stories import served
+    from mockserver.stories import scenario_endpoints
 
-    return served.one(name)
+    return scenario_endpoints.one(name)
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -219,9 +219,9 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
     public_url = None if configuration.public_url is None else configuration.public_url.rstrip("/")
 
     async def run_scenario(account: str, name: str, inputs: Mapping[str, Any]) -> Any:
-        from mockserver.stories import served
+        from mockserver.stories import scenario_endpoints
 
-        return await served.perform(app, account, name, inputs, configuration.control_token)
+        return await scenario_endpoints.perform(app, account, name, inputs, configuration.control_token)
 
     info = ServerInfo(
         started=monotonic(),

@@ -123,9 +123,9 @@ class Server:
     # looking inside
 
     def state(self, account: str = ACCOUNT) -> State:
-        book = self.emulator.book(account)
-        assert book is not None, account
-        return book.state
+        live = self.emulator.live(account)
+        assert live is not None, account
+        return live.state
 
     def image(self, account: str = ACCOUNT) -> dict[str, Any]:
         return self.state(account).image()
@@ -135,8 +135,8 @@ class Server:
         return self.run(fold(self.emulator.log, f"account:{account}", upto))
 
     def position(self, account: str = ACCOUNT) -> int:
-        book = self.emulator.book(account)
-        return 0 if book is None else book.position
+        live = self.emulator.live(account)
+        return 0 if live is None else live.position
 
     # acts that many tests need
 

@@ -63,7 +63,7 @@ def make(act: Act, body: Body) -> str:
 async def fetch(call: Call) -> bytes:
     """`GET /billogram/{id}`: one billogram, whole."""
     billogram = await call.read(lambda state: find(state, call.params["id"]))
-    return call.cache.get(call.book.id, billogram, call.base) or shown(call, billogram)
+    return call.cache.get(call.live.id, billogram, call.base) or shown(call, billogram)
 
 
 LISTED: Listed[Billogram] = Listed(
@@ -239,4 +239,4 @@ def find(state: State, key: str) -> Billogram:
 def shown(call: Call, billogram: Billogram) -> bytes:
     """The answer that shows a billogram; kept for the next GET."""
     body = answer(render_billogram(billogram, call.base))
-    return call.cache.keep(call.book.id, billogram, call.base, body)
+    return call.cache.keep(call.live.id, billogram, call.base, body)

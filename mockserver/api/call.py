@@ -11,8 +11,8 @@ from mockserver.api.errors import TooLarge
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter
 from mockserver.core.state import State
-from mockserver.documents.pdf import Shelf
-from mockserver.emulator import Book, Emulator
+from mockserver.documents.pdf import PdfCache
+from mockserver.emulator import Emulator, LiveAccount
 from mockserver.wire import BadJson, decode, encode
 
 T = TypeVar("T")
@@ -26,8 +26,8 @@ class Call(Struct):
 
     emulator: Emulator
     cache: AnswerCache
-    shelf: Shelf
-    book: Book
+    pdf_cache: PdfCache
+    live: LiveAccount
     request_id: str
     params: dict[str, str]
     query_string: bytes
@@ -52,11 +52,11 @@ class Call(Struct):
 
     async def execute(self, decide: Callable[[Act], object], *, rule: str) -> Act:
         """Decide, apply, and wait until it is on disk."""
-        return await self.emulator.execute(self.book, decide, cause=self.request_id, rule=rule)
+        return await self.emulator.execute(self.live, decide, cause=self.request_id, rule=rule)
 
     async def read(self, view: Callable[[State], T]) -> T:
         """What is on disk."""
-        return await self.emulator.read(self.book, view)
+        return await self.emulator.read(self.live, view)
 
 
 def answer(data: Any, meta: Any = None) -> bytes:

@@ -28,8 +28,8 @@ from mockserver.api.errors import (
 from mockserver.api.faults import Faulted, Faultline, cut_off
 from mockserver.api.operations import OPERATIONS, Operation, not_built
 from mockserver.core.refusal import NotFound, Refusal
-from mockserver.documents.pdf import Shelf
-from mockserver.emulator import AccountGone, Book, Emulator
+from mockserver.documents.pdf import PdfCache
+from mockserver.emulator import AccountGone, Emulator, LiveAccount
 from mockserver.log.interface import LogFailed
 from mockserver.traffic import Entry, Traffic
 from mockserver.wire import (
@@ -82,7 +82,7 @@ class Api:
         # 401 for those who follow the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
         self._date, self._faultline = HttpDate(), Faultline()
-        self._cache, self._shelf = AnswerCache(), Shelf()
+        self._cache, self._pdf_cache = AnswerCache(), PdfCache()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
 
     def stop(self) -> None:
@@ -149,11 +149,11 @@ class Api:
             error = "INTERNAL_ERROR" if status == 500 else None
             self._traffic.finish(entry, status=status, error=error, duration_ms=took)
             return
-        book = passing.book
-        if book is not None and not book.told:  # an account that is not on disk has no timeline
-            book = None
-        if book is not None:
-            book.refusals += 1
+        live = passing.live
+        if live is not None and not live.told:  # an account that is not on disk has no timeline
+            live = None
+        if live is not None:
+            live.refusals += 1
         self._traffic.finish(
             entry,
             status=status,
@@ -164,10 +164,10 @@ class Api:
             field=refused.field,
             field_path=refused.path,
             duration_ms=took,
-            after=None if book is None else (book.told, book.noted, book.refusals),
+            after=None if live is None else (live.told, live.noted, live.refusals),
         )
-        if book is not None:
-            book.signal.notify()
+        if live is not None:
+            live.signal.notify()
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str, passing: "_Passing") -> bytes:
         try:
@@ -195,21 +195,21 @@ class Api:
     async def _operate(
         self, scope: Scope, receive: Receive, body: bytes | None, request_id: str, passing: "_Passing"
     ) -> bytes:
-        book = passing.book = await self._authenticate(scope, request_id)
+        live = passing.live = await self._authenticate(scope, request_id)
         passing.entry = self._traffic.begin(
-            book.stream, request_id, self._emulator.now(book), scope["method"], _asked(scope), body or b""
+            live.stream, request_id, self._emulator.now(live), scope["method"], _asked(scope), body or b""
         )
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)
-        call = Call(self._emulator, self._cache, self._shelf, book, request_id, params, query, body, base)
+        call = Call(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base)
         fault = self._traffic.faults.strike(
-            book.stream, book.account.seed, operation.method, operation.path, params.get("command")
+            live.stream, live.account.seed, operation.method, operation.path, params.get("command")
         )
         if fault is not None:
             return await self._faultline.suffer(fault, lambda: _perform(operation, call), receive)
         return await _perform(operation, call)
 
-    async def _authenticate(self, scope: Scope, request_id: str) -> Book:
+    async def _authenticate(self, scope: Scope, request_id: str) -> LiveAccount:
         authorization = (header(scope, b"authorization") or b"").strip()
         picked = header(scope, b"mock-account")
         if picked is not None and authorization:
@@ -220,22 +220,22 @@ class Api:
         user, key = _credentials(value)
         await self._emulator.loaded()
         if key:
-            book = await self._emulator.enter(user, key, cause=request_id)
-            if book is not None:
-                return book
+            live = await self._emulator.enter(user, key, cause=request_id)
+            if live is not None:
+                return live
         raise InvalidAuth("invalid credentials", rule="auth.invalid")
 
-    async def _pick(self, scope: Scope, name: bytes, request_id: str) -> Book:
+    async def _pick(self, scope: Scope, name: bytes, request_id: str) -> LiveAccount:
         """`Mock-Account` instead of the credentials; where there is a control token, `Mock-Token` too."""
         sent = (header(scope, b"mock-token") or b"").strip()
         if self._control_token is None or compare_digest(sent, self._control_token.encode()):
             with contextlib.suppress(UnicodeDecodeError):
                 account = name.strip().decode()
-                book = (
+                live = (
                     await self._emulator.pick(account, cause=request_id) if is_account_id(account) else None
                 )
-                if book is not None:
-                    return book
+                if live is not None:
+                    return live
         raise InvalidAuth("invalid account or token", rule="auth.mock_account")
 
     def _route(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
@@ -260,15 +260,15 @@ class _Passing(Struct):
     """A request on its way: what the journal needs of it."""
 
     begun: float
-    book: Book | None = None
+    live: LiveAccount | None = None
     entry: Entry | None = None
 
 
 def _explained(passing: _Passing) -> bytes:
     """Where the control plane explains the refusal; what belongs to no account is in no journal [A]."""
-    assert passing.book is not None, "its journal has the entry"
+    assert passing.live is not None, "its journal has the entry"
     assert passing.entry is not None, "it is explained from it"
-    account = quote(passing.book.id, safe="")
+    account = quote(passing.live.id, safe="")
     return f"/_mock/accounts/{account}/requests/{passing.entry.id}/explain".encode()
 
 

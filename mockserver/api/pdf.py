@@ -34,7 +34,7 @@ async def fetch(call: Call) -> bytes:
         billogram = find(state, call.params["id"])
         document = _asked(billogram, number, query)
         ready = documents.available_at(document, state.account.pdf_delay)
-        if call.emulator.now(call.book) < ready:
+        if call.emulator.now(call.live) < ready:
             raise NotAvailableYet(  # [C]
                 f"object not available yet with id={billogram.id}",
                 rule="pdf.available",
@@ -44,7 +44,7 @@ async def fetch(call: Call) -> bytes:
         return document, billogram.documents[0].invoice_no
 
     document, claim_no = await call.read(view)
-    kept = call.shelf.kept(call.book.id, document)
+    kept = call.pdf_cache.kept(call.live.id, document)
     if kept is not None:
         return await asyncio.to_thread(_answer, kept)
     loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ async def fetch(call: Call) -> bytes:
 
 
 def _drawn(call: Call, document: Document, claim_no: int) -> bytes:
-    return _answer(call.shelf.pdf(call.book.id, document, claim_no))
+    return _answer(call.pdf_cache.pdf(call.live.id, document, claim_no))
 
 
 def _answer(made: bytes) -> bytes:

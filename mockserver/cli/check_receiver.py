@@ -136,9 +136,9 @@ async def _planned(sign_key: str, seed: int) -> tuple[list[Story], Planned]:
 
 
 def _of(app: Application) -> list[Planned]:
-    book = app.emulator.book(_ACCOUNT)
-    assert book is not None, "it was made"
-    return [each.planned for each in app.sender.desk(book).deliveries.values()]
+    live = app.emulator.live(_ACCOUNT)
+    assert live is not None, "it was made"
+    return [each.planned for each in app.sender.deliveries(live).by_id.values()]
 
 
 async def _call(caller: Caller, document: str, path: str, body: dict[str, Any]) -> Any:

@@ -143,7 +143,7 @@ def _greeting(listener: Listener, token: str | None, made: bool, fixture: str | 
     shown = token if made else "$TOKEN"
     access = "open" if token is None else f"token: {token}" if made else "with the token it was given"
     emulator = listener.emulator
-    known = [book.id for book in emulator.books() if ":" not in book.id]
+    known = [live.id for live in emulator.live_accounts() if ":" not in live.id]
     loaded = None if fixture is None else _loaded(emulator, fixture)
     if loaded is not None:
         who = f"the account {loaded[0]} begins with the fixture {fixture}; its key is {loaded[1]}"
@@ -166,15 +166,15 @@ def _greeting(listener: Listener, token: str | None, made: bool, fixture: str | 
 def _loaded(emulator: Emulator, fixture: str) -> tuple[str, str] | None:
     """Id and key of the account of a fixture, if they open it: one that was there may have another key."""
     name, key = id_and_key(read_fixture(fixture))
-    book = emulator.book(name)
-    return (name, key) if ":" not in name and book is not None and key_fits(book.account, key) else None
+    live = emulator.live(name)
+    return (name, key) if ":" not in name and live is not None and key_fits(live.account, key) else None
 
 
 def _free_name(emulator: Emulator) -> str:
     """`demo`, or the first like it that this key opens."""
     for name in itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2))):
-        book = emulator.book(name)
-        if book is None or key_fits(book.account, _KEY):
+        live = emulator.live(name)
+        if live is None or key_fits(live.account, _KEY):
             return name
     raise AssertionError("not reached: names don't end")
 

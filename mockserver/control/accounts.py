@@ -31,7 +31,7 @@ from mockserver.core import accounts, calendar
 from mockserver.core.act import Act
 from mockserver.core.model import Features, merged
 from mockserver.core.settings import new_settings
-from mockserver.emulator import AccountExists, Birth, Book, Emulator
+from mockserver.emulator import AccountExists, Emulator, LiveAccount, NewAccount
 from mockserver.schema import Form, one_word
 
 
@@ -147,9 +147,11 @@ async def _fixture(call: ControlCall, asked: str | None) -> Fixture | None:
 
 async def listing(call: ControlCall) -> Answer:
     """`GET /_mock/accounts`: lists the accounts."""
-    books = call.emulator.books
+    live_accounts = call.emulator.live_accounts
     return Answer(
-        await call.emulator.read_all(lambda: [render_account(call.emulator, book) for book in books()])
+        await call.emulator.read_all(
+            lambda: [render_account(call.emulator, live) for live in live_accounts()]
+        )
     )
 
 
@@ -161,18 +163,18 @@ async def create(call: ControlCall) -> Answer:
         body = fixture.body(call.sent())
     if body.callbacks is not None:
         checked(call, body.callbacks)
-    book = await make(call.emulator, body, call.info.change_settings, fixture, cause=call.request_id)
-    shown = await shown_account(call.emulator, book)
+    live = await make(call.emulator, body, call.info.change_settings, fixture, cause=call.request_id)
+    shown = await shown_account(call.emulator, live)
     if body.key is not None:
         shown["key"] = body.key
     return Answer(shown, 201)
 
 
-def birth_of(body: AccountBody, change_settings: ChangeSettings) -> Birth:
+def birth_of(body: AccountBody, change_settings: ChangeSettings) -> NewAccount:
     """What a body says of the account that it makes."""
     start = body.clock or ClockStart()
     settings = body.settings
-    return Birth(
+    return NewAccount(
         id=body.id,
         key=body.key,
         seed=body.seed,
@@ -195,7 +197,7 @@ async def make(
     fixture: Fixture | None = None,
     *,
     cause: str,
-) -> Book:
+) -> LiveAccount:
     """Make the account that a body describes, and load a fixture into it."""
     birth = birth_of(body, change_settings)
     try:
@@ -209,20 +211,20 @@ async def make(
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET /_mock/accounts/{a}`: one account."""
-    book = await call.book()
-    return Answer(await call.emulator.read(book, lambda _: render_account(call.emulator, book)))
+    live = await call.live()
+    return Answer(await call.emulator.read(live, lambda _: render_account(call.emulator, live)))
 
 
 async def change(call: ControlCall) -> Answer:
     """`PATCH /_mock/accounts/{a}`: changes an account. What is not sent stays."""
     body = call.read(AccountPatch)
-    book = await call.book()
+    live = await call.live()
     changes = body.given()
     if body.callbacks is not None:
         changes["callbacks"] = checked(call, body.callbacks)
     key = changes.pop("key", None)
     if key is not None:
-        changes["key_hash"] = accounts.hashed(book.id, key)
+        changes["key_hash"] = accounts.hashed(live.id, key)
 
     def decide(act: Act) -> None:
         if "features" in changes:
@@ -233,16 +235,16 @@ async def change(call: ControlCall) -> Answer:
         if changes:
             accounts.change(act, changes)
 
-    await call.emulator.execute(book, decide, cause=call.request_id, rule="account")
-    return Answer(await shown_account(call.emulator, book))
+    await call.emulator.execute(live, decide, cause=call.request_id, rule="account")
+    return Answer(await shown_account(call.emulator, live))
 
 
 async def remove(call: ControlCall) -> Answer:
     """`DELETE /_mock/accounts/{a}`: removes an account and all it holds."""
-    book = await call.book()
-    await call.emulator.remove(book)
-    call.traffic.forget(book.stream)
-    return Answer({"id": book.id})
+    live = await call.live()
+    await call.emulator.remove(live)
+    call.traffic.forget(live.stream)
+    return Answer({"id": live.id})
 
 
 async def reset(call: ControlCall) -> Answer:
@@ -251,18 +253,18 @@ async def reset(call: ControlCall) -> Answer:
     What it was made with stays, and without a fixture its clock, unless another one is given.
     """
     body = call.read(ResetBody)
-    old = await call.book()
+    old = await call.live()
     if body.fixture is not None and body.clock is not None:
         hint = "the fixture says what the clock shows"
         raise ControlError(400, "invalid_body", "clock and fixture exclude each other", hint)
     fixture = await _fixture(call, body.fixture)
     if fixture is None:
         clock = {} if body.clock is None else body.clock.given()
-        book = await call.emulator.reset(old, seed=body.seed, cause=call.request_id, **clock)
+        live = await call.emulator.reset(old, seed=body.seed, cause=call.request_id, **clock)
     else:
-        book = await fixture.reset(call.emulator, old, body.seed)
+        live = await fixture.reset(call.emulator, old, body.seed)
     call.traffic.forget(old.stream)
-    return Answer(await shown_account(call.emulator, book))
+    return Answer(await shown_account(call.emulator, live))
 
 
 Listed = list[tuple[AccountBody, Fixture | None]]
@@ -291,23 +293,23 @@ async def preload(emulator: Emulator, listed: Listed, change_settings: ChangeSet
     """Make these accounts; those that the log has already stay as they are."""
     await emulator.loaded()
     for body, fixture in listed:
-        if emulator.book(body.id) is None:
+        if emulator.live(body.id) is None:
             await make(emulator, body, change_settings, fixture, cause="accounts")
 
 
-async def shown_account(emulator: Emulator, book: Book) -> AccountShape:
+async def shown_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
     """The account after a write, even if another one has reset or removed it since."""
-    return await emulator.read(book, lambda _: render_account(emulator, book), gone_too=True)
+    return await emulator.read(live, lambda _: render_account(emulator, live), gone_too=True)
 
 
-def render_account(emulator: Emulator, book: Book) -> AccountShape:
+def render_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
     """The account without its key."""
-    account, features = book.account, book.account.features
+    account, features = live.account, live.account.features
     return {
         "id": account.id,
         "seed": account.seed,
         "generation": account.generation,
-        "clock": render_clock(emulator, book),
+        "clock": render_clock(emulator, live),
         "timezone": account.timezone,
         "features": {
             "standalone_credits": features.standalone_credits,
@@ -320,8 +322,8 @@ def render_account(emulator: Emulator, book: Book) -> AccountShape:
         "market": account.market,
         "pdf_delay": account.pdf_delay,
         "counts": {
-            "customers": len(book.state.customer_order),
-            "billograms": len(book.state.bucket().order),
-            "acts": book.position,
+            "customers": len(live.state.customer_order),
+            "billograms": len(live.state.bucket().order),
+            "acts": live.position,
         },
     }

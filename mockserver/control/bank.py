@@ -147,7 +147,7 @@ class SourceShape(TypedDict):
 async def recall(call: ControlCall) -> Answer:
     """`POST …/payments/{id}/recall`: money is taken back, or a planned debit stopped, by SEPA's rules."""
     body = call.read(RecallBody)
-    book = await call.book()
+    live = await call.live()
     shares = body.allocations
     asked = recalls.Asked(
         type=body.type,
@@ -163,7 +163,7 @@ async def recall(call: ControlCall) -> Answer:
         payment = find_payment(act.find(PAYMENT, call.params["id"]), call)
         made.append(recalls.recall(act, payment, asked))
 
-    await call.emulator.execute(book, decide, cause=call.request_id, rule="recall")
+    await call.emulator.execute(live, decide, cause=call.request_id, rule="recall")
     return Answer(render_recall(made[-1]), 201)
 
 
@@ -188,11 +188,11 @@ def render_recall(made: Recall) -> RecallShape:
 
 async def options(call: ControlCall) -> Answer:
     """`GET …/payments/{id}/recall-options`: what SEPA allows on a payment today, until when, and why not."""
-    book = await call.book()
+    live = await call.live()
 
     def view(state: State) -> list[RecallOptionShape]:
         payment = find_payment(state.payments.get(call.params["id"]), call)
-        today = local_date(call.emulator.now(book), state.account.timezone)
+        today = local_date(call.emulator.now(live), state.account.timezone)
         return [
             {
                 "type": each.type,
@@ -205,7 +205,7 @@ async def options(call: ControlCall) -> Answer:
             for each in sepa.options(payment, today)
         ]
 
-    return Answer(await call.emulator.read(book, view))
+    return Answer(await call.emulator.read(live, view))
 
 
 # outcome plans
@@ -214,14 +214,14 @@ async def options(call: ControlCall) -> Answer:
 async def lay_down(call: ControlCall) -> Answer:
     """`PUT …/outcomes`: lays down what the bank will answer; one plan per match, a new one replaces it."""
     body = call.read(OutcomesBody)
-    book = await call.book()
+    live = await call.live()
     match = {} if body.match is None else body.match.given()
     if len(match) > 1:
         message = f"match: {' and '.join(match)} exclude each other"
         raise ControlError(400, "invalid_body", message, "give one of them")
     plan = OutcomePlan(tuple(_outcome(each) for each in body.plan), **match)
     await call.emulator.execute(
-        book, lambda act: outcomes.lay_down(act, plan), cause=call.request_id, rule="outcomes"
+        live, lambda act: outcomes.lay_down(act, plan), cause=call.request_id, rule="outcomes"
     )
     return Answer(render_plan(plan))
 
@@ -245,16 +245,16 @@ def _outcome(said: str | ThenBody) -> Outcome:
 
 async def laid_down(call: ControlCall) -> Answer:
     """`GET …/outcomes`: the plans, with what is left of them."""
-    book = await call.book()
+    live = await call.live()
     return Answer(
-        await call.emulator.read(book, lambda state: [render_plan(each) for each in state.outcomes.values()])
+        await call.emulator.read(live, lambda state: [render_plan(each) for each in state.outcomes.values()])
     )
 
 
 async def clear(call: ControlCall) -> Answer:
     """`DELETE …/outcomes`: takes all plans away."""
-    book = await call.book()
-    await call.emulator.execute(book, outcomes.clear, cause=call.request_id, rule="outcomes")
+    live = await call.live()
+    await call.emulator.execute(live, outcomes.clear, cause=call.request_id, rule="outcomes")
     return Answer([])
 
 
@@ -283,35 +283,35 @@ def _said(outcome: Outcome) -> Any:
 
 async def listing(call: ControlCall) -> Answer:
     """`GET …/payment-sources`: all mandates, with what the API does not show."""
-    book = await call.book()
+    live = await call.live()
 
     def view(state: State) -> list[SourceShape]:
         return [render_source(each, state.account.timezone) for each in state.sources.values()]
 
-    return Answer(await call.emulator.read(book, view))
+    return Answer(await call.emulator.read(live, view))
 
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/payment-sources/{id}`: one mandate."""
-    book = await call.book()
+    live = await call.live()
 
     def view(state: State) -> SourceShape:
         found = _find_source(state.sources.get(call.params["id"]), call)
         return render_source(found, state.account.timezone)
 
-    return Answer(await call.emulator.read(book, view))
+    return Answer(await call.emulator.read(live, view))
 
 
 async def change(call: ControlCall) -> Answer:
     """`PATCH …/payment-sources/{id}`: changes a mandate; one that ends cancels what is planned by it."""
     body = call.read(SourcePatch)
-    book = await call.book()
+    live = await call.live()
     key = call.params["id"]
 
     def decide(act: Act) -> None:
         sources.change(act, _find_source(act.find(SOURCE, key), call), body.given())
 
-    act = await call.emulator.execute(book, decide, cause=call.request_id, rule="mandate")
+    act = await call.emulator.execute(live, decide, cause=call.request_id, rule="mandate")
     return Answer(render_source(act.find(SOURCE, key), act.account.timezone))
 
 

@@ -24,7 +24,7 @@ from mockserver.core.act import Act
 from mockserver.core.events import BillogramEvent
 from mockserver.core.model import Billogram, Customer
 from mockserver.core.settings import Settings
-from mockserver.emulator import Birth, Book, Emulator
+from mockserver.emulator import Emulator, LiveAccount, NewAccount
 from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
@@ -140,13 +140,13 @@ class Fixture(Protocol):
     def body(self, own: Mapping[str, Any]) -> Any:
         """The body of POST /_mock/accounts that makes it; what is the caller's own wins."""
 
-    def birth(self, own: Mapping[str, Any]) -> Birth:
+    def birth(self, own: Mapping[str, Any]) -> NewAccount:
         """The same, as the emulator makes it."""
 
-    async def open(self, emulator: Emulator, birth: Birth) -> Book:
+    async def open(self, emulator: Emulator, birth: NewAccount) -> LiveAccount:
         """Make an account and load it; AccountExists, ControlError."""
 
-    async def reset(self, emulator: Emulator, book: Book, seed: int | None) -> Book:
+    async def reset(self, emulator: Emulator, live: LiveAccount, seed: int | None) -> LiveAccount:
         """Empty an account and load it; ControlError."""
 
 
@@ -223,12 +223,12 @@ class ControlCall(Struct):
             )
         return min(int(text), maximum)
 
-    async def book(self) -> Book:
+    async def live(self) -> LiveAccount:
         """The account of the path."""
-        book = await self.emulator.find(self.params["a"])
-        if book is None:
+        live = await self.emulator.find(self.params["a"])
+        if live is None:
             raise unknown_account(self.params["a"])
-        return book
+        return live
 
     def read(self, model: type[M]) -> M:
         """The body, read by this model."""

@@ -98,19 +98,19 @@ class AccountCallbacksShape(TypedDict):
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/callbacks`: where the callbacks go."""
-    book = await call.book()
-    return Answer(await call.emulator.read(book, lambda state: render_callbacks(state.account.callbacks)))
+    live = await call.live()
+    return Answer(await call.emulator.read(live, lambda state: render_callbacks(state.account.callbacks)))
 
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/callbacks`: sets where callbacks go. What is on its way keeps its address and key."""
     settings = checked(call, call.read(CallbacksBody))
-    book = await call.book()
+    live = await call.live()
 
     def decide(act: Act) -> None:
         accounts.change(act, {"callbacks": settings})
 
-    await call.emulator.execute(book, decide, cause=call.request_id, rule="callbacks")
+    await call.emulator.execute(live, decide, cause=call.request_id, rule="callbacks")
     return Answer(render_callbacks(settings))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import Field
 
+from mockserver.clock_runner import Moved
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
 from mockserver.control.deliveries import shown
 from mockserver.control.errors import ControlError
@@ -16,8 +17,7 @@ from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
 from mockserver.core.model import Account
 from mockserver.core.state import State
-from mockserver.emulator import Book, Emulator
-from mockserver.moving import Moved
+from mockserver.emulator import Emulator, LiveAccount
 from mockserver.schema import Form, one_word
 from mockserver.wire import encode_rows
 
@@ -73,14 +73,14 @@ CLOCK = {"mode": "frozen"}
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/clock`: what the clock shows, and how it runs."""
-    book = await call.book()
-    return Answer(await call.emulator.read(book, lambda _: render_clock(call.emulator, book)))
+    live = await call.live()
+    return Answer(await call.emulator.read(live, lambda _: render_clock(call.emulator, live)))
 
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/clock`: sets mode, zone or speed, or moves to a later moment."""
     body = call.read(ClockBody)
-    book = await call.book()
+    live = await call.live()
     given = body.given()
     timezone, now = given.pop("timezone", None), given.pop("now", None)
 
@@ -91,23 +91,23 @@ async def put(call: ControlCall) -> Answer:
         accounts.change(act, changes)
 
     if now is None:
-        await call.emulator.execute(book, decide, cause=call.request_id, rule="clock")
+        await call.emulator.execute(live, decide, cause=call.request_id, rule="clock")
     else:
-        await call.emulator.time.advance(book, _to(now, book), cause=call.request_id, finish=decide)
-    shown_clock = await call.emulator.read(book, lambda _: render_clock(call.emulator, book), gone_too=True)
+        await call.emulator.time.advance(live, _to(now, live), cause=call.request_id, finish=decide)
+    shown_clock = await call.emulator.read(live, lambda _: render_clock(call.emulator, live), gone_too=True)
     return Answer(shown_clock)
 
 
 async def advance(call: ControlCall) -> Answer:
     """`POST …/clock/advance`: moves the clock. It answers when what was due has been committed."""
     body = call.read(AdvanceBody)
-    book = await call.book()
-    target = _target(body, book)
-    moved = await call.emulator.time.advance(book, target, cause=call.request_id, dry_run=body.dry_run)
-    return Answer(_render_moved(call, moved, book.account.timezone))
+    live = await call.live()
+    target = _target(body, live)
+    moved = await call.emulator.time.advance(live, target, cause=call.request_id, dry_run=body.dry_run)
+    return Answer(_render_moved(call, moved, live.account.timezone))
 
 
-def _target(body: AdvanceBody, book: Book) -> Callable[[datetime], datetime | None]:
+def _target(body: AdvanceBody, live: LiveAccount) -> Callable[[datetime], datetime | None]:
     given = [name for name in ("by", "to", "until") if getattr(body, name) is not None]
     if len(given) != 1:
         raise ControlError(
@@ -117,26 +117,26 @@ def _target(body: AdvanceBody, book: Book) -> Callable[[datetime], datetime | No
             'such as {"by": "30d"}, {"to": "2026-04-02T08:00:00+02:00"} or {"until": "next"}',
         )
     if body.to is not None:
-        return _to(body.to, book)
+        return _to(body.to, live)
     if body.by is not None:
-        return _by(body.by, book)
-    return lambda _: None if (due := book.state.agenda.head()) is None else due.at
+        return _by(body.by, live)
+    return lambda _: None if (due := live.state.agenda.head()) is None else due.at
 
 
-def _by(span: str, book: Book) -> Callable[[datetime], datetime]:
+def _by(span: str, live: LiveAccount) -> Callable[[datetime], datetime]:
     def target(now: datetime) -> datetime:
         try:
-            return calendar.after(now, span, book.account.timezone)
+            return calendar.after(now, span, live.account.timezone)
         except ValueError as error:
             raise ControlError(400, "invalid_body", f"by: {error}", "a span such as 30d, P1M or 2h") from None
 
     return target
 
 
-def _to(moment: datetime, book: Book) -> Callable[[datetime], datetime]:
+def _to(moment: datetime, live: LiveAccount) -> Callable[[datetime], datetime]:
     def target(now: datetime) -> datetime:
         if moment < now:
-            hint = f"it shows {shown(now, book.account.timezone)}; time moves forward only"
+            hint = f"it shows {shown(now, live.account.timezone)}; time moves forward only"
             raise ControlError(409, "clock_backwards", "the clock can't be moved back", hint)
         return moment
 
@@ -164,7 +164,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
 
 async def upcoming(call: ControlCall) -> Answer:
     """`GET …/agenda?until=&billogram=`: what happens next to each object."""
-    book = await call.book()
+    live = await call.live()
     until, key = _until(call), call.query("billogram")
 
     def view(state: State) -> tuple[Account, list[tuple[Due, Any]]]:
@@ -176,7 +176,7 @@ async def upcoming(call: ControlCall) -> Answer:
             (due, state.agenda_object(due.key)) for due in entries if until is None or due.at <= until
         ]
 
-    account, found = await call.emulator.read(book, view)  # what is rendered below never changes
+    account, found = await call.emulator.read(live, view)  # what is rendered below never changes
 
     def render(row: tuple[Due, Any]) -> DueShape:
         due, subject = row
@@ -206,12 +206,12 @@ def _until(call: ControlCall) -> datetime | None:
     return found
 
 
-def render_clock(emulator: Emulator, book: Book) -> ClockShape:
+def render_clock(emulator: Emulator, live: LiveAccount) -> ClockShape:
     """Mode, the moment it shows in the account's zone, zone and speed."""
-    account = book.account
+    account = live.account
     return {
         "mode": account.clock.mode,
-        "now": shown(emulator.now(book), account.timezone),
+        "now": shown(emulator.now(live), account.timezone),
         "timezone": account.timezone,
         "speed": account.clock.speed,
     }

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import AfterValidator, Field
 
-from mockserver.book import AccountGone
 from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
 from mockserver.core.events import AttemptMade
+from mockserver.ledger import AccountGone
 from mockserver.schema import Form, component, one_word
-from mockserver.webhooks.desk import DELIVERED, STATUSES, Delivery, Desk, is_success
+from mockserver.webhooks.deliveries import DELIVERED, STATUSES, Deliveries, Delivery, is_success
 from mockserver.webhooks.sender import request_of
 from mockserver.wire import encode_rows
 
@@ -82,7 +82,7 @@ class InboxShape(TypedDict):
 
 async def listing(call: ControlCall) -> Answer:
     """`GET …/deliveries?status=&type=&billogram=`: lists them. `type` is a callback or an event type."""
-    desk, timezone = await _desk(call)
+    deliveries, timezone = await _deliveries(call)
     status, kind, billogram = call.query("status"), call.query("type"), call.query("billogram")
     if status not in (None, *STATUSES):
         raise ControlError(400, "invalid_query", "unknown status", f"known: {', '.join(STATUSES)}")
@@ -95,7 +95,7 @@ async def listing(call: ControlCall) -> Answer:
             and billogram in (None, planned.billogram)
         )
 
-    return await _answer(list(filter(wanted, desk.all())), timezone)
+    return await _answer(list(filter(wanted, deliveries.all())), timezone)
 
 
 async def _answer(found: list[Delivery], timezone: str) -> Answer:
@@ -104,8 +104,8 @@ async def _answer(found: list[Delivery], timezone: str) -> Answer:
 
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: what `mock:inbox`, the receiver inside, has got."""
-    desk, timezone = await _desk(call)
-    got = list(desk.inbox)
+    deliveries, timezone = await _deliveries(call)
+    got = list(deliveries.inbox)
     return Answer(Raw(await encode_rows(got, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
 
 
@@ -125,19 +125,19 @@ def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxSh
 
 async def replay(call: ControlCall) -> Answer:
     """`POST …/deliveries/{id}/replay`: sends it once more, at once. The answer shows what came of it."""
-    book = await call.book()
-    desk, timezone = await _desk(call)
-    delivery = desk.find(call.params["id"])
+    live = await call.live()
+    deliveries, timezone = await _deliveries(call)
+    delivery = deliveries.find(call.params["id"])
     if delivery is None:
         raise unknown("delivery", call.params["id"], "GET …/deliveries")
-    if delivery.id not in desk.deliveries:
+    if delivery.id not in deliveries.by_id:
         raise ControlError(
             409,
             "delivery_dropped",
             "this callback is of before the last reset",
             "nothing of before a reset is sent after it; let the event happen again",
         )
-    await call.sender.replay(book, delivery)
+    await call.sender.replay(live, delivery)
     return Answer(render_delivery(delivery, timezone))
 
 
@@ -149,41 +149,41 @@ async def wait(call: ControlCall) -> Answer:
     while True:
         begun = clock()
         try:
-            desk, timezone = await _desk(call)
+            deliveries, timezone = await _deliveries(call)
         except AccountGone:  # reset or removed just now: the time goes on
             continue
-        seen = desk.book.signal.count
-        found = _look(desk, body)
+        seen = deliveries.live.signal.count
+        found = _look(deliveries, body)
         if found is not None:
             return await _answer(found, timezone)
         if begun >= deadline:
-            return await _in_vain(body, desk, timezone)
+            return await _in_vain(body, deliveries, timezone)
         took = clock() - begun
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                await desk.book.signal.wait(seen)
+                await deliveries.live.signal.wait(seen)
                 await asyncio.sleep(took * _LAZY)
 
 
-def _look(desk: Desk, body: WaitBody) -> list[Delivery] | None:
+def _look(deliveries: Deliveries, body: WaitBody) -> list[Delivery] | None:
     """What is waited for, if it is there."""
     count = body.count if body.count is not None else 0 if body.idle else 1
-    if body.idle and desk.busy:
+    if body.idle and deliveries.busy:
         return None
-    got = desk.readers.get(body.reader, set()) if body.reader is not None else set()
-    found = [each for each in desk.all() if _matches(each, body) and each.id not in got]
+    got = deliveries.readers.get(body.reader, set()) if body.reader is not None else set()
+    found = [each for each in deliveries.all() if _matches(each, body) and each.id not in got]
     if len(found) < count:
         return None
     if body.reader is not None:
         found = found[:count] if count else found
-        _read(desk, body.reader, found)
+        _read(deliveries, body.reader, found)
     return found
 
 
-def _read(desk: Desk, reader: str, found: list[Delivery]) -> None:
-    desk.readers.setdefault(reader, set()).update(each.id for each in found)
-    if len(desk.readers) > _MOST_READERS:
-        del desk.readers[next(iter(desk.readers))]
+def _read(deliveries: Deliveries, reader: str, found: list[Delivery]) -> None:
+    deliveries.readers.setdefault(reader, set()).update(each.id for each in found)
+    if len(deliveries.readers) > _MOST_READERS:
+        del deliveries.readers[next(iter(deliveries.readers))]
 
 
 def _matches(each: Delivery, body: WaitBody) -> bool:
@@ -196,14 +196,16 @@ def _matches(each: Delivery, body: WaitBody) -> bool:
     )
 
 
-async def _in_vain(body: WaitBody, desk: Desk, timezone: str) -> Answer:
-    arrived = [each for each in desk.all() if each.status == DELIVERED][-_ARRIVED:]
-    error = ControlError(408, "timeout", _how_it_stands(body, desk), "see what arrived, and GET …/deliveries")
+async def _in_vain(body: WaitBody, deliveries: Deliveries, timezone: str) -> Answer:
+    arrived = [each for each in deliveries.all() if each.status == DELIVERED][-_ARRIVED:]
+    error = ControlError(
+        408, "timeout", _how_it_stands(body, deliveries), "see what arrived, and GET …/deliveries"
+    )
     shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone), _SLICE)
     return Answer(error.body() | {"arrived": Raw(shown_ones)}, 408)
 
 
-def _how_it_stands(body: WaitBody, desk: Desk) -> str:
+def _how_it_stands(body: WaitBody, deliveries: Deliveries) -> str:
     """What was waited for, and what there is."""
     wanted = [
         f"{name} {value}"
@@ -212,7 +214,7 @@ def _how_it_stands(body: WaitBody, desk: Desk) -> str:
     ]
     counts: dict[str, int] = {}
     errors = [""]
-    for each in desk.all():
+    for each in deliveries.all():
         counts[each.status] = counts.get(each.status, 0) + 1
         if each.attempts and not is_success(each.attempts[-1]):
             last = each.attempts[-1]
@@ -222,11 +224,11 @@ def _how_it_stands(body: WaitBody, desk: Desk) -> str:
     return f"waited {body.timeout} {until} for {', '.join(wanted)}; now {stands}{errors[-1]}"
 
 
-async def _desk(call: ControlCall) -> tuple[Desk, str]:
+async def _deliveries(call: ControlCall) -> tuple[Deliveries, str]:
     """The deliveries of the account of the path, after what is due, and its zone."""
-    book = await call.book()
-    timezone = await call.emulator.read(book, lambda state: state.account.timezone)
-    return call.sender.desk(book), timezone
+    live = await call.live()
+    timezone = await call.emulator.read(live, lambda state: state.account.timezone)
+    return call.sender.deliveries(live), timezone
 
 
 def shown(moment: datetime, timezone: str) -> str:

@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Raw, Struct
 
-from mockserver.control.branches import named
 from mockserver.control.call import Answer, ControlCall
 from mockserver.control.errors import ControlError, unknown_account
+from mockserver.control.snapshots import named
 from mockserver.core.events import BillogramEvent
 from mockserver.core.state import BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, PICTURE, SOURCE, State
-from mockserver.emulator import Book
+from mockserver.emulator import LiveAccount
 from mockserver.schema import Form
 from mockserver.wire import encode, encode_rows
 
@@ -60,19 +60,19 @@ async def fetch(call: ControlCall) -> Answer:
     """`GET …/diff?against=`: what differs from a snapshot (`snapshot:name`) or an account (`account:id`)."""
     against = call.query("against") or ""
     kind, _, name = against.partition(":")
-    book = await call.book()
+    live = await call.live()
     if kind == "account" and name:
         other = await call.emulator.find(name)
         if other is None:
             raise unknown_account(name)
         there = await call.emulator.read(other, lambda state: state)
     elif kind == "snapshot" and name:
-        book, taken = await named(call, name)
-        there = await call.emulator.branches.read(book, taken, Book(book.id, taken.stream))
+        live, taken = await named(call, name)
+        there = await call.emulator.branches.read(live, taken, LiveAccount(live.id, taken.stream))
     else:
         hint = "such as ?against=snapshot:before or ?against=account:other"
         raise ControlError(400, "invalid_query", "against names no snapshot and no account", hint)
-    found = await call.emulator.read(book, lambda state: list(_pairs(state, there)))
+    found = await call.emulator.read(live, lambda state: list(_pairs(state, there)))
     shown = await encode_rows(found, _render, _SLICE)
     head = encode({"against": against, "count": len(found)})
     return Answer(Raw(head[:-1] + b',"differences":' + shown + b"}"))

@@ -14,10 +14,10 @@ async def fetch(call: ControlCall) -> Answer:
     """`GET …/requests/{id}/explain`: why a request was refused, what is allowed now, and how to get there."""
     from mockserver.control import explained  # with the table of rules, when it is first asked for
 
-    book = await call.book()
-    entry = call.traffic.find(book.stream, call.params["id"])
+    live = await call.live()
+    entry = call.traffic.find(live.stream, call.params["id"])
     if entry is None:
-        raise unknown("request", call.params["id"], f"GET /_mock/accounts/{book.id}/requests")
+        raise unknown("request", call.params["id"], f"GET /_mock/accounts/{live.id}/requests")
     if entry.rule is None:
         done = "it is being answered" if entry.status is None else f"it was answered {entry.status}"
         message = f"no rule refused this request: {done}"
@@ -25,6 +25,6 @@ async def fetch(call: ControlCall) -> Answer:
     refused = explained.taken_apart(entry, entry.rule)
     emulator, there = call.emulator, call.base
     scene = await emulator.read(
-        book, lambda state: explained.Scene(book.id, there, emulator.now(book), refused.cut_out(state))
+        live, lambda state: explained.Scene(live.id, there, emulator.now(live), refused.cut_out(state))
     )
     return Answer(await asyncio.to_thread(explained.explained, call.info, refused, scene))

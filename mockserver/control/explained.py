@@ -7,14 +7,14 @@ from urllib.parse import parse_qs, unquote
 
 from msgspec import Struct
 
-from mockserver.control import near, ways
+from mockserver.control import remedies, suggestions
 from mockserver.control.call import ServerInfo
 from mockserver.control.deliveries import shown
 from mockserver.control.explain_shapes import ExplainedShape, StateShape, StepShape
 from mockserver.control.reason import EVIDENCE, Reason
 from mockserver.control.reasons import reason_of
+from mockserver.control.remedies import World
 from mockserver.control.requests import plain
-from mockserver.control.ways import World
 from mockserver.core.machine import COMMANDS, flags, public_state
 from mockserver.core.model import Internal
 from mockserver.core.showing import as_number
@@ -51,7 +51,7 @@ class Refused(Struct, frozen=True):
         found = None if self.key is None else state.billograms.get(self.key)
         if found is None or found.internal is Internal.DELETED:
             return None
-        return ways.cut_out(state, found.id, self.body)
+        return remedies.cut_out(state, found.id, self.body)
 
 
 class Scene(Struct, frozen=True):
@@ -93,11 +93,11 @@ def explained(info: ServerInfo, refused: Refused, scene: Scene) -> ExplainedShap
     how, advice, instead = _usual_way(scene.account, refused), reason.do, commands
     if scene.part is not None and refused.key is not None:
         world = World(info.decide, scene.base, scene.part, scene.now, refused.key)
-        state, commands = _state(world), ways.allowed(world)
+        state, commands = _state(world), remedies.allowed(world)
         if refused.name is not None and refused.rule not in _OURS:
             how = _way(world, refused, refused.name)
             if not how:
-                advice, instead = ways.no_way(world, refused.name)
+                advice, instead = remedies.no_way(world, refused.name)
     values, near = _looked_up(info.api_document(), refused, reason)
     return {
         "id": entry.id,
@@ -145,13 +145,13 @@ def _way(world: World, refused: Refused, name: str) -> list[StepShape]:
     """To what was asked itself where a fact was in its way, else to the same with a plain body."""
     found: list[StepShape] = []
     if refused.whole and (refused.entry.error in _FACTS or refused.rule == "delivery.data"):
-        found = ways.way(world, name, lambda _: [refused.body])
-    return found or ways.way_to_any(world, name)
+        found = remedies.way(world, name, lambda _: [refused.body])
+    return found or remedies.way_to_any(world, name)
 
 
 def _usual_way(account: str, refused: Refused) -> list[StepShape]:
     """What leads to the same request being accepted, where that does not depend on a billogram."""
-    there = ways.account_path(account)
+    there = remedies.account_path(account)
     family, _, member = refused.rule.partition(".")
     step: StepShape
     if family == "feature":
@@ -178,7 +178,7 @@ def _usual_way(account: str, refused: Refused) -> list[StepShape]:
 def _looked_up(document: Schema, refused: Refused, reason: Reason) -> tuple[dict[str, Any], list[str]]:
     """Values that would be right, and what was perhaps meant."""
     entry, compared = refused.entry, refused.compared
-    place = near.place_of(document, entry.method, refused.path)
+    place = suggestions.place_of(document, entry.method, refused.path)
     values = {
         kind: found for kind, of in reason.values.items() if (found := _value(kind, of, compared)) is not None
     }
@@ -190,20 +190,20 @@ def _looked_up(document: Schema, refused: Refused, reason: Reason) -> tuple[dict
         values["form"] = form
     match refused.rule:
         case "path.exists":
-            return values, [_API + each for each in near.paths(document, refused.path)]
+            return values, [_API + each for each in suggestions.paths(document, refused.path)]
         case "command.exists":
-            return values, near.commands(document, str(compared["command"]))
+            return values, suggestions.commands(document, str(compared["command"]))
         case "body.unknown" if field is not None:
-            return values, near.keys(place, path, field)
+            return values, suggestions.keys(place, path, field)
         case "query.value":
-            return values, near.words(form, compared.get("value"))
+            return values, suggestions.words(form, compared.get("value"))
         case "query.required":
             unknown_ones = [name for name in refused.query if name not in place.parameters()]
-            return values, [field] if field is not None and near.similar(field, unknown_ones) else []
+            return values, [field] if field is not None and suggestions.similar(field, unknown_ones) else []
     if field is None:
         return values, []
     one_of = {"enum": values["one_of"]} if "one_of" in values else form
-    return values, near.words(one_of, near.sent_at(refused.body, path, field))
+    return values, suggestions.words(one_of, suggestions.sent_at(refused.body, path, field))
 
 
 def _value(kind: str, of: Any, compared: Mapping[str, Any]) -> Any:

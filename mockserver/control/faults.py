@@ -62,14 +62,14 @@ EXAMPLE = {"operation": "POST /billogram", "times": 2, "fail": "status:503"}
 
 async def listing(call: ControlCall) -> Answer:
     """`GET …/faults`: what goes wrong, oldest first, and how often it did."""
-    book = await call.book()
-    return Answer([_render(each) for each in call.traffic.faults.all(book.stream)])
+    live = await call.live()
+    return Answer([_render(each) for each in call.traffic.faults.all(live.stream)])
 
 
 async def create(call: ControlCall) -> Answer:
     """`POST …/faults`: lets requests of the account fail, or wait."""
     body = call.read(FaultBody)
-    book = await call.book()
+    live = await call.live()
     operation, command = call.info.operations.get(body.operation or "", (None, None))
     if body.operation is not None and operation is None:
         hint = "method and path as in the OpenAPI document, such as POST /billogram, or an operationId"
@@ -88,7 +88,7 @@ async def create(call: ControlCall) -> Answer:
         raise ControlError(400, "invalid_body", "fail or latency must be given", hint)
     faults = call.traffic.faults
     fault = Fault(
-        number=faults.number(book.stream),
+        number=faults.number(live.stream),
         operation=operation,
         command=command or body.command,
         times=body.times,
@@ -97,15 +97,15 @@ async def create(call: ControlCall) -> Answer:
         latency=body.latency,
         fail=body.fail,
     )
-    if not faults.add(book.stream, fault):
+    if not faults.add(live.stream, fault):
         raise ControlError(409, "too_many_faults", f"there are {MAX_FAULTS} faults", "DELETE …/faults first")
     return Answer(_render(fault), 201)
 
 
 async def clear(call: ControlCall) -> Answer:
     """`DELETE …/faults`: nothing goes wrong any more."""
-    book = await call.book()
-    call.traffic.faults.clear(book.stream)
+    live = await call.live()
+    call.traffic.faults.clear(live.stream)
     return Answer([])
 
 

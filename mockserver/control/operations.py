@@ -8,7 +8,6 @@ from msgspec import Struct
 from mockserver.control import (
     accounts,
     bank,
-    branches,
     callbacks,
     clock,
     deliveries,
@@ -23,11 +22,12 @@ from mockserver.control import (
     scenarios,
     server,
     simulate,
+    snapshots,
     timeline,
 )
 from mockserver.control.call import Answer, Body, ControlCall, ShownBillogram, ShownCustomer
 from mockserver.schema import Form, Schema, one_word, string
-from mockserver.webhooks.desk import STATUSES
+from mockserver.webhooks.deliveries import STATUSES
 
 Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
 
@@ -349,24 +349,24 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("unknown_letter",),
     ),
     Operation(
-        "listSnapshots", "GET", f"{_A}/snapshots", branches.listing, answer=list[branches.SnapshotShape]
+        "listSnapshots", "GET", f"{_A}/snapshots", snapshots.listing, answer=list[snapshots.SnapshotShape]
     ),
     Operation(
         "createSnapshot",
         "POST",
         f"{_A}/snapshots",
-        branches.create,
-        body=branches.SnapshotBody,
-        answer=branches.SnapshotShape,
+        snapshots.create,
+        body=snapshots.SnapshotBody,
+        answer=snapshots.SnapshotShape,
         status=201,
-        example=branches.SNAPSHOT,
+        example=snapshots.SNAPSHOT,
         codes=("snapshot_exists",),
     ),
     Operation(
         "restoreSnapshot",
         "POST",
         f"{_A}/snapshots/{{name}}/restore",
-        branches.restore,
+        snapshots.restore,
         answer=accounts.AccountShape,
         codes=("unknown_snapshot",),
     ),
@@ -374,19 +374,19 @@ OPERATIONS: tuple[Operation, ...] = (
         "deleteSnapshot",
         "DELETE",
         f"{_A}/snapshots/{{name}}",
-        branches.remove,
-        answer=branches.ForgottenShape,
+        snapshots.remove,
+        answer=snapshots.ForgottenShape,
         codes=("unknown_snapshot",),
     ),
     Operation(
         "forkAccount",
         "POST",
         f"{_A}/fork",
-        branches.fork,
-        body=branches.ForkBody,
+        snapshots.fork,
+        body=snapshots.ForkBody,
         answer=accounts.AccountShape,
         status=201,
-        example=branches.FORK,
+        example=snapshots.FORK,
         codes=("account_exists", "unknown_act"),
     ),
     Operation(

@@ -39,10 +39,10 @@ class LetterShape(TypedDict):
 
 async def listing(call: ControlCall) -> Answer:
     """`GET …/outbox?billogram=`: what left, in that order: e-mails, SMS, letters, e-invoices."""
-    book = await call.book()
+    live = await call.live()
     wanted = call.query("billogram")
     timezone, found = await call.emulator.read(
-        book, lambda state: (state.account.timezone, _found(state, wanted))
+        live, lambda state: (state.account.timezone, _found(state, wanted))
     )
     return Answer(Raw(await encode_rows(found, lambda each: _render(each, call.base, timezone), _SLICE)))
 
@@ -70,7 +70,7 @@ def _customer(state: State, billogram: Billogram) -> Customer | None:
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/outbox/{letter_id}`: one of them."""
-    book = await call.book()
+    live = await call.live()
     key = call.params["letter_id"]
 
     def view(state: State) -> LetterShape:
@@ -81,7 +81,7 @@ async def fetch(call: ControlCall) -> Answer:
         found = billogram, document, _customer(state, billogram)
         return _render(found, call.base, state.account.timezone)
 
-    return Answer(await call.emulator.read(book, view))
+    return Answer(await call.emulator.read(live, view))
 
 
 def _render(found: Found, base: str, timezone: str) -> LetterShape:

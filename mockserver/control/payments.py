@@ -91,7 +91,7 @@ async def listing(call: ControlCall) -> Answer:
     """`GET …/payments?billogram=`: lists the payments, planned ones and those of the command
     `payment` too; or only those for one billogram.
     """
-    book = await call.book()
+    live = await call.live()
     key = call.query("billogram")
 
     def view(state: State) -> list[PaymentShape]:
@@ -102,24 +102,24 @@ async def listing(call: ControlCall) -> Answer:
             if key is None or each.planned_for == key or key in (part.billogram for part in each.allocations)
         ]
 
-    return Answer(await call.emulator.read(book, view))
+    return Answer(await call.emulator.read(live, view))
 
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/payments/{id}`: one payment."""
-    book = await call.book()
+    live = await call.live()
 
     def view(state: State) -> PaymentShape:
         payment = find_payment(state.payments.get(call.params["id"]), call)
         return render_payment(payment, state.account.timezone)
 
-    return Answer(await call.emulator.read(book, view))
+    return Answer(await call.emulator.read(live, view))
 
 
 async def create(call: ControlCall) -> Answer:
     """`POST …/payments`: money comes in."""
     body = call.read(PaymentBody)
-    book = await call.book()
+    live = await call.live()
     key = ""
 
     def decide(act: Act) -> None:
@@ -137,7 +137,7 @@ async def create(call: ControlCall) -> Answer:
             ),
         )
 
-    act = await call.emulator.execute(book, decide, cause=call.request_id, rule="bank payment")
+    act = await call.emulator.execute(live, decide, cause=call.request_id, rule="bank payment")
     return Answer(render_payment(act.find(PAYMENT, key), act.account.timezone), 201)
 
 
@@ -154,13 +154,13 @@ def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
 async def allocate(call: ControlCall) -> Answer:
     """`POST …/payments/{id}/allocate`: places unmatched money by hand. Without an amount all of it."""
     body = call.read(AllocateBody)
-    book = await call.book()
+    live = await call.live()
 
     def decide(act: Act) -> None:
         payment = find_payment(act.find(PAYMENT, call.params["id"]), call)
         payments.allocate(act, payment, body.billogram, body.amount)
 
-    act = await call.emulator.execute(book, decide, cause=call.request_id, rule="allocation")
+    act = await call.emulator.execute(live, decide, cause=call.request_id, rule="allocation")
     return Answer(render_payment(act.find(PAYMENT, call.params["id"]), act.account.timezone))
 
 

@@ -37,21 +37,21 @@ EXAMPLE = {"order": "shuffle", "duplicate": 1}
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/delivery-policy`: the policy, whole."""
-    return Answer(_render(call.sender.desk(await call.book()).policy))
+    return Answer(_render(call.sender.deliveries(await call.live()).policy))
 
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/delivery-policy`: lays one down, in the place of the one before."""
     body = call.read(PolicyBody)
-    book = await call.book()
+    live = await call.live()
     policy = Policy(**body.given())
-    call.sender.lay_down(book, policy)
+    call.sender.lay_down(live, policy)
     return Answer(_render(policy))
 
 
 async def clear(call: ControlCall) -> Answer:
     """`DELETE …/delivery-policy`: callbacks are delivered as they always were."""
-    call.sender.lay_down(await call.book(), PLAIN)
+    call.sender.lay_down(await call.live(), PLAIN)
     return Answer(_render(PLAIN))
 
 

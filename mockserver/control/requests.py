@@ -34,15 +34,15 @@ async def listing(call: ControlCall) -> Answer:
 
     `after` is the id of one of them.
     """
-    book = await call.book()
-    timezone = await call.emulator.read(book, lambda state: state.account.timezone)
+    live = await call.live()
+    timezone = await call.emulator.read(live, lambda state: state.account.timezone)
     method, status, error = call.query("method"), call.query("status"), call.query("error")
     if status is not None and not (status.isascii() and status.isdigit()):
         raise ControlError(400, "invalid_query", "status is not a number", "an HTTP status such as 400")
     after = call.query("after")
-    entries = call.traffic.entries(book.stream)
+    entries = call.traffic.entries(live.stream)
     if after is not None:
-        known = call.traffic.find(book.stream, after)
+        known = call.traffic.find(live.stream, after)
         entries = [each for each in entries if known is None or each.number > known.number]
     chosen = [
         each

@@ -110,5 +110,5 @@ async def fetch(call: ControlCall) -> Answer:
 async def run(call: ControlCall) -> Answer:
     """`POST …/scenarios/{name}/run`: runs one in this account. The first workflow that takes the inputs."""
     body = call.read(RunBody)
-    book = await call.book()
-    return Answer(await call.info.run_scenario(book.id, call.params["name"], body.inputs))
+    live = await call.live()
+    return Answer(await call.info.run_scenario(live.id, call.params["name"], body.inputs))

@@ -67,9 +67,9 @@ async def document(call: ControlCall) -> Answer:
 
 
 def _counts(call: ControlCall) -> InfoCountsShape:
-    books = list(call.emulator.books())
+    live_accounts = list(call.emulator.live_accounts())
     return {
-        "accounts": len(books),
-        "billograms": sum(len(book.state.bucket().order) for book in books),
-        "acts": sum(book.position for book in books),
+        "accounts": len(live_accounts),
+        "billograms": sum(len(live.state.bucket().order) for live in live_accounts),
+        "acts": sum(live.position for live in live_accounts),
     }

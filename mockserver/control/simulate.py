@@ -160,7 +160,7 @@ async def customer(call: ControlCall) -> Answer:
     what, number = call.params["what"], call.params["no"]
     deed = _found(CUSTOMER_DEEDS, what)
     given: Any = call.read(deed.body)
-    book = await call.book()
+    live = await call.live()
     key = int(number) if number.isascii() and number.isdigit() and len(number) < 17 else -1
 
     def decide(act: Act) -> None:
@@ -168,7 +168,7 @@ async def customer(call: ControlCall) -> Answer:
             raise no_object(number)
         deed.decide(act, act.customer(key), given)
 
-    act = await call.emulator.execute(book, decide, cause=call.request_id, rule=f"simulate {what}")
+    act = await call.emulator.execute(live, decide, cause=call.request_id, rule=f"simulate {what}")
     return Answer(call.info.render_customer(act.customer(key)))
 
 
@@ -186,10 +186,10 @@ async def billogram(call: ControlCall) -> Answer:
     what, key = call.params["what"], call.params["id"]
     deed = _found(DEEDS, what)
     given = call.read(deed.body)
-    book = await call.book()
+    live = await call.live()
 
     def decide(act: Act) -> None:
         deed.decide(act, act.billogram(key), given)
 
-    act = await call.emulator.execute(book, decide, cause=call.request_id, rule=f"simulate {what}")
+    act = await call.emulator.execute(live, decide, cause=call.request_id, rule=f"simulate {what}")
     return Answer(call.info.render_billogram(act.billogram(key), call.base))

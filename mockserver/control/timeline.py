@@ -14,17 +14,17 @@ from datetime import datetime
 from time import monotonic
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
-from mockserver.book import AccountGone, Book, Move
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
 from mockserver.core import events
 from mockserver.core.events import AttemptMade, BillogramEvent, Record
 from mockserver.core.state import State
+from mockserver.ledger import AccountGone, LiveAccount, Move
 from mockserver.log.interface import LogFailed
 from mockserver.schema import Form, component
 from mockserver.traffic import Entry
-from mockserver.webhooks.desk import Delivery
+from mockserver.webhooks.deliveries import Delivery
 from mockserver.wire import encode
 
 _MOST = 10_000  # rows of one answer
@@ -116,32 +116,32 @@ async def fetch(call: ControlCall) -> Answer:
     As `text/event-stream` it goes on with what happens. Events `progress`, without id, tell there how far a
     long move of the clock has come.
     """
-    book = await call.book()
-    await call.emulator.read(book, lambda _: None)  # what is due is done first
+    live = await call.live()
+    await call.emulator.read(live, lambda _: None)  # what is due is done first
     await call.emulator.read_all(lambda: None)  # attempts that were made are on disk, too
     key, wanted = call.query("after"), Wanted(call.query("billogram"), call.query("kind"))
     if wanted.kind not in (None, *KINDS):
         raise ControlError(400, "invalid_query", "unknown kind", f"known: {', '.join(KINDS)}")
     if "text/event-stream" in call.headers.get("accept", ""):
         last = call.headers.get("last-event-id")
-        after = _parsed("Last-Event-ID", last, book) if last else _parsed("after", key, book)
-        return Answer(stream=_live(call, book, after, wanted))
+        after = _parsed("Last-Event-ID", last, live) if last else _parsed("after", key, live)
+        return Answer(stream=_live(call, live, after, wanted))
     limit = call.number("limit", 1000, _MOST)
     rows: list[TimelineShape] = []
     try:
-        async with contextlib.aclosing(_rows(call, book, _parsed("after", key, book), wanted)) as found:
+        async with contextlib.aclosing(_rows(call, live, _parsed("after", key, live), wanted)) as found:
             async for _, row in found:
                 rows.append(row)
                 if len(rows) == limit:
                     break
     except LogFailed:
-        if book.gone:  # its part of the log is dropped
-            raise AccountGone(book.id) from None
+        if live.gone:  # its part of the log is dropped
+            raise AccountGone(live.id) from None
         raise
     return Answer(rows)
 
 
-def _parsed(name: str, text: str | None, book: Book) -> Key:
+def _parsed(name: str, text: str | None, live: LiveAccount) -> Key:
     """The key of a row's id; one of before a reset means: from the start."""
     if text is None:
         return _START
@@ -154,14 +154,14 @@ def _parsed(name: str, text: str | None, book: Book) -> Key:
             "take the id of the last row that you have",
         )
     generation, *key = map(int, parts)
-    return Key(*key) if generation == book.account.generation else _START
+    return Key(*key) if generation == live.account.generation else _START
 
 
 class _Progress:
     """What a stream tells of the moves of an account that take long."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, live: LiveAccount) -> None:
+        self._live = live
         self._move: Move | None = None
         self._next = 0.0  # when it is told
         self._told = False
@@ -169,9 +169,9 @@ class _Progress:
     def event(self) -> bytes:
         """How far a move has come, when it is time to tell; the last time at its end."""
         if self._move is None:
-            if self._book.move is None:
+            if self._live.move is None:
                 return b""
-            self._move = self._book.move
+            self._move = self._live.move
             self._next, self._told = self._move.begun + _LONG, False
         move, now = self._move, monotonic()
         if move.ended:
@@ -185,36 +185,36 @@ class _Progress:
     def pause(self) -> float | None:
         """Seconds until it should be asked again; None: when something happens."""
         if self._move is None:
-            return None if self._book.move is None else 0.0
+            return None if self._live.move is None else 0.0
         return max(0.0, self._next - monotonic())
 
     def _as_event(self, move: Move) -> bytes:
-        book = self._book
-        zone = book.account.timezone
+        live = self._live
+        zone = live.account.timezone
         told = {
             "from": shown(move.start, zone),
             "to": shown(move.end, zone),
-            "now": shown(min(max(book.told_last, move.start), move.end), zone),
-            "count": bisect(move.acts, book.told),
+            "now": shown(min(max(live.durable_last, move.start), move.end), zone),
+            "count": bisect(move.acts, live.told),
         }
         return f"event: {PROGRESS}\n".encode() + b"data: " + encode(told) + b"\n\n"
 
 
-async def _live(call: ControlCall, book: Book, after: Key, wanted: Wanted) -> AsyncIterator[bytes]:
+async def _live(call: ControlCall, live: LiveAccount, after: Key, wanted: Wanted) -> AsyncIterator[bytes]:
     """The same rows as server-sent events, then those that come; a reset goes on with the fresh account."""
     yield b": the timeline\n\n"
     notes = 0  # that were shown: their part of the log need not be read again
-    progress = _Progress(book) if wanted.kind in (None, PROGRESS) else None
+    progress = _Progress(live) if wanted.kind in (None, PROGRESS) else None
     while True:
-        if book.gone:
-            if book.fresh is None:
+        if live.gone:
+            if live.fresh is None:
                 return
-            book, after, notes = book.fresh, _START, 0
-            progress = None if progress is None else _Progress(book)
-        seen = book.signal.count
+            live, after, notes = live.fresh, _START, 0
+            progress = None if progress is None else _Progress(live)
+        seen = live.signal.count
         chunk: list[bytes] = []
         try:
-            async with contextlib.aclosing(_rows(call, book, after, wanted, notes)) as rows:
+            async with contextlib.aclosing(_rows(call, live, after, wanted, notes)) as rows:
                 async for key, row in rows:
                     after, notes = key, max(notes, key.number if key.kind == _LATER else 0)
                     chunk.append(_as_event(row))
@@ -222,7 +222,7 @@ async def _live(call: ControlCall, book: Book, after: Key, wanted: Wanted) -> As
                         yield b"".join(chunk) + (b"" if progress is None else progress.event())
                         chunk.clear()
         except LogFailed:
-            if not book.gone:  # its part of the log is dropped
+            if not live.gone:  # its part of the log is dropped
                 raise
         chunk.append(b"" if progress is None else progress.event())
         if said := b"".join(chunk):
@@ -230,7 +230,7 @@ async def _live(call: ControlCall, book: Book, after: Key, wanted: Wanted) -> As
         pause = None if progress is None else progress.pause()
         try:
             async with asyncio.timeout(_BEAT if pause is None else pause):
-                await book.signal.wait(seen)
+                await live.signal.wait(seen)
         except TimeoutError:
             if pause is None:
                 yield b": still here\n\n"
@@ -241,16 +241,16 @@ def _as_event(row: TimelineShape) -> bytes:
 
 
 async def _rows(
-    call: ControlCall, book: Book, after: Key, wanted: Wanted, notes: int = 0
+    call: ControlCall, live: LiveAccount, after: Key, wanted: Wanted, notes: int = 0
 ) -> AsyncGenerator[tuple[Key, TimelineShape], None]:
     """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
     if wanted.kind == PROGRESS:
         return
-    source = _Source(call, book)
-    told, noted = book.told, book.noted
+    source = _Source(call, live)
+    told, noted = live.told, live.noted
     later = deque(await source.later(after, notes, told, noted))
     made = 0
-    async for record in call.emulator.log.read(book.stream, max(0, after.position - 1)):
+    async for record in call.emulator.log.read(live.stream, max(0, after.position - 1)):
         if record.position > told:
             break
         found = []
@@ -270,15 +270,15 @@ async def _rows(
 class _Source:
     """Makes the rows of one account."""
 
-    def __init__(self, call: ControlCall, book: Book) -> None:
+    def __init__(self, call: ControlCall, live: LiveAccount) -> None:
         self._call = call
-        self._book = book
-        self._state: State = book.state
-        self._desk = call.sender.desk(book)
-        self._timezone = book.account.timezone
+        self._live = live
+        self._state: State = live.state
+        self._deliveries = call.sender.deliveries(live)
+        self._timezone = live.account.timezone
 
     def _row(self, key: Key, at: datetime, kind: str, cause: str, billograms: list[str], **more: Any) -> Any:
-        name = ".".join(map(str, (self._book.account.generation, *key)))
+        name = ".".join(map(str, (self._live.account.generation, *key)))
         shown_at = shown(at, self._timezone)
         return {"id": name, "at": shown_at, "kind": kind, "cause": cause, "billograms": billograms, **more}
 
@@ -287,7 +287,7 @@ class _Source:
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = record.billograms
         found: list[tuple[Key, TimelineShape]] = []
-        entry = self._call.traffic.find(self._book.stream, record.cause)
+        entry = self._call.traffic.find(self._live.stream, record.cause)
         if entry is not None:
             found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
         key = Key(record.position, _ACT)
@@ -304,9 +304,9 @@ class _Source:
             changes=_changes(self._state, told),
         )
         found.append((key, row))
-        generation = self._book.account.generation
+        generation = self._live.account.generation
         for index in range(len(record.events)):
-            delivery = self._desk.deliveries.get(f"{generation}-{record.position}-{index}")
+            delivery = self._deliveries.by_id.get(f"{generation}-{record.position}-{index}")
             if delivery is not None:
                 key = Key(record.position, _DELIVERY, index)
                 found.append((key, self._delivery(key, delivery.planned.at, "delivery", delivery)))
@@ -315,12 +315,12 @@ class _Source:
     async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, TimelineShape]]:
         """Attempts and refusals behind a key, which come between two acts."""
         found: list[tuple[Key, TimelineShape]] = []
-        if self._book.notes_stream is not None and notes < noted:
-            async for record in self._call.emulator.log.read(self._book.notes_stream, notes):
+        if self._live.notes_stream is not None and notes < noted:
+            async for record in self._call.emulator.log.read(self._live.notes_stream, notes):
                 if record.position > noted:
                     break
                 found += self._attempts(record, after, told)
-        for entry in self._call.traffic.entries(self._book.stream):
+        for entry in self._call.traffic.entries(self._live.stream):
             if entry.after is not None:
                 key = Key(entry.after[0], _LATER, *entry.after[1:])
                 if after < key and key.position <= told and key.number <= noted:
@@ -333,7 +333,7 @@ class _Source:
             assert isinstance(made, AttemptMade), "nothing else is noted"
             key = Key(made.after, _LATER, record.position)
             if after < key and made.after <= told:
-                delivery = self._desk.deliveries[made.delivery]
+                delivery = self._deliveries.by_id[made.delivery]
                 row = self._delivery(key, made.at, "attempt", delivery)
                 row["attempt"] = render_attempt(delivery, made, self._timezone)
                 found.append((key, row))

@@ -9,7 +9,7 @@ from mockserver.core import delivery, events
 from mockserver.core.documents import CREDIT, REMINDER, Document
 from mockserver.core.model import Billogram, Customer, Value
 from mockserver.documents import words
-from mockserver.documents.sheet import Part
+from mockserver.documents.pdf_content import Part
 
 
 class Sent(Value, frozen=True):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from mockserver.documents.sheet import Line, Pair, Sheet
+from mockserver.documents.pdf_content import Line, Pair, PdfContent
 from mockserver.documents.words import shown
 
 WIDTH, HEIGHT = 210.0, 297.0
@@ -68,9 +68,9 @@ class Metrics(Struct, frozen=True):
         return sum(widths[byte] for byte in text.encode("cp1252")) * size * _POINT / 1000
 
 
-def pages(sheet: Sheet, metrics: Metrics, logotype: tuple[float, float] | None) -> list[Page]:
+def pages(pdf_content: PdfContent, metrics: Metrics, logotype: tuple[float, float] | None) -> list[Page]:
     """The pages of a document. `logotype`: width and height of one, in whatever unit."""
-    layout = _Layout(sheet, metrics)
+    layout = _Layout(pdf_content, metrics)
     layout.head(logotype)
     layout.table()
     layout.end()
@@ -78,12 +78,12 @@ def pages(sheet: Sheet, metrics: Metrics, logotype: tuple[float, float] | None) 
 
 
 class _Layout:
-    def __init__(self, sheet: Sheet, metrics: Metrics) -> None:
-        self._sheet = sheet
+    def __init__(self, pdf_content: PdfContent, metrics: Metrics) -> None:
+        self._pdf_content = pdf_content
         self._metrics = metrics
         self._pages: list[Page] = [[]]
         self._y = TOP
-        self._foot = HEIGHT - 13 - _NARROW * max(map(len, sheet.footer), default=0)
+        self._foot = HEIGHT - 13 - _NARROW * max(map(len, pdf_content.footer), default=0)
         self._columns = self._placed()
         self._widths: dict[tuple[str, float], float] = {}
 
@@ -91,59 +91,59 @@ class _Layout:
 
     def head(self, logotype: tuple[float, float] | None) -> None:
         """What stands above the rows of the first page."""
-        sheet = self._sheet
+        pdf_content = self._pdf_content
         if logotype is None:
-            self._fit(LEFT, 24.5, sheet.creditor, 15, MIDDLE - LEFT - 8, bold=True)
+            self._fit(LEFT, 24.5, pdf_content.creditor, 15, MIDDLE - LEFT - 8, bold=True)
         else:
             scale = min(LOGOTYPE[0] / logotype[0], LOGOTYPE[1] / logotype[1])
             self._pages[0].append(Place(LEFT, 12.5, logotype[0] * scale, logotype[1] * scale))
-        self._fit(MIDDLE, 24.5, sheet.title, 22, RIGHT - MIDDLE, bold=True)
+        self._fit(MIDDLE, 24.5, pdf_content.title, 22, RIGHT - MIDDLE, bold=True)
         y = 46.0
-        for line in sheet.recipient:
+        for line in pdf_content.recipient:
             self._fit(MIDDLE, y, line, 10.5, RIGHT - MIDDLE)
             y += 5
         self._y = 46.0
-        self._pairs(sheet.facts, LEFT, 31, MIDDLE - LEFT - 8)
+        self._pairs(pdf_content.facts, LEFT, 31, MIDDLE - LEFT - 8)
         self._y = max(self._y, y) + 3.5
-        if sheet.references:
-            top, half = self._y, (len(sheet.references) + 1) // 2
-            self._pairs(sheet.references[:half], LEFT, 31, MIDDLE - LEFT - 8)
+        if pdf_content.references:
+            top, half = self._y, (len(pdf_content.references) + 1) // 2
+            self._pairs(pdf_content.references[:half], LEFT, 31, MIDDLE - LEFT - 8)
             lowest, self._y = self._y, top
-            self._pairs(sheet.references[half:], MIDDLE, 28, RIGHT - MIDDLE)
+            self._pairs(pdf_content.references[half:], MIDDLE, 28, RIGHT - MIDDLE)
             self._y = max(self._y, lowest) + 1.5
-        self._paragraph(sheet.message, _BODY, _STEP)
+        self._paragraph(pdf_content.message, _BODY, _STEP)
         self._y += 3.5
 
     def table(self) -> None:
         """The rows, under a heading on each page."""
         self._room(22)
         self._heading()
-        for line in self._sheet.lines:
+        for line in self._pdf_content.lines:
             self._row(line)
         self._box(LEFT, self._y - 2.2, RIGHT - LEFT, 0.25, LIGHT)
 
     def end(self) -> None:
         """Sums, where to pay, notes."""
-        sheet, left = self._sheet, MIDDLE - 12
-        size = _STEP * (len(sheet.sums) + len(sheet.after)) + 16
+        pdf_content, left = self._pdf_content, MIDDLE - 12
+        size = _STEP * (len(pdf_content.sums) + len(pdf_content.after)) + 16
         self._y += 4
         self._room(min(size, 180))
-        for pair in sheet.sums:
+        for pair in pdf_content.sums:
             self._room(_STEP)
             self._sum(pair, left, _BODY)
             self._y += _STEP
-        self._room(_STEP * len(sheet.after) + 9)
+        self._room(_STEP * len(pdf_content.after) + 9)
         self._box(left, self._y - 2.6, RIGHT - left, 0.4, BLACK)
         self._y += 3.2
-        self._sum(sheet.due, left, 13, bold=True)
+        self._sum(pdf_content.due, left, 13, bold=True)
         self._y += 6.5
-        for pair in sheet.after:
+        for pair in pdf_content.after:
             self._sum(pair, left, _BODY)
             self._y += _STEP
         self._y += 2
-        for note in sheet.notes:
+        for note in pdf_content.notes:
             self._paragraph(note, _SMALL, _NARROW + 0.3, GREY)
-        if sheet.payment:
+        if pdf_content.payment:
             self._pay()
 
     def finished(self) -> list[Page]:
@@ -160,7 +160,7 @@ class _Layout:
 
     def _placed(self) -> list[tuple[float, float, bool]]:
         """Left edge and width of each column, and whether it holds numbers."""
-        columns = self._sheet.columns
+        columns = self._pdf_content.columns
         free = RIGHT - LEFT - sum(column.width or 0 for column in columns)
         found, x = [], LEFT
         for column in columns:
@@ -171,7 +171,7 @@ class _Layout:
 
     def _heading(self) -> None:
         self._box(LEFT, self._y - 4.6, RIGHT - LEFT, 6.6, PALE)
-        self._cells([column.heading for column in self._sheet.columns], _SMALL, bold=True)
+        self._cells([column.heading for column in self._pdf_content.columns], _SMALL, bold=True)
         self._y += 7
 
     def _cells(self, cells: Sequence[str], size: float, *, bold: bool = False) -> None:
@@ -186,7 +186,7 @@ class _Layout:
                 self._fit(x + inset, self._y, cell, size, width - inset - gap, bold=bold)
 
     def _row(self, line: Line) -> None:
-        at = self._sheet.title_at
+        at = self._pdf_content.title_at
         x, width, _ = self._columns[at]
         bare = not any(cell for index, cell in enumerate(line.cells) if index not in (0, at))
         inset = 0.0 if at else 1.5
@@ -222,20 +222,20 @@ class _Layout:
             self._break()
         self._box(LEFT, top, RIGHT - LEFT, 17, PALE)
         self._box(LEFT, top, 1.2, 17, BLACK)
-        values = [shown(value) for _, value in self._sheet.payment]
+        values = [shown(value) for _, value in self._pdf_content.payment]
         widths = [min(self._metrics.width(value, 11.5, bold=True), 62.0) for value in values]
         free = RIGHT - LEFT - 8
         gap = max((free - sum(widths)) / len(widths), 5)
         scale = min((free - gap * len(widths)) / sum(widths), 1)
         x = LEFT + 6
-        for (label, value), wide in zip(self._sheet.payment, widths, strict=True):
+        for (label, value), wide in zip(self._pdf_content.payment, widths, strict=True):
             self._fit(x, top + 6, label, _SMALL, wide * scale + gap - 2, shade=GREY)
             self._fit(x, top + 12.5, value, 11.5, wide * scale + 0.1, bold=True)
             x += wide * scale + gap
 
     @property
     def _footer(self) -> Page:
-        columns = self._sheet.footer
+        columns = self._pdf_content.footer
         made: Page = [Box(LEFT, self._foot, RIGHT - LEFT, 0.25, LIGHT)]
         each = (RIGHT - LEFT) / max(len(columns), 1)
         for index, lines in enumerate(columns):
@@ -272,8 +272,8 @@ class _Layout:
 
     def _break(self) -> None:
         self._pages.append([])
-        number = next((value for label, value in self._sheet.facts if label == "Fakturanummer"), "")
-        title = f"{self._sheet.title} {number}, {self._sheet.creditor}"
+        number = next((value for label, value in self._pdf_content.facts if label == "Fakturanummer"), "")
+        title = f"{self._pdf_content.title} {number}, {self._pdf_content.creditor}"
         self._y = 20.0
         self._fit(LEFT, self._y, title, _BODY, 140, bold=True)
         self._y += 12

@@ -16,7 +16,7 @@ from mockserver.core.documents import Document
 from mockserver.core.model import Picture
 from mockserver.documents import words
 from mockserver.documents.pages import Box, Metrics, Page, Place, Text, pages
-from mockserver.documents.sheet import sheet
+from mockserver.documents.pdf_content import pdf_content
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -68,7 +68,7 @@ def render(document: Document, claim_no: int) -> bytes:
 def laid_out(document: Document, claim_no: int) -> list[Page]:
     """Its pages, not drawn yet."""
     picture = _picture_of(document)
-    return pages(sheet(document, claim_no), metrics(), None if picture is None else picture.size)
+    return pages(pdf_content(document, claim_no), metrics(), None if picture is None else picture.size)
 
 
 @lru_cache(maxsize=1)
@@ -104,7 +104,7 @@ def _picture(logotype: Picture) -> "Image | None":
     return flat
 
 
-class Shelf:
+class PdfCache:
     """The newest PDFs, by the very document that they show; used from several threads."""
 
     def __init__(self) -> None:

@@ -32,12 +32,12 @@ _LETTERS = str.maketrans(  # those that have no mark to be taken off, and what i
 def shown(text: str) -> str:
     """A text in the letters that the fonts of a PDF have (cp1252): marks are left off, the rest is `?`.
 
-    Line breaks stay; what else can't be seen is a blank.
+    Line breaks stay, but for those at the end; what else can't be seen is a blank.
     """
     if text.isascii() and text.isprintable():
         return text
     text = "\n".join(text.splitlines()).translate(_LETTERS)
-    return "".join(map(_letter, unicodedata.normalize("NFC", text)))
+    return "".join(map(_letter, unicodedata.normalize("NFC", text))).rstrip("\n")
 
 
 def _letter(letter: str) -> str:

@@ -10,8 +10,8 @@ from urllib.parse import quote
 
 from mockserver.app import read_fixture
 from mockserver.core.model import CallbackSettings, replace
-from mockserver.emulator import Birth, Book
-from mockserver.kit import books, telling
+from mockserver.emulator import LiveAccount, NewAccount
+from mockserver.kit import books, timeline_text
 from mockserver.kit.apps import runner
 from mockserver.kit.clock import AccountClock
 from mockserver.kit.receiver import ENDED, Receiver, address
@@ -22,7 +22,7 @@ from mockserver.wire import decode, encode
 if TYPE_CHECKING:
     import httpx
 
-    from mockserver.kit.turns import Turn
+    from mockserver.kit.order_reruns import Turn
 
 SIGN_KEY = "test-sign-key-1"
 _PAGE = 10_000  # rows of a timeline in one answer
@@ -78,7 +78,7 @@ class BillogramAccount:
             turn.begin(self)
 
     def _open(self, seed: int | None, now: datetime | None, fixture: str | None) -> int:
-        birth = Birth(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
+        birth = NewAccount(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
         callbacks = CallbackSettings(url=self.webhook_url, sign_key=self.sign_key)
         return self.server.run(_opened(self.server, birth, callbacks, fixture)).account.seed
 
@@ -100,9 +100,9 @@ class BillogramAccount:
         self._receiver.end()
         if self._turn is not None:
             self._turn.end(self)
-        book = self.server.listener.emulator.book(self.user)
-        if book is not None:
-            self.server.run(self.server.listener.emulator.remove(book))
+        live = self.server.listener.emulator.live(self.user)
+        if live is not None:
+            self.server.run(self.server.listener.emulator.remove(live))
         self.let_go()
         self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
 
@@ -292,7 +292,7 @@ class BillogramAccount:
     def told(self) -> str:
         """The newest rows of the timeline as text, with the seed."""
         now = self.control("GET", "/clock")["now"]
-        return telling.told(
+        return timeline_text.told(
             self.timeline(), account=self.user, seed=self.seed, now=now, receiver=self.webhook_url
         )
 
@@ -302,9 +302,9 @@ class BillogramAccount:
         """
         __tracebackhide__ = True
         emulator = self.server.listener.emulator
-        book = emulator.book(self.user)
-        assert book is not None, f"the account {self.user} is gone"
-        found = books.differences(rows, self.server.run(emulator.read(book, books.booked)))
+        live = emulator.live(self.user)
+        assert live is not None, f"the account {self.user} is gone"
+        found = books.differences(rows, self.server.run(emulator.read(live, books.booked)))
         if found:
             raise AssertionError("\n".join(["the books differ", *found]))
 
@@ -392,7 +392,9 @@ def _given(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def _opened(server: Mockserver, birth: Birth, callbacks: CallbackSettings, fixture: str | None) -> Book:
+async def _opened(
+    server: Mockserver, birth: NewAccount, callbacks: CallbackSettings, fixture: str | None
+) -> LiveAccount:
     emulator = server.listener.emulator
     if fixture is None:
         return await emulator.open_account(replace(birth, callbacks=callbacks), cause="kit")

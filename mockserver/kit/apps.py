@@ -9,7 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mockserver.calling import Answered, Call, call_asgi, call_wsgi
+from mockserver.in_process import Answered, Call, call_asgi, call_wsgi
 
 HOST = "receiver.invalid"
 

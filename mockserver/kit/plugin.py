@@ -14,8 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from mockserver.kit.account import BillogramAccount
+    from mockserver.kit.order_reruns import Turn
     from mockserver.kit.server import Mockserver
-    from mockserver.kit.turns import Turn
 
 _MARKER = (
     "billogram(fixture=None, allow_failed_webhooks=False, allow_not_built=False): what the account of the "
@@ -45,9 +45,9 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test whose webhooks are to come in other orders is run several times."""
     if item.get_closest_marker("billogram_orders") is None:
         return None
-    from mockserver.kit import turns
+    from mockserver.kit import order_reruns
 
-    return turns.protocol(item, nextitem, _turn)
+    return order_reruns.protocol(item, nextitem, _turn)
 
 
 @pytest.fixture(scope="session")

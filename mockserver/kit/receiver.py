@@ -8,9 +8,9 @@ from functools import cached_property
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
 
-from mockserver.calling import Answered, Call
 from mockserver.core import signature
 from mockserver.core.callbacks import Planned
+from mockserver.in_process import Answered, Call
 from mockserver.kit.apps import HOST, OnLoop, TestEnded
 from mockserver.webhooks.sender import Request
 from mockserver.webhooks.transport import Outcome

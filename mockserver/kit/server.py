@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from mockserver.app import Options, configured
-from mockserver.calling import Call, call_asgi
 from mockserver.core.model import CallbackSettings
-from mockserver.emulator import Birth
+from mockserver.emulator import NewAccount
+from mockserver.in_process import Call, call_asgi
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
 
@@ -103,7 +103,7 @@ class Mockserver:
 
         def born(account: BillogramAccount) -> int:
             own = CallbackSettings(url=account.webhook_url, sign_key=account.sign_key)
-            birth = Birth(user, key, callbacks=own if made.callback_url is None else None)
+            birth = NewAccount(user, key, callbacks=own if made.callback_url is None else None)
             opening = self._running.emulator.open_account(birth, cause="Mockserver.account")
             return self.run(opening).account.seed
 

@@ -15,10 +15,10 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mockserver.stories import expressions, marked
+from mockserver.stories import expressions, yaml_source
 from mockserver.stories.caller import BILLOGRAM, MOCK, Called, operations
 from mockserver.stories.expressions import BadExpression, Condition, Expression
-from mockserver.stories.marked import BadFile, Marked, Steps
+from mockserver.stories.yaml_source import BadFile, Marked, Steps
 
 _SCHEMA = Path(__file__).resolve().parent / "schema" / "arazzo-1.0.json"
 _PREFIX = re.compile(r"\$sourceDescriptions\.([A-Za-z0-9_\-]+)\.(.+)")
@@ -117,7 +117,7 @@ def _loaded(path: Path, _changed: int, _size: int) -> Document:
 def read(text: str, name: str, file: str) -> Document:
     """The scenario that a text holds; BadDocument."""
     try:
-        return _Reader(marked.parse(text), name, file).document()
+        return _Reader(yaml_source.parse(text), name, file).document()
     except BadFile as error:
         raise BadDocument(file, error.line or 1, "", error.reason) from None
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from starlette.types import ASGIApp
 
-from mockserver.calling import Answered, Call, call_asgi
+from mockserver.in_process import Answered, Call, call_asgi
 from mockserver.wire import encode
 
 BILLOGRAM, MOCK = "billogram", "mock"  # the two OpenAPI documents

@@ -19,9 +19,6 @@ from pydantic import ValidationError
 from starlette.types import Receive, Scope, Send
 
 from mockserver.api.settings import changed_settings
-from mockserver.book import FROZEN_START
-from mockserver.branching import Played
-from mockserver.calling import Answered
 from mockserver.control.accounts import AccountBody, birth_of
 from mockserver.control.call import parse
 from mockserver.control.errors import ControlError
@@ -29,10 +26,13 @@ from mockserver.core import accounts, calendar
 from mockserver.core.model import Account, merged, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.settings import new_settings
-from mockserver.emulator import Birth, Book, Emulator
-from mockserver.stories import library, marked
+from mockserver.emulator import Emulator, LiveAccount, NewAccount
+from mockserver.in_process import Answered
+from mockserver.ledger import FROZEN_START
+from mockserver.snapshots import Played
+from mockserver.stories import library, yaml_source
 from mockserver.stories.caller import BILLOGRAM, Called, Caller, operations
-from mockserver.stories.marked import BadFile, Steps
+from mockserver.stories.yaml_source import BadFile, Steps
 from mockserver.webhooks.sender import Sender
 
 _ID = "fixture"  # where the account has none yet
@@ -130,7 +130,7 @@ def read(asked: str, build: Callable[[], Scratch]) -> "Fixture":
         raise ControlError(400, "fixture", str(error), hint) from None
     shown = path.name if path.parent == library.folder(library.FIXTURES) else asked
     try:
-        file = marked.read(path)
+        file = yaml_source.read(path)
     except BadFile as error:
         raise ControlError(400, "fixture", _placed(shown, error.line, error.reason), _HINT) from None
     return Fixture(path, shown, file, build)
@@ -148,7 +148,9 @@ def _near(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 class Fixture:
     """An account to start from, read from a file. It can be played as often as one likes."""
 
-    def __init__(self, path: Path, shown: str, file: marked.Marked, build: Callable[[], Scratch]) -> None:
+    def __init__(
+        self, path: Path, shown: str, file: yaml_source.Marked, build: Callable[[], Scratch]
+    ) -> None:
         self._path = path
         self._shown = shown
         self._file = file
@@ -270,11 +272,11 @@ class Fixture:
         said = {name: value for name, value in own.items() if value is not None and name != "fixture"}
         return parse(AccountBody, _laid_over(self.account, said))
 
-    def birth(self, own: Mapping[str, Any]) -> Birth:
+    def birth(self, own: Mapping[str, Any]) -> NewAccount:
         """The same, as the emulator makes it."""
         return birth_of(self.body(own), changed_settings)
 
-    async def open(self, emulator: Emulator, birth: Birth) -> Book:
+    async def open(self, emulator: Emulator, birth: NewAccount) -> LiveAccount:
         """Make an account and load it; AccountExists, ControlError."""
         await emulator.vacant(birth.id)
         # where nobody says when, it begins at the same moment every time [A]
@@ -283,14 +285,14 @@ class Fixture:
         played = await self._played(account, "account")
         return await emulator.branches.take_over(played, None, cause=self._cause(()))
 
-    async def reset(self, emulator: Emulator, book: Book, seed: int | None) -> Book:
+    async def reset(self, emulator: Emulator, live: LiveAccount, seed: int | None) -> LiveAccount:
         """Empty an account and load it. Id, key, callbacks and what the fixture doesn't name stay [A]."""
-        await emulator.settled(book)
-        own = book.account
+        await emulator.settled(live)
+        own = live.account
         body = self.body({"id": own.id})
         start = body.clock
         given = {name: getattr(start, name) for name in ("mode", "now") if start and getattr(start, name)}
-        clock = accounts.moved(own.clock, emulator.real_time(), {"now": emulator.now(book)} | given)
+        clock = accounts.moved(own.clock, emulator.real_time(), {"now": emulator.now(live)} | given)
         emptied = accounts.emptied(own, clock=clock, seed=body.seed if seed is None else seed)
         changes: dict[str, Any] = {
             name: getattr(body, name)
@@ -302,7 +304,7 @@ class Fixture:
         if body.settings is not None:
             changes["settings"] = changed_settings(emptied.settings, body.settings, own.first_settings)
         played = await self._played(replace(emptied, **changes), "reset")
-        return await emulator.branches.take_over(played, book, cause=self._cause(()))
+        return await emulator.branches.take_over(played, live, cause=self._cause(()))
 
     async def _played(self, account: Account, rule: str) -> Played:
         scratch = self._build()
@@ -311,19 +313,19 @@ class Fixture:
             now = account.clock.now
             still = replace(account, clock=accounts.started("frozen", now, now))
             causes: list[tuple[int, str]] = []
-            book = await scratch.emulator.open_as(still, cause="fixture", rule=rule)
-            causes.append((book.position, self._cause(("account",))))
-            player = _Player(self, scratch, book)
+            live = await scratch.emulator.open_as(still, cause="fixture", rule=rule)
+            causes.append((live.position, self._cause(("account",))))
+            player = _Player(self, scratch, live)
             for deed in self._deeds:
                 await player.do(deed)
-                causes.append((book.position, self._cause(deed.steps)))
+                causes.append((live.position, self._cause(deed.steps)))
                 await asyncio.sleep(0)  # others get their turn
             records = []
-            async for record in scratch.emulator.log.read(book.stream):
+            async for record in scratch.emulator.log.read(live.stream):
                 while causes[0][0] < record.position:
                     causes.pop(0)
                 records.append(replace(record, cause=causes[0][1]))
-            return Played(book.state, tuple(records), scratch.emulator.now(book), account.clock)
+            return Played(live.state, tuple(records), scratch.emulator.now(live), account.clock)
         finally:
             await scratch.close()
 
@@ -343,11 +345,11 @@ def _laid_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
 class _Player:
     """Does the acts of a fixture, one after the other."""
 
-    def __init__(self, fixture: Fixture, scratch: Scratch, book: Book) -> None:
+    def __init__(self, fixture: Fixture, scratch: Scratch, live: LiveAccount) -> None:
         self._fixture = fixture
         self._emulator = scratch.emulator
-        self._book = book
-        self._caller = Caller(scratch, book.id)
+        self._live = live
+        self._caller = Caller(scratch, live.id)
         self._named: dict[str, Named] = {}
 
     async def do(self, deed: Deed) -> None:
@@ -374,10 +376,10 @@ class _Player:
         if said is None:
             return
         member = "at" if deed.at else "after"
-        zone = self._book.account.timezone
+        zone = self._live.account.timezone
         try:
             if deed.at is None:
-                calendar.after(self._emulator.now(self._book), said, zone)
+                calendar.after(self._emulator.now(self._live), said, zone)
                 moved = {"by": said}
             else:
                 moved = {"to": _moment(said, zone).isoformat()}
@@ -399,7 +401,7 @@ class _Player:
         if found.kind == "billogram" and kind == "payment":
             payments = [
                 payment.id
-                for payment in self._book.state.payments.values()
+                for payment in self._live.state.payments.values()
                 if found.id in (payment.planned_for, *(part.billogram for part in payment.allocations))
             ]
             if not payments:
@@ -430,7 +432,7 @@ class _Player:
     async def _made(self, do: str, answered: Answered) -> Named:
         kind, members = MADE[do]
         if not members:
-            return Named(kind, list(self._book.state.sources)[-1])
+            return Named(kind, list(self._live.state.sources)[-1])
         found = json.loads(answered.body)
         for member in members:
             found = found[member]

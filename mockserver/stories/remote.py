@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from mockserver.calling import Answered
+from mockserver.in_process import Answered
 from mockserver.stories.caller import BASES, BILLOGRAM, MOCK, Called, call_of, target_of
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from mockserver.calling import Answered
+from mockserver.in_process import Answered
 from mockserver.stories import expressions
 from mockserver.stories.arazzo import Document, Step, Workflow, wrong_input
 from mockserver.stories.caller import BILLOGRAM, Called, target_of
 from mockserver.stories.expressions import MISSING, Compared, Scope, Unresolved, as_text
-from mockserver.stories.marked import word
+from mockserver.stories.yaml_source import word
 from mockserver.wire import BadJson, decode
 
 ACCOUNT, AUTHORIZATION = "account", "authorization"  # inputs that a runner fills in by itself [A]

@@ -8,15 +8,15 @@ from time import time
 
 from msgspec import Struct
 
-from mockserver.book import AccountGone, Book, Move
+from mockserver.clock_runner import Alarm, seconds_until
 from mockserver.core import calendar, callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.deadlines import RULES
 from mockserver.core.events import AttemptMade, Record
 from mockserver.emulator import Emulator
-from mockserver.moving import Alarm, seconds_until
-from mockserver.webhooks.desk import PENDING, Delivery, Desk
-from mockserver.webhooks.lanes import Lanes
+from mockserver.ledger import AccountGone, LiveAccount, Move
+from mockserver.webhooks.deliveries import PENDING, Deliveries, Delivery
+from mockserver.webhooks.dispatcher import Dispatcher
 from mockserver.webhooks.policy import DROPPED_ERROR, PLAIN, Policy, signing, told
 from mockserver.webhooks.transport import Outcome, Transport
 
@@ -51,216 +51,218 @@ class Sender:
         self.transport = transport
         self.receivers: dict[str, Receiver] = {}  # by address: these are called, not connected to
         self._emulator = emulator
-        self._desks: dict[str, Desk] = {}  # by stream: a reset begins a new one
-        self._lanes = Lanes(self._attempt)
+        self._by_stream: dict[str, Deliveries] = {}  # by stream: a reset begins a new one
+        self._dispatcher = Dispatcher(self._attempt)
         self._alarm = Alarm(self._rung, emulator.real_time)
         self._stopped = False
         emulator.subscribe(self)
 
-    def desk(self, book: Book) -> Desk:
+    def deliveries(self, live: LiveAccount) -> Deliveries:
         """The deliveries of an account; of one that is gone there are none."""
-        found = self._desks.get(book.stream)
+        found = self._by_stream.get(live.stream)
         if found is None:
-            found = Desk(book)
-            if not book.gone:
-                self._desks[book.stream] = found
+            found = Deliveries(live)
+            if not live.gone:
+                self._by_stream[live.stream] = found
         return found
 
     # being told
 
-    def replayed(self, book: Book, planned: list[Planned], notes: list[AttemptMade]) -> None:
+    def replayed(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
         """What the log says was to be sent and is not delivered goes on."""
         if not planned:
             return
-        desk = self.desk(book)
-        desk.deliveries = {each.id: Delivery(each) for each in planned}
+        deliveries = self.deliveries(live)
+        deliveries.by_id = {each.id: Delivery(each) for each in planned}
         for made in notes:
-            delivery = desk.deliveries.get(made.delivery)
+            delivery = deliveries.by_id.get(made.delivery)
             if delivery is not None:
-                desk.add(delivery, made)
-        self._resume(desk)
+                deliveries.add(delivery, made)
+        self._resume(deliveries)
 
-    def acted(self, book: Book, record: Record, planned: Sequence[Planned]) -> None:
+    def acted(self, live: LiveAccount, record: Record, planned: Sequence[Planned]) -> None:
         """Send the callbacks of an act, and the retries whose moment it brought."""
-        desk = self._desks.get(book.stream)
-        if desk is None:
+        deliveries = self._by_stream.get(live.stream)
+        if deliveries is None:
             if not planned:
                 return
-            desk = self.desk(book)
-        fresh = [Delivery(each, desk.policy) for each in planned]
-        desk.deliveries |= {each.id: each for each in fresh}
-        self._take_on(desk, fresh)
-        self._send_due(desk)
+            deliveries = self.deliveries(live)
+        fresh = [Delivery(each, deliveries.policy) for each in planned]
+        deliveries.by_id |= {each.id: each for each in fresh}
+        self._take_on(deliveries, fresh)
+        self._send_due(deliveries)
 
-    def left(self, book: Book) -> None:
+    def left(self, live: LiveAccount) -> None:
         """Nothing more may go out: the account is being reset or removed."""
-        desk = self._desks.get(book.stream)
-        if desk is not None:
-            desk.paused = True
-            desk.retries.clear()
-            desk.busy -= len(desk.held)
-            desk.held.clear()
-            self._lanes.clear(desk)
-            if isinstance(desk.holding, asyncio.TimerHandle):
-                desk.holding.cancel()
-            desk.holding = None
+        deliveries = self._by_stream.get(live.stream)
+        if deliveries is not None:
+            deliveries.paused = True
+            deliveries.retries.clear()
+            deliveries.busy -= len(deliveries.held)
+            deliveries.held.clear()
+            self._dispatcher.clear(deliveries)
+            if isinstance(deliveries.holding, asyncio.TimerHandle):
+                deliveries.holding.cancel()
+            deliveries.holding = None
 
-    def stays(self, book: Book) -> None:
+    def stays(self, live: LiveAccount) -> None:
         """That was undone."""
-        desk = self._desks.get(book.stream)
-        if desk is not None:
-            desk.paused = False
-            self._resume(desk)
+        deliveries = self._by_stream.get(live.stream)
+        if deliveries is not None:
+            deliveries.paused = False
+            self._resume(deliveries)
 
-    def gone(self, book: Book, fresh: Book | None) -> None:
+    def gone(self, live: LiveAccount, fresh: LiveAccount | None) -> None:
         """What was pending is dropped; it stays to be seen."""
-        desk = self._desks.pop(book.stream, None)
-        if desk is not None:
-            desk.drop_pending()
-            if fresh is not None and desk.dropped:
-                self.desk(fresh).dropped = desk.dropped
-            if fresh is not None and desk.policy.plan is not None:  # the test goes on
-                self.desk(fresh).policy = desk.policy
+        deliveries = self._by_stream.pop(live.stream, None)
+        if deliveries is not None:
+            deliveries.drop_pending()
+            if fresh is not None and deliveries.dropped:
+                self.deliveries(fresh).dropped = deliveries.dropped
+            if fresh is not None and deliveries.policy.plan is not None:  # the test goes on
+                self.deliveries(fresh).policy = deliveries.policy
 
     # by the delivery policy of the account
 
-    def lay_down(self, book: Book, policy: Policy) -> None:
+    def lay_down(self, live: LiveAccount, policy: Policy) -> None:
         """From now on callbacks are delivered in this way; what waits already stays as it is [A].
 
         It is not in the log: a restart, a reset and a restore end it [A].
         """
-        self.desk(book).policy = policy
+        self.deliveries(live).policy = policy
 
-    def release(self, book: Book, stay: Container[str] = ()) -> None:
+    def release(self, live: LiveAccount, stay: Container[str] = ()) -> None:
         """What a plan holds goes, but these ids of callbacks."""
-        desk = self._desks.get(book.stream)
-        if desk is not None:
-            self._let_go(desk, stay)
+        deliveries = self._by_stream.get(live.stream)
+        if deliveries is not None:
+            self._let_go(deliveries, stay)
 
-    def _take_on(self, desk: Desk, fresh: list[Delivery]) -> None:
+    def _take_on(self, deliveries: Deliveries, fresh: list[Delivery]) -> None:
         """New deliveries are dropped, wait, or are sent."""
-        if desk.paused or self._stopped:
+        if deliveries.paused or self._stopped:
             return
-        if desk.policy is PLAIN:
+        if deliveries.policy is PLAIN:
             for delivery in fresh:
-                self._lanes.add(desk, delivery)
+                self._dispatcher.add(deliveries, delivery)
             return
-        account, ready = desk.book.account, []
+        account, ready = deliveries.live.account, []
         for delivery in fresh:
             planned, policy = delivery.planned, delivery.policy
             if policy.drops(account.seed, planned):
-                self._drop(desk, delivery)
+                self._drop(deliveries, delivery)
                 continue
             moment = calendar.after(planned.at, policy.delay, account.timezone)
             if moment > planned.at:
                 delivery.next_at = moment
-                desk.retries.add(delivery)
+                deliveries.retries.add(delivery)
             else:
                 ready.append(delivery)
-        self._send(desk, ready)
+        self._send(deliveries, ready)
 
-    def _drop(self, desk: Desk, delivery: Delivery) -> None:
+    def _drop(self, deliveries: Deliveries, delivery: Delivery) -> None:
         """It never comes, which is kept: after a restart it is not sent either. A replay can send it."""
         made = AttemptMade(
             delivery=delivery.id,
             at=delivery.planned.at,
-            after=desk.book.position,
+            after=deliveries.live.position,
             pending=False,
             status_code=None,
             error=DROPPED_ERROR,
             duration_ms=0.0,
             dropped=True,
         )
-        desk.add(delivery, made)
-        self._emulator.note(desk.book, made)
+        deliveries.add(delivery, made)
+        self._emulator.note(deliveries.live, made)
 
-    def _send(self, desk: Desk, first: list[Delivery]) -> None:
+    def _send(self, deliveries: Deliveries, first: list[Delivery]) -> None:
         """First attempts whose moment has come, once all are there that wait together."""
-        policy, move = first[-1].policy if first else PLAIN, desk.book.move
+        policy, move = first[-1].policy if first else PLAIN, deliveries.live.move
         if policy.plan is None and not (policy.gathers and move is not None and not move.ended):
-            self._put_in_lanes(desk, first)
+            self._put_in_lanes(deliveries, first)
             return
-        desk.held += first
-        desk.busy += len(first)
+        deliveries.held += first
+        deliveries.busy += len(first)
         if policy.plan is not None:
-            self._wait_for_quiet(desk)
-        elif desk.holding is None and move is not None:
-            desk.holding = self._lanes.at_once(desk, self._after(desk, move))
+            self._wait_for_quiet(deliveries)
+        elif deliveries.holding is None and move is not None:
+            deliveries.holding = self._dispatcher.at_once(deliveries, self._after(deliveries, move))
 
-    def _wait_for_quiet(self, desk: Desk) -> None:
-        if isinstance(desk.holding, asyncio.TimerHandle):
-            desk.holding.cancel()
-        desk.holding = asyncio.get_running_loop().call_later(_QUIET, self._let_go, desk)
+    def _wait_for_quiet(self, deliveries: Deliveries) -> None:
+        if isinstance(deliveries.holding, asyncio.TimerHandle):
+            deliveries.holding.cancel()
+        deliveries.holding = asyncio.get_running_loop().call_later(_QUIET, self._let_go, deliveries)
 
-    async def _after(self, desk: Desk, move: Move) -> None:
+    async def _after(self, deliveries: Deliveries, move: Move) -> None:
         try:
             while not move.ended:
-                await desk.book.signal.wait()
+                await deliveries.live.signal.wait()
         finally:
-            self._let_go(desk)
+            self._let_go(deliveries)
 
-    def _let_go(self, desk: Desk, stay: Container[str] = ()) -> None:
-        if isinstance(desk.holding, asyncio.TimerHandle):
-            desk.holding.cancel()
-        held = [each for each in desk.held if each.planned.callback_id not in stay]
-        desk.held = [each for each in desk.held if each.planned.callback_id in stay]
-        desk.holding = None
-        if desk.held:
-            self._wait_for_quiet(desk)
-        desk.busy -= len(held)
-        if not (desk.paused or self._stopped):
-            self._put_in_lanes(desk, held)
+    def _let_go(self, deliveries: Deliveries, stay: Container[str] = ()) -> None:
+        if isinstance(deliveries.holding, asyncio.TimerHandle):
+            deliveries.holding.cancel()
+        held = [each for each in deliveries.held if each.planned.callback_id not in stay]
+        deliveries.held = [each for each in deliveries.held if each.planned.callback_id in stay]
+        deliveries.holding = None
+        if deliveries.held:
+            self._wait_for_quiet(deliveries)
+        deliveries.busy -= len(held)
+        if not (deliveries.paused or self._stopped):
+            self._put_in_lanes(deliveries, held)
         if held:
-            desk.book.signal.notify()
+            deliveries.live.signal.notify()
 
-    def _put_in_lanes(self, desk: Desk, together: list[Delivery]) -> None:
+    def _put_in_lanes(self, deliveries: Deliveries, together: list[Delivery]) -> None:
         if not together:
             return
         seen = set()
-        order = together[-1].policy.arranged(desk.book.account.seed, [each.planned for each in together])
+        order = together[-1].policy.arranged(
+            deliveries.live.account.seed, [each.planned for each in together]
+        )
         for planned in order:
-            self._lanes.add(desk, desk.deliveries[planned.id], copy=planned.id in seen)
+            self._dispatcher.add(deliveries, deliveries.by_id[planned.id], copy=planned.id in seen)
             seen.add(planned.id)
 
     # sending
 
-    def _resume(self, desk: Desk) -> None:
+    def _resume(self, deliveries: Deliveries) -> None:
         if self._stopped:
             return
-        for delivery in desk.deliveries.values():
+        for delivery in deliveries.by_id.values():
             if delivery.status == PENDING:
                 if delivery.next_at is None:
-                    self._lanes.add(desk, delivery)
+                    self._dispatcher.add(deliveries, delivery)
                 else:
-                    desk.retries.add(delivery)
-        self._send_due(desk)
+                    deliveries.retries.add(delivery)
+        self._send_due(deliveries)
 
-    def _send_due(self, desk: Desk) -> None:
-        if desk.paused or self._stopped or desk.retries.soonest() is None:
+    def _send_due(self, deliveries: Deliveries) -> None:
+        if deliveries.paused or self._stopped or deliveries.retries.soonest() is None:
             return
         delayed = []
-        for delivery in desk.retries.due(self._emulator.told_now(desk.book)):
+        for delivery in deliveries.retries.due(self._emulator.durable_now(deliveries.live)):
             if delivery.tries:
-                self._lanes.add(desk, delivery)
+                self._dispatcher.add(deliveries, delivery)
             else:
                 delayed.append(delivery)
-        self._send(desk, delayed)
-        self._look_ahead(desk)
+        self._send(deliveries, delayed)
+        self._look_ahead(deliveries)
 
-    def _look_ahead(self, desk: Desk) -> None:
-        soonest = desk.retries.soonest()
-        clock = desk.book.told_clock
+    def _look_ahead(self, deliveries: Deliveries) -> None:
+        soonest = deliveries.retries.soonest()
+        clock = deliveries.live.durable_clock
         if soonest is not None and clock is not None:
-            seconds = seconds_until(soonest, self._emulator.told_now(desk.book), clock)
+            seconds = seconds_until(soonest, self._emulator.durable_now(deliveries.live), clock)
             if seconds is not None:
                 self._alarm.within(seconds)
 
     def _rung(self) -> None:
-        for desk in list(self._desks.values()):
-            self._send_due(desk)
+        for deliveries in list(self._by_stream.values()):
+            self._send_due(deliveries)
 
     async def _attempt(
-        self, desk: Desk, delivery: Delivery, copy: bool = False, *, replay: bool = False
+        self, deliveries: Deliveries, delivery: Delivery, copy: bool = False, *, replay: bool = False
     ) -> None:
         """Make one attempt and record it; whatever goes wrong is its result.
 
@@ -269,20 +271,20 @@ class Sender:
         """
         if delivery.status != PENDING and not (replay or copy):  # delivered by a replay while it waited
             return
-        book, planned = desk.book, delivery.planned
-        policy = desk.policy if replay or (delivery.tries and not copy) else delivery.policy
-        at = delivery.attempts[0].at if copy else self._moment(desk, delivery, replay=replay)
+        live, planned = deliveries.live, delivery.planned
+        policy = deliveries.policy if replay or (delivery.tries and not copy) else delivery.policy
+        at = delivery.attempts[0].at if copy else self._moment(deliveries, delivery, replay=replay)
         replay = replay or copy
         signed = told(planned, policy.signature).sign_key is not None
         timestamp = policy.stamped(at.timestamp(), time()) if signed else None
-        inside = book.account.callbacks.respond
+        inside = live.account.callbacks.respond
         outcome = await self._post(planned, request_of(planned, timestamp, policy.signature), inside)
-        if desk.paused or self._desks.get(book.stream) is not desk:
+        if deliveries.paused or self._by_stream.get(live.stream) is not deliveries:
             return
         made = AttemptMade(
             delivery=delivery.id,
             at=at,
-            after=book.position,
+            after=live.position,
             pending=not replay and outcome.status_code not in range(200, 300) and delivery.has_retry(),
             status_code=outcome.status_code,
             error=outcome.error,
@@ -293,20 +295,20 @@ class Sender:
             replay=replay,
             signed=policy.signature,
         )
-        desk.add(delivery, made)
-        self._emulator.note(book, made)
+        deliveries.add(delivery, made)
+        self._emulator.note(live, made)
         if delivery.next_at is not None and not replay:
-            desk.retries.add(delivery)
-            self._send_due(desk)
+            deliveries.retries.add(delivery)
+            self._send_due(deliveries)
 
-    def _moment(self, desk: Desk, delivery: Delivery, *, replay: bool) -> datetime:
+    def _moment(self, deliveries: Deliveries, delivery: Delivery, *, replay: bool) -> datetime:
         """The planned moment: of a retry; of the act, when a move or a clock that stands caused it [A]."""
         if delivery.next_at is not None and not replay:
             return delivery.next_at
         planned = delivery.planned
-        if not replay and (planned.rule in RULES or desk.book.account.clock.mode == "frozen"):
+        if not replay and (planned.rule in RULES or deliveries.live.account.clock.mode == "frozen"):
             return planned.at
-        return self._emulator.now(desk.book)
+        return self._emulator.now(deliveries.live)
 
     async def _post(self, planned: Planned, request: Request, inside: int) -> Outcome:
         """Post it; `inside` is what the receiver inside answers."""
@@ -326,26 +328,26 @@ class Sender:
             error = "internal error of mockserver"
             return Outcome(status_code=None, error=error, duration_ms=0.0, headers={}, body="")
 
-    async def replay(self, book: Book, delivery: Delivery) -> None:
+    async def replay(self, live: LiveAccount, delivery: Delivery) -> None:
         """Send the same body again, at once, as one more attempt; AccountGone when it was reset meanwhile."""
-        desk = self.desk(book)
-        assert delivery not in desk.dropped, "nothing of before a reset is sent after it"
-        desk.busy += 1
-        task = self._lanes.at_once(desk, self._attempt(desk, delivery, replay=True))
+        deliveries = self.deliveries(live)
+        assert delivery not in deliveries.dropped, "nothing of before a reset is sent after it"
+        deliveries.busy += 1
+        task = self._dispatcher.at_once(deliveries, self._attempt(deliveries, delivery, replay=True))
         try:
             await asyncio.wait([task])
         finally:
-            desk.busy -= 1
-            book.signal.notify()
+            deliveries.busy -= 1
+            live.signal.notify()
         if task.cancelled():
-            raise AccountGone(book.id)
+            raise AccountGone(live.id)
         task.result()
 
     async def stop(self) -> None:
         """Cut off what is on its way; with a log on disk it is sent after the next start."""
         self._stopped = True
         self._alarm.stop()
-        await self._lanes.stop()
+        await self._dispatcher.stop()
         await self.transport.close()
 
 

@@ -27,7 +27,7 @@ def ask(
 
 
 def names(server: Server) -> list[str]:
-    return [book.id for book in server.emulator.books()]
+    return [live.id for live in server.emulator.live_accounts()]
 
 
 @pytest.fixture

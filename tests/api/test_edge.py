@@ -31,7 +31,7 @@ def test_without_credentials_nothing_else_is_looked_at(server: Server, value: st
         assert answer.status == 401
         assert answer.error[0] == "MISSING_AUTH"
         assert answer.headers["www-authenticate"] == 'Basic realm="Billogram API"'
-    assert server.emulator.book("test") is None
+    assert server.emulator.live("test") is None
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_wrong_pair_is_invalid_and_makes_no_account(server: Server, pair: str)
     answer = ask(server, "GET", "/api/v2/settings", {"authorization": value})
     assert (answer.status, answer.error[0]) == (403, "INVALID_AUTH")
     assert "www-authenticate" not in answer.headers
-    assert [book.id for book in server.emulator.books()] == ["test"]
+    assert [live.id for live in server.emulator.live_accounts()] == ["test"]
 
 
 @pytest.mark.parametrize("value", ["Basic", "Basic !!!", "Basic " + base64.b64encode(b"\xff\xfe:x").decode()])

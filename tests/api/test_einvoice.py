@@ -16,11 +16,11 @@ PEC, CODICE = "fatture@pec.example.com", "AB12C3D"
 def in_market(server: Server, market: str) -> None:
     """As the control plane will do it."""
     server.get("/settings")
-    book = server.emulator.book(ACCOUNT)
-    assert book is not None
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
     change = {"market": market}
     server.run(
-        server.emulator.execute(book, lambda act: accounts.change(act, change), cause="test", rule="account")
+        server.emulator.execute(live, lambda act: accounts.change(act, change), cause="test", rule="account")
     )
 
 

@@ -131,7 +131,7 @@ def test_refusals_change_nothing(
     answer = server.mock(method, path, body)
     assert (answer.status, answer.json["error"]["code"]) == (status, code)
     assert (server.image(), server.position()) == (image, position)
-    assert [book.id for book in server.emulator.books()] == ["test"]
+    assert [live.id for live in server.emulator.live_accounts()] == ["test"]
 
 
 def test_what_is_not_built_says_so(server: Server) -> None:

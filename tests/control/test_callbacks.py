@@ -149,7 +149,7 @@ def test_every_bad_value_is_named_and_nothing_changes(
     assert (answer.status, answer.json["error"]["code"]) == (400, "invalid_body")
     assert named in answer.json["error"]["message"]
     assert (server.image(), server.position()) == (image, position)
-    assert [book.id for book in server.emulator.books()] == [ACCOUNT]
+    assert [live.id for live in server.emulator.live_accounts()] == [ACCOUNT]
 
 
 def test_a_server_behind_a_public_address_is_no_receiver_there() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from mockserver import moving
+from mockserver import clock_runner
 from mockserver.core import accounts
 from mockserver.core.act import Act
-from mockserver.emulator import Birth, Defaults, Emulator
+from mockserver.emulator import Defaults, Emulator, NewAccount
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
 from mockserver.log.sqlite import SQLiteLog
@@ -78,19 +78,19 @@ def timed() -> Iterator[TimedServer]:
 
 async def until(condition: Callable[[], bool], signal_of: Server) -> None:
     """Wait for something that happens by itself; nobody asks the server anything."""
-    book = signal_of.emulator.book(ACCOUNT)
-    assert book is not None
+    live = signal_of.emulator.live(ACCOUNT)
+    assert live is not None
     async with asyncio.timeout(PATIENCE):
         while not condition():
-            await book.signal.wait()
+            await live.signal.wait()
 
 
 def idle(server: Server) -> None:
     """Wait until all callbacks have been sent."""
-    book = server.emulator.book(ACCOUNT)
-    assert book is not None
-    desk = server.sender.desk(book)
-    server.run(until(lambda: not desk.busy, server))
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
+    deliveries = server.sender.deliveries(live)
+    server.run(until(lambda: not deliveries.busy, server))
 
 
 def with_inbox(server: Server) -> None:
@@ -500,28 +500,28 @@ def test_modes_speed_and_time_that_never_goes_back() -> None:
     emulator = Emulator(log, Defaults(), real_time=lambda: real[0])
     server = Server()
     try:
-        book = server.run(emulator.open_account(Birth("a", "k"), cause="test"))
+        live = server.run(emulator.open_account(NewAccount("a", "k"), cause="test"))
 
         def put(**given: object) -> datetime:
             def decide(act: Act) -> None:
                 accounts.change(act, {"clock": emulator.clock_after(act, given)})
 
-            server.run(emulator.execute(book, decide, cause="test", rule="clock"))
-            return emulator.now(book)
+            server.run(emulator.execute(live, decide, cause="test", rule="clock"))
+            return emulator.now(live)
 
         start = real[0]
-        assert emulator.now(book) == start
+        assert emulator.now(live) == start
         real[0] += timedelta(hours=1)
-        assert emulator.now(book) == start + timedelta(hours=1)  # live
+        assert emulator.now(live) == start + timedelta(hours=1)  # live
         frozen = put(mode="frozen")
         real[0] += timedelta(hours=5)
-        assert emulator.now(book) == frozen == start + timedelta(hours=1)
+        assert emulator.now(live) == frozen == start + timedelta(hours=1)
         assert put(mode="live", speed=24.0) == frozen  # goes on from there
         real[0] += timedelta(hours=1)
-        assert emulator.now(book) == frozen + timedelta(days=1)
+        assert emulator.now(live) == frozen + timedelta(days=1)
         put(speed=1.0)
         real[0] -= timedelta(days=30)  # the machine's clock was set back
-        assert emulator.now(book) == frozen + timedelta(days=1)
+        assert emulator.now(live) == frozen + timedelta(days=1)
         records = server.run(_all(log))
         assert [at for at, _ in records] == sorted(at for at, _ in records)
     finally:
@@ -658,8 +658,8 @@ def test_an_account_that_takes_long_does_not_keep_another_from_its_moment(server
         server.mock("PUT", f"/accounts/{name}/clock", {"now": "2026-04-01T23:59:00+02:00"})
 
     async def story() -> None:
-        book, slow = server.emulator.book("first"), server.emulator.book("second")
-        assert book is not None
+        live, slow = server.emulator.live("first"), server.emulator.live("second")
+        assert live is not None
         assert slow is not None
         async with slow.lock:  # as a move of its own, or a long catching up, would hold it
             for name in ("second", "first"):
@@ -669,11 +669,11 @@ def test_an_account_that_takes_long_does_not_keep_another_from_its_moment(server
                 assert answer.status == 200
             async with asyncio.timeout(PATIENCE):
                 # until the first's entry has been due for a while, in real time, and its alarm has rung
-                while server.emulator.now(book) < datetime(2026, 4, 3, 12, tzinfo=UTC):  # noqa: ASYNC110  # sets no event
+                while server.emulator.now(live) < datetime(2026, 4, 3, 12, tzinfo=UTC):  # noqa: ASYNC110  # sets no event
                     await asyncio.sleep(0.01)
         async with asyncio.timeout(10):  # within 1 s, says the reference; sleeping alarms look after 30 s
-            while book.state.agenda.head() is not None:
-                await book.signal.wait()
+            while live.state.agenda.head() is not None:
+                await live.signal.wait()
             while slow.state.agenda.head() is not None:
                 await slow.signal.wait()
 
@@ -825,7 +825,7 @@ async def move(server: Server, **body: Any) -> Any:
 @pytest.fixture
 def _turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A move lets others in after each entry."""
-    monkeypatch.setattr(moving, "_TURN", -1.0)
+    monkeypatch.setattr(clock_runner, "_TURN", -1.0)
 
 
 @pytest.mark.usefixtures("_turns")
@@ -976,7 +976,7 @@ def test_a_move_whose_account_goes_or_whose_caller_does(server: Server, end: str
     if end == "removal":
         assert answer is not None
         assert (answer.status, answer.json["error"]["code"]) == (404, "unknown_account")
-        assert server.emulator.book(ACCOUNT) is None
+        assert server.emulator.live(ACCOUNT) is None
         return
     if end == "reset":  # it goes on in the account that the reset has made
         assert answer is not None

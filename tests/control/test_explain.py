@@ -547,10 +547,13 @@ import sys
 from tests.server import Server
 server = Server()
 refused = server.get("/nowhere")
-names = ("explained", "ways", "near", "reasons", "reasons_billogram")
+names = ("explained", "remedies", "suggestions", "reasons", "reasons_billogram")
 print([name for name in names if f"mockserver.control.{name}" in sys.modules])
 server.mock("GET", refused.headers["mock-explain"].removeprefix("/_mock"))
 print([name for name in names if f"mockserver.control.{name}" in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["[]", "['explained', 'ways', 'near', 'reasons', 'reasons_billogram']"]
+    assert done.stdout.splitlines() == [
+        "[]",
+        "['explained', 'remedies', 'suggestions', 'reasons', 'reasons_billogram']",
+    ]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mockserver import moving
+from mockserver import clock_runner
+from mockserver.clock_runner import Alarm
 from mockserver.log.sqlite import SQLiteLog
-from mockserver.moving import Alarm
 from tests.control.test_clock import CLOCK, FREE, TimedServer, moments, told
 from tests.log.test_held_commit import PATIENCE
 from tests.server import ACCOUNT, Server
@@ -49,14 +49,14 @@ ENTRIES: dict[str, tuple[dict[str, Any], str | None, list[tuple[str, str]]]] = {
 }
 
 
-_LOOK = moving._LOOK
+_LOOK = clock_runner._LOOK
 
 
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's clock is looked at more often, so that the tests take less time."""
     assert _LOOK < WITHIN
-    monkeypatch.setattr(moving, "_LOOK", 0.05)
+    monkeypatch.setattr(clock_runner, "_LOOK", 0.05)
 
 
 def made(server: Server, name: str) -> list[tuple[str, str]]:
@@ -89,12 +89,12 @@ def at(text: str) -> datetime:
 
 async def position_of(server: Server, beyond: int) -> float:
     """Wait until there is more in the log by itself; how long that took."""
-    book = server.emulator.book(ACCOUNT)
-    assert book is not None
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
     begun = monotonic()
     async with asyncio.timeout(PATIENCE):
-        while book.told <= beyond:
-            await book.signal.wait(book.signal.count)
+        while live.told <= beyond:
+            await live.signal.wait(live.signal.count)
     return monotonic() - begun
 
 
@@ -152,13 +152,13 @@ def test_what_fell_due_while_the_server_was_down_comes_at_its_start(tmp_path: Pa
 
 
 async def _all_done(server: TimedServer) -> None:
-    book = server.emulator.book(ACCOUNT)
-    assert book is not None
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
     async with asyncio.timeout(PATIENCE):
-        while (due := book.state.agenda.head()) is not None and due.at <= server.real:
-            await book.signal.wait(book.signal.count)
-        while book.told < book.position:
-            await book.signal.wait(book.signal.count)
+        while (due := live.state.agenda.head()) is not None and due.at <= server.real:
+            await live.signal.wait(live.signal.count)
+        while live.told < live.position:
+            await live.signal.wait(live.signal.count)
 
 
 def test_a_machine_whose_clock_goes_back(timed: TimedServer) -> None:
@@ -212,7 +212,7 @@ def test_an_alarm_rings_when_the_machine_s_clock_was_set(set_by: float) -> None:
     async def story() -> None:
         alarm = Alarm(lambda: rung.append(monotonic()), real_time)
         alarm.within(25)
-        await asyncio.sleep(moving._LOOK * 1.5)
+        await asyncio.sleep(clock_runner._LOOK * 1.5)
         assert rung == []
         lag[0] = set_by
         begun = monotonic()
@@ -220,7 +220,7 @@ def test_an_alarm_rings_when_the_machine_s_clock_was_set(set_by: float) -> None:
             while not rung:  # noqa: ASYNC110  # sets no event
                 await asyncio.sleep(0.01)
         assert rung[0] - begun < WITHIN + 2
-        await asyncio.sleep(moving._LOOK * 1.5)
+        await asyncio.sleep(clock_runner._LOOK * 1.5)
         assert len(rung) == 1
         alarm.stop()
 

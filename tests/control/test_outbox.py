@@ -38,13 +38,13 @@ def letters(server: Server, query: str = "") -> list[dict[str, Any]]:
 
 
 def register(server: Server, identifier: str) -> None:
-    book = server.emulator.book(ACCOUNT)
-    assert book is not None
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
 
     def decide(act: Act) -> None:
         act.add(EinvoiceRegistered(1, EinvoiceRegistration(registered_at=act.now, identifier=identifier)))
 
-    server.run(server.emulator.execute(book, decide, cause="test", rule="register"))
+    server.run(server.emulator.execute(live, decide, cause="test", rule="register"))
 
 
 def test_an_e_mail(server: Server) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mockserver import moving
+from mockserver import clock_runner
 from mockserver.control import timeline
 from tests.control.test_timeline import Live, at_rest, listed
 from tests.control.test_waiting import CONTROL, DRAFT, Holding, Patient, born, control
@@ -51,7 +51,7 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every move takes long, and others get their turn after each entry."""
     monkeypatch.setattr(timeline, "_LONG", 0.0)
     monkeypatch.setattr(timeline, "_EVERY", 0.0)
-    monkeypatch.setattr(moving, "_TURN", -1.0)
+    monkeypatch.setattr(clock_runner, "_TURN", -1.0)
 
 
 async def bills(server: Patient) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mockserver import moving
+from mockserver import clock_runner
 from mockserver.core import calendar
 from mockserver.core.billogram_events import BillogramEvent
 from mockserver.core.model import Billogram, Internal
@@ -112,11 +112,11 @@ class World:
         ring.within(0)
         await asyncio.gather(*(self.deed() for _ in range(self.rng.randint(1, 4))))
         ring.within(0)
-        book = self.server.emulator.book(ACCOUNT)
-        assert book is not None
+        live = self.server.emulator.live(ACCOUNT)
+        assert live is not None
         async with asyncio.timeout(PATIENCE):
             while (soonest := self.due()) is not None and soonest <= self.server.real:
-                await book.signal.wait(book.signal.count)
+                await live.signal.wait(live.signal.count)
 
     def check(self) -> None:
         """After all of it."""
@@ -165,11 +165,11 @@ def _finish(world: World) -> None:
 
     async def rest() -> None:
         server.emulator.time._alarm.within(0)
-        book = server.emulator.book(ACCOUNT)
-        assert book is not None
+        live = server.emulator.live(ACCOUNT)
+        assert live is not None
         async with asyncio.timeout(PATIENCE):
             while world.due() is not None:
-                await book.signal.wait(book.signal.count)
+                await live.signal.wait(live.signal.count)
 
     server.run(rest())
     world.check()
@@ -185,7 +185,7 @@ def _finish(world: World) -> None:
 @pytest.fixture(autouse=True)
 def _turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Others get their turn after each entry."""
-    monkeypatch.setattr(moving, "_TURN", -1.0)
+    monkeypatch.setattr(clock_runner, "_TURN", -1.0)
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["memory", "slow"])

@@ -525,7 +525,7 @@ def test_each_refusal(server: Server, ids: dict[str, str], row: Row, monkeypatch
     else:
         assert rules == [row.rule]
     assert (server.image(), server.position()) == (image, position)
-    assert [book.id for book in server.emulator.books()] == [ACCOUNT]
+    assert [live.id for live in server.emulator.live_accounts()] == [ACCOUNT]
     assert server.fold().image() == server.image()
 
 

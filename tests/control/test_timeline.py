@@ -110,9 +110,9 @@ async def listed(server: Server, query: str = "") -> list[Any]:
 async def at_rest(server: Server) -> None:
     """Until nothing is on its way, and what came of it is on disk."""
     assert (await waiting(server, idle=True)).status == 200
-    book = server.emulator.book(ACCOUNT)
-    while book is not None and book.noted < book.notes:
-        await book.signal.wait()
+    live = server.emulator.live(ACCOUNT)
+    while live is not None and live.noted < live.notes:
+        await live.signal.wait()
 
 
 async def same_live(server: Server, live: Live) -> list[Any]:
@@ -587,7 +587,7 @@ def test_more_rows_than_go_at_once(kept: Patient, monkeypatch: pytest.MonkeyPatc
 
 def open_desks(server: Server) -> bool:
     """Whether the sender keeps deliveries of accounts that there are, and of no others."""
-    return set(server.sender._desks) <= {book.stream for book in server.emulator.books()}
+    return set(server.sender._by_stream) <= {live.stream for live in server.emulator.live_accounts()}
 
 
 def test_it_goes_on_with_the_fresh_account(kept: Patient) -> None:
@@ -985,9 +985,9 @@ def test_who_goes_leaves_nothing_behind(kept: Patient) -> None:
         for each in followers:
             await each.hang_up()
         await only(before)
-        book = kept.emulator.book(ACCOUNT)
-        assert book is not None
-        assert not book.signal._waiting
+        live = kept.emulator.live(ACCOUNT)
+        assert live is not None
+        assert not live.signal._waiting
         assert open_desks(kept)
 
     kept.tell(story())

@@ -673,9 +673,9 @@ def test_a_wait_while_a_reset_is_being_written(holding: Holding, what: str, fail
         log.holding, log.good = True, 0 if fails else None
         leaving = asyncio.ensure_future(ask.of(server))
         await quiet()
-        book = server.emulator.book(ACCOUNT)
-        if book is not None:
-            book.signal.notify()
+        live = server.emulator.live(ACCOUNT)
+        if live is not None:
+            live.signal.notify()
         late = asyncio.ensure_future(waiting(server, count=2))
         await quiet()
         assert [each.done() for each in (wait, late, leaving)] == [False] * 3
@@ -738,9 +738,9 @@ def test_a_client_that_hangs_up_leaves_nothing_behind(patient: Patient, body: di
         assert [caller.task.result() for caller in callers] == [None] * 5
         assert [caller.messages for caller in callers] == [[]] * 5
         assert tasks() == before
-        book = patient.emulator.book(ACCOUNT)
-        assert book is not None
-        assert not book.signal._waiting
+        live = patient.emulator.live(ACCOUNT)
+        assert live is not None
+        assert not live.signal._waiting
         await draft(patient)
         rows = (await waiting(patient, reader="one")).json  # who went has got nothing
         assert types(rows) == ["BillogramCreated"]

@@ -13,7 +13,6 @@ from mockserver.cli.options import SERVE
 from mockserver.control import (
     accounts,
     bank,
-    branches,
     callbacks,
     clock,
     deliveries,
@@ -27,6 +26,7 @@ from mockserver.control import (
     scenarios,
     server,
     simulate,
+    snapshots,
     timeline,
 )
 from mockserver.control.edge import BASE
@@ -66,12 +66,12 @@ MEMBERS: dict[str, list[Any]] = {
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
     "waitForDeliveries": [deliveries.WaitBody],
-    "createSnapshot": [branches.SnapshotBody, branches.SnapshotShape],
+    "createSnapshot": [snapshots.SnapshotBody, snapshots.SnapshotShape],
     "diffAccount": [diff.DiffShape, diff.DifferenceShape, diff.MemberShape],
     "createFault": [faults.FaultBody],
     "listFaults": [],
     "setDeliveryPolicy": [policy.PolicyBody],
-    "forkAccount": [branches.ForkBody],
+    "forkAccount": [snapshots.ForkBody],
     "getOutbox": [outbox.LetterShape],
     "listScenarios": [scenarios.ScenarioShape, scenarios.WorkflowShape],
     "runScenario": [

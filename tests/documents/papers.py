@@ -39,14 +39,14 @@ def as_creditor(server: Server) -> None:
 
 def set_logotype(server: Server, content: bytes | None, file_type: str = "png") -> None:
     """Set the logotype of the account, whatever it holds."""
-    book = server.emulator.book(ACCOUNT)
-    assert book is not None
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
     picture = None if content is None else Picture(content, file_type)
 
     def decide(act: Act) -> None:
         act.add(PictureChanged("logotype", picture))
 
-    server.run(server.emulator.execute(book, decide, cause="test", rule="logotype"))
+    server.run(server.emulator.execute(live, decide, cause="test", rule="logotype"))
 
 
 def document(server: Server, key: str, number: int = -1) -> Document:

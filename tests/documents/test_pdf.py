@@ -467,23 +467,23 @@ def test_what_it_says_of_itself(server: Server) -> None:
 def test_the_shelf_keeps_the_newest(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pdf, "_MOST", 2)
     papers_of = [document(server, sent(server)) for _ in range(3)]
-    shelf = pdf.Shelf()
-    first = [shelf.pdf("a", each, 1) for each in papers_of]
-    assert shelf.pdf("a", papers_of[2], 1) is first[2]
-    assert shelf.pdf("a", papers_of[0], 1) is not first[0]
-    assert shelf.pdf("a", papers_of[0], 1) == first[0]
+    pdf_cache = pdf.PdfCache()
+    first = [pdf_cache.pdf("a", each, 1) for each in papers_of]
+    assert pdf_cache.pdf("a", papers_of[2], 1) is first[2]
+    assert pdf_cache.pdf("a", papers_of[0], 1) is not first[0]
+    assert pdf_cache.pdf("a", papers_of[0], 1) == first[0]
     # after a reset the same id comes again, perhaps of another document
     other = replace(papers_of[0], message="Another one")
-    assert shelf.pdf("a", other, 1) != first[0]
+    assert pdf_cache.pdf("a", other, 1) != first[0]
 
 
 def test_the_shelf_is_bounded_in_bytes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     one = document(server, sent(server))
-    shelf = pdf.Shelf()
-    made = shelf.pdf("a", one, 1)
+    pdf_cache = pdf.PdfCache()
+    made = pdf_cache.pdf("a", one, 1)
     monkeypatch.setattr(pdf, "_MOST_BYTES", len(made) - 1)
-    assert shelf.pdf("b", one, 1) == made
-    assert shelf.pdf("a", one, 1) is not made
+    assert pdf_cache.pdf("b", one, 1) == made
+    assert pdf_cache.pdf("a", one, 1) is not made
 
 
 def test_nothing_of_it_is_imported_before_the_first_pdf() -> None:

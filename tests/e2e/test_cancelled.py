@@ -304,12 +304,12 @@ def test_clients_that_hang_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     assert not [
         record for record in caplog.records if record.levelno >= logging.ERROR and not _closed(record)
     ]
-    book = emulator.book("test")
-    assert book is not None
+    live = emulator.live("test")
+    assert live is not None
     again = Server(database=str(file))
     again.run(again.emulator.loaded())
-    assert again.image() == book.state.image()
-    assert again.position() == book.position
+    assert again.image() == live.state.image()
+    assert again.position() == live.position
     states = {one.creditor_unique_value: one.internal for one in again.state().billograms.values()}
     again.close()
     assert {*polite, "last"} <= set(states)

@@ -133,7 +133,7 @@ class Known(Struct):
     maybe_payment: Decimal | None = None
 
 
-class Book(Struct):
+class LiveAccount(Struct):
     """What is known of one account."""
 
     name: str
@@ -181,7 +181,7 @@ class Load:
         assert not self._failures, self._failures
 
 
-def writer(book: Book, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
+def writer(live: LiveAccount, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
     """One command on billograms whose creditor_unique_value begins so: nobody else's."""
     mine: list[Known] = []
     made = 0
@@ -199,14 +199,14 @@ def writer(book: Book, prefix: str) -> Callable[[Client, random.Random, Callable
             delete(client, rng.choice(drafts))
         else:
             made += 1
-            mine.append(create(client, book, f"{prefix}-{made}", on_success=rng.random() < 0.6))
+            mine.append(create(client, live, f"{prefix}-{made}", on_success=rng.random() < 0.6))
         answered()
 
     return work
 
 
-def create(client: Client, book: Book, unique: str, *, on_success: bool) -> Known:
-    known = book.billograms[unique] = Known(on_success=on_success, maybe_there=True)
+def create(client: Client, live: LiveAccount, unique: str, *, on_success: bool) -> Known:
+    known = live.billograms[unique] = Known(on_success=on_success, maybe_there=True)
     body: dict[str, Any] = {"customer": {"customer_no": 1}, "items": ROWS, "creditor_unique_value": unique}
     if on_success:
         body["on_success"] = SEND
@@ -235,7 +235,7 @@ def pay(client: Client, known: Known) -> None:
     known.maybe_payment = None
 
 
-def registrar(book: Book, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
+def registrar(live: LiveAccount, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
     """Customers, beside the billograms of the same account."""
     made = 0
 
@@ -243,10 +243,10 @@ def registrar(book: Book, prefix: str) -> Callable[[Client, random.Random, Calla
         nonlocal made
         made += 1
         name = f"{prefix}-{made}"
-        book.maybe_customers.add(name)
+        live.maybe_customers.add(name)
         client.data("POST", "/customer", {"name": name})
-        book.maybe_customers.discard(name)
-        book.customers.add(name)
+        live.maybe_customers.discard(name)
+        live.customers.add(name)
         answered()
 
     return work
@@ -289,14 +289,14 @@ class Emptied:
         self.customers = len(customers)
 
 
-def check(client: Client, book: Book) -> None:
+def check(client: Client, live: LiveAccount) -> None:
     """Hold what the server shows against what is known; then nothing is doubtful any more."""
     rows, meta = client.all("/billogram")
     shown = {row["creditor_unique_value"]: row for row in rows}
     assert len(shown) == len(rows) == meta["total_count"]
-    assert set(shown) <= set(book.billograms)
+    assert set(shown) <= set(live.billograms)
     full = {}
-    for unique, known in list(book.billograms.items()):
+    for unique, known in list(live.billograms.items()):
         if unique in shown:
             full[unique] = client.data("GET", f"/billogram/{shown[unique]['id']}")
             check_billogram(known, full[unique])
@@ -304,7 +304,7 @@ def check(client: Client, book: Book) -> None:
         else:
             assert known.deleted or known.maybe_deleted or known.maybe_there, known
         if known.maybe_there and unique not in shown:
-            del book.billograms[unique]
+            del live.billograms[unique]
             continue
         settle(known, full.get(unique))
     assert sum((one["remaining_sum"] for one in full.values()), Decimal(0)) == Decimal(
@@ -314,7 +314,7 @@ def check(client: Client, book: Book) -> None:
     numbers = sorted(one["invoice_no"] for one in full.values() if one["invoice_no"] is not None)
     assert numbers == list(range(1, len(numbers) + 1))
     assert len({one["ocr_number"] for one in full.values() if one["ocr_number"] is not None}) == len(numbers)
-    check_customers(client, book)
+    check_customers(client, live)
 
 
 def check_billogram(known: Known, shown: Any) -> None:
@@ -345,13 +345,13 @@ def check_row(row: Any, full: Any) -> None:
         assert row[name] == full[name], name
 
 
-def check_customers(client: Client, book: Book) -> None:
+def check_customers(client: Client, live: LiveAccount) -> None:
     rows, _ = client.all("/customer")
     names = [row["name"] for row in rows if row["name"] != "A"]
     assert len(set(names)) == len(names)
     assert len({row["customer_no"] for row in rows}) == len(rows)
-    assert book.customers <= set(names) <= book.customers | book.maybe_customers
-    book.customers, book.maybe_customers = set(names), set()
+    assert live.customers <= set(names) <= live.customers | live.maybe_customers
+    live.customers, live.maybe_customers = set(names), set()
 
 
 def settle(known: Known, shown: Any) -> None:
@@ -372,30 +372,30 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path, rounds: int) -> None:
     print(f"TEST_SEED={seed}")
     rng = random.Random(seed)
     file = tmp_path / "killed.db"
-    books = [Book("one"), Book("two")]
+    live_accounts = [LiveAccount("one"), LiveAccount("two")]
     emptied = Emptied()
     server = Process(file)
     try:
-        for book in books:
-            with Client(server.port, book.name) as client:
+        for live in live_accounts:
+            with Client(server.port, live.name) as client:
                 client.data("POST", "/customer", {"name": "A", "contact": {"email": "a@example.com"}})
         for number in range(rounds):
-            born = Book(f"born in round {number}")
+            born = LiveAccount(f"born in round {number}")
             load = Load(server, rng)
-            for book in books[:2]:
+            for live in live_accounts[:2]:
                 for side in "ab":
-                    load.add(book.name, writer(book, f"{number}{side}"))
-                load.add(book.name, registrar(book, f"{number}"))
+                    load.add(live.name, writer(live, f"{number}{side}"))
+                load.add(live.name, registrar(live, f"{number}"))
             load.add(emptied.name, emptied.work)
             load.add(born.name, registrar(born, f"{number}"))
-            books.append(born)
+            live_accounts.append(born)
             load.until_killed(rng.randint(1, 150), rng.random() * 0.01)
             if rng.random() < 0.5:  # and again while it replays
                 Process(file).kill()
             server = Process(file)
-            for book in books:
-                with Client(server.port, book.name) as client:
-                    check(client, book)
+            for live in live_accounts:
+                with Client(server.port, live.name) as client:
+                    check(client, live)
             emptied.check(server)
         assert server.stop() == 0
     finally:

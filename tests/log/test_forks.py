@@ -129,7 +129,7 @@ class World:
             self.server = self.started()
 
     def hold(self) -> None:
-        assert {book.id for book in self.server.emulator.books()} == set(self.past)
+        assert {live.id for live in self.server.emulator.live_accounts()} == set(self.past)
         for who, past in self.past.items():
             assert self.plain(who) == past[max(past)], who
             assert self.server.fold(who).image() == self.server.image(who)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mockserver.log.memory import MemoryLog
-from mockserver.webhooks.desk import Desk
+from mockserver.webhooks.deliveries import Deliveries
 from tests.control.test_waiting import CONTROL, Holding, Patient, api, control, tasks, waiting
 from tests.log.test_held_commit import PATIENCE, Ask, billogram, ids, prepared, quiet
 from tests.log.test_unwritable import FaultyLog
@@ -28,15 +28,15 @@ class Held(Holding):
         self.run(self.emulator.loaded())
 
     @property
-    def desk(self) -> Desk:
+    def deliveries(self) -> Deliveries:
         """Of the account."""
-        book = self.emulator.book(ACCOUNT)
-        assert book is not None
-        return self.sender.desk(book)
+        live = self.emulator.live(ACCOUNT)
+        assert live is not None
+        return self.sender.deliveries(live)
 
     def nothing_left(self) -> bool:
         """Whether nothing is on its way or waits to be, nor was planned for a receiver."""
-        return not (self.desk.busy or list(self.desk.all()) or sending())
+        return not (self.deliveries.busy or list(self.deliveries.all()) or sending())
 
     async def ends(self, writing: "asyncio.Future[Answer]", *, fails: bool = False) -> Answer:
         """Let the held commit end, well or not; the answer to what was held."""
@@ -220,9 +220,9 @@ def test_each_commit_lets_go_of_its_own(held: Held, where: str) -> None:
             # the first is being written, the others wait together
             held.log.let_one_go()
             await writing[0]
-            while held.desk.busy:  # noqa: ASYNC110  # results wait for the next commit
+            while held.deliveries.busy:  # noqa: ASYNC110  # results wait for the next commit
                 await asyncio.sleep(0.001)
-            assert len(held.desk.deliveries) == 2
+            assert len(held.deliveries.by_id) == 2
             assert where == "inbox" or hook.types == ["BillogramCreated", "BillogramSent"]
             held.log.let_go()
             made = [(await each).data for each in writing]
@@ -305,7 +305,7 @@ def test_a_retry_waits_for_the_commit_of_the_move_that_brings_its_moment(held: H
             move = Ask("POST", f"{CONTROL}/clock/advance", {"by": "1m"})
             moving = asyncio.ensure_future(move.of(held))
             await quiet()
-            assert (len(hook.got), held.desk.busy, sending()) == (1, 0, [])
+            assert (len(hook.got), held.deliveries.busy, sending()) == (1, 0, [])
             await held.ends(moving, fails=fails)
             if fails:
                 assert (await waiting(held, idle=True, status="pending")).status == 200
@@ -333,7 +333,7 @@ def test_another_attempt_that_ends_meanwhile_lets_no_retry_go(held: Held, fails:
             await quiet()
             hook.status = 500
             hook.open.set()
-            slow = list(held.desk.deliveries.values())[-1]
+            slow = list(held.deliveries.by_id.values())[-1]
             while not slow.attempts:  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
             await quiet()
@@ -378,8 +378,8 @@ def test_while_it_is_written_nothing_leaves_and_when_it_is_nothing_ever_does(hel
     async def story() -> None:
         async with hooked() as hook:
             await busy_account(held, hook)
-            before = held.desk
-            deliveries = list(before.deliveries.values())
+            before = held.deliveries
+            deliveries = list(before.by_id.values())
             held.log.holding = True
             going = asyncio.ensure_future(leaving(what).of(held))
             await quiet()

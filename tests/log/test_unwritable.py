@@ -97,25 +97,25 @@ async def compare(server: Server) -> None:
     """What the server holds is what the log tells: accounts, states, positions."""
     log = server.emulator.log
     streams = await log.pointers()
-    books = {f"account:{book.id}": book for book in server.emulator.books()}
-    assert set(books) == {name for name in streams if name.startswith("account:")}
+    live_accounts = {f"account:{live.id}": live for live in server.emulator.live_accounts()}
+    assert set(live_accounts) == {name for name in streams if name.startswith("account:")}
     taken = {
-        f"snapshot:{book.id}/{each.name}": each.stream
-        for book in server.emulator.books()
-        for each in book.snapshots.values()
+        f"snapshot:{live.id}/{each.name}": each.stream
+        for live in server.emulator.live_accounts()
+        for each in live.snapshots.values()
     }
     assert taken == {name: stream for name, stream in streams.items() if name.startswith("snapshot:")}
-    for name, book in books.items():
-        assert book.stream == streams[name]
-        positions = [record.position async for record in log.read(book.stream)]
-        assert positions == list(range(1, book.position + 1))
-        assert book.state.image() == (await fold(log, name)).image()
+    for name, live in live_accounts.items():
+        assert live.stream == streams[name]
+        positions = [record.position async for record in log.read(live.stream)]
+        assert positions == list(range(1, live.position + 1))
+        assert live.state.image() == (await fold(log, name)).image()
 
 
 def images(server: Server) -> dict[str, Any]:
     return {
-        book.id: (book.position, book.last, book.state.image(), dict(book.snapshots))
-        for book in server.emulator.books()
+        live.id: (live.position, live.last, live.state.image(), dict(live.snapshots))
+        for live in server.emulator.live_accounts()
     }
 
 
@@ -315,8 +315,8 @@ ROUNDS = st.lists(
 
 def asked(server: Server, step: Step, unique: str) -> Ask:
     account = step.account
-    book = server.emulator.book(account)
-    values = list(book.state.unique_values.values()) if book is not None else []
+    live = server.emulator.live(account)
+    values = list(live.state.unique_values.values()) if live is not None else []
     newest = values[-1] if values else "none"
     mock = f"/_mock/accounts/{account}"
     match step.kind:
@@ -397,10 +397,10 @@ async def check_round(server: Server, steps: list[Step], names: list[str], answe
     for step, name, answer in zip(steps, names, answers, strict=True):
         assert answer.status in (200, 201, 400, 404, 409) or refused(answer), answer
         if step.kind in ("birth", "fork"):
-            assert (server.emulator.book(name) is not None) == (answer.status == 201)
+            assert (server.emulator.live(name) is not None) == (answer.status == 201)
         elif step.kind in ("draft", "sent"):
-            book = server.emulator.book(step.account)
-            there = book is not None and name in book.state.unique_values
+            live = server.emulator.live(step.account)
+            there = live is not None and name in live.state.unique_values
             assert there == (answer.status == 200) or (step.account in went and not there)
 
 

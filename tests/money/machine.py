@@ -172,9 +172,9 @@ class Money(RuleBasedStateMachine):
 
     async def is_idle(self) -> None:
         """Until nothing is queued or in flight: a wait over the wire sees the test's client as gone."""
-        book = self.server.emulator.book(self.name)
+        book = self.server.emulator.live(self.name)
         assert book is not None
-        desk = self.server.sender.desk(book)
+        desk = self.server.sender.deliveries(book)
         while desk.busy:
             async with asyncio.timeout(PATIENCE):
                 await book.signal.wait()

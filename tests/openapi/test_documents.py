@@ -148,7 +148,7 @@ def test_the_one_of_the_api_wants_no_credentials(server: Server) -> None:
     assert server.run(server.asgi("HEAD", "/openapi.json")).body == b""
     refused = server.run(server.asgi("POST", "/openapi.json"))
     assert (refused.status, refused.headers["allow"]) == (405, "GET, HEAD")
-    assert not list(server.emulator.books())
+    assert not list(server.emulator.live_accounts())
 
 
 def test_the_one_of_the_control_plane_wants_the_token() -> None:

@@ -135,7 +135,7 @@ def test_it_is_told_and_changes_nothing(bad: Bad, server: Server, tmp_path: Path
         assert error["message"].startswith(f"{path}:{bad.line}: "), error
         assert bad.said in error["message"], error
         assert (server.image(), records(server)) == before
-    assert server.emulator.book("new") is None
+    assert server.emulator.live("new") is None
 
 
 def test_no_such_file(server: Server, tmp_path: Path) -> None:
@@ -184,4 +184,4 @@ def test_a_body_that_does_not_fit(server: Server) -> None:
     assert server.mock("POST", "/accounts", {"id": "a", "fixture": 7}).status == 400
     assert server.mock("POST", "/accounts", {"id": "a", "fixture": ""}).status == 400
     assert server.mock("POST", "/accounts/none/reset", {"fixture": "demo"}).status == 404
-    assert server.emulator.book("a") is None
+    assert server.emulator.live("a") is None

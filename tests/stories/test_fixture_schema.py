@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from mockserver.stories import library, marked
+from mockserver.stories import library, yaml_source
 from mockserver.stories.fixture_schema import schema
 from mockserver.stories.fixtures import acts
 from mockserver.wire import encode
@@ -24,7 +24,7 @@ def validator() -> Any:
 
 
 def document(text: str) -> Any:
-    return json.loads(encode(marked.parse(text).value))
+    return json.loads(encode(yaml_source.parse(text).value))
 
 
 @pytest.mark.parametrize("name", library.names(library.FIXTURES))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mockserver.book import Birth, Book
 from mockserver.emulator import Emulator
+from mockserver.ledger import LiveAccount, NewAccount
 from mockserver.log.interface import Append, Branch, LogFailed, Point
 from mockserver.stories import library
 from mockserver.stories.fixtures import Fixture
@@ -378,7 +378,7 @@ def test_a_log_that_cannot_be_written(small: str) -> None:
     assert server.mock("POST", "/accounts", {"id": "b", "fixture": small}).status == 503
     assert FULL in server.mock("GET", "/ready").json["error"]["message"]
     assert (server.image("a"), server.position("a")) == (before, position)
-    assert server.emulator.book("b") is None
+    assert server.emulator.live("b") is None
     assert server.fold("a").image() == before
     log.good = None
     assert server.mock("POST", "/accounts/a/reset", {"fixture": small}).status == 200
@@ -422,7 +422,7 @@ def test_requests_are_served_meanwhile(server: Server) -> None:
 
     entered, usual = asyncio.Event(), Fixture.open
 
-    async def noted(self: Fixture, emulator: Emulator, birth: Birth) -> Book:
+    async def noted(self: Fixture, emulator: Emulator, birth: NewAccount) -> LiveAccount:
         entered.set()
         return await usual(self, emulator, birth)
 

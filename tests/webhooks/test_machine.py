@@ -19,9 +19,9 @@ import pytest
 from mockserver import Mockserver
 from mockserver.core import messages
 from mockserver.core.act import Act
-from mockserver.webhooks import lanes
-from mockserver.webhooks.desk import Desk
-from mockserver.webhooks.lanes import AT_A_HOST
+from mockserver.webhooks import dispatcher
+from mockserver.webhooks.deliveries import Deliveries
+from mockserver.webhooks.dispatcher import AT_A_HOST
 from mockserver.webhooks.transport import Outcome
 from tests.server import ACCOUNT, Server
 from tests.webhooks import receivers
@@ -67,23 +67,23 @@ class Inside:
         return self.server.mock("GET", f"/accounts/{ACCOUNT}/deliveries{query}").json
 
     @property
-    def desk(self) -> Desk:
-        book = self.server.emulator.book(ACCOUNT)
-        assert book is not None
-        return self.server.sender.desk(book)
+    def kept(self) -> Deliveries:
+        live = self.server.emulator.live(ACCOUNT)
+        assert live is not None
+        return self.server.sender.deliveries(live)
 
     def idle(self) -> None:
         """Until nothing is queued or in flight."""
         self.server.run(self.is_idle())
 
     async def is_idle(self) -> None:
-        while self.desk.busy:
+        while self.kept.busy:
             await self.news()
 
     async def news(self) -> None:
         """Until an attempt has been made; a time-out for each, however many there are."""
         async with asyncio.timeout(PATIENCE):
-            await self.desk.book.signal.wait()
+            await self.kept.live.signal.wait()
 
     def attempts(self) -> list[list[tuple[str, int | None]]]:
         """Moment and status of each attempt of each delivery."""
@@ -258,7 +258,7 @@ def test_what_an_answer_said_can_be_kept(inside: Inside) -> None:
     inside.callbacks(inside.receiver(answers(answer(502, *fields, "X-A: b", body=b"\xff oh"))).url())
     inside.server.draft()
     inside.idle()
-    (each,) = inside.desk.deliveries.values()
+    (each,) = inside.kept.by_id.values()
     (made,) = each.attempts
     assert made.headers.splitlines() == [*fields, "X-A: b", "Content-Length: 4"]
     assert type(made.headers) is str
@@ -585,7 +585,7 @@ def test_other_accounts_go_on_at_the_same_receiver(world: World, served: Mockser
 
 def test_who_waits_for_a_place_gets_it_though_others_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """All places are taken; of two accounts that wait, the first is removed."""
-    monkeypatch.setattr(lanes, "IN_ALL", 1)
+    monkeypatch.setattr(dispatcher, "IN_ALL", 1)
     gate = Gate()
     with ExitStack() as closing:
         served = closing.enter_context(Mockserver(clock="frozen"))
@@ -749,7 +749,7 @@ def test_a_reset_cuts_a_replay_off(inside: Inside) -> None:
     async def story() -> int:
         await asyncio.wait_for(receiver.asked.wait(), PATIENCE)
         receiver.asked.clear()
-        (key,) = inside.desk.deliveries
+        (key,) = inside.kept.by_id
         path = f"/_mock/accounts/{ACCOUNT}"
         replaying = asyncio.create_task(inside.server.asgi("POST", f"{path}/deliveries/{key}/replay"))
         await asyncio.wait_for(receiver.asked.wait(), PATIENCE)
@@ -760,7 +760,7 @@ def test_a_reset_cuts_a_replay_off(inside: Inside) -> None:
 
     assert inside.server.run(story()) == 409
     assert [(each["status"], each["attempts"]) for each in inside.deliveries()] == [("dropped", [])]
-    assert inside.desk.busy == 0
+    assert inside.kept.busy == 0
     assert receiver.connections == 2
 
 
@@ -1042,7 +1042,7 @@ async def flooded(inside: Inside, keys: list[str], number: int) -> None:
             for _ in range(number):
                 messages.write(act, act.billogram(key), "Hello")
 
-        await inside.server.emulator.execute(inside.desk.book, decide, cause="test", rule="message")
+        await inside.server.emulator.execute(inside.kept.live, decide, cause="test", rule="message")
 
 
 class Gauge:
@@ -1071,13 +1071,13 @@ def test_ten_thousand_callbacks_to_a_dead_receiver(places: int, inside: Inside) 
         async def watched() -> None:
             before.look()
             await flooded(inside, keys, 99)
-            while inside.desk.busy:
+            while inside.kept.busy:
                 during.look()
                 await inside.news()
 
         inside.server.run(watched())
-    assert len(inside.desk.deliveries) == 10_000
-    for each in inside.desk.deliveries.values():
+    assert len(inside.kept.by_id) == 10_000
+    for each in inside.kept.by_id.values():
         assert len(each.attempts) == 1
         assert each.status == "pending"
     at_once = min(places, AT_A_HOST)
@@ -1108,8 +1108,8 @@ def test_what_is_kept_of_a_callback_to_a_dead_receiver(monkeypatch: pytest.Monke
             inside.idle()
             gc.collect()
             size, _ = tracemalloc.get_traced_memory()
-            assert len(inside.desk.deliveries) == (1000 if url else 0)
-            for each in inside.desk.deliveries.values():
+            assert len(inside.kept.by_id) == (1000 if url else 0)
+            for each in inside.kept.by_id.values():
                 assert (each.status, len(each.attempts)) == ("failed", 8)
             return size
         finally:
@@ -1144,7 +1144,7 @@ def test_a_move_over_a_thousand_due_ones_does_not_wait_for_their_receiver(inside
     inside.callbacks(receiver.url(), timeout="600s")
     moved = inside.advance("40d")
     assert moved["count"] == 2000  # Overdue and InterestStarted of each
-    waiting = inside.desk.deliveries.values()
+    waiting = inside.kept.by_id.values()
     assert [each.planned.billogram for each in waiting] == [*keys, *keys]
     assert {(each.status, each.attempts) for each in waiting} == {("pending", ())}
     inside.server.run(asyncio.wait_for(receiver.asked.wait(), PATIENCE))

@@ -27,7 +27,7 @@ class AccountExists(ValueError):
     """An account of this id is there already."""
 
 
-class Birth(Value, frozen=True):
+class NewAccount(Value, frozen=True):
     """What an account is made with; None: the server's default."""
 
     id: str
@@ -54,7 +54,7 @@ class Defaults(Value, frozen=True):
     callbacks: CallbackSettings = CallbackSettings()
 
 
-def born(birth: Birth, defaults: Defaults, order: int, seed: int, real: datetime) -> Account:
+def born(birth: NewAccount, defaults: Defaults, order: int, seed: int, real: datetime) -> Account:
     """The account that is made with these values at this real moment."""
     mode = birth.clock_mode or defaults.clock_mode
     now = birth.now or defaults.now or (FROZEN_START if mode == "frozen" else real)
@@ -125,7 +125,7 @@ class Move:
         self.ended = False  # all of it is on disk, or it failed
 
 
-class Book:
+class LiveAccount:
     """An open account: its state, and where it stands in the log."""
 
     def __init__(self, name: str, stream: str) -> None:
@@ -136,8 +136,8 @@ class Book:
         self.last = datetime.min.replace(tzinfo=UTC)  # moment of the last act
         self.batch: Batch | None = None  # the last write that was not on disk yet
         self.told = 0  # position of the last act that is on disk and was told
-        self.told_clock: Clock | None = None  # as of then, as is the moment of that act
-        self.told_last = self.last
+        self.durable_clock: Clock | None = None  # as of then, as is the moment of that act
+        self.durable_last = self.last
         self.notes_stream: str | None = None  # the second stream, once there is something in it
         self.notes = 0  # its position
         self.noted = 0  # of that, what is on disk
@@ -145,7 +145,7 @@ class Book:
         self.refusals = 0  # of requests, since the process began
         self.snapshots: dict[str, Snapshot] = {}  # shared by all that the account was and becomes
         self.gone = False  # reset, restored or removed, and that is on disk
-        self.fresh: Book | None = None  # what a reset or a restore made of it
+        self.fresh: LiveAccount | None = None  # what a reset or a restore made of it
         self.lock = asyncio.Lock()  # one move at a time
         self.moving = False  # a move is under way: requests are served between its entries
         self.move: Move | None = None  # the latest one, until it is on disk
@@ -160,43 +160,43 @@ class Book:
 class Watcher(Protocol):
     """Who is told what is on disk. None of it suspends."""
 
-    def replayed(self, book: Book, planned: list[Planned], notes: list[AttemptMade]) -> None:
+    def replayed(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
         """An account was read from the log: the callbacks of all its acts, and what became of them."""
 
-    def acted(self, book: Book, record: Record, planned: tuple[Planned, ...]) -> None:
+    def acted(self, live: LiveAccount, record: Record, planned: tuple[Planned, ...]) -> None:
         """An act is on disk."""
 
-    def left(self, book: Book) -> None:
+    def left(self, live: LiveAccount) -> None:
         """It is being reset or removed, perhaps not on disk yet: from now on nothing of it may go out."""
 
-    def stays(self, book: Book) -> None:
+    def stays(self, live: LiveAccount) -> None:
         """That could not be written: it goes on."""
 
-    def gone(self, book: Book, fresh: Book | None) -> None:
+    def gone(self, live: LiveAccount, fresh: LiveAccount | None) -> None:
         """That is on disk; `fresh` is what a reset made of it."""
 
 
 async def fold(
-    log: Log, book: Book, stream: str | None = None, look: Callable[[Record], bool] | None = None
+    log: Log, live: LiveAccount, stream: str | None = None, look: Callable[[Record], bool] | None = None
 ) -> None:
     """Read an account from the log.
 
     `stream`: another one than its own; `look`: sees each act when it is in the book, and ends it when true.
     """
-    async for record in log.read(stream or book.stream):
+    async for record in log.read(stream or live.stream):
         for event in record.events:
-            for change in evolve.evolve(book.state, event):
-                book.state.put(*change)
-        book.position = book.told = record.position
-        book.last = record.at
+            for change in evolve.evolve(live.state, event):
+                live.state.put(*change)
+        live.position = live.told = record.position
+        live.last = record.at
         if look is not None and look(record):
             break
         if record.position % _REPLAY_SLICE == 0:
             await asyncio.sleep(0)
-    book.told_clock, book.told_last = book.account.clock, book.last
+    live.durable_clock, live.durable_last = live.account.clock, live.last
 
 
-async def replay(log: Log, book: Book) -> list[Planned]:
+async def replay(log: Log, live: LiveAccount) -> list[Planned]:
     """Read an account from the log; the callbacks that its acts brought about.
 
     What was planned before it became a fork, or another generation, or by a fixture, is no longer to be sent.
@@ -206,26 +206,26 @@ async def replay(log: Log, book: Book) -> list[Planned]:
 
     def plan(record: Record) -> bool:
         nonlocal whose
-        account: Account | None = book.state.find(ACCOUNT, "")
+        account: Account | None = live.state.find(ACCOUNT, "")
         now = None if account is None else (account.id, account.generation)
         if now != whose or any(isinstance(event, AccountLoaded) for event in record.events):
             whose = now
             planned.clear()
-        planned.extend(callbacks.plan(book.state, record))
+        planned.extend(callbacks.plan(live.state, record))
         return False
 
-    await fold(log, book, look=plan)
+    await fold(log, live, look=plan)
     return planned
 
 
-async def read_notes(log: Log, book: Book, stream: str | None) -> list[AttemptMade]:
+async def read_notes(log: Log, live: LiveAccount, stream: str | None) -> list[AttemptMade]:
     """Read what became of its callbacks."""
     notes: list[AttemptMade] = []
     if stream is not None:
-        book.notes_stream = stream
+        live.notes_stream = stream
         async for record in log.read(stream):
             notes += [event for event in record.events if isinstance(event, AttemptMade)]
-            book.notes = book.noted = record.position
+            live.notes = live.noted = record.position
             if record.position % _REPLAY_SLICE == 0:
                 await asyncio.sleep(0)
     return notes

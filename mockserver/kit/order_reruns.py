@@ -52,9 +52,9 @@ class Turn:
 
     async def _hold(self, account: "BillogramAccount", plan: tuple[str, ...]) -> None:
         app = account.server.listener.app
-        book = app.emulator.book(account.user)
-        assert book is not None, "it was made just now"
-        app.sender.lay_down(book, Policy(plan=plan))
+        live = app.emulator.live(account.user)
+        assert live is not None, "it was made just now"
+        app.sender.lay_down(live, Policy(plan=plan))
 
     def look(self, account: "BillogramAccount", seconds: float, asked: Asked | None) -> None:
         """The test wants to see what came."""
@@ -62,11 +62,11 @@ class Turn:
 
     async def _look(self, account: "BillogramAccount", seconds: float, asked: Asked | None) -> None:
         app = account.server.listener.app
-        book = app.emulator.book(account.user)
-        if book is None:
+        live = app.emulator.live(account.user)
+        if live is None:
             return
         planned = {
-            each.planned.callback_id: each.planned for each in app.sender.desk(book).deliveries.values()
+            each.planned.callback_id: each.planned for each in app.sender.deliveries(live).by_id.values()
         }
         self.groups.append(tuple(key for key in planned if key not in self.planned))
         self.asked.append(asked)
@@ -113,13 +113,13 @@ def _is(asked: Asked, planned: Planned) -> bool:
 
 
 async def _all_gone(app: Application, user: str, stay: set[str]) -> None:
-    while (book := app.emulator.book(user)) is not None:
-        desk = app.sender.desk(book)
-        seen = book.signal.count
-        app.sender.release(book, stay)
-        if desk.busy == len(desk.held):  # nothing is under way but what stays behind
+    while (live := app.emulator.live(user)) is not None:
+        deliveries = app.sender.deliveries(live)
+        seen = live.signal.count
+        app.sender.release(live, stay)
+        if deliveries.busy == len(deliveries.held):  # nothing is under way but what stays behind
             return
-        await book.signal.wait(seen)
+        await live.signal.wait(seen)
 
 
 def protocol(item: pytest.Item, nextitem: pytest.Item | None, key: pytest.StashKey[Turn]) -> bool:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from urllib.parse import urlsplit
 
-from mockserver.webhooks.desk import Delivery, Desk
+from mockserver.webhooks.deliveries import Deliveries, Delivery
 
 logger = logging.getLogger(__name__)
 
@@ -15,7 +15,7 @@ IN_ALL = 256  # attempts at once of the whole server: tasks and sockets
 _TURN = 32  # attempts after which others get their turn, even if none of them had to wait
 
 
-class _Lane:
+class _Queue:
     """What waits for one receiver of one account, in order."""
 
     def __init__(self) -> None:
@@ -26,35 +26,35 @@ class _Lane:
 class _Host:
     """The receivers of one account at one host."""
 
-    def __init__(self, key: tuple[str, str], desk: Desk) -> None:
+    def __init__(self, key: tuple[str, str], deliveries: Deliveries) -> None:
         self.key = key
-        self.desk = desk
-        self.lanes: dict[str, _Lane] = {}
-        self.waiting: deque[tuple[str, _Lane]] = deque()
+        self.deliveries = deliveries
+        self.dispatcher: dict[str, _Queue] = {}
+        self.waiting: deque[tuple[str, _Queue]] = deque()
         self.running = 0
         self.blocked = False  # waits for a place among all
 
 
-class Lanes:
+class Dispatcher:
     """All that waits to be sent; `attempt` makes one attempt, or a copy of the first one."""
 
-    def __init__(self, attempt: Callable[[Desk, Delivery, bool], Awaitable[None]]) -> None:
+    def __init__(self, attempt: Callable[[Deliveries, Delivery, bool], Awaitable[None]]) -> None:
         self._attempt = attempt
         self._hosts: dict[tuple[str, str], _Host] = {}
-        self._tasks: dict[asyncio.Task[None], Desk] = {}
+        self._tasks: dict[asyncio.Task[None], Deliveries] = {}
         self._blocked: deque[_Host] = deque()
 
-    def add(self, desk: Desk, delivery: Delivery, *, copy: bool = False) -> None:
+    def add(self, deliveries: Deliveries, delivery: Delivery, *, copy: bool = False) -> None:
         """Send it when those before it have been sent."""
-        desk.busy += 1
+        deliveries.busy += 1
         name, receiver = _places(delivery.planned.url)
-        key = desk.book.stream, name
+        key = deliveries.live.stream, name
         host = self._hosts.get(key)
         if host is None:
-            host = self._hosts[key] = _Host(key, desk)
-        lane = host.lanes.get(receiver)
+            host = self._hosts[key] = _Host(key, deliveries)
+        lane = host.dispatcher.get(receiver)
         if lane is None:
-            lane = host.lanes[receiver] = _Lane()
+            lane = host.dispatcher[receiver] = _Queue()
         lane.queue.append((delivery, copy))
         if not lane.active:
             lane.active = True
@@ -71,22 +71,22 @@ class Lanes:
             host.running += 1
             receiver, lane = host.waiting.popleft()
             task = asyncio.create_task(self._work(host, receiver, lane), name="webhooks")
-            self._tasks[task] = host.desk
+            self._tasks[task] = host.deliveries
             task.add_done_callback(self._ended)
 
-    async def _work(self, host: _Host, receiver: str, lane: _Lane) -> None:
+    async def _work(self, host: _Host, receiver: str, lane: _Queue) -> None:
         """Send what waits for this receiver, then for the others at the same host."""
         made = 0
         try:
             while True:
                 delivery, copy = lane.queue.popleft()
                 try:
-                    await self._attempt(host.desk, delivery, copy)
+                    await self._attempt(host.deliveries, delivery, copy)
                 except Exception:  # our own mistake: it is told, and the others' callbacks go on
                     logger.exception("delivery %s could not be attempted", delivery.id)
                 finally:
-                    host.desk.busy -= 1
-                    host.desk.book.signal.notify()
+                    host.deliveries.busy -= 1
+                    host.deliveries.live.signal.notify()
                 made += 1
                 if made % _TURN == 0:
                     await asyncio.sleep(0)
@@ -94,19 +94,19 @@ class Lanes:
                     host.waiting.append((receiver, lane))
                 else:
                     lane.active = False
-                    host.lanes.pop(receiver, None)
+                    host.dispatcher.pop(receiver, None)
                 if not host.waiting:
                     return
                 receiver, lane = host.waiting.popleft()
         finally:
             host.running -= 1
-            if not host.lanes and self._hosts.get(host.key) is host:
+            if not host.dispatcher and self._hosts.get(host.key) is host:
                 del self._hosts[host.key]
 
-    def at_once(self, desk: Desk, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def at_once(self, deliveries: Deliveries, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         """Work for an account that waits for nobody, and is cut off with the rest of it."""
         task = asyncio.create_task(work, name="webhooks")
-        self._tasks[task] = desk
+        self._tasks[task] = deliveries
         task.add_done_callback(self._ended)
         return task
 
@@ -117,17 +117,17 @@ class Lanes:
             host.blocked = False
             self._start(host)
 
-    def clear(self, desk: Desk) -> None:
+    def clear(self, deliveries: Deliveries) -> None:
         """Nothing of this account goes out any more: what waits is forgotten, what is on its way cut off."""
-        for key in [key for key, host in self._hosts.items() if host.desk is desk]:
+        for key in [key for key, host in self._hosts.items() if host.deliveries is deliveries]:
             host = self._hosts.pop(key)
             host.waiting.clear()
-            for lane in host.lanes.values():
-                desk.busy -= len(lane.queue)
+            for lane in host.dispatcher.values():
+                deliveries.busy -= len(lane.queue)
                 lane.queue.clear()
-            host.lanes.clear()
+            host.dispatcher.clear()
         for task, owner in list(self._tasks.items()):
-            if owner is desk:
+            if owner is deliveries:
                 task.cancel()
 
     async def stop(self) -> None:

@@ -7,12 +7,12 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from mockserver.book import AccountGone, Book, Snapshot, fold
 from mockserver.core import accounts, events
 from mockserver.core.act import Act
 from mockserver.core.events import FORMAT, BillogramEvent, Record
 from mockserver.core.model import Account, Clock, replace
 from mockserver.core.state import State
+from mockserver.ledger import AccountGone, LiveAccount, Snapshot, fold
 from mockserver.log.interface import Append, Branch, Log, LogFailed, Point, Unpoint, Write
 from mockserver.log.writer import Batch, durable
 
@@ -46,19 +46,19 @@ class Shell(Protocol):
 
     log: Log
 
-    def now(self, book: Book) -> datetime:
+    def now(self, live: LiveAccount) -> datetime:
         """The account's time."""
 
     def real_time(self) -> datetime:
         """What the machine's clock shows."""
 
-    def check_open(self, book: Book) -> None:
+    def check_open(self, live: LiveAccount) -> None:
         """AccountGone when it was reset, restored or removed."""
 
     async def writable(self) -> None:
         """Wait until something can be applied; LogFailed."""
 
-    async def settled(self, book: Book) -> None:
+    async def settled(self, live: LiveAccount) -> None:
         """The same, and what is due by now is done."""
 
     async def read_all(self, view: Callable[[], T]) -> T:
@@ -71,7 +71,7 @@ class Shell(Protocol):
         """The order and the seed of an account that is made now."""
 
     def begin(
-        self, book: Book, act: Act, opening: tuple[Write, ...], *, cause: str, rule: str
+        self, live: LiveAccount, act: Act, opening: tuple[Write, ...], *, cause: str, rule: str
     ) -> Batch | None:
         """Open the stream of a book, and make its name mean it."""
 
@@ -81,95 +81,95 @@ class Shell(Protocol):
         """Hand writes to the log whose effect has been applied."""
 
 
-class Brancher:
+class Snapshots:
     """Makes branches of accounts. What is read from the log meanwhile is looked at again before it counts."""
 
     def __init__(self, shell: Shell) -> None:
         self._shell = shell
 
-    async def snapshot(self, book: Book, name: str, *, cause: str) -> Snapshot:
+    async def snapshot(self, live: LiveAccount, name: str, *, cause: str) -> Snapshot:
         """Name the present state, its moment included; SnapshotExists when the name is taken [A]."""
         shell = self._shell
-        await shell.settled(book)
-        while name in book.snapshots:
-            if await shell.read_all(lambda: name in book.snapshots):  # that it is taken is on disk
+        await shell.settled(live)
+        while name in live.snapshots:
+            if await shell.read_all(lambda: name in live.snapshots):  # that it is taken is on disk
                 raise SnapshotExists(f"there is a snapshot {name} already")
-            await shell.settled(book)
-        now, position = shell.now(book), book.position
-        number = 1 + max((each.number for each in book.snapshots.values()), default=0)
-        clock = accounts.moved(book.account.clock, shell.real_time(), {"now": now})
+            await shell.settled(live)
+        now, position = shell.now(live), live.position
+        number = 1 + max((each.number for each in live.snapshots.values()), default=0)
+        clock = accounts.moved(live.account.clock, shell.real_time(), {"now": now})
         taken = Snapshot(name, new_stream(), position, now, number)
         happened = (events.SnapshotTaken(clock, number),)
         record = Record(position + 1, now, cause, "snapshot", happened, FORMAT)
-        book.snapshots[name] = taken
+        live.snapshots[name] = taken
 
         def undo() -> None:
-            del book.snapshots[name]
+            del live.snapshots[name]
 
         writes = (
-            Branch(taken.stream, book.stream, position),
+            Branch(taken.stream, live.stream, position),
             Append(taken.stream, record),
-            Point(snapshot_of(book.id, name), taken.stream),
+            Point(snapshot_of(live.id, name), taken.stream),
         )
         await durable(shell.write(writes, undo))
         return taken
 
-    async def forget(self, book: Book, taken: Snapshot) -> None:
+    async def forget(self, live: LiveAccount, taken: Snapshot) -> None:
         """Drop a snapshot; AccountGone when it is not there any more."""
         await self._shell.writable()
-        self._check(book, taken)
-        del book.snapshots[taken.name]
+        self._check(live, taken)
+        del live.snapshots[taken.name]
 
         def undo() -> None:
-            book.snapshots[taken.name] = taken
+            live.snapshots[taken.name] = taken
 
-        await durable(self._shell.write((Unpoint(snapshot_of(book.id, taken.name)),), undo))
+        await durable(self._shell.write((Unpoint(snapshot_of(live.id, taken.name)),), undo))
 
-    async def restore(self, book: Book, taken: Snapshot, *, cause: str) -> Book:
+    async def restore(self, live: LiveAccount, taken: Snapshot, *, cause: str) -> LiveAccount:
         """Go back to a snapshot, key and settings too [A]: the account goes on in a branch of it."""
-        fresh = Book(book.id, new_stream())
-        await self.read(book, taken, fresh)
+        fresh = LiveAccount(live.id, new_stream())
+        await self.read(live, taken, fresh)
         await self._shell.writable()
-        self._check(book, taken)
+        self._check(live, taken)
         clock = accounts.moved(fresh.account.clock, self._shell.real_time(), {"now": taken.at})
-        account = accounts.restored(fresh.account, book.account, clock)
+        account = accounts.restored(fresh.account, live.account, clock)
         await durable(self._begin(fresh, account, taken.at, taken.stream, cause, "restore"))
         return fresh
 
-    async def read(self, book: Book, taken: Snapshot, into: Book) -> State:
+    async def read(self, live: LiveAccount, taken: Snapshot, into: LiveAccount) -> State:
         """The state of a snapshot, from the log; AccountGone when it was dropped meanwhile."""
         try:
             await fold(self._shell.log, into, taken.stream)
         except LogFailed:
-            self._check(book, taken)
+            self._check(live, taken)
             raise
         return into.state
 
-    async def fork(self, book: Book, name: str, at: int | str | None, *, cause: str) -> Book:
+    async def fork(self, live: LiveAccount, name: str, at: int | str | None, *, cause: str) -> LiveAccount:
         """Another account of the present state, or of that after an act: by position, or an event in it.
 
         AccountExists, NoSuchAct. The clock of an earlier state shows the moment of its act, callbacks stay,
         generations begin anew, and the first password that comes is adopted [A].
         """
         shell = self._shell
-        await shell.settled(book)
-        fresh = Book(name, new_stream())
+        await shell.settled(live)
+        fresh = LiveAccount(name, new_stream())
         if at is not None:
-            await self._read_until(book, at, fresh)
+            await self._read_until(live, at, fresh)
         await shell.vacant(name)
-        shell.check_open(book)
+        shell.check_open(live)
         if at is None:
-            fresh.state, fresh.position = book.state.copy(), book.position
-            fresh.last = shell.now(book)
+            fresh.state, fresh.position = live.state.copy(), live.position
+            fresh.last = shell.now(live)
         order, seed = shell.newborn(name)
         clock = accounts.moved(fresh.account.clock, shell.real_time(), {"now": fresh.last})
         account = accounts.forked(fresh.account, name, order=order, seed=seed, clock=clock)
-        await durable(self._begin(fresh, account, fresh.last, book.stream, cause, "fork"))
+        await durable(self._begin(fresh, account, fresh.last, live.stream, cause, "fork"))
         return fresh
 
-    async def _read_until(self, book: Book, at: int | str, into: Book) -> None:
-        last, found = book.position, False
-        await durable(book.batch)  # a log reads only what is on disk
+    async def _read_until(self, live: LiveAccount, at: int | str, into: LiveAccount) -> None:
+        last, found = live.position, False
+        await durable(live.batch)  # a log reads only what is on disk
 
         def until(record: Record) -> bool:
             nonlocal found
@@ -177,22 +177,22 @@ class Brancher:
             return found or record.position == last
 
         try:
-            await fold(self._shell.log, into, book.stream, until)
+            await fold(self._shell.log, into, live.stream, until)
         except LogFailed:
-            self._shell.check_open(book)
+            self._shell.check_open(live)
             raise
         if not found:
             raise NoSuchAct(f"there is no act {at}")
 
     def _begin(
-        self, fresh: Book, account: Account, at: datetime, parent: str, cause: str, rule: str
+        self, fresh: LiveAccount, account: Account, at: datetime, parent: str, cause: str, rule: str
     ) -> Batch | None:
         act = Act(fresh.state, at)
         act.add(events.AccountChanged(account))
         branch = Branch(fresh.stream, parent, fresh.position)
         return self._shell.begin(fresh, act, (branch,), cause=cause, rule=rule)
 
-    async def take_over(self, played: Played, old: Book | None, *, cause: str) -> Book:
+    async def take_over(self, played: Played, old: LiveAccount | None, *, cause: str) -> LiveAccount:
         """An account that was played elsewhere goes on here, in place of `old`: all its acts in one write.
 
         AccountExists, AccountGone. None of the callbacks that they brought about is sent [A].
@@ -205,7 +205,7 @@ class Brancher:
             await shell.writable()
             shell.check_open(old)
             order = old.account.order
-        fresh = Book(name, new_stream())
+        fresh = LiveAccount(name, new_stream())
         fresh.state, fresh.position, fresh.last = played.state, len(played.records), played.now
         clock = accounts.started(played.clock.mode, played.now, shell.real_time(), played.clock.speed)
         act = Act(fresh.state, played.now)
@@ -215,10 +215,10 @@ class Brancher:
         await durable(shell.begin(fresh, act, opening, cause=cause, rule="fixture"))
         return fresh
 
-    def _check(self, book: Book, taken: Snapshot) -> None:
-        self._shell.check_open(book)
-        if book.snapshots.get(taken.name) is not taken:
-            raise AccountGone(book.id)
+    def _check(self, live: LiveAccount, taken: Snapshot) -> None:
+        self._shell.check_open(live)
+        if live.snapshots.get(taken.name) is not taken:
+            raise AccountGone(live.id)
 
 
 def _holds(record: Record, event_uuid: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.stories import marked
+from mockserver.stories import yaml_source
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from mockserver.stories import marked
     ],
 )
 def test_values(text: str, value: Any) -> None:
-    found = marked.parse(f"it: {text}\n").value["it"]
+    found = yaml_source.parse(f"it: {text}\n").value["it"]
     assert found == value
     assert type(found) is type(value)
 
@@ -64,14 +64,14 @@ def test_values(text: str, value: Any) -> None:
     ],
 )
 def test_a_word(text: str, value: Any) -> None:
-    found = marked.word(text)
+    found = yaml_source.word(text)
     assert found == value
     assert type(found) is type(value)
 
 
 def test_lines() -> None:
     text = "a:\n  - x\n  - b: 1\n    c: &k\n      d: 2\ne: *k\n"
-    file = marked.parse(text)
+    file = yaml_source.parse(text)
     assert file.value == {"a": ["x", {"b": 1, "c": {"d": 2}}], "e": {"d": 2}}
     for steps, line in (
         ((), 1),

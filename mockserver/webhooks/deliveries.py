@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from heapq import heappop, heappush
 
-from mockserver.book import Book
 from mockserver.core import calendar
 from mockserver.core.callbacks import INBOX, Planned
 from mockserver.core.events import AttemptMade
+from mockserver.ledger import LiveAccount
 from mockserver.webhooks.policy import PLAIN, Policy
 
 PENDING, DELIVERED, FAILED, DROPPED = "pending", "delivered", "failed", "dropped"
@@ -119,12 +119,12 @@ class Retries:
         self._heap.clear()
 
 
-class Desk:
+class Deliveries:
     """All deliveries of one account, in order of their events."""
 
-    def __init__(self, book: Book) -> None:
-        self.book = book
-        self.deliveries: dict[str, Delivery] = {}
+    def __init__(self, live: LiveAccount) -> None:
+        self.live = live
+        self.by_id: dict[str, Delivery] = {}
         self.dropped: list[Delivery] = []  # of before the last reset
         self.inbox: list[tuple[Delivery, AttemptMade]] = []  # what came to the receiver inside, as it came
         self.readers: dict[str, set[str]] = {}  # which deliveries each of them has got
@@ -138,22 +138,22 @@ class Desk:
     def all(self) -> Iterator[Delivery]:
         """Every delivery, oldest first."""
         yield from self.dropped
-        yield from self.deliveries.values()
+        yield from self.by_id.values()
 
     def find(self, key: str) -> Delivery | None:
         """The delivery with this id."""
-        found = self.deliveries.get(key)
+        found = self.by_id.get(key)
         return found or next((each for each in self.dropped if each.id == key), None)
 
     def add(self, delivery: Delivery, made: AttemptMade) -> None:
         """One more attempt."""
-        delivery.add(made, self.book.account.timezone)
+        delivery.add(made, self.live.account.timezone)
         if delivery.planned.url == INBOX and is_success(made):
             self.inbox.append((delivery, made))
 
     def drop_pending(self) -> None:
         """A reset: what was not delivered never will be."""
-        for delivery in self.deliveries.values():
+        for delivery in self.by_id.values():
             if delivery.status == PENDING:
                 delivery.status, delivery.next_at = DROPPED, None
                 self.dropped.append(delivery)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mockserver import moving
+from mockserver import clock_runner
 from tests.control.test_clock import advance, due
 from tests.log.test_held_commit import Ask
 from tests.log.test_unwritable import FaultyServer, compare
@@ -19,7 +19,7 @@ END = "2026-06-01T00:00:00+02:00"
 @pytest.fixture
 def moved(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Twenty billograms that fall due one after the other; a move lets others in after each entry."""
-    monkeypatch.setattr(moving, "_TURN", -1.0)
+    monkeypatch.setattr(clock_runner, "_TURN", -1.0)
     server = Server()
     customer = {"customer_no": server.customer()}
     for day in range(1, 21):
@@ -103,7 +103,7 @@ def test_branches_of_a_move_that_fails_are_kept_or_undone_with_it(
     good: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The n-th commit fails; a fork that was answered is there, wholly, a refused one is not."""
-    monkeypatch.setattr(moving, "_TURN", -1.0)
+    monkeypatch.setattr(clock_runner, "_TURN", -1.0)
     server = FaultyServer()
 
     async def story() -> list[Answer]:
@@ -124,10 +124,10 @@ def test_branches_of_a_move_that_fails_are_kept_or_undone_with_it(
         server.log.good = None
         assert server.mock("PATCH", "/accounts/test", {"default_due_days": 9}).status == 200
         server.run(compare(server))
-        book = server.emulator.book("test")
-        assert book is not None
+        live = server.emulator.live("test")
+        assert live is not None
         for number, answer in enumerate(answers):
-            there = f"n{number}" in book.snapshots if number % 2 else server.emulator.book(f"n{number}")
+            there = f"n{number}" in live.snapshots if number % 2 else server.emulator.live(f"n{number}")
             assert answer.status == (201 if there else 503), (number, answer)
     finally:
         server.close()

@@ -34,7 +34,7 @@ class Line(Struct, frozen=True):
     below: str = ""
 
 
-class Sheet(Struct, frozen=True):
+class PdfContent(Struct, frozen=True):
     """A document, ready to be laid out."""
 
     title: str
@@ -54,12 +54,12 @@ class Sheet(Struct, frozen=True):
     footer: list[list[str]]
 
 
-def sheet(document: Document, claim_no: int) -> Sheet:
+def pdf_content(document: Document, claim_no: int) -> PdfContent:
     """What a document says. `claim_no`: the number of the first invoice of its claim."""
     part = Part(document)
     columns, title_at, lines = _table(document, part, claim_no)
     currency = document.content.terms.currency
-    return Sheet(
+    return PdfContent(
         title=words.title(document),
         creditor=document.settings.name,
         facts=_facts(document, part, claim_no),

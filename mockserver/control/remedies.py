@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from msgspec import Struct, structs
 
+from mockserver.clock_runner import decided
 from mockserver.control.call import Decide
 from mockserver.control.explain_shapes import StepShape
 from mockserver.core import accounts, calendar, collection, delivery, factoring, money, recalls
@@ -22,7 +23,6 @@ from mockserver.core.machine import COMMANDS
 from mockserver.core.model import Account, Billogram, Internal, merged
 from mockserver.core.refusal import Refusal
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, SOURCE, State
-from mockserver.moving import decided
 
 _DAY = timedelta(days=1)
 _DEEPEST = 5  # steps of a way

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from mockserver.book import AccountGone, Book, Move
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
@@ -17,6 +16,7 @@ from mockserver.core.deadlines import carry_out
 from mockserver.core.events import FORMAT, Record
 from mockserver.core.model import Clock
 from mockserver.core.state import State
+from mockserver.ledger import AccountGone, LiveAccount, Move
 from mockserver.log.interface import LogFailed
 from mockserver.log.writer import Batch, durable
 
@@ -138,29 +138,29 @@ class Alarm:
 class Shell(Protocol):
     """What a move needs of the emulator."""
 
-    def books(self) -> Iterable[Book]:
+    def live_accounts(self) -> Iterable[LiveAccount]:
         """All accounts."""
 
     def real_time(self) -> datetime:
         """What the machine's clock shows."""
 
-    def now(self, book: Book) -> datetime:
+    def now(self, live: LiveAccount) -> datetime:
         """The account's time."""
 
-    def check_open(self, book: Book) -> None:
+    def check_open(self, live: LiveAccount) -> None:
         """AccountGone when it was reset or removed."""
 
     async def writable(self) -> None:
         """Wait until something can be applied; LogFailed."""
 
-    def apply(self, book: Book, act: Act, cause: str, rule: str) -> Record:
+    def apply(self, live: LiveAccount, act: Act, cause: str, rule: str) -> Record:
         """Apply an act and hand it to the log."""
 
     def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
         """The clock at the moment of the act."""
 
 
-class Mover:
+class ClockRunner:
     """Moves the clocks of accounts, and keeps the live ones up with what is due."""
 
     def __init__(self, shell: Shell) -> None:
@@ -178,7 +178,7 @@ class Mover:
 
     async def advance(
         self,
-        book: Book,
+        live: LiveAccount,
         target: Callable[[datetime], datetime | None],
         *,
         cause: str,
@@ -191,62 +191,64 @@ class Mover:
         clock stays. A `dry_run` does it on a copy. `finish` is decided at the end, not the clock alone.
         LogFailed: what could not be written was undone, the clock stands at the last act that was.
         """
-        async with book.lock:
+        async with live.lock:
             await self._shell.writable()
-            self._shell.check_open(book)
-            start = self._shell.now(book)
-            await self._perform(book, start, "clock", Moved(start, start))  # what is due already
-            batch = book.batch  # what is told from here on must be on disk
+            self._shell.check_open(live)
+            start = self._shell.now(live)
+            await self._perform(live, start, "clock", Moved(start, start))  # what is due already
+            batch = live.batch  # what is told from here on must be on disk
             try:
                 end = target(start)
                 if end is None or dry_run:
                     found = Moved(start, start)
                     if end is not None:
-                        found = await tried(book.state, start, end, book.position)
+                        found = await tried(live.state, start, end, live.position)
                     await durable(batch)
                     return found
             except Exception:
                 await durable(batch)
                 raise
-            move = book.move = Move(start, end)
-            book.signal.notify()
+            move = live.move = Move(start, end)
+            live.signal.notify()
             try:
-                moved = await self._move(book, move, cause, finish or self._clock_moved)
+                moved = await self._move(live, move, cause, finish or self._clock_moved)
             except BaseException:
-                self._end(book, move)
+                self._end(live, move)
                 raise
         try:
-            await durable(book.batch)
+            await durable(live.batch)
         finally:
-            self._end(book, move)
+            self._end(live, move)
         return moved
 
-    async def _move(self, book: Book, move: Move, cause: str, finish: Callable[[Act], object]) -> Moved:
+    async def _move(
+        self, live: LiveAccount, move: Move, cause: str, finish: Callable[[Act], object]
+    ) -> Moved:
         moved = Moved(move.start, move.end)
-        book.moving = True
+        live.moving = True
         try:
-            await self._perform(book, move.end, cause, moved, move.acts)
-            act = Act(book.state, max(move.end, self._shell.now(book)))
+            await self._perform(live, move.end, cause, moved, move.acts)
+            act = Act(live.state, max(move.end, self._shell.now(live)))
             finish(act)
             act.close()
-            self._shell.apply(book, act, cause, "clock")
+            self._shell.apply(live, act, cause, "clock")
         finally:
-            book.moving = False
-            self.look_ahead(book)
+            live.moving = False
+            self.look_ahead(live)
         return moved
 
     @staticmethod
-    def _end(book: Book, move: Move) -> None:
+    def _end(live: LiveAccount, move: Move) -> None:
         move.ended = True
-        if book.move is move:
-            book.move = None
-        book.signal.notify()
+        if live.move is move:
+            live.move = None
+        live.signal.notify()
 
     def _clock_moved(self, act: Act) -> None:
         accounts.move_clock(act, self._shell.clock_after(act, {}))
 
     async def _perform(
-        self, book: Book, end: datetime, cause: str, moved: Moved, acts: list[int] | None = None
+        self, live: LiveAccount, end: datetime, cause: str, moved: Moved, acts: list[int] | None = None
     ) -> None:
         batch: Batch | None = None
 
@@ -254,13 +256,13 @@ class Mover:
             nonlocal batch
             if batch is not None and batch.failure is not None:
                 raise batch.failure
-            self._shell.check_open(book)
-            record = self._shell.apply(book, act, cause, rule)
-            batch = book.batch
+            self._shell.check_open(live)
+            record = self._shell.apply(live, act, cause, rule)
+            batch = live.batch
             return record
 
         begun = perf_counter()
-        async for record in performed(book.state, end, book.last, apply):
+        async for record in performed(live.state, end, live.last, apply):
             moved.add(record)
             if acts is not None:
                 acts.append(record.position)
@@ -270,25 +272,25 @@ class Mover:
         if batch is not None and batch.failure is not None:
             raise batch.failure
 
-    def is_due(self, book: Book) -> bool:
+    def is_due(self, live: LiveAccount) -> bool:
         """Whether something must be done before a request is served; not while a move does it anyway."""
-        due = book.state.agenda.head()
-        return due is not None and not book.moving and due.at <= self._shell.now(book)
+        due = live.state.agenda.head()
+        return due is not None and not live.moving and due.at <= self._shell.now(live)
 
-    async def settle(self, book: Book) -> None:
+    async def settle(self, live: LiveAccount) -> None:
         """Do what is due by now."""
-        async with book.lock:
-            self._shell.check_open(book)
-            await self._perform(book, self._shell.now(book), "clock", Moved(book.last, book.last))
+        async with live.lock:
+            self._shell.check_open(live)
+            await self._perform(live, self._shell.now(live), "clock", Moved(live.last, live.last))
 
-    def look_ahead(self, book: Book) -> None:
+    def look_ahead(self, live: LiveAccount) -> None:
         """Have the next entry carried out when a live clock gets there; a move looks ahead at its end."""
-        if book.moving:
+        if live.moving:
             return
-        due = book.state.agenda.head()
+        due = live.state.agenda.head()
         if (
             due is not None
-            and (seconds := seconds_until(due.at, self._shell.now(book), book.account.clock)) is not None
+            and (seconds := seconds_until(due.at, self._shell.now(live), live.account.clock)) is not None
         ):
             self._alarm.within(seconds)
 
@@ -303,15 +305,15 @@ class Mover:
             await self._catch_up()
 
     async def _catch_up(self) -> None:
-        for book in list(self._shell.books()):
+        for live in list(self._shell.live_accounts()):
             try:
-                if self.is_due(book):
+                if self.is_due(live):
                     await self._shell.writable()
-                    await self.settle(book)
+                    await self.settle(live)
             except (LogFailed, AccountGone):
                 self._alarm.within(_AGAIN)
                 continue
             except Exception:  # our own mistake in one account: the others' clocks go on
-                logger.exception("what is due in account %s could not be done", book.id)
+                logger.exception("what is due in account %s could not be done", live.id)
                 continue
-            self.look_ahead(book)
+            self.look_ahead(live)

@@ -4,13 +4,13 @@ from typing import Annotated, TypedDict
 
 from pydantic import AfterValidator, Field
 
-from mockserver.book import Snapshot
-from mockserver.branching import NoSuchAct, SnapshotExists
 from mockserver.control.accounts import AccountId, shown_account
 from mockserver.control.call import Answer, Body, ControlCall, Shown
 from mockserver.control.deliveries import shown
 from mockserver.control.errors import ControlError, unknown
-from mockserver.emulator import AccountExists, Book
+from mockserver.emulator import AccountExists, LiveAccount
+from mockserver.ledger import Snapshot
+from mockserver.snapshots import NoSuchAct, SnapshotExists
 
 
 def _name(text: str) -> str:
@@ -46,22 +46,22 @@ FORK = {"id": "other"}
 
 async def listing(call: ControlCall) -> Answer:
     """`GET …/snapshots`: the named states, in the order in which they were taken."""
-    book = await call.book()
+    live = await call.live()
     taken = await call.emulator.read_all(
-        lambda: sorted(book.snapshots.values(), key=lambda each: each.number)
+        lambda: sorted(live.snapshots.values(), key=lambda each: each.number)
     )
-    return Answer([_render(book, each) for each in taken])
+    return Answer([_render(live, each) for each in taken])
 
 
 async def create(call: ControlCall) -> Answer:
     """`POST …/snapshots`: names the present state, its moment included."""
     name = call.read(SnapshotBody).name
-    book = await call.book()
+    live = await call.live()
     try:
-        taken = await call.emulator.branches.snapshot(book, name, cause=call.request_id)
+        taken = await call.emulator.branches.snapshot(live, name, cause=call.request_id)
     except SnapshotExists as error:
         raise ControlError(409, "snapshot_exists", str(error), "another name, or DELETE it first") from None
-    return Answer(_render(book, taken), 201)
+    return Answer(_render(live, taken), 201)
 
 
 async def restore(call: ControlCall) -> Answer:
@@ -70,24 +70,24 @@ async def restore(call: ControlCall) -> Answer:
     Journal and faults are dropped, as by a reset [A].
     """
     old, taken = await named(call, call.params["name"])
-    book = await call.emulator.branches.restore(old, taken, cause=call.request_id)
+    live = await call.emulator.branches.restore(old, taken, cause=call.request_id)
     call.traffic.forget(old.stream)
-    return Answer(await shown_account(call.emulator, book))
+    return Answer(await shown_account(call.emulator, live))
 
 
 async def remove(call: ControlCall) -> Answer:
     """`DELETE …/snapshots/{name}`: forgets the name. The account stays as it is."""
-    book, taken = await named(call, call.params["name"])
-    await call.emulator.branches.forget(book, taken)
+    live, taken = await named(call, call.params["name"])
+    await call.emulator.branches.forget(live, taken)
     return Answer({"name": taken.name})
 
 
 async def fork(call: ControlCall) -> Answer:
     """`POST …/fork`: makes another account of the same state, or of that after an earlier act."""
     body = call.read(ForkBody)
-    book = await call.book()
+    live = await call.live()
     try:
-        other = await call.emulator.branches.fork(book, body.id, body.at, cause=call.request_id)
+        other = await call.emulator.branches.fork(live, body.id, body.at, cause=call.request_id)
     except AccountExists as error:
         raise ControlError(409, "account_exists", str(error), "another id, or DELETE it first") from None
     except NoSuchAct as error:
@@ -96,18 +96,18 @@ async def fork(call: ControlCall) -> Answer:
     return Answer(await shown_account(call.emulator, other), 201)
 
 
-async def named(call: ControlCall, name: str) -> tuple[Book, Snapshot]:
+async def named(call: ControlCall, name: str) -> tuple[LiveAccount, Snapshot]:
     """The account of the path and its snapshot of this name; that there is none is on disk."""
-    book = await call.book()
-    taken = await call.emulator.read_all(lambda: book.snapshots.get(name))
+    live = await call.live()
+    taken = await call.emulator.read_all(lambda: live.snapshots.get(name))
     if taken is None:
         raise unknown("snapshot", name, "GET …/snapshots")
-    return book, taken
+    return live, taken
 
 
-def _render(book: Book, taken: Snapshot) -> SnapshotShape:
+def _render(live: LiveAccount, taken: Snapshot) -> SnapshotShape:
     return {
         "name": taken.name,
-        "at": shown(taken.at, book.account.timezone),
+        "at": shown(taken.at, live.account.timezone),
         "position": taken.position,
     }
