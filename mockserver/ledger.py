@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
-from mockserver.core import accounts, calendar, callbacks, evolve
+from mockserver.core import accounts, calendar, callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.events import AccountLoaded, AttemptMade, Record
+from mockserver.core.fold import folded
 from mockserver.core.model import Account, CallbackSettings, Clock, Features, Value
 from mockserver.core.settings import Settings, new_settings
 from mockserver.core.state import ACCOUNT, State
@@ -184,9 +185,7 @@ async def fold(
     `stream`: another one than its own; `look`: sees each act when it is in the book, and ends it when true.
     """
     async for record in log.read(stream or live.stream):
-        for event in record.events:
-            for change in evolve.evolve(live.state, event):
-                live.state.put(*change)
+        record = folded(live.state, record)
         live.position = live.told = record.position
         live.last = record.at
         if look is not None and look(record):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from msgspec import Struct
 
 from mockserver.app import Configuration, build
-from mockserver.core.evolve import evolve
+from mockserver.core.fold import folded
 from mockserver.core.model import replace
 from mockserver.core.money import with_remaining
 from mockserver.core.state import BILLOGRAM, State
@@ -199,9 +199,7 @@ async def fold(log: Log, name: str, upto: int | None = None) -> State:
     async for record in log.read(stream):
         if upto is not None and record.position > upto:
             break
-        for event in record.events:
-            for change in evolve(state, event):
-                state.put(*change)
+        folded(state, record)
     return state
 
 

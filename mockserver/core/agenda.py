@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 
 from msgspec import Struct
 
-from mockserver.core import banking, calendar, interest, money
+from mockserver.core import banking, calendar, interest, letters, money
 from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
 from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal, Reminder
 from mockserver.core.settings import AutomaticReminder
@@ -306,11 +306,13 @@ def _why_overdue(billogram: Billogram, _: Account) -> str:
 
 def _why_interest(billogram: Billogram, _: Account) -> str:
     terms, respite = billogram.content.terms, billogram.dunning.respite_date
-    free = terms.invoice_date + timedelta(days=30)
+    free = terms.invoice_date + interest.FREE
     begins = f"interest of {terms.interest_rate:f} % begins: the day after"
     if respite is not None and respite > max(terms.due_date, free):
         return f"{begins} the respite to {respite}"
-    return f"{begins} the later of due date {terms.due_date} and invoice date + 30 days {free}"
+    return (
+        f"{begins} the later of due date {terms.due_date} and invoice date + {interest.FREE.days} days {free}"
+    )
 
 
 def _why_reminder(billogram: Billogram, account: Account) -> str:
@@ -363,7 +365,7 @@ def _why_news(billogram: Billogram, _: Account) -> str:
 
 
 def _why_letter(_: Billogram, __: Account) -> str:
-    return "a letter: the link was not opened within 48 hours"
+    return f"a letter: the link was not opened within {letters.WAIT // timedelta(hours=1)} hours"
 
 
 _REASONS = {

@@ -1,10 +1,10 @@
-"""What direct debits and recalls make of a billogram: a part of `evolve` (reference: behaviour 6.6) [A]."""
+"""What direct debits and recalls change in a billogram (reference: behaviour 6.6) [A]."""
 
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from mockserver.core import billogram_events as events
+from mockserver.core import events
 from mockserver.core.funds import AUTOGIRO
 from mockserver.core.model import Autogiro, Billogram, Debit, Internal, replace
 

@@ -109,6 +109,20 @@ class EinvoiceRegistration(Value, frozen=True):
     codice_destinatario: str | None = None
 
 
+class Recipient(Value, frozen=True):
+    """The copy of a customer that a billogram keeps (reference: api 8.3)."""
+
+    customer_no: int
+    name: str = ""
+    org_no: str = ""
+    vat_no: str = ""
+    email: str = ""
+    phone: str = ""
+    address: Address = Address()
+    delivery_address: Address = Address()
+    permanent_establishment_address: Address = Address()
+
+
 class Customer(Value, frozen=True):
     """A customer of the register (reference: api 2)."""
 
@@ -131,6 +145,23 @@ class Customer(Value, frozen=True):
     edi: CustomerEdi = CustomerEdi()
     regional_sweden: str | None = None  # JSON text, kept and never shown [A]
     einvoice: EinvoiceRegistration | None = None
+    copy: Recipient = Recipient(0)  # what a billogram made now keeps of it; decided whenever it changes
+
+
+def copied(customer: Customer) -> Recipient:
+    """The copy of a customer: city in upper case, no attention [R]."""
+    address = customer.address
+    return Recipient(
+        customer_no=customer.customer_no,
+        name=customer.name,
+        org_no=customer.org_no,
+        vat_no=customer.vat_no,
+        email=customer.contact.email,
+        phone=customer.contact.phone,
+        address=replace(address, city=address.city.upper(), attention=""),
+        delivery_address=customer.delivery_address,
+        permanent_establishment_address=customer.permanent_establishment_address,
+    )
 
 
 class Item(Value, frozen=True):
@@ -151,20 +182,6 @@ class Item(Value, frozen=True):
     rotavdrag: bool | None = None  # None: never set, not shown
     zero_vat_reason: str | None = None
     zero_vat_reason_reference: str | None = None
-
-
-class Recipient(Value, frozen=True):
-    """The copy of a customer that a billogram keeps (reference: api 8.3)."""
-
-    customer_no: int
-    name: str = ""
-    org_no: str = ""
-    vat_no: str = ""
-    email: str = ""
-    phone: str = ""
-    address: Address = Address()
-    delivery_address: Address = Address()
-    permanent_establishment_address: Address = Address()
 
 
 class Row(Value, frozen=True):

@@ -20,8 +20,6 @@ from mockserver.core.model import (
     Customer,
     Internal,
     Item,
-    Recipient,
-    replace,
 )
 
 ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
@@ -39,25 +37,6 @@ class View(Protocol):
 
     def find(self, kind: str, key: Any) -> Any:
         """The aggregate, or None."""
-
-    def recipient(self, customer_no: int) -> Recipient:
-        """The copy that a billogram made now would keep of this customer."""
-
-
-def copied(customer: Customer) -> Recipient:
-    """The copy of a customer: city in upper case, no attention [R]."""
-    address = customer.address
-    return Recipient(
-        customer_no=customer.customer_no,
-        name=customer.name,
-        org_no=customer.org_no,
-        vat_no=customer.vat_no,
-        email=customer.contact.email,
-        phone=customer.contact.phone,
-        address=replace(address, city=address.city.upper(), attention=""),
-        delivery_address=customer.delivery_address,
-        permanent_establishment_address=customer.permanent_establishment_address,
-    )
 
 
 def is_digits(text: str) -> bool:
@@ -118,7 +97,6 @@ class State:
         self.outcomes: dict[str, OutcomePlan] = self._tables[OUTCOMES]
         # indexes
         self._sources_of: dict[int, tuple[str, ...]] = {}  # by customer
-        self._recipients: dict[int, Recipient] = {}
         self.customer_order: list[int] = []
         self.item_order: list[tuple[int, int, str]] = []
         self._by_number: dict[int, Billogram] = {}
@@ -154,10 +132,6 @@ class State:
         """How many aggregates of a kind there are."""
         return len(self._tables[kind])
 
-    def recipient(self, customer_no: int) -> Recipient:
-        """The copy that a billogram made now would keep of this customer; billograms share it."""
-        return self._recipients[customer_no]
-
     def put(self, kind: str, key: Any, new: Any) -> Any:
         """Replace one aggregate (None: remove it), keep the indexes right, and return the old one.
 
@@ -172,7 +146,7 @@ class State:
         if kind == BILLOGRAM:
             self._index_billogram(key, old, new)
         elif kind == CUSTOMER:
-            self._index_customer(key, old, new)
+            _index(self.customer_order, key, old, new)
         elif kind == ITEM:
             _index(self.item_order, item_rank(key), old, new)
         elif kind == PAYMENT:
@@ -221,13 +195,6 @@ class State:
     def payments_of(self, billogram: str) -> list[IncomingPayment]:
         """The payments of which something was allocated to this billogram."""
         return [self.payments[key] for key in self._payments_of.get(billogram, ())]
-
-    def _index_customer(self, key: int, old: Customer | None, new: Customer | None) -> None:
-        _index(self.customer_order, key, old, new)
-        if new is None:
-            del self._recipients[key]
-        else:
-            self._recipients[key] = copied(new)
 
     def _index_billogram(self, key: str, old: Billogram | None, new: Billogram | None) -> None:
         if new is not None:

@@ -100,7 +100,7 @@ _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     ),
     "standalone-credit": (standalone, "_used_up", lambda *_: None, "used_up"),
     "more-time-for-a-debit": (banking, "_target", lambda _: frozenset(), "respite"),
-    "reminders-by-hand": (interest, "_INTEREST_FREE", interest._INTEREST_FREE * 2, "overdue"),
+    "reminders-by-hand": (interest, "FREE", interest.FREE * 2, "overdue"),
     "refund-recall": (
         sepa,
         "TABLE",

@@ -1,0 +1,30 @@
+"""The fold: what the acts of a log make of a state."""
+
+from mockserver.core import format1
+from mockserver.core.events import FORMAT, Event, Record
+from mockserver.core.evolve import evolve
+from mockserver.core.model import replace
+from mockserver.core.state import State
+
+
+def folded(state: State, record: Record) -> Record:
+    """Put what an act changed; the act as this version would have written it."""
+    if record.format < FORMAT:
+        return _upgraded(state, record)
+    for event in record.events:
+        _put(state, event)
+    return record
+
+
+def _put(state: State, event: Event) -> None:
+    for change in evolve(state, event):
+        state.put(*change)
+
+
+def _upgraded(state: State, record: Record) -> Record:
+    """The upgrade of format 1 needs the state before each event."""
+    completed: list[Event] = []
+    for event in record.events:
+        completed.append(format1.completed(state, event))
+        _put(state, completed[-1])
+    return replace(record, events=tuple(completed), format=FORMAT)
