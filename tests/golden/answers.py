@@ -1,5 +1,6 @@
 """What is compared of an answer, and what is left out of it: the one place for both."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tests.golden.process import Answer, Process
 
+KINDS = ("answers", "refusals", "documents")  # of a round, in the order in which they are asked for
 EXPLANATION = "{Mock-Explain}"  # as a path: that of the last refusal, as its header names it
 
 
@@ -63,7 +65,7 @@ class Asked:
         self._explanation = ""
 
     def ask(self, process: Process, request: Request, *, moved: bool) -> tuple[int, Any]:
-        """Status and body, as they are compared. A PDF and a file are the digest of the body."""
+        """Status and body, as they are compared. A PDF is shown by what it says."""
         path = self._explanation if request.path == EXPLANATION else request.path
         answer = process.call(request.method, path, request.body, request.account)
         if run := answer.headers.get("mock-request-id"):
@@ -75,13 +77,15 @@ class Asked:
         if not answer.body:
             return None
         if answer.status == 200 and ".pdf" in request.path:
-            return hashlib.sha256(answer.body).hexdigest()
+            return _with_lines(answer.json)
         absent = {
             member
             for each in LEFT_OUT
             if re.match(each.path, request.path) and (moved or not each.after_move)
             for member in each.members
         }
+        if not absent and not any(run.encode() in answer.body for run in self._runs):
+            return answer.json
         return self._without(answer.json, absent)
 
     def _without(self, value: Any, absent: set[str]) -> Any:
@@ -92,6 +96,29 @@ class Asked:
         if isinstance(value, str) and value[:8] in self._runs and re.fullmatch(r"[0-9a-f]{8}-\d+", value):
             return OF_THIS_RUN
         return value
+
+
+_DRAWN = re.compile(rb"([\d.-]+ [\d.-]+) Td \((.*)\) Tj")
+
+
+def _with_lines(shown: Any) -> Any:
+    """Instead of the bytes of a PDF: its texts, a digest of where they are drawn, its dates and pictures.
+
+    What else is in the bytes depends on the versions of the libraries that write them. An attached file has
+    no texts, so it is digested whole.
+    """
+    content = base64.b64decode(shown["data"]["content"])
+    drawn = _DRAWN.findall(content)
+    if not drawn:
+        return shown | {"data": shown["data"] | {"content": hashlib.sha256(content).hexdigest()}}
+    layout = hashlib.sha256(b"\n".join(place for place, _ in drawn)).hexdigest()[:16]
+    whole = {
+        "texts": [text.decode("cp1252") for _, text in drawn],
+        "layout": layout,
+        "of": re.findall(r"/(?:CreationDate|Title) .*", content.decode("latin-1")),
+        "pictures": content.count(b"/Subtype /Image"),
+    }
+    return shown | {"data": shown["data"] | {"content": whole}}
 
 
 _ABSENT = "(absent)"

@@ -10,23 +10,26 @@ import sqlite3
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from mockserver.core.events import EVENTS
 from tests.golden import questions
-from tests.golden.answers import Asked, Request
+from tests.golden.answers import KINDS, Asked, Request
 from tests.golden.process import Process
 from tests.golden.worlds import WORLDS
 
-# the accounts whose clocks are moved on
-MOVED = {
-    *("demo", "demo-later", "demo-of-fork", "sepa", "sepa-early", "bank", "bank-fork"),
-    *("by-hand", "by-hand-fork", "automatic", "letters", "credits", "sold", "oslo", "roma", "los-angeles"),
-    *("root", "at-position", "fork-of-fork", "again", "again-fork", "from-fixture", "was-live", "orphan"),
-}
-MOVED_ALIKE = ("money-2", "scenario-automatic")
+# the accounts whose clocks are moved
+MOVED = set(
+    """
+    demo demo-later demo-of-fork sepa sepa-early bank bank-fork
+    by-hand by-hand-fork automatic letters credits sold full oslo roma los-angeles
+    scenario-automatic-reminders scenario-receiver-down money-3 money-5 money-8 money-13
+    root at-position fork-of-fork again again-fork from-fixture was-live orphan
+    """.split()  # noqa: SIM905
+)
+
 
 def make_databases(folder: Path) -> None:
     """One compressed SQLite file for each world. Together they hold every event there is."""
@@ -63,50 +66,50 @@ def make_answers(folder: Path) -> None:
             rounds = _recorded(path)
         text = json.dumps(rounds, ensure_ascii=False, separators=(",", ":"))
         (folder / f"{name}.answers.json.xz").write_bytes(lzma.compress(text.encode(), preset=9))
-        print(name, {each["name"]: len(each["answers"]) + len(each["documents"]) for each in rounds})
+        print(name, {each["name"]: sum(map(len, map(each.get, KINDS))) for each in rounds})
 
 
 def _recorded(path: Path) -> list[Any]:
-    """The rounds: as the file is, then after each move of some accounts."""
+    """The rounds: first the file as it is, then the same file after each move of some accounts."""
     asked = Asked()
     with Process(path) as process:
         accounts = [each["id"] for each in process.call("GET", "/_mock/accounts").json]
-        moved = [each for each in accounts if each in MOVED or each.startswith(MOVED_ALIKE)]
-
-        def ask(asking: Iterable[Request], *, after_move: bool) -> list[Any]:
-            answers = []
-            for request in asking:
-                status, body = asked.ask(process, request, moved=after_move)
-                assert status < 500, (request, status, body)
-                assert request.method == "GET" or status >= 400, ("accepted", request)
-                answers.append([*request, status, body])
-            return answers
-
-        def round_of(name: str, whose: list[str], span: str | None, *, documents: bool) -> Any:
-            moves = [] if span is None else [each for account in whose for each in questions.move(account, span)]
-            for method, target, account, body in moves:
-                answer = process.call(method, target, body, account)
-                assert answer.status == 200, answer.body
-            after_move = bool(moves)
-            asking = [] if after_move else list(questions.of_server())
-            for account in whose:
-                asking += questions.of_account(process, account, moved=after_move)
-            if not after_move:
-                for account in whose:
-                    asking += questions.refused(process, account)
-            drawn = [each for account in whose for each in questions.of_documents(process, account)]
-            return {
-                "name": name,
-                "moves": moves,
-                "answers": ask(asking, after_move=after_move),
-                "documents": ask(drawn if documents else [], after_move=after_move),
-            }
-
+        moved = [each for each in accounts if each in MOVED]
         return [
-            round_of("as it is", accounts, None, documents=True),
-            round_of("a month later", moved, "31d", documents=False),
-            round_of("a year later", moved, "366d", documents=True),
+            _round(process, asked, "as it is", accounts, None, documents=True),
+            _round(process, asked, "a month later", moved, "31d", documents=False),
+            _round(process, asked, "a year later", moved, "366d", documents=True),
         ]
+
+
+def _round(
+    process: Process, asked: Asked, name: str, accounts: list[str], span: str | None, *, documents: bool
+) -> Any:
+    """Move the clocks of these accounts by a span, then ask everything about them."""
+    moves: list[Request] = []
+    for account in accounts if span else []:
+        moves += questions.move(account, str(span))
+    for move in moves:
+        answer = process.call(move.method, move.path, move.body)
+        assert answer.status == 200, answer.body
+    asking: dict[str, list[Request]] = {kind: [] for kind in KINDS}
+    if not moves:
+        asking["answers"] += questions.of_server()
+    for account in accounts:
+        asking["answers"] += questions.of_account(process, account, moved=bool(moves))
+        if not moves and not account.startswith("scenario-"):
+            asking["refusals"] += questions.refused(process, account)
+        if documents:
+            asking["documents"] += questions.of_documents(process, account)
+    recorded: dict[str, Any] = {"name": name, "moves": moves}
+    for kind, requests in asking.items():
+        recorded[kind] = []
+        for request in requests:
+            status, body = asked.ask(process, request, moved=bool(moves))
+            assert status < 500, (request, status, body)
+            assert request.method == "GET" or status >= 400, ("accepted", request)
+            recorded[kind].append([*request, status, body])
+    return recorded
 
 
 def main(arguments: list[str]) -> None:

@@ -1,4 +1,7 @@
-"""One run of the server in process, on a database file; only ASGI and HTTP, so that it outlives what is inside."""
+"""One run of the server in process, on a database file.
+
+It uses `create_app`, ASGI and HTTP and nothing else, so that the golden logs outlive every change inside.
+"""
 
 import asyncio
 import base64
@@ -33,7 +36,7 @@ class Process:
         self._to_app: asyncio.Queue[dict[str, str]] = asyncio.Queue()
         self._from_app: asyncio.Queue[Any] = asyncio.Queue()
         self._lifespan = self._loop.create_task(
-            self._app({"type": "lifespan"}, self._to_app.get, self._from_app.put)  # type: ignore[arg-type]
+            self._app({"type": "lifespan"}, self._to_app.get, self._from_app.put)
         )
         self._lifespan_step("startup")
 

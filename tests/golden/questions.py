@@ -1,4 +1,4 @@
-"""All that can be asked without changing anything: the GETs of the API and of the control plane."""
+"""Which requests are recorded: every GET of the API and of the control plane, and some refused commands."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -46,19 +46,21 @@ _REFUSED: tuple[tuple[str, Any], ...] = (  # by whatever is wrong first: never a
     ("credit-payment", {"mode": "amount", "amount": 10**14}),
     ("respite", {"date": "2001-01-01"}),
 )
-_MOST_REFUSED = 6  # billograms of each account that are asked for what is refused
+_MOST_PLACED = 3  # billograms of each account whose own timeline is asked for
+_MOST_REFUSED = 2  # billograms of each account that are asked for what is refused
 
 
 def of_server() -> Iterator[Request]:
-    """What tells of all accounts."""
+    """Requests about the server as a whole."""
     yield Request("GET", "/_mock/info")
     yield Request("GET", "/_mock/accounts")
 
 
 def of_account(process: Process, account: str, *, moved: bool = False) -> Iterator[Request]:
-    """All of one account but the PDFs. What is of the process alone is left out once time has moved.
+    """Everything about one account but its PDFs.
 
-    The control plane first: what the API refuses would be in the journal then.
+    The control plane comes first, because the journal of requests, which the timeline shows, is empty then.
+    After a move it is not: then only those rows of the timeline are asked for that come from the log.
     """
     billograms = _listed(process, account, "billogram", "id")
     yield from _of_control(process, account, billograms, moved=moved)
@@ -86,16 +88,18 @@ def _of_control(process: Process, account: str, billograms: list[Any], *, moved:
     paths += ["/timeline?kind=delivery&limit=50", "/timeline?kind=attempt&limit=50"]
     paths += [f"/deliveries?status={status}" for status in ("pending", "failed", "dropped")]
     if not moved:
-        paths += ["/delivery-policy", "/faults", "/timeline?limit=200"]
+        paths += ["/delivery-policy", "/faults", "/timeline?limit=100"]
     now = process.call("GET", f"{base}/clock").json["now"]
     paths.append(f"/agenda?until={quote(f'{int(now[:4]) + 1}{now[4:]}')}")
     for each in process.call("GET", f"{base}/payments").json:
         paths += [f"/payments/{each['id']}", f"/payments/{each['id']}/recall-options"]
-    paths += [f"/payment-sources/{each['id']}" for each in process.call("GET", f"{base}/payment-sources").json]
+    paths += [
+        f"/payment-sources/{each['id']}" for each in process.call("GET", f"{base}/payment-sources").json
+    ]
     paths += [f"/outbox/{each['letter_id']}" for each in process.call("GET", f"{base}/outbox").json]
     for key in billograms:
         paths += [f"/{what}?billogram={key}" for what in ("agenda", "payments", "outbox")]
-    for key in billograms[:5]:
+    for key in billograms[:_MOST_PLACED]:
         kind = "&kind=act" if moved else ""
         paths += [f"/deliveries?billogram={key}", f"/timeline?billogram={key}{kind}"]
     for each in process.call("GET", f"{base}/snapshots").json:
@@ -118,7 +122,7 @@ def of_documents(process: Process, account: str) -> Iterator[Request]:
 
 
 def refused(process: Process, account: str) -> Iterator[Request]:
-    """Commands that no state accepts, each with its explanation."""
+    """Commands that no billogram accepts, each with its explanation."""
     for key in _listed(process, account, "billogram", "id")[:_MOST_REFUSED]:
         for command, body in _REFUSED:
             yield Request("POST", f"/api/v2/billogram/{key}/command/{command}", account, body)
@@ -126,7 +130,10 @@ def refused(process: Process, account: str) -> Iterator[Request]:
 
 
 def move(account: str, span: str) -> Iterator[Request]:
-    """Its clock goes on. What is signed on the way has the timestamp of that clock, not of real time."""
+    """Move its clock, and wait for the callbacks.
+
+    The delivery policy puts the time of that clock into their signatures, in place of real time.
+    """
     base = f"/_mock/accounts/{quote(account)}"
     yield Request("PUT", f"{base}/delivery-policy", body={"timestamp": "clock"})
     yield Request("POST", f"{base}/clock/advance", body={"by": span})

@@ -1,4 +1,4 @@
-"""The lives that are kept in golden databases, lived through HTTP alone."""
+"""What happens in each golden database. All of it comes through HTTP, but the money machine drives itself."""
 
 import base64
 from pathlib import Path
@@ -19,12 +19,12 @@ PIXEL = (  # a PNG of one pixel
 ADDRESS = {"street_address": "Testgatan 1", "zipcode": "123 45", "city": "Teststad", "country": "SE"}
 IBAN = "DE89370400440532013000"
 ROW = {"title": "Row", "count": 1, "price": 100, "vat": 25}
-_EXAMPLES, _STEPS = 24, 80
+_EXAMPLES, _STEPS = 16, 80
 INBOX = {"url": "mock:inbox", "sign_key": "test-sign-key-1"}
 
 
 class World:
-    """One account of a process. What it asks for must succeed, if `refused` is not called."""
+    """One account of a process. Every request must succeed, except in `refused`."""
 
     def __init__(self, process: Process, account: str, **made: Any) -> None:
         self.process = process
@@ -41,7 +41,7 @@ class World:
         return (self._good(answer) or {}).get("data")
 
     def refused(self, method: str, path: str, body: Any = None) -> None:
-        """A request beside, that changes nothing."""
+        """A request that is refused and changes nothing."""
         answer = self.process.call(method, f"/api/v2{path}", body, self.account)
         assert answer.status >= 400, answer.body
 
@@ -83,7 +83,7 @@ class World:
         self.api("POST", f"/billogram/{key}/command/{command}", body)
 
     def deed(self, key: str, what: str, **body: Any) -> None:
-        """What others do to a billogram."""
+        """Simulate what somebody else does to a billogram."""
         self.mock("POST", f"/billograms/{key}/simulate/{what}", body)
 
     def recipient(self, customer: int, what: str, **body: Any) -> None:
@@ -101,8 +101,8 @@ class World:
         found: str = self.mock("GET", f"/payments?billogram={key}")[-1]["id"]
         return found
 
-    def mandate(self, customer: int, iban: str = IBAN) -> str:
-        body = {"customer_no": customer, "iban": iban, "signed_at": "2026-02-01 00:00:00"}
+    def mandate(self, customer: int, iban: str = IBAN, signed: str = "2026-02-01") -> str:
+        body = {"customer_no": customer, "iban": iban, "signed_at": f"{signed} 00:00:00"}
         self.api("POST", "/sepa_dd_mandate", body)
         found: str = self.mock("GET", "/payment-sources")[-1]["id"]
         return found
@@ -126,14 +126,14 @@ class World:
 
 
 class _Kept(Money):
-    """The money machine, whose accounts stay."""
+    """The money machine, but its accounts stay in the file."""
 
     def teardown(self) -> None:
-        """Nothing is removed: the file is kept."""
+        """Remove nothing."""
 
 
 def money(path: Path) -> None:
-    """A long run of the money machine, each example an account, always from the same seed."""
+    """A long run of the money machine from a fixed seed. Each example is an account."""
     bounds = settings(
         BOUNDS, max_examples=_EXAMPLES, stateful_step_count=_STEPS, phases=(Phase.generate,), database=None
     )
@@ -145,7 +145,7 @@ def money(path: Path) -> None:
 
 
 def demo(path: Path) -> None:
-    """The fixture, what people do to it, and branches of it."""
+    """The fixture `demo`, then requests, forks, snapshots and restores."""
     with Process(path, fixture="demo") as process:
         world = World(process, "demo")
         world.api("GET", "/billogram?page=1&page_size=100")
@@ -183,7 +183,7 @@ def demo(path: Path) -> None:
 
 
 def sepa(path: Path) -> None:
-    """The fixture, with mandates, debits that fail and recalls of every kind, and autogiro."""
+    """The fixture `sepa`; mandates, failed and returned debits, recalls, autogiro."""
     with Process(path, fixture="sepa") as process:
         world = World(process, "sepa")
         world.snapshot("as loaded")
@@ -197,7 +197,7 @@ def sepa(path: Path) -> None:
         sources = [bank.mandate(1), bank.mandate(2, "DE50370400440532010404"), bank.mandate(3)]
         euro: dict[str, Any] = {"currency": "EUR", "items": [ROW | {"price": 80}]}
         first = [bank.sent(number, due_days=10, **euro) for number in (1, 2, 3, 1)]
-        # planned, changed and cancelled on the way
+        # planned debits that are changed and cancelled
         bank.put(first[0], items=[ROW | {"price": 60}])
         bank.does(first[0], "respite", date="2026-03-20")
         bank.deed(first[3], "cancel-scheduled-payment")
@@ -213,7 +213,7 @@ def sepa(path: Path) -> None:
         bank.by("30d")
         bank.mock("DELETE", "/outcomes")
         bank.mock("PUT", "/outcomes", {"match": {"payment_source": sources[2]}, "plan": ["ok", "ok"]})
-        # a recall is laid down, and the money is gone before: dropped
+        # the bank will recall money that is gone by then: the recall is dropped
         dropped = bank.sent(3, due_days=1, **euro)
         bank.mock(
             "PUT",
@@ -223,7 +223,7 @@ def sepa(path: Path) -> None:
         bank.by("5d")
         bank.recall(bank.payment_for(dropped), type="return", code="AM04")
         bank.by("25d")
-        # too late by then: dropped too
+        # the bank will recall it too late: the recall is dropped as well
         late = bank.sent(3, due_days=1, **euro)
         bank.mock(
             "PUT",
@@ -231,7 +231,7 @@ def sepa(path: Path) -> None:
             {"match": {"billogram": late}, "plan": [{"then": "return.MS03", "after": "9b"}]},
         )
         bank.by("20d")
-        # an unauthorised one ends the mandate, a planned one is stopped
+        # planned debits are stopped, a settled one is refunded
         bank.mandate(4)
         bank.mandate(5)
         planned = bank.sent(4, due_days=20, **euro)
@@ -241,7 +241,7 @@ def sepa(path: Path) -> None:
         other = bank.sent(5, due_days=1, **euro)
         bank.by("6d")
         bank.recall(bank.payment_for(other), type="refund", code="MD06", fee=3, message="Back, please")
-        # transfers: one for two, recalled in part; unmatched; allocated by hand; too much
+        # transfers: one for two billograms, recalled in part; an unmatched one, allocated by hand; excess
         pair = [bank.sent(6, **euro), bank.sent(6, **euro)]
         shares = [{"billogram": each, "amount": 100} for each in pair]
         money = bank.pays(220, scheme="SEPA_CREDIT_TRANSFER", allocations=shares, payer_name="Kunde 6")
@@ -286,7 +286,8 @@ def sepa(path: Path) -> None:
         bank.recipient(6, "verify-email", email="verified@example.com")
         bank.recipient(5, "enable-recurring", type="autogiro")
         bank.sent(5, due_days=20)
-        # what is pending when the file is closed: a debit, a recall, a queue
+        # pending when the file is closed: debits, a recall, outcomes, a mandate that lapses
+        bank.mandate(2, signed="2023-10-20")
         bank.mandate(3)
         waits = bank.sent(3, due_days=1, **euro)
         bank.mock(
@@ -310,6 +311,7 @@ def dunning(path: Path) -> None:
             _letters(process),
             _credits(process),
             _sold(process),
+            _full(process),
             *_elsewhere(process),
             *_scenarios(process),
         ]
@@ -367,7 +369,7 @@ def _by_hand(process: Process) -> list[World]:
     small, large = world.sent(), world.sent()
     world.pays(165, billogram=small)
     world.pays(1000, billogram=large)
-    # by the account's own rule
+    # written off by the account's own rule
     world.rules(automatic_writeoff={"settings": "all_fees", "amount": 100})
     own = world.sent(due_days=5)
     world.by("8d")
@@ -449,7 +451,7 @@ def _letters(process: Process) -> World:
         world.api("POST", f"/{name}", {"content": PIXEL, "file_type": "image/png"})
     world.api("DELETE", "/coverphoto")
     world.by("30d")
-    for method in ("Email+Letter", "SMS+Letter"):  # due when the file is closed
+    for method in ("Email+Letter", "SMS+Letter"):  # these letters are due after the file is closed
         for number in (both, nowhere):
             world.sent(number, method)
         world.does(world.sent(both, "Email"), "resend", method=method)
@@ -504,6 +506,119 @@ def _sold(process: Process) -> World:
     return world
 
 
+def _full(process: Process) -> World:
+    """Every member that settings, customers, items and billograms can have."""
+    start = {"clock": {"now": "2026-03-02T10:00:00+01:00"}, "seed": 16}
+    world = World(process, "full", callbacks=INBOX, **start)
+    place = ADDRESS | {"careof": "c/o Somebody", "province": "Province"}
+    named = place | {"name": "Another Name"}
+    world.api(
+        "PUT",
+        "/settings",
+        {
+            "name": "Creditor AB",
+            "org_no": "556677-8899",
+            "contact": {"name": "Office", "email": "office@example.com", "phone": "08", "www": "example.com"},
+            "address": place,
+            "invoice_address": place | {"email": "invoice@example.com"},
+            "registered_office_address": named,
+            "return_address": named,
+            "visiting_address": place,
+            "payment": {
+                "bankgiro": "555-5555",
+                "plusgiro": "5555-5",
+                "domestic_bank_account": {"account_no": "1234567", "clearing_no": "8000"},
+                "international_bank_account": {"bank": "Bank", "iban": IBAN, "bic": "EXAMSESS"},
+            },
+            "tax": {"is_vat_registered": True, "has_fskatt": True, "vat_no": "SE556677889901"},
+            "bookkeeping": {
+                "income_account_for_vat_25": "3001",
+                "regional_sweden": {"rotavdrag_account": "1513"},
+                "financial_year_start": "2026-01",
+                "objects": [{"dimension_id": "6", "object_id": "P1", "object_name": "Project"}],
+            },
+            "invoices": {
+                "default_message": "Thank you",
+                "default_interest_rate": 11.5,
+                "default_reminder_fee": 60,
+                "default_invoice_fee": 19.5,
+                "automatic_reminders_minimum_principal_sum": 50,
+                "use_automatic_reminders_partly_paid": True,
+                "show_item_gross_prices": True,
+                "pdf": {"template": "standard"},
+            },
+        },
+    )
+    world.api("POST", "/logotype", {"content": PIXEL, "file_type": "image/png"})
+    for kind in ("business", "individual"):
+        world.customer(
+            notes="A note",
+            company_type=kind,
+            org_no="556000-0000" if kind == "business" else "19121212-1212",
+            vat_no="SE556000000001",
+            delivery_address=ADDRESS | {"name": "Another Name", "careof": "c/o Somebody"},
+        )
+    account = {"income_account": "3001", "vat_account": "2610"}
+    item = {"title": "Work", "description": "By the hour", "price": 333.333, "vat": 25, "unit": "hour"}
+    world.api("POST", "/item", item | {"item_no": "W", "bookkeeping": account})
+    rows = [
+        {"item_no": "W", "count": 2.5, "discount": 10.01, "bookkeeping": account},
+        {"title": "Book", "description": "Bound", "count": 3, "price": 87.654321, "vat": 6, "unit": "unit"},
+        {"title": "Meal", "count": 1, "price": 99.99, "vat": 12, "external_id": "x-1"},
+        {"title": "Only a text", "count": 0, "price": 0, "vat": 0},
+    ]
+    for number in (1, 2):
+        body: dict[str, Any] = {
+            "items": rows,
+            "invoice_date": "2026-03-01",
+            "due_date": "2026-03-09",
+            "currency": "SEK",
+            "invoice_fee": 25,
+            "reminder_fee": 45,
+            "interest_rate": 9.75,
+            "invoice_no": 4000 + number,
+            "creditor_unique_value": f"value-{number}",
+            "info": {
+                "order_no": "T-1001",
+                "order_date": "2026-02-20",
+                "our_reference": "Office",
+                "your_reference": "Contact",
+                "shipping_date": "2026-02-25",
+                "delivery_date": "2026-02-26",
+                "reference_number": "R-1",
+                "message": "As agreed",
+            },
+            "callbacks": {"url": "mock:inbox", "custom": "custom value", "sign_key": "own-key"},
+            "attachment": "terms.pdf",
+            "attachment_content": PDF,
+            "show_item_gross_prices": number == 1,
+        }
+        if number == 1:
+            body["regional_sweden"] = {"reversed_vat": False, "autogiro_betalarnummer": "123456"}
+        else:
+            body["regional_sweden"] = {
+                "rotavdrag": 300,
+                "rotavdrag_personal_number": "19121212-1212",
+                "rotavdrag_description": "Work",
+            }
+        key = world.sent(number, "Email+Letter", **body)
+        world.put(
+            key,
+            customer={"name": "Renamed", "address": ADDRESS | {"zipcode": "543 21"}},
+            info={"message": "Changed"},
+        )
+        world.by("3d")
+        world.does(key, "credit", mode="items", items=[rows[1] | {"count": -1}])
+        world.by("9d")
+        world.does(key, "remind", method="Letter", message="Please pay")
+    world.sent(1, regional_sweden={"reversed_vat": True}, items=[ROW | {"vat": 0, "price": 1234.56}])
+    world.draft(2, items=rows, due_days=7)
+    many = [ROW | {"title": f"Row {number}", "price": number + 0.37} for number in range(60)]
+    world.sent(1, items=many)
+    world.by("5d")
+    return world
+
+
 def _elsewhere(process: Process) -> list[World]:
     """Other zones, currencies and markets."""
     found = []
@@ -551,7 +666,7 @@ def _scenarios(process: Process) -> list[World]:
 
 
 def branches(path: Path) -> None:
-    """Forks, snapshots, restores and resets; settings that change half-way; receivers that fail."""
+    """Forks, snapshots, restores and resets; settings that change; receivers that fail."""
     with Process(path) as process:
         start = {"clock": {"now": "2026-03-02T10:00:00+01:00"}, "seed": 31}
         world = World(process, "root", callbacks=INBOX, **start)
@@ -564,7 +679,7 @@ def branches(path: Path) -> None:
         keys = [world.sent(1, "Email+Letter", due_days=5 + n) for n in range(4)]
         world.does(keys[0], "payment", amount=25)
         world.snapshot("early")
-        # half-way another zone, other features, other rules
+        # another time zone, other features, other rules
         world.mock(
             "PATCH",
             "",
@@ -619,7 +734,7 @@ def branches(path: Path) -> None:
         by_uuid.mock("PUT", "/callbacks", INBOX | {"respond": 500})
         by_uuid.sent()
         by_uuid.idle()
-        # a restore of before the settings changed, and on from there
+        # restore the state before the settings changed, and go on from there
         world.snapshot("late")
         world.restore("early")
         world.sent(1, "SMS+Letter")
@@ -628,7 +743,7 @@ def branches(path: Path) -> None:
         world.restore("late")
         world.mock("DELETE", "/snapshots/beside")
         world.by("2d")
-        # a life, a reset, another life
+        # billograms, a reset, and billograms again
         again = World(process, "again", callbacks=INBOX, **start)
         again.customer()
         again.sent(1, "Email+Letter")
@@ -644,7 +759,7 @@ def branches(path: Path) -> None:
         fixture = World(process, "from-fixture", fixture="demo")
         fixture.mock("POST", "/reset", {"fixture": "sepa", "seed": 3})
         fixture.by("10d")
-        # removed, and one made again of the same name
+        # removed accounts, and a new one of the same name
         gone = World(process, "gone", **start)
         gone.customer()
         gone.sent()
