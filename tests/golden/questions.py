@@ -46,7 +46,7 @@ _REFUSED: tuple[tuple[str, Any], ...] = (  # by whatever is wrong first: never a
     ("credit-payment", {"mode": "amount", "amount": 10**14}),
     ("respite", {"date": "2001-01-01"}),
 )
-_MOST_PLACED = 3  # billograms of each account whose own timeline is asked for
+_MOST_PLACED = 2  # billograms of each account whose own timeline is asked for
 _MOST_REFUSED = 2  # billograms of each account that are asked for what is refused
 
 
@@ -85,9 +85,10 @@ def _of_control(process: Process, account: str, billograms: list[Any], *, moved:
     base = f"/_mock/accounts/{quote(account)}"
     paths = ["", "/clock", "/agenda", "/payments", "/outcomes", "/payment-sources", "/callbacks", "/inbox"]
     paths += ["/deliveries", "/outbox", "/snapshots", "/timeline?kind=act&limit=10000"]
-    paths += ["/timeline?kind=delivery&limit=50", "/timeline?kind=attempt&limit=50"]
     paths += [f"/deliveries?status={status}" for status in ("pending", "failed", "dropped")]
-    if not moved:
+    if moved:
+        paths += ["/timeline?kind=delivery&limit=50", "/timeline?kind=attempt&limit=50"]
+    else:
         paths += ["/delivery-policy", "/faults", "/timeline?limit=100"]
     now = process.call("GET", f"{base}/clock").json["now"]
     paths.append(f"/agenda?until={quote(f'{int(now[:4]) + 1}{now[4:]}')}")
