@@ -1,7 +1,7 @@
 """Make golden databases with the code that is here, and record what it answers from them.
 
-`python -m tests.golden.make FOLDER` makes both, in a folder that must not be there yet: what was recorded
-once is never made anew. See the README beside this file.
+`python -m tests.golden.make FOLDER` makes both, in a folder that must not exist yet: a database is never made
+anew. With `--later` it records only the answers after moves of the clock anew. See the README of this folder.
 """
 
 import json
@@ -56,17 +56,25 @@ def _tidied(path: Path) -> Iterator[str]:
     yield from (event["type"] for body in bodies for event in body["events"])
 
 
-def make_answers(folder: Path) -> None:
-    """What the code that is here answers, to all that can be asked."""
+def make_answers(folder: Path, *, later: bool = False) -> None:
+    """What the code that is here answers to every request.
+
+    With `later` the first round must be as it was recorded, and only the rounds after it are recorded anew.
+    """
     for packed in sorted(folder.glob("*.db.xz")):
         name = packed.name.removesuffix(".db.xz")
+        answers = folder / f"{name}.answers.json.xz"
         with tempfile.TemporaryDirectory() as room:
             path = Path(room) / f"{name}.db"
             path.write_bytes(lzma.decompress(packed.read_bytes()))
-            rounds = _recorded(path)
+            rounds = json.loads(json.dumps(_recorded(path)))
+        if later:
+            assert rounds[0] == json.loads(lzma.decompress(answers.read_bytes()))[0], (
+                f"{name}: differs as it is"
+            )
         text = json.dumps(rounds, ensure_ascii=False, separators=(",", ":"))
-        (folder / f"{name}.answers.json.xz").write_bytes(lzma.compress(text.encode(), preset=9))
-        print(name, {each["name"]: sum(map(len, map(each.get, KINDS))) for each in rounds})
+        answers.write_bytes(lzma.compress(text.encode(), preset=9))
+        print(name, {each["name"]: sum(len(each[kind]) for kind in KINDS) for each in rounds})
 
 
 def _recorded(path: Path) -> list[Any]:
@@ -113,8 +121,12 @@ def _round(
 
 
 def main(arguments: list[str]) -> None:
-    """The databases, then the answers."""
-    folder = Path(arguments[0])
+    """Make the databases, then the answers."""
+    *options, name = arguments
+    folder = Path(name)
+    if options == ["--later"]:
+        make_answers(folder, later=True)
+        return
     folder.mkdir()
     make_databases(folder)
     make_answers(folder)
