@@ -132,7 +132,9 @@ async def _planned(sign_key: str, seed: int) -> tuple[list[Story], Planned]:
     for each in planned:
         if each.billogram is not None and each.event_type is not None:
             stories.setdefault(each.billogram, {})[each.event_type] = each
-    return list(stories.values()), next(each for each in planned if each.type == callbacks.PAYMENT_RECALLED)
+    return list(stories.values()), next(
+        each for each in planned if each.type == callbacks.PAYMENT_RECALLED.name
+    )
 
 
 def _of(app: Application) -> list[Planned]:

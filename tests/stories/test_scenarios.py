@@ -11,7 +11,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from mockserver import BillogramAccount, Mockserver, create_app
-from mockserver.core import banking, interest, machine, payments, sepa, standalone
+from mockserver.core import banking, interest, machine, overpayments, recall_windows, sepa, standalone
 from mockserver.core.model import Internal
 from mockserver.stories import arazzo, library, runs
 from mockserver.stories.arazzo import Document
@@ -91,7 +91,7 @@ def test_there_are_enough_and_some_run_anywhere() -> None:
 
 _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     # workflow: the scenario, what is broken, and the step that finds it
-    "paid-too-much": (payments, "_SMALL_EXCESS", {"SEK": Decimal(1)}, "pay_little"),
+    "paid-too-much": (overpayments, "_SMALL", {"SEK": Decimal(1)}, "pay_little"),
     "credit-in-full": (
         machine,
         "COMMANDS",
@@ -104,7 +104,7 @@ _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     "refund-recall": (
         sepa,
         "TABLE",
-        sepa.TABLE | {sepa.REFUND: replace(sepa.TABLE[sepa.REFUND], core=sepa._DAY_BEFORE)},
+        sepa.TABLE | {sepa.REFUND: replace(sepa.TABLE[sepa.REFUND], core=recall_windows.DAY_BEFORE)},
         "recall",
     ),
 }
