@@ -245,7 +245,8 @@ def _received(row: CallbackType) -> Schema:
         "post": {
             "operationId": f"receive{row.name}",
             "summary": row.summary,
-            "description": f"Sent to the receiver of the account{or_own}. Any 2xx takes it, else it is sent again, with the same body.",
+            "description": f"Sent to the receiver of the account{or_own}. Any 2xx takes it, else it is sent"
+            " again, with the same body.",
             "security": [],
             "parameters": [
                 {

@@ -29,7 +29,7 @@ _KINDS = {
 }
 # what two accounts never share, and how a clock that runs is kept
 _OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"}
-_DERIVED = "copy"  # of a customer: it differs when the rest does
+_DERIVED = ("copy", "effect")  # of customers and events: other members show what is different
 _DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so never the same twice
 _SECRET = "sign_key"  # noqa: S105  # a name
 _Any = Annotated[Any, Form({})]
@@ -106,7 +106,7 @@ def _render(found: Found) -> DifferenceShape:
 
 
 def _members(here: Any, there: Any, path: str) -> Iterator[MemberShape]:
-    if here is there or here == there or path in _OWN or path == _DERIVED or path.endswith(_DRAWN):
+    if here is there or here == there or path in _OWN or path.endswith(_DERIVED + _DRAWN):
         return
     if isinstance(here, Struct) and type(here) is type(there):
         for name in here.__struct_fields__:

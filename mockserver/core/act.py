@@ -5,7 +5,7 @@ from typing import Any
 
 from mockserver.core import calendar, effects, numbers
 from mockserver.core.events import BillogramEnded, BillogramEvent, Event, Mark
-from mockserver.core.evolve import evolve, plain
+from mockserver.core.evolve import evolve
 from mockserver.core.funds import PaymentSource
 from mockserver.core.machine import public_state
 from mockserver.core.model import Account, Billogram, Customer, Internal, Item, Recipient, replace
@@ -136,7 +136,7 @@ class Act:
                 state = self._after[index]
             final = replace(event, state=state)
             self.events[index] = final
-            told.setdefault(key, []).append(plain(final))
+            told.setdefault(key, []).append(final)
         for key, finals in told.items():
             billogram = self.changes[BILLOGRAM, key]
             if billogram.events:  # a deleted one keeps none

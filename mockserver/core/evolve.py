@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from mockserver.core import events
 from mockserver.core.documents import Document
-from mockserver.core.events import NO_EFFECT, BillogramEvent, BillogramNote, Effect, Event, LetterEvent
+from mockserver.core.events import BillogramEvent, BillogramNote, Effect, Event, LetterEvent
 from mockserver.core.funds import IncomingPayment
 from mockserver.core.model import Account, Billogram, Customer, Internal, replace
 from mockserver.core.state import (
@@ -59,7 +59,7 @@ def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
         old,
         sums=event.sums,
         updated_at=event.mark.at,
-        events=(*old.events, plain(event)),
+        events=(*old.events, event),
         **_copies(event),
         **_changes(old, effect),
     )
@@ -71,19 +71,12 @@ def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
     return (BILLOGRAM, old.id, new), (ACCOUNT, "", account)
 
 
-def plain(event: BillogramEvent) -> BillogramEvent:
-    """The event as its billogram keeps it: what it changed is in the billogram."""
-    return event if event.effect is NO_EFFECT else replace(event, effect=NO_EFFECT)
-
-
 def _copies(event: Event) -> dict[str, Any]:
     row = _COPIES.get(type(event))
     return {} if row is None else row(event)
 
 
 def _changes(old: Billogram, effect: Effect) -> dict[str, Any]:
-    if effect is NO_EFFECT:
-        return {}
     changes = {name: value for name in _AS_DECIDED if (value := getattr(effect, name)) is not UNSET}
     if effect.delivery_method is not UNSET:
         terms = replace(old.content.terms, delivery_method=effect.delivery_method)
@@ -161,7 +154,7 @@ def _created(view: View, event: events.BillogramCreated) -> tuple[Change, ...]:
         updated_at=event.mark.at,
         creditor_unique_value=event.creditor_unique_value,
         invoice_no=event.invoice_no,
-        events=(plain(event),),
+        events=(event,),
     )
     account = replace(account, billograms=event.number)
     if event.effect.highest_invoice_no is not UNSET:
@@ -174,7 +167,6 @@ def _deleted(view: View, event: events.Deleted) -> tuple[Change, ...]:
     old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
     left = replace(
         old,
-        sums=event.sums,
         updated_at=event.mark.at,
         internal=Internal.DELETED,
         content=replace(old.content, items=()),

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-_SMALL = {"SEK": Decimal(10), "NOK": Decimal(10), "DKK": Decimal(10)}  # [S threshold; A which is which]
-_SMALL_ELSEWHERE = Decimal(1)
+SMALL_EXCESS = {"SEK": Decimal(10), "NOK": Decimal(10), "DKK": Decimal(10)}  # [S threshold; A which is which]
+SMALL_EXCESS_ELSEWHERE = Decimal(1)
 
 
 def is_small(excess: Decimal, currency: str) -> bool:
     """Whether an excess is so small that it is adjusted."""
-    return excess <= _SMALL.get(currency, _SMALL_ELSEWHERE)
+    return excess <= SMALL_EXCESS.get(currency, SMALL_EXCESS_ELSEWHERE)

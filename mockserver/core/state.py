@@ -26,7 +26,7 @@ ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "bi
 PICTURE = "picture"  # by name: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
 
-_KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
+KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
 _ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
 K = TypeVar("K", int, tuple[int, int, str])
@@ -88,7 +88,7 @@ class State:
     """The tables of an account and their indexes. Everything changes through `put`."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[Any, Any]] = {kind: {} for kind in _KINDS}
+        self._tables: dict[str, dict[Any, Any]] = {kind: {} for kind in KINDS}
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
         self.items: dict[str, Item] = self._tables[ITEM]
         self.billograms: dict[str, Billogram] = self._tables[BILLOGRAM]

@@ -91,7 +91,7 @@ def test_there_are_enough_and_some_run_anywhere() -> None:
 
 _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     # workflow: the scenario, what is broken, and the step that finds it
-    "paid-too-much": (overpayments, "_SMALL", {"SEK": Decimal(1)}, "pay_little"),
+    "paid-too-much": (overpayments, "SMALL_EXCESS", {"SEK": Decimal(1)}, "pay_little"),
     "credit-in-full": (
         machine,
         "COMMANDS",
