@@ -60,7 +60,7 @@ def decided(earlier: Sums, event: events.LetterEvent) -> events.DocumentAmounts:
         return events.DocumentAmounts(event.amount, event.vat, CREDIT, was)
     if isinstance(event, events.ReminderSent):
         return events.DocumentAmounts(sums.remaining, money.ZERO, REMINDER)
-    return events.DocumentAmounts(sums.total, sums.vat, _kind(sums))
+    return events.AMOUNTS_OF_SUMS if sums.total >= 0 else events.DocumentAmounts(kind=CREDIT)
 
 
 def _kind(sums: Sums) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from mockserver.core import debited, documents, events, interest, letters, money
 from mockserver.core.debited import ORDER_SENT, VIA_AUTOGIRO, with_flags
-from mockserver.core.events import BillogramEvent, BillogramNote, Effect, Event, LetterEvent
+from mockserver.core.events import NO_EFFECT, BillogramEvent, BillogramNote, Effect, Event, LetterEvent
 from mockserver.core.model import Account, Autogiro, Billogram, Interest, Internal, Item, copied, replace
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, View, is_digits
 
@@ -26,7 +26,7 @@ def decided(view: View, event: Event) -> Event:
 def effect_of(old: Billogram, changes: Mapping[str, Any], **more: Any) -> Effect:
     """The effect of these changes, of which only those count that are different from what is there."""
     found = {name: value for name, value in changes.items() if value != getattr(old, name)}
-    return Effect(**found, **more)
+    return Effect(**found, **more) if found or more else NO_EFFECT
 
 
 def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
@@ -46,13 +46,13 @@ def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
     if runs is not new.interest:
         changes["interest"] = runs
     if isinstance(event, LetterEvent):
-        more["document"] = documents.decided(old.sums, event)
+        amounts = documents.decided(old.sums, event)
+        if amounts is not events.AMOUNTS_OF_SUMS:
+            more["document"] = amounts
         if event.invoice_no > account.highest_invoice_no:
             more["highest_invoice_no"] = event.invoice_no
-        sent_first = isinstance(event, events.BillogramSent)
-        if sent_first and event.delivery_method != old.content.terms.delivery_method:
-            more["delivery_method"] = event.delivery_method
-    return replace(event, effect=effect_of(old, changes, **more)) if changes or more else event
+    effect = effect_of(old, changes, **more)
+    return event if effect is NO_EFFECT else replace(event, effect=effect)
 
 
 def _handed_over(old: Billogram, event: LetterEvent) -> dict[str, Any]:

@@ -46,12 +46,15 @@ class Event(Value, frozen=True, tag=True):
 
 
 class DocumentAmounts(Value, frozen=True):
-    """What was decided for the document that an event makes."""
+    """What was decided for the document of an event; an amount that is not set is that of the sums."""
 
-    amount: Decimal
-    vat: Decimal
+    amount: Decimal | UnsetType = UNSET
+    vat: Decimal | UnsetType = UNSET
     kind: str = "invoice"
     earlier: Decimal = ZERO
+
+
+AMOUNTS_OF_SUMS = DocumentAmounts()
 
 
 class Effect(Value, frozen=True):
@@ -61,7 +64,6 @@ class Effect(Value, frozen=True):
     """
 
     internal: Internal | UnsetType = UNSET
-    delivery_method: str | UnsetType = UNSET
     ended_as: str | UnsetType | None = UNSET
     dunning: Dunning | UnsetType = UNSET
     interest: Interest | UnsetType = UNSET
@@ -69,7 +71,7 @@ class Effect(Value, frozen=True):
     autogiro: Autogiro | UnsetType | None = UNSET
     delivery: Delivery | UnsetType = UNSET
     flags: tuple[str, ...] | UnsetType = UNSET
-    document: DocumentAmounts | UnsetType = UNSET
+    document: DocumentAmounts = AMOUNTS_OF_SUMS
     highest_invoice_no: int | UnsetType = UNSET
 
 

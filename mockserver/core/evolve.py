@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from mockserver.core import events
 from mockserver.core.documents import Document
-from mockserver.core.events import BillogramEvent, BillogramNote, Effect, Event, LetterEvent
+from mockserver.core.events import AboutBillogram, BillogramEvent, BillogramNote, Event, LetterEvent
 from mockserver.core.funds import IncomingPayment
 from mockserver.core.model import Account, Billogram, Customer, Internal, replace
 from mockserver.core.state import (
@@ -48,46 +48,42 @@ def evolve(view: View, event: Event) -> tuple[Change, ...]:
 
 def _noted(view: View, event: BillogramNote) -> tuple[Change, ...]:
     old: Billogram = view.find(BILLOGRAM, event.billogram)
-    new = replace(old, updated_at=event.at, **_copies(event), **_changes(old, event.effect))
+    new = replace(old, updated_at=event.at, **_changes(old, event))
     return ((BILLOGRAM, old.id, new),)
 
 
 def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
     old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
-    effect = event.effect
     new = replace(
         old,
         sums=event.sums,
         updated_at=event.mark.at,
         events=(*old.events, event),
-        **_copies(event),
-        **_changes(old, effect),
+        **_changes(old, event),
     )
     if isinstance(event, LetterEvent):
         new = replace(new, documents=(*old.documents, _document(view, new, event)))
-    if effect.highest_invoice_no is UNSET:
+    highest = event.effect.highest_invoice_no
+    if highest is UNSET:
         return ((BILLOGRAM, old.id, new),)
-    account = replace(view.find(ACCOUNT, ""), highest_invoice_no=effect.highest_invoice_no)
+    account = replace(view.find(ACCOUNT, ""), highest_invoice_no=highest)
     return (BILLOGRAM, old.id, new), (ACCOUNT, "", account)
 
 
-def _copies(event: Event) -> dict[str, Any]:
-    row = _COPIES.get(type(event))
-    return {} if row is None else row(event)
-
-
-def _changes(old: Billogram, effect: Effect) -> dict[str, Any]:
-    changes = {name: value for name in _AS_DECIDED if (value := getattr(effect, name)) is not UNSET}
-    if effect.delivery_method is not UNSET:
-        terms = replace(old.content.terms, delivery_method=effect.delivery_method)
-        changes["content"] = replace(old.content, terms=terms)
+def _changes(old: Billogram, event: AboutBillogram) -> dict[str, Any]:
+    """What was decided, and the members of its own that the event brings to its billogram."""
+    row, effect = _COPIES.get(type(event)), event.effect
+    changes = {} if row is None else row(old, event)
+    for name in _AS_DECIDED:
+        value = getattr(effect, name)
+        if value is not UNSET:
+            changes[name] = value
     return changes
 
 
 def _document(view: View, new: Billogram, event: LetterEvent) -> Document:
     """The document that an event made: from the billogram after it, and from what of the account it shows."""
     account, decided = view.find(ACCOUNT, ""), event.effect.document
-    assert decided is not UNSET, "it was decided with the event"
     return Document(
         letter_id=event.letter_id,
         kind=decided.kind,
@@ -97,8 +93,8 @@ def _document(view: View, new: Billogram, event: LetterEvent) -> Document:
         content=new.content,
         recipient=new.recipient,
         sums=event.sums,
-        amount=decided.amount,
-        vat=decided.vat,
+        amount=event.sums.total if decided.amount is UNSET else decided.amount,
+        vat=event.sums.vat if decided.vat is UNSET else decided.vat,
         settings=account.settings,
         timezone=account.timezone,
         ocr_number=new.ocr_number,
@@ -111,33 +107,38 @@ def _document(view: View, new: Billogram, event: LetterEvent) -> Document:
     )
 
 
-def _data_changed(event: events.DataChange) -> dict[str, Any]:
-    given = {"content": event.content, "recipient": event.recipient}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-# members of its own that an event brings to its billogram
-_COPIES: dict[type, Callable[[Any], dict[str, Any]]] = {
-    events.BillogramSent: lambda event: {
+def _sent(old: Billogram, event: events.BillogramSent) -> dict[str, Any]:
+    terms = replace(old.content.terms, delivery_method=event.delivery_method)
+    return {
         "attested_at": event.mark.at,
         "invoice_no": event.invoice_no,
         "ocr_number": event.ocr_number,
         "link": event.link,
-    },
+        "content": replace(old.content, terms=terms),
+    }
+
+
+def _data_changed(_: Billogram, event: events.DataChange) -> dict[str, Any]:
+    given = {"content": event.content, "recipient": event.recipient}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+_COPIES: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
+    events.BillogramSent: _sent,
     events.DataChange: _data_changed,
-    events.FactoringRequest: lambda event: {
+    events.FactoringRequest: lambda _, event: {
         "attested_at": event.mark.at,
         "ocr_number": event.ocr_number,
         "link": event.link,
     },
-    events.BillogramSold: lambda event: {"invoice_no": event.invoice_no},
-    events.FactoringDenied: lambda event: {"invoice_no": event.invoice_no},
-    events.DraftChanged: lambda event: {
+    events.BillogramSold: lambda _, event: {"invoice_no": event.invoice_no},
+    events.FactoringDenied: lambda _, event: {"invoice_no": event.invoice_no},
+    events.DraftChanged: lambda _, event: {
         "content": event.content,
         "recipient": event.recipient,
         "sums": event.sums,
     },
-    events.AttachmentChanged: lambda event: {"attachment": event.attachment},
+    events.AttachmentChanged: lambda _, event: {"attachment": event.attachment},
 }
 
 

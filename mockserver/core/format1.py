@@ -10,7 +10,16 @@ from decimal import Context, Decimal
 from typing import Any
 
 from mockserver.core import calendar, events
-from mockserver.core.events import BillogramEvent, BillogramNote, DocumentAmounts, Effect, Event, LetterEvent
+from mockserver.core.events import (
+    AMOUNTS_OF_SUMS,
+    NO_EFFECT,
+    BillogramEvent,
+    BillogramNote,
+    DocumentAmounts,
+    Effect,
+    Event,
+    LetterEvent,
+)
 from mockserver.core.model import (
     Account,
     Autogiro,
@@ -70,7 +79,8 @@ def _copied(customer: Customer) -> Recipient:
 
 
 def _effect(old: Billogram, changes: dict[str, Any], **more: Any) -> Effect:
-    return Effect(**{name: value for name, value in changes.items() if value != getattr(old, name)}, **more)
+    found = {name: value for name, value in changes.items() if value != getattr(old, name)}
+    return Effect(**found, **more) if found or more else NO_EFFECT
 
 
 def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
@@ -87,22 +97,20 @@ def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
         more["document"] = _document(old.sums, event)
         if event.invoice_no > account.highest_invoice_no:
             more["highest_invoice_no"] = event.invoice_no
-    if isinstance(event, events.BillogramSent):
-        more["delivery_method"] = event.delivery_method
     return replace(event, effect=_effect(old, changes, **more))
 
 
 def _document(earlier: Sums, event: LetterEvent) -> DocumentAmounts:
     sums = event.sums
-    kind, amount, vat, was = "credit" if sums.total < 0 else "invoice", sums.total, sums.vat, _ZERO
+    kind = "credit" if sums.total < 0 else "invoice"
     if isinstance(event, events.InvoiceSent):
-        amount, vat, was = _EXACT.subtract(amount, earlier.total), event.vat, earlier.total
-    elif isinstance(event, events.Credit):
-        kind, amount, vat = "credit", event.amount, event.vat
+        return DocumentAmounts(_EXACT.subtract(sums.total, earlier.total), event.vat, kind, earlier.total)
+    if isinstance(event, events.Credit):
         was = _ZERO if earlier.total == sums.total else earlier.total
-    elif isinstance(event, events.ReminderSent):
-        kind, amount, vat = "reminder", sums.remaining, _ZERO
-    return DocumentAmounts(amount, vat, kind, was)
+        return DocumentAmounts(event.amount, event.vat, "credit", was)
+    if isinstance(event, events.ReminderSent):
+        return DocumentAmounts(sums.remaining, _ZERO, "reminder")
+    return AMOUNTS_OF_SUMS if kind == "invoice" else DocumentAmounts(kind=kind)
 
 
 def _note(old: Billogram, event: BillogramNote) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """A corrected rule decides anew, and changes nothing that an existing log means."""
 
 import ast
+import re
 from collections.abc import Callable
 from datetime import date, time, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -213,11 +215,11 @@ def test_the_own_log_means_the_same_after_one_rule_was_changed(
 
 # the rules that a newcomer looks for: the file, and the constant that is defined there and nowhere else
 FOUND = {
-    "one reminder a day": ("reminders.py", "APART"),
-    "13 months": ("recall_windows.py", "_MONTHS"),
-    "first day of interest": ("interest.py", "FREE"),
-    "letter after 48 hours": ("letters.py", "WAIT"),
-    "small excess of 10 kronor": ("overpayments.py", "SMALL_EXCESS"),
+    "one reminder a day": ("core/reminders.py", "APART"),
+    "13 months": ("core/recall_windows.py", "_MONTHS"),
+    "first day of interest": ("core/interest.py", "FREE"),
+    "letter after 48 hours": ("core/letters.py", "WAIT"),
+    "small excess of 10 kronor": ("core/overpayments.py", "SMALL_EXCESS"),
 }
 VALUES = {
     "13 months": "_MONTHS = 13",
@@ -229,18 +231,18 @@ VALUES = {
 @pytest.mark.parametrize("rule", FOUND)
 def test_a_rule_stands_in_one_file_that_is_named_for_it(rule: str) -> None:
     file, constant = FOUND[rule]
-    package = Path(core.__path__[0]).parent
-    defining = {
-        path.name
-        for path in package.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Assign) and constant in map(ast.unparse, node.targets)
-    }
+    defining = {name for name, text in _sources().items() if re.search(f"^{constant} = ", text, re.MULTILINE)}
     assert defining == {file}
     if rule in VALUES:
-        frozen = "format1.py"  # has the numbers of then
-        with_value = {path.name for path in package.rglob("*.py") if VALUES[rule] in path.read_text()}
+        frozen = "core/format1.py"  # has the numbers of then
+        with_value = {name for name, text in _sources().items() if VALUES[rule] in text}
         assert with_value - {frozen} == {file}
+
+
+@cache
+def _sources() -> dict[str, str]:
+    package = Path(core.__path__[0]).parent
+    return {str(path.relative_to(package)): path.read_text() for path in package.rglob("*.py")}
 
 
 def test_the_upgrade_has_its_own_rules() -> None:
