@@ -159,7 +159,7 @@ def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
 
 BILLOGRAM_EVENT = CallbackType(
     "BillogramEvent",
-    # "every" [A] but the one that the callback of the whole recall tells of
+    # "every" [A], except the one that the callback of the whole recall includes
     tuple(each for each in EVENTS if issubclass(each, BillogramEvent) and each is not PaymentRecalled),
     _billogram_event_shown,
     summary="Something happened to a billogram",

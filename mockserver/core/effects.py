@@ -1,7 +1,7 @@
-"""What an event changes besides what it says: decided here, before it happens (reference: behaviour 2-6).
+"""Decides what an event changes in its billogram, customer or account (reference: behaviour 2-6).
 
-`decided` completes an event with all of it, so that `evolve` only copies. Rules of a topic stand in the
-module of that topic: letters, interest, direct debits, documents.
+`decided` completes an event with these values before it happens, so that `evolve` only copies. Letters,
+interest, direct debits and documents have modules of their own for their rules.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The fold: what the acts of a log make of a state."""
+"""The fold: puts the acts of a log into a state, and upgrades those of older formats."""
 
 from mockserver.core import format1
 from mockserver.core.events import FORMAT, Event, Record
@@ -8,7 +8,7 @@ from mockserver.core.state import State
 
 
 def folded(state: State, record: Record) -> Record:
-    """Put what an act changed; the act as this version would have written it."""
+    """Put what an act changed, and return the record as this version would have written it."""
     if record.format < FORMAT:
         return _upgraded(state, record)
     for event in record.events:
@@ -22,7 +22,7 @@ def _put(state: State, event: Event) -> None:
 
 
 def _upgraded(state: State, record: Record) -> Record:
-    """The upgrade of format 1 needs the state before each event."""
+    """A record of format 1, whose events are completed from the state before each of them."""
     completed: list[Event] = []
     for event in record.events:
         completed.append(format1.completed(state, event))

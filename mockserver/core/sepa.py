@@ -1,6 +1,6 @@
 """The R-transactions of SEPA: who may take what back, until when, and why (reference: behaviour 8.1).
 
-The page on money that comes back is made from the table; the windows stand in `recall_windows`.
+The page on money that comes back is made from the table; the windows are in `recall_windows`.
 """
 
 import re

@@ -229,12 +229,12 @@ VALUES = {
 
 
 @pytest.mark.parametrize("rule", FOUND)
-def test_a_rule_stands_in_one_file_that_is_named_for_it(rule: str) -> None:
+def test_a_rule_is_in_one_file_that_is_named_for_it(rule: str) -> None:
     file, constant = FOUND[rule]
     defining = {name for name, text in _sources().items() if re.search(f"^{constant} = ", text, re.MULTILINE)}
     assert defining == {file}
     if rule in VALUES:
-        frozen = "core/format1.py"  # has the numbers of then
+        frozen = "core/format1.py"  # the rules of the version that wrote format 1
         with_value = {name for name, text in _sources().items() if VALUES[rule] in text}
         assert with_value - {frozen} == {file}
 
