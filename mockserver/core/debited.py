@@ -14,7 +14,7 @@ ORDER_SENT, VIA_AUTOGIRO = "autogiro payment order sent", "pay via autogiro"
 def with_flags(old: Billogram, *added: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The flags with some added and others taken away."""
     kept = tuple(flag for flag in old.flags if flag not in without) if old.flags else ()
-    return {"flags": kept + tuple(flag for flag in added if flag not in kept)}
+    return {"flags": kept + tuple(flag for flag in added if flag not in kept) if added else kept}
 
 
 def paid(old: Billogram, event: events.Payment) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What the events of log format 1 changed, by the rules of the version that wrote it.
 
-Records of format 1 do not hold what was decided: `evolve` decided it whenever it read them. These rules decide
-it in the same way, with constants of their own. They never change, and depend on no rule that may change.
+Records of format 1 do not hold what was decided: `evolve` decided it whenever it read them. These rules
+decide it likewise, with constants of their own. They never change, and depend on no rule that may change.
 """
 
 from collections.abc import Callable
