@@ -1,5 +1,8 @@
 """The fold: puts the acts of a log into a state, and upgrades those of older formats."""
 
+from collections.abc import Callable
+from typing import Any
+
 from mockserver.core import format1
 from mockserver.core.events import FORMAT, Event, Record
 from mockserver.core.evolve import evolve
@@ -7,24 +10,17 @@ from mockserver.core.model import replace
 from mockserver.core.state import State
 
 
-def folded(state: State, record: Record) -> Record:
-    """Put what an act changed, and return the record as this version would have written it."""
-    if record.format < FORMAT:
-        return _upgraded(state, record)
+def folded(state: State, record: Record, put: Callable[[str, Any, Any], Any] | None = None) -> Record:
+    """Put what an act changed, and return the record as this version would have written it.
+
+    `put` is called instead of `state.put`: it has to call that one.
+    """
+    put = put or state.put
+    events: list[Event] = []
     for event in record.events:
-        _put(state, event)
-    return record
-
-
-def _put(state: State, event: Event) -> None:
-    for change in evolve(state, event):
-        state.put(*change)
-
-
-def _upgraded(state: State, record: Record) -> Record:
-    """A record of format 1, whose events are completed from the state before each of them."""
-    completed: list[Event] = []
-    for event in record.events:
-        completed.append(format1.completed(state, event))
-        _put(state, completed[-1])
-    return replace(record, events=tuple(completed), format=FORMAT)
+        # what a record of format 1 lacks depends on the state before each event
+        completed = format1.completed(state, event) if record.format == 1 else event
+        events.append(completed)
+        for change in evolve(state, completed):
+            put(*change)
+    return record if record.format == FORMAT else replace(record, events=tuple(events), format=FORMAT)
