@@ -29,7 +29,7 @@ from mockserver.control.clock import ClockShape, render_clock
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, calendar
 from mockserver.core.act import Act
-from mockserver.core.model import Features, merged
+from mockserver.core.model import Features, replace
 from mockserver.core.settings import new_settings
 from mockserver.emulator import AccountExists, Emulator, LiveAccount, NewAccount
 from mockserver.schema import Form, one_word
@@ -181,7 +181,7 @@ def birth_of(body: AccountBody, change_settings: ChangeSettings) -> NewAccount:
         clock_mode=start.mode,
         now=start.now,
         timezone=body.timezone or "Europe/Stockholm",
-        features=merged(Features(), body.features.given() if body.features else {}),
+        features=Features(**body.features.given()) if body.features else Features(),
         callbacks=None if body.callbacks is None else body.callbacks.settings(),
         default_due_days=30 if body.default_due_days is None else body.default_due_days,
         market=body.market or "Sweden",
@@ -228,7 +228,7 @@ async def change(call: ControlCall) -> Answer:
 
     def decide(act: Act) -> None:
         if "features" in changes:
-            changes["features"] = merged(act.account.features, changes["features"].given())
+            changes["features"] = replace(act.account.features, **changes["features"].given())
         if "settings" in changes:
             old, first = act.account.settings, act.account.first_settings
             changes["settings"] = call.info.change_settings(old, changes["settings"], first)

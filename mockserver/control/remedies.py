@@ -20,7 +20,7 @@ from mockserver.core import accounts, calendar, collection, delivery, factoring,
 from mockserver.core.act import Act
 from mockserver.core.funds import SETTLED
 from mockserver.core.machine import COMMANDS
-from mockserver.core.model import Account, Billogram, Internal, merged
+from mockserver.core.model import Account, Billogram, Internal, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, SOURCE, State
 
@@ -282,7 +282,7 @@ def _feature(name: str) -> Callable[[World], Iterator[Edge]]:
     def edges(world: World) -> Iterator[Edge]:
         features = world.account.features
         if not getattr(features, name):
-            changes = {"features": merged(features, {name: True})}
+            changes = {"features": replace(features, **{name: True})}
             after = _done(world, lambda act: accounts.change(act, changes))
             assert after is not None, "an account may be changed"
             why = f"the feature {name} is off: turn it on"

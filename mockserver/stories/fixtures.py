@@ -23,7 +23,7 @@ from mockserver.control.accounts import AccountBody, birth_of
 from mockserver.control.call import parse
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, calendar
-from mockserver.core.model import Account, merged, replace
+from mockserver.core.model import Account, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.settings import new_settings
 from mockserver.emulator import Emulator, LiveAccount, NewAccount
@@ -300,7 +300,7 @@ class Fixture:
             if getattr(body, name) is not None
         }
         if body.features is not None:
-            changes["features"] = merged(own.features, body.features.given())
+            changes["features"] = replace(own.features, **body.features.given())
         if body.settings is not None:
             changes["settings"] = changed_settings(emptied.settings, body.settings, own.first_settings)
         played = await self._played(replace(emptied, **changes), "reset")
