@@ -7,15 +7,13 @@ from mockserver.api.inputs import check_read_only, read
 from mockserver.api.listing import Listed, answer_list, read_query, select
 from mockserver.api.rendering import (
     render_address,
-    render_delivery_address,
-    render_permanent_address,
     timestamp,
 )
 from mockserver.api.shapes import CustomerShape
 from mockserver.core import register
 from mockserver.core.act import Act
 from mockserver.core.inputs import CustomerChanges, CustomerFields
-from mockserver.core.model import Customer
+from mockserver.core.model import ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS, Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import State
 
@@ -141,9 +139,11 @@ def render_customer(customer: Customer) -> CustomerShape:
         "language": customer.language,
         "notes": customer.notes,
         "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone},
-        "address": render_address(customer.address),
-        "delivery_address": render_delivery_address(customer.delivery_address),
-        "permanent_establishment_address": render_permanent_address(customer.permanent_establishment_address),
+        "address": render_address(customer.address, ADDRESS),
+        "delivery_address": render_address(customer.delivery_address, DELIVERY_ADDRESS),
+        "permanent_establishment_address": render_address(
+            customer.permanent_establishment_address, PERMANENT_ADDRESS
+        ),
         "letter_forwarding_enabled": customer.letter_forwarding_enabled,
         "payment_settings": {"recurring_payment_type": customer.recurring_payment_type},
         "edi": {

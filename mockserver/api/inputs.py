@@ -70,7 +70,7 @@ class Member(Struct, frozen=True):
     name: str
     required: bool
     null: bool
-    kind: Row | None
+    kind: Row | None = None
     form: "Form | None" = None
     many: bool = False
     as_json: bool = False
@@ -96,9 +96,9 @@ class _Walk:
     def note(self, problem: Problem, at: tuple[int, ...], name: str, path: Path) -> None:
         self.problems.append((problem.phase, at, _refusal(problem, name, path)))
 
-    def check(self) -> None:
-        if self.problems:
-            raise min(self.problems, key=lambda problem: problem[:2])[2]
+    def first(self) -> Refusal:
+        """The problem that counts."""
+        return min(self.problems, key=lambda problem: problem[:2])[2]
 
 
 class Form:
@@ -241,17 +241,16 @@ def _rows(type_: type[RowFields]) -> Row:
             return UNSET
         if not isinstance(value, list) or not value:
             raise Problem
-        rows = []
+        rows: list[RowFields] = []
+        walk = _Walk(put=False)
         for index, row in enumerate(value):
-            walk = _Walk(put=False)
-            if not isinstance(row, dict):
-                walk.note(Problem(), (), "items", ())
+            if isinstance(row, dict):
+                taken = form.take(row, walk, (), ("items", index))
             else:
-                rows.append(form.take(row, walk, (), ("items", index)))
-            try:
-                walk.check()
-            except Refusal as refusal:
-                return Rows(tuple(rows[:index]), refusal)
+                walk.note(Problem(), (), "items", ())
+            if walk.problems:
+                return Rows(tuple(rows), walk.first())
+            rows.append(taken)
         return Rows(tuple(rows))
 
     norm = {"type": "array", "minItems": 1, "items": component(form.component)}
@@ -291,7 +290,8 @@ def _read(form: Form, body: Any, *, put: bool) -> Any:
         found = form.take(body, walk)
     except RecursionError:  # nested so deep that it could just be read, and not written
         raise InvalidParameter("invalid JSON", rule="body.json") from None
-    walk.check()
+    if walk.problems:
+        raise walk.first()
     return found
 
 

@@ -6,7 +6,7 @@ what is read beyond it, out of tolerance [C], is not. It is imported when it is 
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from msgspec import structs
 
@@ -27,6 +27,7 @@ from mockserver.api.listing import Listed
 from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.api.shapes import BillogramShape, CustomerShape, ErrorData
 from mockserver.core.inputs import CreditRowFields, Input, RowFields
+from mockserver.core.model import ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS, Address
 from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
 from mockserver.core.settings import Settings
 from mockserver.schema import (
@@ -128,6 +129,10 @@ def _components() -> Components:
     for rows in (RowFields, CreditRowFields):  # their reader stands between them and the body that holds them
         components.more |= norms(rows)
     components.more |= callback_shapes.schemas(components)
+    members = get_type_hints(Address)
+    for part in (ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS):
+        shown = {wire: components.shape(members[name]) for wire, name in part.names.items()}
+        components.more[part.component.removesuffix("Fields")] = closed(shown)
     return components
 
 

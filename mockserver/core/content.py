@@ -57,9 +57,8 @@ def new_content(act: Act, given: BillogramFields) -> Content:
         defaults.due_days,
     )
     terms = replace(defaults, invoice_date=invoice_date, due_date=due_date, due_days=due_days)
-    terms = _terms(act, terms, given)
     blank = Content(
-        terms=terms,
+        terms=_terms(act, terms, given),
         items=_rows(act, given.items),
         info=Info(message=act.account.settings.invoices.default_message),
     )
@@ -146,6 +145,8 @@ def _default_terms(act: Act) -> Terms:
 
 def _terms(act: Act, base: Terms, given: BillogramChanges) -> Terms:
     """The terms with what was sent of them, but the dates."""
+    if _is_untouched(given):  # as most are: it is sooner done
+        return base
     defaults = _default_terms(act)
     automatic, steps = _reminders(act, base, given)
     collection = given.automatic_collection.over(
@@ -166,6 +167,20 @@ def _terms(act: Act, base: Terms, given: BillogramChanges) -> Terms:
         collection_delay_days=collection.delay_days,
         collection_amount=collection.amount,
         collection_default_settings=collection.use_default_settings,
+    )
+
+
+def _is_untouched(given: BillogramChanges) -> bool:
+    return (
+        given.currency is UNSET
+        and given.invoice_fee is UNSET
+        and given.reminder_fee is UNSET
+        and given.interest_rate is UNSET
+        and given.show_item_gross_prices is UNSET
+        and given.automatic_reminders is UNSET
+        and given.automatic_reminders_settings is UNSET
+        and not given.automatic_collection
+        and not given.pdf
     )
 
 
