@@ -11,6 +11,7 @@ from mockserver.api.rendering import as_float, as_number
 from mockserver.api.settings_shapes import SettingsShape
 from mockserver.core import accounts
 from mockserver.core.act import Act
+from mockserver.core.model import replace
 from mockserver.core.settings import Settings
 
 _FLOATS = ("default_interest_rate", "default_reminder_fee", "default_invoice_fee")  # [R]
@@ -36,7 +37,7 @@ async def update(call: Call) -> bytes:
         old = act.account.settings
         new = changed_settings(old, call.json(), act.account.first_settings)
         if new != old:
-            accounts.change(act, {"settings": new})
+            accounts.change(act, replace(act.account, settings=new))
 
     act = await call.execute(decide, rule="settings.update")
     return answer(render_settings(act.account.settings))

@@ -233,7 +233,7 @@ async def change(call: ControlCall) -> Answer:
             old, first = act.account.settings, act.account.first_settings
             changes["settings"] = call.info.change_settings(old, changes["settings"], first)
         if changes:
-            accounts.change(act, changes)
+            accounts.change(act, replace(act.account, **changes))
 
     await call.emulator.execute(live, decide, cause=call.request_id, rule="account")
     return Answer(await shown_account(call.emulator, live))

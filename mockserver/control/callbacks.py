@@ -108,7 +108,7 @@ async def put(call: ControlCall) -> Answer:
     live = await call.live()
 
     def decide(act: Act) -> None:
-        accounts.change(act, {"callbacks": settings})
+        accounts.change(act, replace(act.account, callbacks=settings))
 
     await call.emulator.execute(live, decide, cause=call.request_id, rule="callbacks")
     return Answer(render_callbacks(settings))

@@ -15,7 +15,7 @@ from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
-from mockserver.core.model import Account
+from mockserver.core.model import Account, replace
 from mockserver.core.state import State
 from mockserver.emulator import Emulator, LiveAccount
 from mockserver.schema import Form, one_word
@@ -85,10 +85,8 @@ async def put(call: ControlCall) -> Answer:
     timezone, now = given.pop("timezone", None), given.pop("now", None)
 
     def decide(act: Act) -> None:
-        changes: dict[str, object] = {"clock": call.emulator.clock_after(act, given)}
-        if timezone is not None:
-            changes["timezone"] = timezone
-        accounts.change(act, changes)
+        account = replace(act.account, clock=call.emulator.clock_after(act, given))
+        accounts.change(act, account if timezone is None else replace(account, timezone=timezone))
 
     if now is None:
         await call.emulator.execute(live, decide, cause=call.request_id, rule="clock")

@@ -282,8 +282,8 @@ def _feature(name: str) -> Callable[[World], Iterator[Edge]]:
     def edges(world: World) -> Iterator[Edge]:
         features = world.account.features
         if not getattr(features, name):
-            changes = {"features": replace(features, **{name: True})}
-            after = _done(world, lambda act: accounts.change(act, changes))
+            account = replace(world.account, features=replace(features, **{name: True}))
+            after = _done(world, lambda act: accounts.change(act, account))
             assert after is not None, "an account may be changed"
             why = f"the feature {name} is off: turn it on"
             yield _mock_step(world, "PATCH", "", {"features": {name: True}}, why), after

@@ -32,14 +32,12 @@ def open_account(act: Act, account: Account) -> None:
 def adopt(act: Act, key: str) -> None:
     """The first password that comes to an account without a key becomes its key."""
     if act.account.key_hash is None:
-        change(act, {"key_hash": hashed(act.account.id, key)})
+        change(act, replace(act.account, key_hash=hashed(act.account.id, key)))
 
 
-def change(act: Act, changes: Mapping[str, Any]) -> None:
-    """Change members of the account."""
-    old = act.account
-    new = replace(old, **changes)
-    if agenda.followed(old) != agenda.followed(new):
+def change(act: Act, new: Account) -> None:
+    """Put a changed account in place of the present one."""
+    if agenda.followed(act.account) != agenda.followed(new):
         new = replace(new, dunning_changed_at=act.now)
     act.add(events.AccountChanged(new))
 

@@ -12,6 +12,7 @@ import pytest
 from mockserver import clock_runner
 from mockserver.core import accounts
 from mockserver.core.act import Act
+from mockserver.core.model import replace
 from mockserver.emulator import Defaults, Emulator, NewAccount
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
@@ -504,7 +505,7 @@ def test_modes_speed_and_time_that_never_goes_back() -> None:
 
         def put(**given: object) -> datetime:
             def decide(act: Act) -> None:
-                accounts.change(act, {"clock": emulator.clock_after(act, given)})
+                accounts.change(act, replace(act.account, clock=emulator.clock_after(act, given)))
 
             server.run(emulator.execute(live, decide, cause="test", rule="clock"))
             return emulator.now(live)
