@@ -128,13 +128,13 @@ class Form:
             for index, (wire, name) in enumerate(names.items())
         }
         self._names = tuple(names.values())
-        self._required = tuple([(self.members[wire].index, wire) for wire in self.required])
 
     def take(self, body: dict[str, Any], walk: _Walk, at: tuple[int, ...] = (), path: Path = ()) -> Any:
         """The object that a body gives; what is wrong with it is noted."""
-        found: dict[int, Any] = {}
+        found: dict[Any, Any] = {}  # a patch by index, as it keeps the order of the members
+        patch, members = self.patch, self.members
         for wire, value in body.items():
-            member = self.members.get(wire)
+            member = members.get(wire)
             if member is None:
                 self._beside(wire, value, walk, at, path)
                 continue
@@ -147,16 +147,17 @@ class Form:
                 walk.note(problem, (*at, member.index), wire, path)
                 continue
             if taken is not UNSET and (taken is not None or member.null):
-                found[member.index] = taken
-        for index, wire in self._required:
-            if index not in found:
-                walk.note(Problem(MISSING), (*at, index), wire, path)
+                found[member.index if patch else member.name] = taken
+        for wire in self.required:
+            member = members[wire]
+            if (member.index if patch else member.name) not in found:
+                walk.note(Problem(MISSING), (*at, member.index), wire, path)
         if walk.problems:
             return Patch()  # it is not looked at
+        if not patch:
+            return self.type(**found)
         names = self._names
-        if self.patch:
-            return Patch(tuple([(names[index], found[index]) for index in sorted(found)]))
-        return self.type(**{names[index]: value for index, value in found.items()})
+        return Patch(tuple([(names[index], found[index]) for index in sorted(found)]))
 
     def _beside(self, wire: str, value: Any, walk: _Walk, at: tuple[int, ...], path: Path) -> None:
         """A key that is no member: unknown, or read-only. In a PUT `check_read_only` looks at that."""
