@@ -156,8 +156,10 @@ class Writer:
     async def _drop_if_moved(self, batch: Batch) -> None:
         if any(isinstance(write, Point | Unpoint) for write in batch.writes):
             try:
-                async with self._one_at_a_time:
-                    await self._log.sweep()
+                more = True
+                while more:
+                    async with self._one_at_a_time:
+                        more = await self._log.sweep()
             except Exception as failure:  # what is left over is dropped next time; the task must live
                 logger.warning("old streams were not dropped: %s", failure)
 

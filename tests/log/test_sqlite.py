@@ -16,7 +16,7 @@ from msgspec import json
 
 from mockserver.core.events import FORMAT, Record
 from mockserver.kit.server import Mockserver
-from mockserver.log import codec
+from mockserver.log import checksums, codec
 from mockserver.log.interface import Append, Branch, LogFailed, LogInUse, Point, Write
 from mockserver.log.sqlite import SQLiteLog
 from tests.server import Server
@@ -62,6 +62,17 @@ def changed(file: Path, statement: str, *values: Any) -> None:
         assert database.execute(statement, values).rowcount, statement
 
 
+def rewritten(file: Path, position: int, body: bytes) -> None:
+    """Change a record of the stream s with all the checksums that depend on it, as another program could."""
+    changed(file, "update records set body = ? where position = ?", body, position)
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        head = checksums.of("s")
+        for at, kept in database.execute("select position, body from records order by position").fetchall():
+            head = checksums.chained(head, kept)
+            database.execute("update records set checksum = ? where position = ?", (head, at))
+        database.execute("update streams set head = ?", (head,))
+
+
 async def content(file: Path) -> list[Record]:
     async with opened(file) as log:
         streams = await log.pointers()
@@ -89,7 +100,9 @@ def told(file: Path) -> str:
 def test_every_commit_is_flushed(file: Path) -> None:
     async def modes() -> tuple[Any, Any]:
         async with opened(file) as log:
-            return (await log._pragma("synchronous"))[0], (await log._pragma("journal_mode"))[0]
+            return (await log._rows("pragma synchronous"))[0][0], (await log._rows("pragma journal_mode"))[0][
+                0
+            ]
 
     for _ in range(2):  # made, and opened again
         assert asyncio.run(modes()) == (2, "wal")
@@ -244,9 +257,9 @@ def test_an_empty_file_is_taken(file: Path) -> None:
 
 def test_a_damaged_record_is_told(file: Path) -> None:
     made(file)
-    changed(file, "update records set body = ? where position = 2", codec.encode(act(2))[:-5])
+    rewritten(file, 2, codec.encode(act(2))[:-5])
     message = failure(file)
-    assert "act 2" in message
+    assert "stream s at position 2" in message
     assert "damaged record" in message
     assert message in told(file)
 
@@ -264,7 +277,7 @@ def test_no_flipped_byte_goes_through_as_another_error(file: Path) -> None:
 def test_a_missing_record_is_told(file: Path) -> None:
     made(file, [*ROOT, Append("s", act(3))])
     changed(file, "delete from records where position = 2")
-    assert "act 2 is missing" in failure(file)
+    assert "stream s at position 2: it is missing" in failure(file)
 
 
 def test_a_missing_stream_is_told(file: Path) -> None:
@@ -285,21 +298,21 @@ def test_a_record_of_a_newer_format_is_told(file: Path, more: dict[str, Any]) ->
     """Also one that this version could read: it may hold what this version would drop."""
     made(file)
     newer = {**json.decode(codec.encode(act(2))), "format": FORMAT + 1, **more}
-    changed(file, "update records set body = ? where position = 2", json.encode(newer))
+    rewritten(file, 2, json.encode(newer))
     assert "written by a newer version of mockserver" in failure(file)
 
 
 def test_a_record_of_this_format_with_an_unknown_event_is_damaged(file: Path) -> None:
     made(file)
     other = {**json.decode(codec.encode(act(2))), "events": [{"type": "Unheard"}]}
-    changed(file, "update records set body = ? where position = 2", json.encode(other))
+    rewritten(file, 2, json.encode(other))
     assert "damaged record" in failure(file)
 
 
 def test_a_server_on_a_damaged_log_says_so(file: Path) -> None:
     """As under an ASGI server of one's own, where nobody waits for the replay."""
     made(file)
-    changed(file, "update records set body = x'00' where position = 1")
+    rewritten(file, 1, b"\0")
     server = Server(database=str(file))
     status, data = server.get("/settings").error
     assert status == "SERVICE_UNAVAILABLE"

@@ -59,10 +59,10 @@ class FaultyLog(HeldLog):
             self.good -= 1
         await super().keep(writes)
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> bool:
         if not self.sweeps:
             raise self.fault()
-        await super().sweep()
+        return await super().sweep()
 
 
 class FaultyServer(Server):
