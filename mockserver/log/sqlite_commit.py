@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import aiosqlite
 from msgspec import Struct
 
 from mockserver.core.events import Record
@@ -19,6 +18,7 @@ from mockserver.log.interface import (
     Write,
     WriteRefused,
 )
+from mockserver.log.sqlite_connection import SQLiteConnection
 from mockserver.log.sqlite_file import CHAIN_AT
 
 _INSERT = "insert into records values (?, ?, ?, ?)"
@@ -57,8 +57,8 @@ def stream_of(columns: Sequence[Any]) -> Stream | None:
 class Commit:
     """The writes of one commit, in their order; records that follow one another share a statement."""
 
-    def __init__(self, db: aiosqlite.Connection, known: Mapping[str, Stream]) -> None:
-        self._db = db
+    def __init__(self, file: SQLiteConnection, known: Mapping[str, Stream]) -> None:
+        self._run = file.run
         self._known = known
         self._moved: dict[str, Stream] = {}  # as they are once this is on disk
         self._records: list[tuple[str, int, bytes, int]] = []
@@ -87,9 +87,6 @@ class Commit:
                     await self._run("insert or replace into summaries values (?, ?, ?)", name, body, checksum)
         await self._flush()
         return self._moved
-
-    async def _run(self, statement: str, *values: Any) -> list[Any]:
-        return list(await self._db.execute_fetchall(statement, values))
 
     async def _stream(self, name: str) -> Stream:
         stream = self._moved.get(name) or self._known.get(name)

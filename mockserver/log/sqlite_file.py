@@ -16,6 +16,7 @@ until it is opened once its content has become small, or until `mockserver datab
 """
 
 import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,14 @@ end;
 create table pointers (name text primary key, stream text not null, checksum integer not null) without rowid;
 create table summaries (name text primary key, body blob not null, checksum integer not null) without rowid;
 create table checkpoints (
-    id integer primary key, stream text not null unique, position integer, version text,
+    id integer primary key autoincrement, stream text not null unique, position integer, version text,
     rows integer not null default 0, sum integer not null default 0, checksum integer
 );
 create table checkpoint_rows (
     checkpoint integer not null, kind text not null, key text not null, body blob not null,
     checksum integer not null, primary key (checkpoint, kind, key)
 );
+create index rows_of_checkpoint on checkpoint_rows (checkpoint);
 create trigger checkpoint_row_added after insert on checkpoint_rows begin
     update checkpoints set rows = rows + 1, sum = sum + new.checksum where id = new.checkpoint;
 end;
@@ -131,8 +133,9 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("delete from checkpoints where position is null")
     db.commit()
     if pragma(db, "auto_vacuum") != 2 and _content(db) <= _SMALL:
-        db.execute("pragma auto_vacuum = incremental")
-        db.execute("vacuum")
+        with suppress(sqlite3.OperationalError):  # as when the disk has no room for it now
+            db.execute("pragma auto_vacuum = incremental")
+            db.execute("vacuum")
     modes = pragma(db, "journal_mode"), pragma(db, "synchronous")
     if modes != ("wal", 2):
         raise sqlite3.DatabaseError(f"no durable mode on this file system: {modes}")
@@ -213,3 +216,28 @@ def _move_stream(db: sqlite3.Connection, stream: str, parent: str | None, positi
             moved.append((stream, last, body, head))
         db.executemany("insert into records values (?, ?, ?, ?)", moved)
         db.execute("delete from old_records where stream = ? and position <= ?", (stream, last))
+
+
+def backup(path: Path, target: Path) -> None:
+    """Copy the file of a log as it is on disk now, also while a server runs; LogInUse, LogFailed.
+
+    The copy is one read transaction: in write-ahead mode it waits for no writer and holds none up.
+    """
+    if target.exists():
+        raise LogFailed(f"{target} exists already")
+    partial = target.with_name(f"{target.name}.partial")
+    try:
+        with (
+            closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=5, uri=True)) as source,
+            closing(sqlite3.connect(partial)) as copy,
+        ):
+            if pragma(source, "application_id") != APPLICATION_ID:
+                raise LogFailed(f"{path} is not a database of mockserver")
+            source.backup(copy)
+        partial.rename(target)
+    except (sqlite3.Error, OSError) as error:
+        if isinstance(error, sqlite3.Error) and is_locked(error):
+            raise LogInUse(f"{path} is in use by another process") from error
+        raise LogFailed(f"{path} can't be copied to {target}: {error}") from error
+    finally:
+        partial.unlink(missing_ok=True)

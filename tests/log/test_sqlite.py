@@ -100,9 +100,7 @@ def told(file: Path) -> str:
 def test_every_commit_is_flushed(file: Path) -> None:
     async def modes() -> tuple[Any, Any]:
         async with opened(file) as log:
-            return (await log._rows("pragma synchronous"))[0][0], (await log._rows("pragma journal_mode"))[0][
-                0
-            ]
+            return (await log.rows("pragma synchronous"))[0][0], (await log.rows("pragma journal_mode"))[0][0]
 
     for _ in range(2):  # made, and opened again
         assert asyncio.run(modes()) == (2, "wal")

@@ -472,7 +472,7 @@ def test_the_database_is_full(on_file: Server, file: Path) -> None:
     assert isinstance(log, SQLiteLog)
 
     def limit(pages: int) -> None:
-        on_file.run(log._pragma(f"max_page_count = {pages}"))
+        on_file.run(log.pragma(f"max_page_count = {pages}"))
 
     limit(1)  # no more than there are
     unique = 0
