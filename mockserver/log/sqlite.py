@@ -39,6 +39,10 @@ _READ = """
 select position, body, checksum from records where stream = ? and position > ? and position <= ?
 order by position limit ?
 """
+_LOST = """
+select stream, count(*) from records
+where stream not in (select id from streams union select stream from dropped_streams) group by stream
+"""
 
 
 class SQLiteLog(SQLiteConnection):
@@ -196,6 +200,32 @@ class SQLiteLog(SQLiteConnection):
         """The summaries by the name of their pointer."""
         rows = await self.rows("select * from summaries")
         return {name: body for name, body, checksum in rows if checksums.of_row("", name, body) == checksum}
+
+    async def problems(self) -> AsyncIterator[str]:
+        """All that is damaged, but for the records of streams that a pointer names: these can be read."""
+        for (line,) in await self.rows("pragma integrity_check"):
+            if line != "ok":
+                yield f"the file: {line}"
+        pointers = await self.rows("select * from pointers")
+        for name, stream, checksum in pointers:
+            if checksums.of(name, stream) != checksum:
+                yield f"what {name} points at is wrong"
+        for name, body, checksum in await self.rows("select * from summaries"):
+            if checksums.of_row("", name, body) != checksum:
+                yield f"the summary of {name} is wrong"
+        pointed = {stream for _, stream, _ in pointers}
+        for columns in await self.rows("select * from streams"):
+            stream = columns[0]
+            try:
+                if stream not in pointed:
+                    await self.verify(stream, await self.end(stream))
+                if await self.rows("select 1 from checkpoints where stream = ?", stream):
+                    async for _ in self.read_checkpoint(stream):
+                        pass
+            except LogFailed as failure:
+                yield str(failure)
+        for stream, count in await self.rows(_LOST):
+            yield f"{count} records are of a stream {stream}, which is missing"
 
     # checkpoints
 

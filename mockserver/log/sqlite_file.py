@@ -106,7 +106,6 @@ def opened(path: Path, name: str) -> sqlite3.Connection:
 
 
 def _prepare(db: sqlite3.Connection, name: str) -> None:
-    # only a connection that first read the file unlocked can let go of the exclusive lock again
     kind = pragma(db, "application_id")
     if kind != APPLICATION_ID and (
         kind or db.execute("select count(*) from sqlite_master").fetchone() != (0,)
@@ -120,6 +119,8 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
     db.execute("pragma journal_size_limit = 4194304")
+    # only a connection that has read in write-ahead mode before can let go of the exclusive lock again
+    pragma(db, "user_version")
     db.execute("pragma locking_mode = exclusive")
     db.execute("begin exclusive")
     kind, version = pragma(db, "application_id"), pragma(db, "user_version")  # nobody else changes it now
