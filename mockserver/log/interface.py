@@ -141,7 +141,7 @@ class Log(Protocol):
         """The last position of a stream; LogFailed when it is not there."""
 
     async def pointers(self) -> Mapping[str, str]:
-        """Every name and the stream it means. The stream of a damaged pointer can't be read."""
+        """Every name and the stream it means. The stream of a damaged pointer is missing."""
 
     async def summaries(self) -> Mapping[str, bytes]:
         """The summaries by the name of their pointer; damaged ones are left out."""

@@ -23,6 +23,7 @@ from mockserver.log.interface import (
 )
 from mockserver.log.sqlite_commit import Commit, Stream, stream_of
 from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_file import READ_ERRORS
 from mockserver.log.sqlite_space import Sweeper
 
 _KNOWN_STREAMS = 10_000  # whose ends are kept in memory
@@ -53,7 +54,6 @@ class SQLiteLog(SQLiteConnection):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         self._streams: dict[str, Stream] = {}  # as they are on disk
-        self._damaged: dict[str, str] = {}  # streams that damaged pointers name, and what is said of them
         self._sweeper = Sweeper(self)
 
     async def open(self) -> None:
@@ -139,7 +139,7 @@ class SQLiteLog(SQLiteConnection):
     async def _read(self, stream: str, after: int, last: int) -> list[Any]:
         try:
             return await self.run(_READ, stream, after, last, READ_AT_ONCE)
-        except sqlite3.Error as error:
+        except READ_ERRORS as error:
             if is_damage(error):
                 raise RecordDamaged(self.name, stream, after + 1, str(error)) from error
             raise LogFailed(f"{self.name} can't be read: {error}") from error
@@ -171,8 +171,6 @@ class SQLiteLog(SQLiteConnection):
         missing = parts[-1].parent if parts else stream
         if missing is not None:
             raise LogFailed(f"{self.name} is damaged: stream {missing} is missing")
-        if stream in self._damaged:
-            raise LogFailed(self._damaged[stream])
         return parts[::-1]
 
     async def branch(self, stream: str) -> Branch:
@@ -185,16 +183,13 @@ class SQLiteLog(SQLiteConnection):
         return (await self._parts(stream))[-1].last
 
     async def pointers(self) -> Mapping[str, str]:
-        """Every name and the stream it means."""
+        """Every name and the stream it means; for a damaged pointer one that is nowhere."""
         async with self.transaction:
             rows = await self.rows("select * from pointers")
-        self._damaged.clear()
-        names: dict[str, str] = {}
-        for name, stream, checksum in rows:
-            if checksums.of(name, stream) != checksum:
-                self._damaged[stream] = f"{self.name} is damaged: what {name} points at is wrong"
-            names[name] = stream
-        return names
+        return {
+            name: stream if checksums.of(name, stream) == checksum else f"{stream} (of a damaged pointer)"
+            for name, stream, checksum in rows
+        }
 
     async def summaries(self) -> Mapping[str, bytes]:
         """The summaries by the name of their pointer."""

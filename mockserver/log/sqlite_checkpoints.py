@@ -4,7 +4,6 @@ Triggers of the schema keep how many rows a checkpoint has and the sum of their 
 be replaced without reading the rest.
 """
 
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from mockserver.log.interface import (
     PositionTaken,
 )
 from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_file import READ_ERRORS
 
 _FIND = "select id, position, version, rows, sum, checksum from checkpoints where stream = ?"
 _BEGIN = "insert or ignore into checkpoints (stream) select id from streams where id = ?"
@@ -51,7 +51,7 @@ async def read(file: SQLiteConnection, stream: str) -> AsyncIterator[list[Checkp
     while True:
         try:
             rows = await file.run(_READ_ROWS, number, last, READ_AT_ONCE)
-        except sqlite3.Error as error:
+        except READ_ERRORS as error:
             if is_damage(error):
                 raise CheckpointDamaged(file.name, stream, str(error)) from error
             raise LogFailed(f"{file.name} can't be read: {error}") from error

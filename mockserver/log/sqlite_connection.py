@@ -13,11 +13,12 @@ import aiosqlite
 
 from mockserver.log import sqlite_file
 from mockserver.log.interface import LogFailed, WriteRefused
+from mockserver.log.sqlite_file import READ_ERRORS
 
 READ_AT_ONCE = 2000  # rows
 _DAMAGES = (sqlite3.SQLITE_OK, sqlite3.SQLITE_CORRUPT)
 _REFUSALS = (
-    UnicodeError,
+    UnicodeEncodeError,
     TypeError,
     OverflowError,
     sqlite3.IntegrityError,
@@ -87,7 +88,7 @@ class SQLiteConnection:
         """What a statement gives; LogFailed."""
         try:
             return await self.run(statement, *values)
-        except sqlite3.Error as error:
+        except READ_ERRORS as error:
             raise LogFailed(f"{self.name} can't be read: {error}") from error
 
     async def run(self, statement: str, *values: Any) -> list[Any]:
@@ -116,12 +117,12 @@ class SQLiteConnection:
                     await self.db.rollback()
                 if isinstance(error, _REFUSALS):
                     raise WriteRefused(f"{self.name} can't keep this: {error}") from error
-                if isinstance(error, sqlite3.Error):
+                if isinstance(error, READ_ERRORS):
                     raise LogFailed(f"{self.name} can't be written: {error}") from error
                 raise
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether it lies in the bytes that were read; one without a code is a text that is not UTF-8."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGES
 

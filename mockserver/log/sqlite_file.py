@@ -81,6 +81,7 @@ select records.checksum from walk join records on records.stream = walk.id
 where walk.position < ?2 and records.position = ?2
 limit 1
 """
+READ_ERRORS = (sqlite3.Error, UnicodeDecodeError)  # SQLite's own messages quote damaged texts
 _CHUNK = 1000
 _SMALL = 64 * 2**20  # bytes of content that a VACUUM copies in about half a second
 
@@ -93,11 +94,12 @@ def opened(path: Path, name: str) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(path, timeout=0.25)
+        connection.text_factory = _text
         _prepare(connection, name)
     except BaseException as error:
         if connection is not None:
             connection.close()
-        if not isinstance(error, sqlite3.Error):
+        if not isinstance(error, READ_ERRORS):
             raise
         if is_locked(error):
             raise LogInUse(f"{name} is in use by another process") from error
@@ -145,12 +147,17 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.commit()
 
 
+def _text(value: bytes) -> str:
+    """A text as it is, also when it is damaged: its checksum tells."""
+    return value.decode(errors="replace")
+
+
 def pragma(db: sqlite3.Connection, name: str) -> Any:
     """The value of a pragma."""
     return db.execute(f"pragma {name}").fetchone()[0]
 
 
-def is_locked(error: sqlite3.Error) -> bool:
+def is_locked(error: BaseException) -> bool:
     """Whether another connection holds the lock that was needed."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
@@ -236,8 +243,8 @@ def backup(path: Path, target: Path) -> None:
                 raise LogFailed(f"{path} is not a database of mockserver")
             source.backup(copy)
         partial.rename(target)
-    except (sqlite3.Error, OSError) as error:
-        if isinstance(error, sqlite3.Error) and is_locked(error):
+    except (*READ_ERRORS, OSError) as error:
+        if is_locked(error):
             raise LogInUse(f"{path} is in use by another process") from error
         raise LogFailed(f"{path} can't be copied to {target}: {error}") from error
     finally:
