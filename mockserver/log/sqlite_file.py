@@ -34,12 +34,6 @@ create table records (
     stream text not null, position integer not null, body blob not null, checksum integer not null,
     primary key (stream, position)
 );
-create trigger record_added after insert on records begin
-    select raise(abort, 'the stream does not end right before this record') where not exists (
-        select 1 from streams where id = new.stream and last = new.position - 1
-    );
-    update streams set last = new.position, head = new.checksum where id = new.stream;
-end;
 create table pointers (name text primary key, stream text not null, checksum integer not null) without rowid;
 create table summaries (name text primary key, body blob not null, checksum integer not null) without rowid;
 create table checkpoints (
@@ -62,6 +56,14 @@ create trigger checkpoint_row_removed after delete on checkpoint_rows begin
 end;
 create table dropped_streams (stream text primary key) without rowid;
 create table dropped_checkpoints (checkpoint integer primary key);
+"""
+_RECORD_ADDED = """
+create trigger record_added after insert on records begin
+    select raise(abort, 'the stream does not end right before this record') where not exists (
+        select 1 from streams where id = new.stream and last = new.position - 1
+    );
+    update streams set last = new.position, head = new.checksum where id = new.stream;
+end;
 """
 _ATTEMPTS = """
 create table attempts (number integer primary key check (number = 1), made integer not null);
@@ -128,7 +130,7 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     kind, version = pragma(db, "application_id"), pragma(db, "user_version")  # nobody else changes it now
     if kind != APPLICATION_ID:
         _run(db, f"pragma application_id = {APPLICATION_ID}; pragma user_version = {VERSION}")
-        _run(db, _SCHEMA + _ATTEMPTS)
+        _run(db, _SCHEMA + _RECORD_ADDED + _ATTEMPTS)
     elif version < VERSION:
         _upgrade(db)
     # what was begun and not completed is worth nothing to another process
@@ -180,13 +182,15 @@ def _run(db: sqlite3.Connection, script: str) -> None:
 def _upgrade(db: sqlite3.Connection) -> None:
     """Bring a file from version 1 to 2; the caller commits.
 
-    Records are moved and not copied, so that the new table takes the pages that the old one leaves.
+    Records are moved and not copied, so that the new table takes the pages that the old one leaves. Records
+    of no stream, which nothing could read, are left out.
     """
     for table in ("streams", "records", "pointers"):
         db.execute(f"alter table {table} rename to old_{table}")
     _run(db, _SCHEMA)
     for stream, parent, position in _parents_first(db):
         _move_stream(db, stream, parent, position)
+    _run(db, _RECORD_ADDED)
     for name, stream in db.execute("select name, stream from old_pointers").fetchall():
         db.execute("insert into pointers values (?, ?, ?)", (name, stream, checksums.of(name, stream)))
     for table in ("streams", "records", "pointers"):
@@ -212,10 +216,7 @@ def _move_stream(db: sqlite3.Connection, stream: str, parent: str | None, positi
     if parent is not None:
         found = db.execute(CHAIN_AT, (parent, position)).fetchone()
         base = base if found is None else found[0]  # what is missing is found when it is read
-    checksum = checksums.of(stream, parent, position, base)
-    row = (stream, parent, position, base, position, base, checksum)
-    db.execute("insert into streams values (?, ?, ?, ?, ?, ?, ?)", row)
-    head = base
+    last, head = position, base
     query = "select position, body from old_records where stream = ? order by position limit ?"
     while rows := db.execute(query, (stream, _CHUNK)).fetchall():
         moved = []
@@ -224,6 +225,9 @@ def _move_stream(db: sqlite3.Connection, stream: str, parent: str | None, positi
             moved.append((stream, last, body, head))
         db.executemany("insert into records values (?, ?, ?, ?)", moved)
         db.execute("delete from old_records where stream = ? and position <= ?", (stream, last))
+    checksum = checksums.of(stream, parent, position, base)
+    row = (stream, parent, position, base, last, head, checksum)
+    db.execute("insert into streams values (?, ?, ?, ?, ?, ?, ?)", row)
 
 
 def backup(path: Path, target: Path) -> None:

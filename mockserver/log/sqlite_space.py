@@ -73,13 +73,14 @@ class Sweeper:
     async def _delete(self, dropped: str, delete: str, done: str, started: float) -> bool:
         async with self._file.writing():
             for (owner,) in await self._file.run(dropped):
-                deleted = _AT_ONCE
-                while deleted == _AT_ONCE:
+                more = True
+                while more:
+                    async with self._file.db.execute(delete, (owner, _AT_ONCE)) as cursor:
+                        more = cursor.rowcount == _AT_ONCE
+                    if not more:
+                        await self._file.run(done, owner)
                     if perf_counter() - started > _SECONDS:
                         return True
-                    async with self._file.db.execute(delete, (owner, _AT_ONCE)) as cursor:
-                        deleted = cursor.rowcount
-                await self._file.run(done, owner)
         return False
 
     async def _give_pages_back(self, started: float) -> bool:
@@ -87,12 +88,14 @@ class Sweeper:
         if shrinks:
             async with self._file.writing():
                 await self._file.run("begin immediate")
-                while await self._file.pragma("freelist_count"):
-                    if perf_counter() - started > _SECONDS:
-                        return True
+                while shrinks:
                     await self._file.run(f"pragma incremental_vacuum({_AT_ONCE})")
+                    shrinks = await self._file.pragma("freelist_count")
+                    if shrinks and perf_counter() - started > _SECONDS:
+                        return True
+            await self._truncate_wal()
         with suppress(OSError):
-            if shrinks or os.stat(f"{self._file.name}-wal").st_size > _LARGE_WAL:
+            if os.stat(f"{self._file.name}-wal").st_size > _LARGE_WAL:
                 await self._truncate_wal()
         return False
 

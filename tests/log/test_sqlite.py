@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -16,8 +17,18 @@ from msgspec import json
 
 from mockserver.core.events import FORMAT, Record
 from mockserver.kit.server import Mockserver
-from mockserver.log import checksums, codec
-from mockserver.log.interface import Append, Branch, LogFailed, LogInUse, Point, Write
+from mockserver.log import checksums, codec, sqlite_file
+from mockserver.log.interface import (
+    Append,
+    Branch,
+    LogFailed,
+    LogInUse,
+    Point,
+    PositionTaken,
+    Write,
+    WriteRefused,
+)
+from mockserver.log.memory import MemoryLog
 from mockserver.log.sqlite import SQLiteLog
 from tests.server import Server
 
@@ -317,3 +328,129 @@ def test_a_server_on_a_damaged_log_says_so(file: Path) -> None:
     assert "damaged record" in data["message"]
     assert server.mock("GET", "/ready").status == 503
     server.close()
+
+
+# other writers
+
+
+def written_behind(file: Path, position: int) -> None:
+    """Another writer, as another server on the same database would be."""
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        ((head,),) = database.execute("select head from streams where id = 's'").fetchall()
+        body = codec.encode(act(position, "other"))
+        checksum = checksums.chained(head, body)
+        database.execute("insert into records values ('s', ?, ?, ?)", (position, body, checksum))
+
+
+def test_a_lost_race_for_a_position(file: Path) -> None:
+    made(file)
+
+    async def story() -> None:
+        async with opened(file) as log:
+            await log.commit([Append("s", act(3)), Branch("t"), Append("t", act(1)), Point("account:t", "t")])
+            written_behind(file, 4)
+            with pytest.raises(PositionTaken, match="stream s") as caught:
+                await log.commit([Append("t", act(2)), Append("s", act(4)), Append("s", act(5)), Branch("u")])
+            assert caught.value.stream == "s"
+            assert await log.end("s") == 4
+            assert await log.end("t") == 1
+            assert [record.rule async for record in log.read("s", 2)] == ["test", "other"]
+            await log.commit([Append("t", act(2)), Append("s", act(5)), Branch("u")])
+            assert [record.rule async for record in log.read("s", 3)] == ["other", "test"]
+
+    asyncio.run(story())
+
+
+def test_a_stream_that_another_writer_dropped(file: Path) -> None:
+    made(file)
+
+    async def story() -> None:
+        async with opened(file) as log:
+            await log.commit([Append("s", act(3))])
+            changed(file, "delete from streams")
+            with pytest.raises(PositionTaken) as caught:
+                await log.commit([Append("s", act(4))])
+            assert caught.value.stream == "s"
+
+    asyncio.run(story())
+
+
+REFUSED: list[tuple[Write, type[WriteRefused]]] = [
+    (Append("s", act(5)), PositionTaken),
+    (Append("nowhere", act(1)), PositionTaken),
+    (Branch("t", "nowhere", 1), PositionTaken),
+    (Branch("t", "s", 3), PositionTaken),
+    (Point("account:t", "nowhere"), PositionTaken),
+    (Branch("s"), WriteRefused),
+]
+NO_TEXT: list[tuple[Write, type[WriteRefused]]] = [  # memory encodes nothing
+    (Append("s", act(3, "\ud800")), WriteRefused),
+    (Point("account:\ud800", "s"), WriteRefused),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "bad", "kind"),
+    [("file", *each) for each in [*REFUSED, *NO_TEXT]] + [("memory", *each) for each in REFUSED],
+)
+def test_what_can_not_be_kept_is_no_failure_of_the_log(
+    file: Path, place: str, bad: Write, kind: type[WriteRefused]
+) -> None:
+    log = SQLiteLog(file) if place == "file" else MemoryLog()
+
+    async def story() -> None:
+        await log.open()
+        await log.commit(ROOT)
+        with pytest.raises(LogFailed) as caught:
+            await log.commit([bad])
+        assert type(caught.value) is kind
+        await log.commit([Append("s", act(3))])
+        await log.close()
+
+    asyncio.run(story())
+
+
+def test_a_process_that_does_not_close_its_log_ends() -> None:
+    """What is relied on: `aiosqlite.Connection` makes its thread when it is made."""
+    code = (
+        "import asyncio, sys\n"
+        "from mockserver.log.sqlite import SQLiteLog\n"
+        "log = SQLiteLog(sys.argv[1])\n"
+        "asyncio.run(log.open())\n"
+        "print('open', flush=True)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", code, f"{folder}/log.db"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "open\n"), done
+
+
+def test_an_open_log_is_read_by_others(file: Path) -> None:
+    """So that it can be copied while a server runs."""
+    made(file)
+
+    async def story() -> None:
+        for _ in range(2):  # made in write-ahead mode, and opened again
+            async with opened(file) as log:
+                with contextlib.closing(sqlite3.connect(file, timeout=0)) as database:
+                    assert database.execute("select count(*) from records").fetchone() == (2,)
+                    await log.commit([])
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_an_open_log_is_copied(file: Path, new: bool) -> None:
+    copy = file.with_name("copy.db")
+    if not new:
+        made(file, [])
+
+    async def story() -> None:
+        async with opened(file) as log:
+            await log.commit(ROOT)
+            sqlite_file.backup(file, copy)
+            await log.commit([Append("s", act(3))])
+        assert [record.position for record in await content(copy)] == [1, 2]
+        assert [record.position for record in await content(file)] == [1, 2, 3]
+
+    asyncio.run(story())
