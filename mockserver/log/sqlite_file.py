@@ -11,8 +11,9 @@ next one begins anew.
 
 **Space.** New files use `auto_vacuum = incremental`, so that `sweep` can give free pages back in small steps.
 A file of version 1 can be converted by a VACUUM only, which takes as long as copying its content: that is
-done when it is opened if the content is small. Otherwise its free pages are used again but not given back
-until it is opened once its content has become small, or until `mockserver database compact`.
+done when it is opened if the content is small, so that a large file is soon ready. Otherwise `sweep` does
+it once the content has become small, as after the reset of a large account; until then free pages are used
+again but not given back, except by `mockserver database compact`.
 """
 
 import sqlite3
@@ -137,10 +138,12 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("insert into dropped_checkpoints select id from checkpoints where position is null")
     db.execute("delete from checkpoints where position is null")
     db.commit()
-    if pragma(db, "auto_vacuum") != 2 and _content(db) <= _SMALL:
+    if pragma(db, "auto_vacuum") != 2:
         with suppress(sqlite3.OperationalError):  # as when the disk has no room for it now
-            db.execute("pragma auto_vacuum = incremental")
-            db.execute("vacuum")
+            if _content(db) <= _SMALL:
+                db.execute("pragma auto_vacuum = incremental")
+                db.execute("vacuum")
+            pragma(db, "wal_checkpoint(truncate)")
     modes = pragma(db, "journal_mode"), pragma(db, "synchronous")
     if modes != ("wal", 2):
         raise sqlite3.DatabaseError(f"no durable mode on this file system: {modes}")

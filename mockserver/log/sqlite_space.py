@@ -1,6 +1,7 @@
 """Space in the file of a log in SQLite: what nobody refers to is deleted in steps that hold no commit up."""
 
 import os
+import sqlite3
 from contextlib import suppress
 from time import perf_counter
 
@@ -12,7 +13,8 @@ from mockserver.log.streams import needed
 
 _SECONDS = 0.01  # then what was done is committed, which takes about as long again
 _AT_ONCE = 100  # rows or pages between two looks at the clock
-_LARGE_WAL = 2**22
+_LARGE_WAL = 2**22  # bytes
+_LITTLE = 2**24  # bytes
 _DROPPED = (  # what was dropped, a statement that deletes some of its rows, one for when all are deleted
     (
         "select stream from dropped_streams",
@@ -84,8 +86,10 @@ class Sweeper:
         return False
 
     async def _give_pages_back(self, started: float) -> bool:
-        shrinks = await self._file.pragma("auto_vacuum") == 2 and await self._file.pragma("freelist_count")
-        if shrinks:
+        shrinks = await self._file.pragma("freelist_count")
+        if await self._file.pragma("auto_vacuum") != 2:
+            await self._convert(shrinks)
+        elif shrinks:
             async with self._file.writing():
                 await self._file.run("begin immediate")
                 while shrinks:
@@ -98,6 +102,16 @@ class Sweeper:
             if os.stat(f"{self._file.name}-wal").st_size > _LARGE_WAL:
                 await self._truncate_wal()
         return False
+
+    async def _convert(self, free: int) -> None:
+        """Write a file of an older version anew, once, when little of it is left: a fifth of a second."""
+        used = await self._file.pragma("page_count") - free
+        if used < free and used * await self._file.pragma("page_size") <= _LITTLE:
+            async with self._file.transaction:
+                with suppress(sqlite3.OperationalError):  # as when the disk has no room for it now
+                    await self._file.run("pragma auto_vacuum = incremental")
+                    await self._file.run("vacuum")
+            await self._truncate_wal()
 
     async def _truncate_wal(self) -> None:
         """Empty the write-ahead log, unless another process reads from it: nobody waits for that."""

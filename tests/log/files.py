@@ -1,6 +1,7 @@
 """Logs in files for the tests of this folder, and ways to change a file behind the log's back."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -58,3 +59,9 @@ async def sweep(log: SQLiteLog) -> int:
     while await log.sweep():
         steps += 1
     return steps
+
+
+def size(file: Path) -> int:
+    """All that the log takes on the disk."""
+    parts = (file, file.with_name(f"{file.name}-wal"))
+    return sum(os.path.getsize(part) for part in parts if part.exists())

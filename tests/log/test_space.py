@@ -1,7 +1,6 @@
 """What nobody refers to is deleted in small steps, and its space is given back (issue 24, build 7)."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from mockserver.log.interface import (
     Unpoint,
 )
 from mockserver.log.sqlite import SQLiteLog
-from tests.log.files import beside, opened, read, records, root, sweep
+from tests.log.files import beside, opened, read, records, root, size, sweep
 
 MANY = 4000
 LONG = "x" * 1000
@@ -40,12 +39,6 @@ def file(tmp_path: Path) -> Path:
 
     asyncio.run(make())
     return path
-
-
-def size(file: Path) -> int:
-    """All that the log takes on the disk."""
-    parts = (file, file.with_name(f"{file.name}-wal"))
-    return sum(os.path.getsize(part) for part in parts if part.exists())
 
 
 async def reset(log: SQLiteLog) -> None:
