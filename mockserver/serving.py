@@ -14,7 +14,8 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mockserver.api.faults import RESET
-from mockserver.app import Configuration, build
+from mockserver.app import build
+from mockserver.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from mockserver.app import Configuration, build
+from mockserver.app import build
+from mockserver.configuration import Configuration
 from mockserver.core.evolve import evolve
 from mockserver.core.model import replace
 from mockserver.core.money import with_remaining

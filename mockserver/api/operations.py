@@ -5,6 +5,7 @@ path and JSON (an unbuilt command: and state).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -355,6 +356,7 @@ async def not_built(operation: Operation, call: Call) -> bytes:
     raise AssertionError("not reached: the decision refuses")
 
 
+@cache
 def known_operations() -> dict[str, tuple[str, str | None]]:
     """Method and path of each row, and the command, by what the OpenAPI document has: path or id."""
     found: dict[str, tuple[str, str | None]] = {}

@@ -17,8 +17,10 @@ from urllib.parse import SplitResult
 
 from msgspec import Struct
 
-from mockserver.app import Application, Configuration, build
+from mockserver.app import build
+from mockserver.asgi import Application
 from mockserver.cli.bar import Bar
+from mockserver.configuration import Configuration
 from mockserver.core import callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.model import replace

@@ -14,15 +14,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mockserver.api.settings import changed_settings
-from mockserver.app import Configuration, id_and_key, read_fixture
-from mockserver.control.accounts import Listed, preload, read_list
+from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
 from mockserver.core.accounts import key_fits
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.serving import Listener, new_event_loop
+from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
 
 _COULD_NOT = 2
 _KEY = "secret"  # of the account in the greeting
@@ -44,7 +43,7 @@ def serve(options: Mapping[str, Any]) -> int:
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     try:
-        bodies = read_list(options["accounts"] or [], changed_settings, read_fixture)
+        bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
@@ -99,7 +98,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         raise _NoAddress(f"can't listen on {where}: {error.strerror}") from error
     try:
         if bodies:  # they are there before anybody is answered
-            await preload(listener.emulator, bodies, changed_settings)
+            await preload(listener.emulator, bodies)
         await listener.serve()
         if await _loaded_or_stopped(listener, stop):
             _tell(listener, configuration, token if made else None)

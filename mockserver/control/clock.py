@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import Field
 
+from mockserver.api.billogram_event import render_listed
 from mockserver.clock_runner import Moved
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
 from mockserver.control.deliveries import shown
@@ -158,7 +159,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
         "at": shown(record.at, timezone),
         "rule": record.rule,
         "billogram": next(iter(record.billograms), None),
-        "events": [call.info.render_event(event) for event in told],
+        "events": [render_listed(event) for event in told],
     }
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
+from mockserver.api.billogram_event import render_listed
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
@@ -299,7 +300,7 @@ class _Source:
             billograms,
             rule=record.rule,
             position=record.position,
-            events=[self._call.info.render_event(event) | {"state": event.state} for event in told],
+            events=[render_listed(event) | {"state": event.state} for event in told],
             records=[type(e).__name__ for e in record.events if not isinstance(e, BillogramEvent)],
             changes=_changes(self._state, told),
         )

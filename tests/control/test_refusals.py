@@ -10,11 +10,11 @@ from msgspec import Struct
 import mockserver
 from mockserver.control import edge
 from mockserver.control.errors import refused as told_as
-from mockserver.control.operations import OPERATIONS
 from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
 from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter, Refusal
+from mockserver.stories.operations import OPERATIONS
 from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server, basic
 
 SOURCE = Path(mockserver.__file__).parent

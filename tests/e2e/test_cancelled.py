@@ -290,7 +290,7 @@ def test_clients_that_hang_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
             rude.annoy(f"rude {number} {index}")
 
     with Mockserver(database=file) as server, Client(urlsplit(server.url).port or 0, "test") as client:
-        emulator = server._running.emulator
+        emulator = server.listener.emulator
         client.data("POST", "/customer", customer)
         rudes = [Rude(server.url, random.Random(rng.getrandbits(64))) for _ in range(4)]
         threads = [threading.Thread(target=annoy, args=(rude, n)) for n, rude in enumerate(rudes)]

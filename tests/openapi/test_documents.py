@@ -15,8 +15,8 @@ from openapi_spec_validator import validate
 from mockserver.api import payment_source
 from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
-from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
 from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
+from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
 from tests.documented import API, CONTROL, Document, hold, hold_control
 from tests.server import ACCOUNT, Answer, Server, charge, dumps
 

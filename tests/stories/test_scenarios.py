@@ -17,6 +17,7 @@ from mockserver.stories import arazzo, library, runs
 from mockserver.stories.arazzo import Document
 from mockserver.stories.caller import Caller
 from mockserver.stories.library import SCENARIOS
+from mockserver.stories.operations import OPERATIONS
 from mockserver.stories.remote import Remote, basic
 from mockserver.stories.runs import Run
 from mockserver.wire import encode
@@ -28,7 +29,7 @@ OWN = {"refund-recall": "take-back", "unauthorised-refund": "disown", "dunning-t
 
 
 def document(name: str) -> Document:
-    return arazzo.load(library.find(SCENARIOS, name))
+    return arazzo.load(library.find(SCENARIOS, name), OPERATIONS)
 
 
 @pytest.fixture(scope="module")
