@@ -5,7 +5,6 @@ uvicorn's loop looks ten times a second whether it should stop; driven by hand i
 
 import asyncio
 import contextlib
-import logging
 import socket
 import struct
 from collections.abc import Callable
@@ -16,8 +15,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from mockserver.api.faults import RESET
 from mockserver.app import build
 from mockserver.configuration import Configuration
-
-logger = logging.getLogger(__name__)
 
 _LOOK = 0.002  # seconds between two looks whether the last requests have ended
 _KEPT = 75  # seconds that a silent connection is kept: a client that thinks for a while finds it there

@@ -35,7 +35,6 @@ STATES = (
 
 Float: TypeAlias = Decimal
 Number: TypeAlias = int | Decimal
-Text: TypeAlias = str
 Timestamp: TypeAlias = Annotated[
     str, Form(string(pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", description="UTC, without zone"))
 ]
@@ -453,9 +452,6 @@ class ListMeta(TypedDict):
 class BillogramListMeta(TypedDict):
     total_count: int
     total_remaining_sum: Annotated[str, Form(string(pattern=r"^-?\d+\.\d{2}$"))]
-
-
-Ok: TypeAlias = Literal["OK"]
 
 
 class MandateShape(TypedDict):

@@ -11,8 +11,7 @@ from mockserver.api.openapi import document
 from mockserver.control import remedies, suggestions
 from mockserver.control.deliveries import shown
 from mockserver.control.explain_shapes import ExplainedShape, StateShape, StepShape
-from mockserver.control.reason import EVIDENCE, Reason
-from mockserver.control.reasons import reason_of
+from mockserver.control.reasons import EVIDENCE, Reason, reason_of
 from mockserver.control.remedies import World
 from mockserver.control.requests import plain
 from mockserver.core.machine import COMMANDS, flags, public_state

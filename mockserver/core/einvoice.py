@@ -7,7 +7,7 @@ from mockserver.core.act import Act
 from mockserver.core.model import Customer, EinvoiceRegistration
 from mockserver.core.refusal import InvalidParameter, PermissionDenied, invalid, missing
 
-SWEDEN, NORWAY, FINLAND, ITALY = MARKETS = ("Sweden", "Norway", "Finland", "Italy")
+SWEDEN, NORWAY, FINLAND, ITALY = ("Sweden", "Norway", "Finland", "Italy")
 _MEMBERS = {SWEDEN: ("identifier",), ITALY: ("pec", "codice_destinatario")}  # where it can be done here [D]
 
 
