@@ -134,7 +134,7 @@ def _respect(redocly, names, place):
 def pytest(python, arguments):
     # the suite starts some hundred processes, each of which would compile all modules anew
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    call(python, "pytest", "-n", str(os.cpu_count() or 2), *arguments)
+    call(python, "pytest", "-n", str(os.cpu_count() or 2), "--dist", "loadgroup", *arguments)
 
 
 def call(python, module, *arguments):

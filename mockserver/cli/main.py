@@ -36,11 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = vars(parser.parse_args(arguments))
     command = given.pop("command")
     if command == "serve":
-        from mockserver.cli.serve import serve
-
         try:
             values = {option.key: option.default for option in SERVE}
-            values |= from_environment(os.environ) | given
+            values |= (
+                from_environment(os.environ) | given
+            )  # a bad one is refused before the server is imported
+            from mockserver.cli.serve import serve
+
             code = serve(values)
         except BadOption as error:
             parser.error(str(error))
