@@ -184,9 +184,9 @@ def called(command):
         sys.exit(done.returncode)
 
 
-def pip(python, deed="install"):
-    """The beginning of a command of pip."""
-    return [str(python), "-m", "pip", deed, "--quiet", "--disable-pip-version-check"]
+def pip(python):
+    """The beginning of a command that installs; what is imported is compiled then."""
+    return [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
 
 
 def environment(folder, kind, base):
@@ -239,14 +239,9 @@ def wheelhouse(python):
     text = "".join(p.read_text() for p in pins)
     if not stamp.exists() or stamp.read_text() != text:
         shutil.rmtree(str(place), ignore_errors=True)
-        called(
-            [
-                *pip(python, "wheel"),
-                "--wheel-dir",
-                str(place),
-                *(word for p in pins for word in ("--requirement", str(p))),
-            ]
-        )
+        words = [word for p in pins for word in ("--requirement", str(p))]
+        command = [str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+        called([*command, "--wheel-dir", str(place), *words])
         stamp.write_text(text)
 
 
