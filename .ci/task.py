@@ -169,7 +169,8 @@ def _respect(redocly, names, place):
 def pytest(python, arguments):
     # the suite starts some hundred processes, each of which would compile all modules anew
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    call(python, "pytest", "-n", str(os.cpu_count() or 2), "--dist", "loadgroup", *arguments)
+    # worksteal: the tests of a module stay on one worker as a rule, so that what they share is made once
+    call(python, "pytest", "-n", str(os.cpu_count() or 2), "--dist", "worksteal", *arguments)
 
 
 def call(python, module, *arguments):

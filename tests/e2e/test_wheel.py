@@ -19,7 +19,6 @@ from tests.e2e.served import PATIENCE, Served, clean_environment
 ROOT = Path(__file__).resolve().parents[2]
 WHEELHOUSE = ROOT / ".wheelhouse" / str(sys.implementation.cache_tag)
 PIP = (sys.executable, "-m", "pip")
-pytestmark = pytest.mark.xdist_group("wheel")  # built by one worker
 
 
 def offline() -> dict[str, str]:
