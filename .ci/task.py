@@ -1,4 +1,4 @@
-"""run, test, lint, deep, bench, interop: the one runner behind the Makefile.
+"""run, test, lint, deep, newest, bench, interop: the one runner behind the Makefile.
 
 Needs Python 3.11 or later and its standard library; everything else is installed into .venv from the pins in
 requirements/. Arguments go on to the program that is run (`make test ARGS="-k money"`).
@@ -23,8 +23,8 @@ def main():
         _start_again()
     os.chdir(str(ROOT))
     task, arguments = sys.argv[1], sys.argv[2:]
-    tasks = {"run": run, "test": test, "lint": lint, "deep": deep, "bench": bench, "interop": interop}
-    tasks[task](arguments)
+    tasks = (run, test, lint, deep, newest, bench, interop)
+    {each.__name__: each for each in tasks}[task](arguments)
 
 
 def run(arguments):
@@ -57,6 +57,41 @@ def deep(arguments):
         if found:
             print("== the suite on " + name, flush=True)
             pytest(environment(".venv-" + name, "dev", found), arguments)
+
+
+def newest(arguments):
+    """The suite with the newest versions that pyproject.toml allows, and with the newest tools."""
+    python = ROOT / ".venv-newest" / "bin" / "python"
+    if not python.exists():
+        _make(python.parent.parent, sys.executable)
+    pins = _pins("build", "run", "dev")
+    wanted = ["--editable", str(ROOT) + "[pytest]", *_pins("build", "dev")]
+    called([*pip(python), "--upgrade", "--upgrade-strategy", "eager", *wanted])
+    wheelhouse(python)
+    listed = [str(python), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
+    found = subprocess.run(listed, check=True, stdout=subprocess.PIPE, text=True).stdout
+    versions = {_plain(each["name"]): each["version"] for each in json.loads(found)}
+    for name, pinned in sorted(pins.items()):
+        version = versions.get(_plain(name), "nothing")
+        if version != pinned:
+            print("newest: " + name + " " + version + " instead of " + pinned, flush=True)
+    pytest(python, arguments)
+
+
+def _pins(*kinds):
+    """The version of each name that is pinned in these files of requirements/."""
+    found = {}
+    for kind in kinds:
+        for line in (ROOT / "requirements" / (kind + ".txt")).read_text(encoding="utf-8").splitlines():
+            name, pinned, version = line.partition("==")
+            if pinned:
+                found[name] = version.partition(";")[0].strip()
+    return found
+
+
+def _plain(name):
+    """A name as registries compare it."""
+    return name.lower().replace("_", "-").replace(".", "-")
 
 
 def bench(arguments):
@@ -134,7 +169,8 @@ def _respect(redocly, names, place):
 def pytest(python, arguments):
     # the suite starts some hundred processes, each of which would compile all modules anew
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    call(python, "pytest", "-n", str(os.cpu_count() or 2), *arguments)
+    # worksteal: the tests of a module stay on one worker as a rule, so that what they share is made once
+    call(python, "pytest", "-n", str(os.cpu_count() or 2), "--dist", "worksteal", *arguments)
 
 
 def call(python, module, *arguments):
@@ -149,6 +185,11 @@ def called(command):
         sys.exit(done.returncode)
 
 
+def pip(python):
+    """The beginning of a command that installs; what is imported is compiled then."""
+    return [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+
+
 def environment(folder, kind, base):
     """The Python of a virtual environment that holds the pinned dependencies of this kind, and ourselves."""
     place = ROOT / folder
@@ -159,9 +200,8 @@ def environment(folder, kind, base):
     pins = [ROOT / "requirements" / name for name in ("build.txt", "run.txt", kind + ".txt")]
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in [*pins, ROOT / "pyproject.toml"])).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        called([*pip, "--requirement", str(pins[0]), "--requirement", str(pins[-1])])
-        called([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        called([*pip(python), "--requirement", str(pins[0]), "--requirement", str(pins[-1])])
+        called([*pip(python), "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
         stamp.write_text(digest)
     if kind == "dev":
         wheelhouse(python)
@@ -180,8 +220,7 @@ def peers():
     if not python.exists():
         _make(place, sys.executable)
     stamp.unlink(missing_ok=True)
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if subprocess.run([*pip, "--requirement", str(pins)], check=False).returncode:
+    if subprocess.run([*pip(python), "--requirement", str(pins)], check=False).returncode:
         print("bench: the peers can't be installed here: the figures are made without them", file=sys.stderr)
         return
     stamp.write_text(pins.read_text())
@@ -201,8 +240,9 @@ def wheelhouse(python):
     text = "".join(p.read_text() for p in pins)
     if not stamp.exists() or stamp.read_text() != text:
         shutil.rmtree(str(place), ignore_errors=True)
-        pip = [str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        called([*pip, "--wheel-dir", str(place), *(word for p in pins for word in ("--requirement", str(p)))])
+        words = [word for p in pins for word in ("--requirement", str(p))]
+        command = [str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
+        called([*command, "--wheel-dir", str(place), *words])
         stamp.write_text(text)
 
 

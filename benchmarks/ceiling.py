@@ -18,10 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from benchmarks.servers import ACCOUNT, KEY, Answer
-from mockserver.app import Configuration
 
 # the collector set as in `mockserver serve`
 from mockserver.cli.serve import _settle_memory
+from mockserver.configuration import Configuration
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
 

@@ -2,23 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
-from datetime import datetime
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta
 from time import perf_counter
-from typing import Protocol
 
 from msgspec import Struct
 
 from mockserver.core import accounts
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
+from mockserver.core.callbacks import Planned
 from mockserver.core.deadlines import carry_out
-from mockserver.core.events import FORMAT, Record
+from mockserver.core.events import FORMAT, AttemptMade, Record
 from mockserver.core.model import Clock
 from mockserver.core.state import State
-from mockserver.ledger import AccountGone, LiveAccount, Move
-from mockserver.log.interface import LogFailed
-from mockserver.log.writer import Batch, durable
+from mockserver.ledger import AccountGone, Ledger, LiveAccount, Move, Watcher
+from mockserver.log.interface import LogFailed, PositionTaken
+from mockserver.log.writer import Pending, durable
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ _TURN = 0.005  # seconds of work between two chances for other requests
 _COMMIT = 0.1  # seconds of work that wait for the disk together; more at once would hold others back
 _LONGEST = 30.0  # seconds that an alarm sleeps at most
 _LOOK = 0.5  # seconds between two looks at the machine's clock: it may be set, or the machine sleep
+FOR_EVER = 1e9  # seconds, some thirty years
 _SET = 0.1  # seconds that it may differ from the time that has passed
 
 
@@ -44,6 +46,12 @@ class Moved(Struct):
         self.count += 1
         if self.count <= HAPPENED:
             self.happened.append(record)
+
+    def undone(self, acts: list[int], position: int) -> None:
+        """Of these acts those behind a position were undone."""
+        del acts[bisect_right(acts, position) :]
+        self.count = len(acts)
+        self.happened = [record for record in self.happened if record.position <= position]
 
 
 def decided(state: State, due: Due, last: datetime) -> Act:
@@ -135,37 +143,13 @@ class Alarm:
             self._handle = None
 
 
-class Shell(Protocol):
-    """What a move needs of the emulator."""
-
-    def live_accounts(self) -> Iterable[LiveAccount]:
-        """All accounts."""
-
-    def real_time(self) -> datetime:
-        """What the machine's clock shows."""
-
-    def now(self, live: LiveAccount) -> datetime:
-        """The account's time."""
-
-    def check_open(self, live: LiveAccount) -> None:
-        """AccountGone when it was reset or removed."""
-
-    async def writable(self) -> None:
-        """Wait until something can be applied; LogFailed."""
-
-    def apply(self, live: LiveAccount, act: Act, cause: str, rule: str) -> Record:
-        """Apply an act and hand it to the log."""
-
-    def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
-        """The clock at the moment of the act."""
-
-
-class ClockRunner:
+class ClockRunner(Watcher):
     """Moves the clocks of accounts, and keeps the live ones up with what is due."""
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-        self._alarm = Alarm(self._rung, shell.real_time)
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._alarm = Alarm(self._rung, ledger.real_time)
+        ledger.subscribe(self)
         self._ringing: asyncio.Task[None] | None = None
         self._rings = False
 
@@ -187,55 +171,84 @@ class ClockRunner:
     ) -> Moved:
         """Move the clock to what `target` makes of the present moment, doing what is due on the way.
 
-        It returns when all of that is on disk; other requests are served between two entries. None: the
+        It returns when all of that is durable; other requests are served between two entries. None: the
         clock stays. A `dry_run` does it on a copy. `finish` is decided at the end, not the clock alone.
-        LogFailed: what could not be written was undone, the clock stands at the last act that was.
+        LogFailed: what could not be written was undone, the clock shows the last act that was written.
         """
+        return await self._ledger.decided_again(
+            live, lambda: self._advance(live, target, cause, dry_run, finish or self._clock_moved)
+        )
+
+    async def _advance(
+        self,
+        live: LiveAccount,
+        target: Callable[[datetime], datetime | None],
+        cause: str,
+        dry_run: bool,
+        finish: Callable[[Act], object],
+    ) -> Moved:
         async with live.lock:
-            await self._shell.writable()
-            self._shell.check_open(live)
-            start = self._shell.now(live)
+            await self._ledger.ready(live)
+            start = self._ledger.now(live)
             await self._perform(live, start, "clock", Moved(start, start))  # what is due already
-            batch = live.batch  # what is told from here on must be on disk
+            pending = live.pending  # what is answered from here on must be durable
             try:
                 end = target(start)
                 if end is None or dry_run:
                     found = Moved(start, start)
                     if end is not None:
                         found = await tried(live.state, start, end, live.position)
-                    await durable(batch)
+                    await durable(pending)
                     return found
             except Exception:
-                await durable(batch)
+                await durable(pending)
                 raise
-            move = live.move = Move(start, end)
+            move, moved = Move(start, end), Moved(start, end)
+            live.move = move
             live.signal.notify()
             try:
-                moved = await self._move(live, move, cause, finish or self._clock_moved)
+                lost = await self._lost(self._move(live, move, moved, cause, finish))
             except BaseException:
                 self._end(live, move)
                 raise
+
+        async def move_on() -> None:
+            """Move on from what another writer has appended."""
+            async with live.lock:
+                await self._ledger.ready(live)
+                moved.undone(move.acts, live.position)
+                await self._move(live, move, moved, cause, finish)
+            await durable(live.pending)
+
         try:
-            await durable(live.batch)
+            if lost or await self._lost(durable(live.pending)):
+                await self._ledger.decided_again(live, move_on)
         finally:
             self._end(live, move)
         return moved
 
+    @staticmethod
+    async def _lost(work: Awaitable[None]) -> bool:
+        """Whether another writer took the position of an act of this work."""
+        try:
+            await work
+        except PositionTaken:
+            return True
+        return False
+
     async def _move(
-        self, live: LiveAccount, move: Move, cause: str, finish: Callable[[Act], object]
-    ) -> Moved:
-        moved = Moved(move.start, move.end)
+        self, live: LiveAccount, move: Move, moved: Moved, cause: str, finish: Callable[[Act], object]
+    ) -> None:
         live.moving = True
         try:
             await self._perform(live, move.end, cause, moved, move.acts)
-            act = Act(live.state, max(move.end, self._shell.now(live)))
+            act = Act(live.state, max(move.end, self._ledger.now(live)))
             finish(act)
             act.close()
-            self._shell.apply(live, act, cause, "clock")
+            self._ledger.apply(live, act, cause, "clock")
         finally:
             live.moving = False
-            self.look_ahead(live)
-        return moved
+            self.applied(live)
 
     @staticmethod
     def _end(live: LiveAccount, move: Move) -> None:
@@ -245,20 +258,20 @@ class ClockRunner:
         live.signal.notify()
 
     def _clock_moved(self, act: Act) -> None:
-        accounts.move_clock(act, self._shell.clock_after(act, {}))
+        accounts.move_clock(act, self._ledger.clock_after(act, {}))
 
     async def _perform(
         self, live: LiveAccount, end: datetime, cause: str, moved: Moved, acts: list[int] | None = None
     ) -> None:
-        batch: Batch | None = None
+        pending: Pending | None = None
 
         def apply(act: Act, rule: str) -> Record:
-            nonlocal batch
-            if batch is not None and batch.failure is not None:
-                raise batch.failure
-            self._shell.check_open(live)
-            record = self._shell.apply(live, act, cause, rule)
-            batch = live.batch
+            nonlocal pending
+            if pending is not None and pending.failure is not None:
+                raise pending.failure
+            self._ledger.check_open(live)
+            record = self._ledger.apply(live, act, cause, rule)
+            pending = live.pending
             return record
 
         begun = perf_counter()
@@ -267,32 +280,51 @@ class ClockRunner:
             if acts is not None:
                 acts.append(record.position)
             if perf_counter() - begun > _COMMIT:  # the thread that writes gets behind while this goes on
-                await durable(batch)
+                await durable(pending)
                 begun = perf_counter()
-        if batch is not None and batch.failure is not None:
-            raise batch.failure
+        if pending is not None and pending.failure is not None:
+            raise pending.failure
 
     def is_due(self, live: LiveAccount) -> bool:
         """Whether something must be done before a request is served; not while a move does it anyway."""
         due = live.state.agenda.head()
-        return due is not None and not live.moving and due.at <= self._shell.now(live)
+        return due is not None and not live.moving and due.at <= self._ledger.now(live)
+
+    async def settled(self, live: LiveAccount) -> None:
+        """Wait until something can be applied to it and what is due was done; AccountGone, LogFailed."""
+        await self._ledger.ready(live)
+        if self.is_due(live):
+            await self.settle(live)
+            self._ledger.check_open(live)
 
     async def settle(self, live: LiveAccount) -> None:
         """Do what is due by now."""
         async with live.lock:
-            self._shell.check_open(live)
-            await self._perform(live, self._shell.now(live), "clock", Moved(live.last, live.last))
+            self._ledger.check_open(live)
+            await self._perform(live, self._ledger.now(live), "clock", Moved(live.last, live.last))
 
-    def look_ahead(self, live: LiveAccount) -> None:
+    def opened(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
+        """What was due meanwhile is done."""
+        self.applied(live)
+
+    def applied(self, live: LiveAccount) -> None:
         """Have the next entry carried out when a live clock gets there; a move looks ahead at its end."""
-        if live.moving:
-            return
-        due = live.state.agenda.head()
-        if (
-            due is not None
-            and (seconds := seconds_until(due.at, self._shell.now(live), live.account.clock)) is not None
-        ):
+        if not live.moving and (seconds := self._seconds(live)) is not None:
             self._alarm.within(seconds)
+
+    def wakes_at(self, live: LiveAccount) -> datetime | None:
+        """When a live clock gets to the next entry."""
+        seconds = self._seconds(live)
+        if seconds is None:
+            return None
+        return self._ledger.real_time() + timedelta(seconds=min(seconds, FOR_EVER))
+
+    def _seconds(self, live: LiveAccount) -> float | None:
+        """Real seconds until the next entry; None: there is none, or the clock is frozen."""
+        due = live.state.agenda.head()
+        if due is None:
+            return None
+        return seconds_until(due.at, self._ledger.now(live), live.account.clock)
 
     def _rung(self) -> None:
         self._rings = True
@@ -305,10 +337,10 @@ class ClockRunner:
             await self._catch_up()
 
     async def _catch_up(self) -> None:
-        for live in list(self._shell.live_accounts()):
+        for live in list(self._ledger.live_accounts()):
             try:
                 if self.is_due(live):
-                    await self._shell.writable()
+                    await self._ledger.ready(live)
                     await self.settle(live)
             except (LogFailed, AccountGone):
                 self._alarm.within(_AGAIN)
@@ -316,4 +348,4 @@ class ClockRunner:
             except Exception:  # our own mistake in one account: the others' clocks go on
                 logger.exception("what is due in account %s could not be done", live.id)
                 continue
-            self.look_ahead(live)
+            self.applied(live)

@@ -1,13 +1,13 @@
 """JSON Schema of what is sent and what is answered: the blocks that both OpenAPI documents are built of.
 
-Bodies are described from their pydantic models, as the norm that a client should send: the reader of a member
-stands beside its form (`reads`), as it takes more than that. Answers are described from their TypedDicts,
-closed: what is not named is not answered. None of the rooms is known here.
+Bodies of the control plane are described from their pydantic models. Answers are described from their
+TypedDicts, closed: what is not named is not answered. None of the rooms is known here.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import (
     Annotated,
@@ -21,9 +21,6 @@ from typing import (
     get_type_hints,
     is_typeddict,
 )
-
-from pydantic import GetCoreSchemaHandler, PlainValidator
-from pydantic_core import CoreSchema
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -47,25 +44,6 @@ class Form:
 
     def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> Schema:
         return dict(self.schema)
-
-
-class Reads:
-    """A reader, and the norm of what it reads."""
-
-    def __init__(self, reader: Callable[..., Any], norm: Schema) -> None:
-        self._reader = PlainValidator(reader)
-        self._norm = norm
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return self._reader.__get_pydantic_core_schema__(source, handler)
-
-    def __get_pydantic_json_schema__(self, _core: Any, _handler: Any) -> Schema:
-        return dict(self._norm)
-
-
-def reads(reader: Callable[..., Any], norm: Schema) -> Reads:
-    """Read by this function; a client should send what the norm says."""
-    return Reads(reader, norm)
 
 
 def component(name: str) -> Schema:
@@ -278,6 +256,12 @@ def _settle(part: Any) -> set[str]:
 
 _LEAD = re.compile(r"^`[^`]*`[.:;]?\s*")
 _EVIDENCE = re.compile(r"\s*\[[DRCSA](?:[ ,;:][^\]]*)?\]²?|\s*\(reference:[^)]*\)")
+
+
+def described(source: Any) -> Schema:
+    """The description of a body: its own docstring, if it has one, without evidence."""
+    text = vars(source).get("__doc__")
+    return {"description": _EVIDENCE.sub("", cleandoc(text))} if text else {}
 
 
 def told(source: Any) -> str:

@@ -1,24 +1,25 @@
 """A server on a socket: uvicorn's protocol, our own start and stop.
 
-uvicorn's loop looks ten times a second whether it should stop; driven by hand it stops at once.
+uvicorn's own server looks ten times a second whether it should stop; this one stops at once.
+tests/test_relied_on.py checks what it relies on of uvicorn.
 """
 
 import asyncio
 import contextlib
-import logging
 import socket
 import struct
 from collections.abc import Callable
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
 
 from mockserver.api.faults import RESET
-from mockserver.app import Configuration, build
-
-logger = logging.getLogger(__name__)
+from mockserver.app import build
+from mockserver.configuration import Configuration
 
 _LOOK = 0.002  # seconds between two looks whether the last requests have ended
+_WAITING = 2048  # connections that the operating system takes before we do
 _KEPT = 75  # seconds that a silent connection is kept: a client that thinks for a while finds it there
 
 
@@ -72,7 +73,8 @@ class Listener:
             date_header=False,
             timeout_keep_alive=_KEPT,
         )
-        self._server = uvicorn.Server(self._config)
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
         self._socket: socket.socket | None = None
         self.address = ""  # http://host:port, once it listens
 
@@ -96,14 +98,17 @@ class Listener:
         """Begin to answer."""
         assert self._socket is not None, "it is not open"
         self._config.load()
-        self._server.lifespan = self._config.lifespan_class(self._config)
-        await self._server.startup(sockets=[self._socket])
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_WAITING)
+
+    def _connection(self) -> _Protocol:
+        return _Protocol(config=self._config, server_state=self._state, app_state={})
 
     async def stop(self, patience: float = 4.0) -> None:
         """Listen no more, let running requests end (at most `patience` seconds), write what waits."""
-        state = self._server.server_state
-        for server in getattr(self._server, "servers", []):
-            server.close()
+        state = self._state
+        if self._server is not None:
+            self._server.close()
         if self._socket is not None:
             self._socket.close()
         self.app.hurry()
@@ -126,7 +131,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
-        sock.listen(2048)
+        sock.listen(_WAITING)
     except OSError:
         sock.close()
         raise

@@ -16,14 +16,15 @@ from msgspec import Struct
 from mockserver.api.errors import HTTP_STATUS
 from mockserver.api.openapi import document, operations
 from mockserver.api.operations import OPERATIONS
-from mockserver.app import control_document
 from mockserver.control.errors import STATUS
+from mockserver.control.openapi import document as control_document
 from mockserver.control.openapi import operations as control_operations
-from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
+from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
 from mockserver.wire import Paths
 from tests.shapes import check
 
-API, CONTROL = document("http://mock.test"), control_document("http://mock.test", token=True)
+API = document("http://mock.test")
+CONTROL = control_document(CONTROL_OPERATIONS, "http://mock.test", token=True)
 NOT_BUILT = 501  # in no document: it is what is not there
 
 # None: known, but not built, or one of several that the document names one by one
@@ -38,7 +39,7 @@ def _paths(built: Iterable[tuple[Any, Any]]) -> Paths[Any]:
     return Paths((method, path, row) for (method, path), row in rows.items())
 
 
-_PATHS, _CONTROL_PATHS = _paths(operations()), _paths(control_operations())
+_PATHS, _CONTROL_PATHS = _paths(operations()), _paths(control_operations(CONTROL_OPERATIONS))
 _STATUS = {(kind.status, code) for kind, code in HTTP_STATUS.items()} | {("INTERNAL_ERROR", 500)}
 
 

@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
-from mockserver.app import Configuration, build
-from mockserver.core.evolve import evolve
+from mockserver.app import build
+from mockserver.configuration import Configuration
+from mockserver.core.fold import folded
 from mockserver.core.model import replace
 from mockserver.core.money import with_remaining
 from mockserver.core.state import BILLOGRAM, State
+from mockserver.ledger import LiveAccount
 from mockserver.log.interface import Log
 from tests.documented import hold, hold_control
 
@@ -120,10 +122,17 @@ class Server:
         hold_control(method, path, answer)
         return answer
 
+    async def open_all(self) -> list[LiveAccount]:
+        """Open every account, as if each was asked for."""
+        await self.emulator.loaded()
+        for name in self.emulator.known():
+            await self.emulator.find(name)
+        return list(self.emulator.live_accounts())
+
     # looking inside
 
     def state(self, account: str = ACCOUNT) -> State:
-        live = self.emulator.live(account)
+        live = self.emulator.live(account) or self.run(self.emulator.find(account))
         assert live is not None, account
         return live.state
 
@@ -135,7 +144,7 @@ class Server:
         return self.run(fold(self.emulator.log, f"account:{account}", upto))
 
     def position(self, account: str = ACCOUNT) -> int:
-        live = self.emulator.live(account)
+        live = self.emulator.live(account) or self.run(self.emulator.find(account))
         return 0 if live is None else live.position
 
     # acts that many tests need
@@ -199,9 +208,7 @@ async def fold(log: Log, name: str, upto: int | None = None) -> State:
     async for record in log.read(stream):
         if upto is not None and record.position > upto:
             break
-        for event in record.events:
-            for change in evolve(state, event):
-                state.put(*change)
+        folded(state, record)
     return state
 
 

@@ -8,7 +8,7 @@ from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
 from mockserver.cli.options import SERVE
 from mockserver.control.edge import BASE as CONTROL
-from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
+from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
 from tests.docs import pages
 
 LISTS, SERVER = pages.text("docs/what-works.md"), pages.text("docs/server.md")

@@ -20,8 +20,9 @@ PACKAGE = ROOT / "mockserver"
 EXAMPLES = ROOT / "docs" / "examples"
 CORE, API, CLI = PACKAGE / "core", PACKAGE / "api", PACKAGE / "cli"
 
-MAX_FILE, MAX_FUNCTION = 500, 60  # lines
+MAX_FILE, MAX_FUNCTION = 1500, 60  # lines
 
+LIBRARIES = {"holidays", "msgspec", "stdnum"}  # that core may use, besides the standard library
 # what core may not touch: clocks, chance, the world
 FORBIDDEN_MODULES = {
     *("asyncio", "logging", "random", "secrets", "socket", "subprocess", "sys", "threading", "time", "uuid"),
@@ -35,7 +36,7 @@ FORBIDDEN_CALLS = {"open", "input", "eval", "exec", "hash", "id"}  # hash, id: o
 
 # modules that imitate nothing: what they do is ours alone, so nobody could have seen it
 OURS = {
-    *("core/__init__.py", "core/accounts.py"),
+    *("core/__init__.py", "core/accounts.py", "core/fold.py", "core/format1.py"),
     *("api/__init__.py", "api/cache.py", "api/operations.py"),
 }
 TAGS = set("DRCSA")  # [D]² is a weaker [D]
@@ -100,7 +101,8 @@ def prose(source: str) -> Iterator[tuple[int, str]]:
 # the rules
 
 
-def short_file(path: Path, source: str) -> Iterator[str]:
+def one_noun(path: Path, source: str) -> Iterator[str]:
+    """A file is one noun, however long that is: this finds only what was pasted together by accident."""
     lines = source.count("\n")
     if lines > MAX_FILE:
         yield f"1 {lines} lines"
@@ -131,7 +133,11 @@ def pure(path: Path, source: str) -> Iterator[str]:
         else:
             modules = []
         for module in modules:
-            if module.partition(".")[0] in FORBIDDEN_MODULES:
+            top = module.partition(".")[0]
+            foreign = top not in LIBRARIES | sys.stdlib_module_names and not module.startswith(
+                "mockserver.core"
+            )
+            if top in FORBIDDEN_MODULES or foreign:
                 yield f"{getattr(node, 'lineno', 0)} imports {module}"
         if isinstance(node, ast.Attribute | ast.Name) and dotted(node, names) in FORBIDDEN_NAMES:
             yield f"{node.lineno} {dotted(node, names)}"
@@ -209,7 +215,7 @@ def nothing_left_open(path: Path, source: str) -> Iterator[str]:
 
 
 RULES: dict[Rule, list[Path]] = {
-    short_file: sources(),
+    one_noun: sources(),
     short_functions: sources(),
     never_suspends: sources(CORE),
     pure: sources(CORE),
@@ -231,13 +237,16 @@ def test_the_rule_is_kept(rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("rule", "source"),
     [
-        (short_file, "x = 1\n" * 501),
+        (one_noun, "x = 1\n" * 1501),
         (short_functions, "def f():\n" + "    x = 1\n" * 60),
         (never_suspends, "async def f(): pass"),
         (never_suspends, "def f(): return [x async for x in y]"),
         (pure, "import time"),
         (pure, "from os.path import join"),
         (pure, "def f():\n    import random"),
+        (pure, "import pydantic"),
+        (pure, "from mockserver.wire import encode"),
+        (pure, "from . import money"),
         (pure, "from datetime import datetime\nx = datetime.now()"),
         (pure, "from datetime import datetime as d\nx = d.utcnow"),
         (pure, "import datetime\nx = datetime.date.today()"),
@@ -270,6 +279,7 @@ def test_the_rule_bites(rule: Rule, source: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "source"),
     [
+        (pure, "from stdnum.se import orgnr\nfrom mockserver.core import money"),
         (pure, "from datetime import date, time\nx = time(0, 5)\ny = act.today\nz = act.now"),
         (exact_money, "def f(x: int | None) -> int: return -1"),
         (exact_money, "speed = 1.0"),

@@ -4,20 +4,17 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from mockserver.api.billogram_fields import read_billogram
+from msgspec import UNSET
+
 from mockserver.api.billogram_view import render_billogram, render_compact, shown_number
 from mockserver.api.call import Call, answer
-from mockserver.api.fields import (
-    PUT,
-    Given,
-    Kept,
-    check_read_only,
-)
+from mockserver.api.inputs import check_read_only, read
 from mockserver.api.listing import Filter, Listed, Query, answer_list, read_query, select
 from mockserver.core import attachments, changes, factoring, money
 from mockserver.core import billogram as drafts
 from mockserver.core.act import Act
 from mockserver.core.content import changed_content
+from mockserver.core.inputs import BillogramChanges, BillogramFields
 from mockserver.core.machine import check_state, public_state
 from mockserver.core.model import Billogram, Internal
 from mockserver.core.refusal import ReadOnlyParameter, no_object
@@ -48,14 +45,12 @@ async def create(call: Call) -> bytes:
 
 def make(act: Act, body: Body) -> str:
     """Decide that operation; returns the id of what is made."""
-    given = read_billogram(body())
+    given = read(BillogramFields, body())
     key = drafts.create(act, given)
-    file = attachments.given(None, given.get("attachment"), given.get("attachment_content"))
-    attachments.attach(act, act.billogram(key), file)
-    on_success = given.get("on_success") or {}
-    if on_success.get("command") == "send":
-        drafts.send(act, act.billogram(key), on_success.get("method"))
-    elif on_success or given.get("event") is not None:  # the old form of it knows only sell [C]
+    attachments.attach(act, act.billogram(key), attachments.given(None, given))
+    if given.on_success is not None and given.on_success.command == "send":
+        drafts.send(act, act.billogram(key), given.on_success.method)
+    elif given.on_success is not None or given.event is not None:  # the old form of it knows only sell [C]
         factoring.sell(act, act.billogram(key))
     return key
 
@@ -163,25 +158,27 @@ async def update(call: Call) -> bytes:
 def change(act: Act, key: str, body: Body, base: str) -> None:
     """Decide that operation; `base` is where the client reaches the server."""
     billogram = act.billogram(key)
-    sent = read_billogram(body(), PUT)
+    sent = body()
+    given = read(BillogramChanges, sent, put=True)
     check_state(billogram, "put")
-    shown = decode(encode(render_billogram(billogram, base)))
-    for name in ("url", "recipient_url"):  # they depend on how this client reaches the server
-        if isinstance(sent.get(name), Kept) and _same_place(sent[name].value, shown[name]):
-            del sent[name]
-    check_read_only(sent, shown)
-    _check_fixed(billogram, sent)
-    content = changed_content(act, billogram.content, sent)
-    recipient = drafts.recipient_after(act, billogram, sent.get("customer"))
-    file = billogram.attachment
-    if "attachment" in sent or sent.get("attachment_content"):
-        filename = sent.get("attachment", None if file is None else file.filename)
-        file = attachments.given(file, filename, sent.get("attachment_content"))
+    _check_read_only(billogram, sent or {}, base)
+    _check_fixed(billogram, given)
+    content = changed_content(act, billogram.content, given)
+    recipient = drafts.recipient_after(act, billogram, given.customer)
+    file = attachments.given(billogram.attachment, given)
     if billogram.internal is Internal.UNATTESTED:
         drafts.change(act, billogram, content, recipient)
         attachments.attach(act, act.billogram(key), file)
     else:
         changes.change_sent(act, billogram, content, recipient, file)
+
+
+def _check_read_only(billogram: Billogram, sent: dict[str, Any], base: str) -> None:
+    shown = decode(encode(render_billogram(billogram, base)))
+    for name in ("url", "recipient_url"):  # they depend on how this client reaches the server
+        if _same_place(sent.get(name), shown[name]):
+            shown[name] = sent[name]
+    check_read_only(BillogramChanges, sent, shown)
 
 
 def _same_place(sent: Any, shown: str | None) -> bool:
@@ -193,22 +190,24 @@ def _same_place(sent: Any, shown: str | None) -> bool:
     )
 
 
-def _check_fixed(billogram: Billogram, sent: Given) -> None:
+def _check_fixed(billogram: Billogram, given: BillogramChanges) -> None:
     """What is settled at creation, and what is settled by sending (reference: api 8.2, behaviour 2.2)."""
-    fixed = {
-        "creditor_unique_value": billogram.creditor_unique_value,
-        "invoice_no": billogram.invoice_no,
-        "on_success": None,
-        "event": None,
-    }
-    if billogram.internal is Internal.UNPAID:
-        fixed["currency"] = billogram.content.terms.currency
-        number = (sent.get("customer") or {}).get("customer_no")
-        if number not in (None, billogram.recipient.customer_no):
-            raise _fixed("customer_no", ("customer",))
-    for name, stored in fixed.items():
-        if sent.get(name) not in (None, stored):
-            raise _fixed("_event" if name == "event" else name)
+    terms, recipient = billogram.content.terms, billogram.recipient
+    if (
+        billogram.internal is Internal.UNPAID
+        and given.customer.over(recipient).customer_no != recipient.customer_no
+    ):
+        raise _fixed("customer_no", ("customer",))
+    if given.creditor_unique_value not in (None, billogram.creditor_unique_value):
+        raise _fixed("creditor_unique_value")
+    if given.invoice_no not in (None, billogram.invoice_no):
+        raise _fixed("invoice_no")
+    if given.on_success is not None:
+        raise _fixed("on_success")
+    if given.event is not None:
+        raise _fixed("_event")
+    if billogram.internal is Internal.UNPAID and given.currency not in (UNSET, None, terms.currency):
+        raise _fixed("currency")
 
 
 def _fixed(name: str, path: tuple[str, ...] = ()) -> ReadOnlyParameter:

@@ -10,9 +10,7 @@ from mockserver.api.rendering import (
     as_number,
     optional_day,
     render_address,
-    render_delivery_address,
     render_event,
-    render_permanent_address,
     render_sums,
     timestamp,
 )
@@ -27,7 +25,18 @@ from mockserver.api.shapes import (
     RowShape,
 )
 from mockserver.core.machine import flags, public_state
-from mockserver.core.model import Billogram, Callbacks, Info, Internal, Recipient, Regional, Row
+from mockserver.core.model import (
+    ADDRESS,
+    DELIVERY_ADDRESS,
+    PERMANENT_ADDRESS,
+    Billogram,
+    Callbacks,
+    Info,
+    Internal,
+    Recipient,
+    Regional,
+    Row,
+)
 from mockserver.wire import decode
 
 SHOWN_EVENTS = 100  # newest ones inside a billogram [D]
@@ -136,9 +145,11 @@ def _recipient(to: Recipient) -> RecipientShape:
         "vat_no": to.vat_no,
         "email": to.email,
         "phone": to.phone,
-        "address": render_address(to.address),
-        "delivery_address": render_delivery_address(to.delivery_address),
-        "permanent_establishment_address": render_permanent_address(to.permanent_establishment_address),
+        "address": render_address(to.address, ADDRESS),
+        "delivery_address": render_address(to.delivery_address, DELIVERY_ADDRESS),
+        "permanent_establishment_address": render_address(
+            to.permanent_establishment_address, PERMANENT_ADDRESS
+        ),
     }
 
 

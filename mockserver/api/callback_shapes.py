@@ -18,7 +18,13 @@ from typing import (
 )
 
 from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
-from mockserver.core.callbacks import BILLOGRAM_EVENT, EINVOICE_CREATED, PAYMENT_RECALLED, RECIPIENT_UPDATED
+from mockserver.core.callbacks import (
+    BILLOGRAM_EVENT,
+    EINVOICE_CREATED,
+    PAYMENT_RECALLED,
+    RECIPIENT_UPDATED,
+    CallbackType,
+)
 from mockserver.core.events import EVENTS, BillogramEvent
 from mockserver.core.showing import DetailedSumsShape
 from mockserver.core.signature import SIGNATURE, TIMESTAMP
@@ -165,7 +171,7 @@ _CALLBACKS = {
 
 def schemas(components: Components) -> dict[str, Schema]:
     """The components of callbacks and events: their types, the `data` of each, each as it is shown."""
-    known = {name: str(components.shape(shape)["$ref"]) for name, shape in _CALLBACKS.items()}
+    known = {row.name: str(components.shape(shape)["$ref"]) for row, shape in _CALLBACKS.items()}
     found: dict[str, Schema] = {
         "Callback": {
             "oneOf": [{"$ref": each} for each in known.values()],
@@ -229,24 +235,18 @@ def _shown(hint: Any) -> Any:
 
 def webhooks() -> dict[str, Schema]:
     """The `webhooks` of the document."""
-    own = "Sent to the receiver of the account, or to the billogram's own."
-    account = "Sent to the receiver of the account."
-    told = {
-        BILLOGRAM_EVENT: ("Something happened to a billogram", own),
-        PAYMENT_RECALLED: ("Money was taken back", account),
-        RECIPIENT_UPDATED: ("A customer verified an address, or changed the recurring payment", account),
-        EINVOICE_CREATED: ("A customer registered for e-invoices", account),
-    }
-    return {name: _received(name, *words) for name, words in told.items()}
+    return {row.name: _received(row) for row in _CALLBACKS}
 
 
-def _received(name: str, what: str, where: str) -> Schema:
+def _received(row: CallbackType) -> Schema:
+    or_own = ", or to the billogram's own" if row is BILLOGRAM_EVENT else ""
     header = {"in": "header", "schema": string()}
     return {
         "post": {
-            "operationId": f"receive{name}",
-            "summary": what,
-            "description": f"{where} Any 2xx takes it, else it is sent again, with the same body.",
+            "operationId": f"receive{row.name}",
+            "summary": row.summary,
+            "description": f"Sent to the receiver of the account{or_own}. Any 2xx takes it, else it is sent"
+            " again, with the same body.",
             "security": [],
             "parameters": [
                 {
@@ -263,7 +263,7 @@ def _received(name: str, what: str, where: str) -> Schema:
             ],
             "requestBody": {
                 "required": True,
-                "content": {"application/json": {"schema": {"$ref": f"{PREFIX}{name}"}}},
+                "content": {"application/json": {"schema": {"$ref": f"{PREFIX}{row.name}"}}},
             },
             "responses": {"2XX": {"description": "Taken"}},
         }

@@ -1,26 +1,13 @@
-"""Commands of a billogram: one row each (reference: api 8.9)."""
+"""Commands of a billogram: one row each, by their names in the documentation [D] (reference: api 8.9)."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
 from mockserver.api.billogram import Body, change, make, remove, shown
-from mockserver.api.billogram_fields import BASE64, Method, read_rows
 from mockserver.api.call import Call
-from mockserver.api.fields import (
-    Amount,
-    Fields,
-    Given,
-    NoFields,
-    Text,
-    changeable,
-    day,
-    decimals,
-    read,
-    required,
-    text,
-)
+from mockserver.api.inputs import read
 from mockserver.core import (
     attachments,
     collection,
@@ -36,167 +23,131 @@ from mockserver.core import (
 )
 from mockserver.core import billogram as drafts
 from mockserver.core.act import Act
+from mockserver.core.inputs import (
+    AllocateFields,
+    AmountFields,
+    AttachFields,
+    CreditFields,
+    Input,
+    MessageFields,
+    MethodFields,
+    NoFields,
+    PayOutFields,
+    RemindFields,
+    RespiteFields,
+)
 from mockserver.core.machine import check_state
 from mockserver.core.model import Billogram
 from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
-from mockserver.schema import component, number, one_word, optional, reads, string
+
+I = TypeVar("I", bound=Input)  # noqa: E741
 
 
-class MethodFields(Fields):
-    method: Method = None
-
-
-def _sent_text(value: Any) -> Any:
-    """It must be there; whether it says something is looked at after the state [A]."""
-    return "" if value == "" else required(text)(value)
-
-
-class AmountFields(Fields):
-    amount: Annotated[Any, reads(required(decimals(2)), number(exclusiveMinimum=0))]
-
-
-class Command(Struct, frozen=True):
+class Command(Struct, Generic[I], frozen=True):
     """What a built command reads and decides; the state check stands before it, for all commands.
 
     `id` is the name of its operation, `example` a body that works, `refusals` what it alone may refuse.
     """
 
     id: str
-    fields: type[Fields]
-    decide: Callable[[Act, Billogram, Given], None]
+    fields: type[I]
+    decide: Callable[[Act, Billogram, I], None]
     example: dict[str, Any]
     refusals: tuple[type[Refusal], ...] = ()
 
 
-def _send(act: Act, billogram: Billogram, given: Given) -> None:
+def _send(act: Act, billogram: Billogram, given: MethodFields) -> None:
     """Sends a draft by this method, else by its own."""
-    drafts.send(act, billogram, given.get("method"))
+    drafts.send(act, billogram, given.method)
 
 
-class MessageFields(Fields):
-    message: Annotated[str, reads(_sent_text, string(minimum=1))]
-
-
-def _message(act: Act, billogram: Billogram, given: Given) -> None:
+def _message(act: Act, billogram: Billogram, given: MessageFields) -> None:
     """Writes to the recipient."""
-    messages.write(act, billogram, given["message"])
+    messages.write(act, billogram, given.message)
 
 
-CREDIT_ROWS = {"type": "array", "minItems": 1, "items": component("CreditRowFields")}
-
-
-class CreditFields(Fields):
-    mode: Annotated[str, reads(required(text), one_word(credits.MODES))]
-    amount: Amount = None
-    items: Annotated[list[Any] | None, reads(changeable(read_rows), CREDIT_ROWS)] = None
-    method: Method = None
-
-
-def _credit(act: Act, billogram: Billogram, given: Given) -> None:
+def _credit(act: Act, billogram: Billogram, given: CreditFields) -> None:
     """Makes a credit invoice: over all that is not credited yet, over rows, over an amount."""
     credits.credit(act, billogram, given)
 
 
-def _payment(act: Act, billogram: Billogram, given: Given) -> None:
+def _payment(act: Act, billogram: Billogram, given: AmountFields) -> None:
     """Books a payment by hand."""
-    payments.pay(act, billogram, given["amount"])
+    payments.pay(act, billogram, given.amount)
 
 
-def _resend(act: Act, billogram: Billogram, given: Given) -> None:
+def _resend(act: Act, billogram: Billogram, given: MethodFields) -> None:
     """Sends the invoice again, by this method or by its own."""
-    delivery.resend(act, billogram, given.get("method"))
+    delivery.resend(act, billogram, given.method)
 
 
-def _settle_underpayment(act: Act, billogram: Billogram, _: Given) -> None:
+def _settle_underpayment(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Lets go what remains of one that was partly paid."""
     losses.settle_underpayment(act, billogram)
 
 
-def _writeoff(act: Act, billogram: Billogram, _: Given) -> None:
+def _writeoff(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Writes off the fees that remain when the principal is settled."""
     losses.write_off(act, billogram)
 
 
-def _writedown(act: Act, billogram: Billogram, _: Given) -> None:
+def _writedown(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Marks what remains as a feared loss."""
     losses.write_down(act, billogram)
 
 
-def _revert_writedown(act: Act, billogram: Billogram, _: Given) -> None:
+def _revert_writedown(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Takes that mark away."""
     losses.revert_writedown(act, billogram)
 
 
-def _confirmed_loss(act: Act, billogram: Billogram, _: Given) -> None:
+def _confirmed_loss(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Books what remains as lost."""
     losses.confirm_loss(act, billogram)
 
 
-class RemindFields(MethodFields):
-    method: Annotated[str | None, reads(text, optional(one_word(dunning.METHODS)))] = None
-    message: Text = None
-
-
-def _remind(act: Act, billogram: Billogram, given: Given) -> None:
+def _remind(act: Act, billogram: Billogram, given: RemindFields) -> None:
     """Sends a reminder, at most one a day; the fee is charged once."""
-    dunning.remind(act, billogram, given.get("method"), given.get("message"))
+    dunning.remind(act, billogram, given.method, given.message)
 
 
-def _collect(act: Act, billogram: Billogram, _: Given) -> None:
+def _collect(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Hands it to the collection agency."""
     collection.collect(act, billogram)
 
 
-class RespiteFields(Fields):
-    date: Annotated[Any, reads(required(day), string(format="date"))]
-
-
-def _respite(act: Act, billogram: Billogram, given: Given) -> None:
+def _respite(act: Act, billogram: Billogram, given: RespiteFields) -> None:
     """Gives more time, to the end of a date."""
-    respite.give(act, billogram, given["date"])
+    respite.give(act, billogram, given.date)
 
 
-def _remove_respite(act: Act, billogram: Billogram, _: Given) -> None:
+def _remove_respite(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Withdraws the respite."""
     respite.remove(act, billogram)
 
 
-class AttachFields(Fields):
-    filename: Annotated[str, reads(required(text), string(minimum=1))]
-    content: Annotated[str, reads(required(text), BASE64)]
-
-
-def _attach(act: Act, billogram: Billogram, given: Given) -> None:
+def _attach(act: Act, billogram: Billogram, given: AttachFields) -> None:
     """Attaches a PDF, in place of the one that is there."""
-    attachments.attach(act, billogram, attachments.pdf(given["filename"], given["content"]))
+    attachments.attach(act, billogram, attachments.pdf(given.filename, given.content))
 
 
-def _sell(act: Act, billogram: Billogram, _: Given) -> None:
+def _sell(act: Act, billogram: Billogram, _: NoFields) -> None:
     """Offers a draft for sale."""
     factoring.sell(act, billogram)
 
 
-class PayOutFields(Fields):
-    mode: Annotated[str, reads(required(text), one_word(standalone.MODES))]
-    amount: Amount = None
-
-
-def _credit_payment(act: Act, billogram: Billogram, given: Given) -> None:
+def _credit_payment(act: Act, billogram: Billogram, given: PayOutFields) -> None:
     """Marks a stand-alone credit, or a part of it, as paid out."""
-    standalone.pay_out(act, billogram, given["mode"], given.get("amount"))
+    standalone.pay_out(act, billogram, given.mode, given.amount)
 
 
-class AllocateFields(AmountFields):
-    source_id: Annotated[str, reads(required(text), string(minimum=1))]
-
-
-def _credit_allocate(act: Act, billogram: Billogram, given: Given) -> None:
+def _credit_allocate(act: Act, billogram: Billogram, given: AllocateFields) -> None:
     """Uses a stand-alone credit, `source_id`, on this debit."""
-    standalone.allocate(act, billogram, given["amount"], given["source_id"])
+    standalone.allocate(act, billogram, given.amount, given.source_id)
 
 
 ATTACH = {"filename": "terms.pdf", "content": "JVBERi0xLjQKJSVFT0YK"}
-COMMANDS: dict[str, Command] = {
+COMMANDS: dict[str, Command[Any]] = {
     "send": Command("sendBillogram", MethodFields, _send, {"method": "Email"}, (PermissionDenied,)),
     "resend": Command("resendBillogram", MethodFields, _resend, {"method": "Email"}),
     "remind": Command("remindBillogram", RemindFields, _remind, {"method": "Email"}),

@@ -1,152 +1,21 @@
 """Resource `customer` (reference: api 2)."""
 
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Any, cast
 
 from mockserver.api.call import Call, answer
-from mockserver.api.fields import (
-    NAME,
-    NOT_GIVEN,
-    PUT,
-    Bool,
-    Country,
-    Email,
-    Fields,
-    Given,
-    Language,
-    Object,
-    ReadOnly,
-    Required,
-    Text,
-    Zipcode,
-    changeable,
-    check_read_only,
-    one_of,
-    read,
-    required,
-    text_to,
-    whole,
-)
+from mockserver.api.inputs import check_read_only, read
 from mockserver.api.listing import Listed, answer_list, read_query, select
 from mockserver.api.rendering import (
     render_address,
-    render_delivery_address,
-    render_permanent_address,
     timestamp,
 )
 from mockserver.api.shapes import CustomerShape
 from mockserver.core import register
 from mockserver.core.act import Act
-from mockserver.core.model import Customer
+from mockserver.core.inputs import CustomerChanges, CustomerFields
+from mockserver.core.model import ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS, Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import State
-from mockserver.schema import integer, one_word, optional, reads
-from mockserver.wire import encode
-
-_TYPES = ("individual", "business", "foreign individual", "foreign business")
-CompanyType: TypeAlias = Annotated[str | None, reads(one_of(*_TYPES), optional(one_word(_TYPES)))]
-CUSTOMER_NO = integer(1, 10**15 - 1)
-
-
-class AddressFields(Fields):
-    street_address: Text = None
-    address_line_1: Text = None
-    address_line_2: Text = None
-    address_line_3: Text = None
-    administrative_area: Text = None
-    dependent_locality: Text = None
-    organization: Text = None
-    sorting_code: Text = None
-    careof: Text = None
-    use_careof_as_attention: Bool = None
-    attention: Text = None
-    zipcode: Zipcode = None
-    city: Text = None
-    country: Country = None
-
-
-class DeliveryAddressFields(Fields):
-    name: Text = None
-    street_address: Text = None
-    address_line_1: Text = None
-    address_line_2: Text = None
-    address_line_3: Text = None
-    administrative_area: Text = None
-    dependent_locality: Text = None
-    organization: Text = None
-    sorting_code: Text = None
-    careof: Text = None
-    attention: Text = None
-    zipcode: Zipcode = None
-    city: Text = None
-    country: Country = None
-
-
-class PermanentAddressFields(Fields):
-    name: Text = None
-    additional_name: Text = None
-    family_name: Text = None
-    address_line_1: Text = None
-    address_line_2: Text = None
-    address_line_3: Text = None
-    administrative_area: Text = None
-    dependent_locality: Text = None
-    organization: Text = None
-    sorting_code: Text = None
-    zipcode: Zipcode = None
-    city: Text = None
-    country: Country = None
-
-
-class ContactFields(Fields):
-    name: Text = None
-    email: Email = None
-    phone: Text = None
-
-
-class PaymentSettingsFields(Fields):
-    recurring_payment_type: Text = None
-
-
-class CustomerEdiFields(Fields):
-    electronic_id: Text = None
-    operator: Text = None
-    reference: Text = None
-
-
-def _own_number(value: Any) -> Any:
-    """null is refused: the documentation warns against it [D]; `""` is not given."""
-    return NOT_GIVEN if value == "" else required(whole(1, 10**15 - 1))(value)
-
-
-class CustomerChanges(Fields):
-    """What a PUT may send."""
-
-    customer_no: Annotated[int | None, reads(changeable(whole(1, 10**15 - 1)), CUSTOMER_NO)] = None
-    name: Annotated[str | None, reads(changeable(required(text_to(100))), NAME)] = None
-    company_type: CompanyType = None
-    org_no: Text = None
-    vat_no: Text = None
-    language: Language = None
-    notes: Text = None
-    contact: ContactFields | None = None
-    address: AddressFields | None = None
-    delivery_address: DeliveryAddressFields | None = None
-    permanent_establishment_address: PermanentAddressFields | None = None
-    letter_forwarding_enabled: Bool = None
-    payment_settings: PaymentSettingsFields | None = None
-    edi: CustomerEdiFields | None = None
-    regional_sweden: Object = None
-    links: ReadOnly = None
-    created_at: ReadOnly = None
-    updated_at: ReadOnly = None
-
-
-class CustomerFields(CustomerChanges):
-    """What a POST may send."""
-
-    customer_no: Annotated[int | None, reads(_own_number, CUSTOMER_NO)] = None
-    name: Required
-
 
 LISTED: Listed[Customer] = Listed(
     number=lambda each: each.number,
@@ -213,7 +82,7 @@ async def create(call: Call) -> bytes:
 
     def decide(act: Act) -> None:
         nonlocal number
-        number = register.create_customer(act, _read(CustomerFields, call.json()))
+        number = register.create_customer(act, read(CustomerFields, call.json()))
 
     act = await call.execute(decide, rule="customer.create")
     return answer(render_customer(act.customer(number)))
@@ -240,19 +109,13 @@ async def update(call: Call) -> bytes:
     def decide(act: Act) -> None:
         nonlocal number
         customer = find(act.state, call.params["customer_no"])
-        sent = _read(CustomerChanges, call.json(), PUT)
-        check_read_only(sent, cast("dict[str, Any]", render_customer(customer)))
-        number = register.change_customer(act, customer, sent)
+        body = call.json()
+        given = read(CustomerChanges, body, put=True)
+        check_read_only(CustomerChanges, body, cast("dict[str, Any]", render_customer(customer)))
+        number = register.change_customer(act, customer, given)
 
     act = await call.execute(decide, rule="customer.update")
     return answer(render_customer(act.customer(number)))
-
-
-def _read(model: type[Fields], body: Any, context: str | None = None) -> Given:
-    sent = read(model, body, context)
-    if sent.get("regional_sweden") is not None:
-        sent["regional_sweden"] = encode(sent["regional_sweden"]).decode()
-    return sent
 
 
 def find(state: State, text: str) -> Customer:
@@ -276,9 +139,11 @@ def render_customer(customer: Customer) -> CustomerShape:
         "language": customer.language,
         "notes": customer.notes,
         "contact": {"name": contact.name, "email": contact.email, "phone": contact.phone},
-        "address": render_address(customer.address),
-        "delivery_address": render_delivery_address(customer.delivery_address),
-        "permanent_establishment_address": render_permanent_address(customer.permanent_establishment_address),
+        "address": render_address(customer.address, ADDRESS),
+        "delivery_address": render_address(customer.delivery_address, DELIVERY_ADDRESS),
+        "permanent_establishment_address": render_address(
+            customer.permanent_establishment_address, PERMANENT_ADDRESS
+        ),
         "letter_forwarding_enabled": customer.letter_forwarding_enabled,
         "payment_settings": {"recurring_payment_type": customer.recurring_payment_type},
         "edi": {

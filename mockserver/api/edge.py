@@ -27,6 +27,7 @@ from mockserver.api.errors import (
 )
 from mockserver.api.faults import Faulted, Faultline, cut_off
 from mockserver.api.operations import OPERATIONS, Operation, not_built
+from mockserver.configuration import Configuration
 from mockserver.core.refusal import NotFound, Refusal
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator, LiveAccount
@@ -69,18 +70,15 @@ class Api:
         emulator: Emulator,
         traffic: Traffic,
         request_ids: RequestIds,
-        *,
-        control_token: str | None = None,
-        invalid_auth_status: int = 403,
-        public_url: str | None = None,
+        configuration: Configuration,
     ) -> None:
         self._emulator = emulator
         self._traffic = traffic
         self._request_ids = request_ids
-        self._control_token = control_token
-        self._public_url = public_url
+        self._control_token = configuration.control_token
+        self._public_url = configuration.public_base
         # 401 for those who follow the newer guide
-        self._http_status = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
+        self._http_status = HTTP_STATUS | {InvalidAuth: configuration.invalid_auth_status}
         self._date, self._faultline = HttpDate(), Faultline()
         self._cache, self._pdf_cache = AnswerCache(), PdfCache()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
@@ -150,7 +148,7 @@ class Api:
             self._traffic.finish(entry, status=status, error=error, duration_ms=took)
             return
         live = passing.live
-        if live is not None and not live.told:  # an account that is not on disk has no timeline
+        if live is not None and not live.durable:  # an account that is not durable has no timeline
             live = None
         if live is not None:
             live.refusals += 1
@@ -164,7 +162,7 @@ class Api:
             field=refused.field,
             field_path=refused.path,
             duration_ms=took,
-            after=None if live is None else (live.told, live.noted, live.refusals),
+            after=None if live is None else (live.durable, live.durable_notes, live.refusals),
         )
         if live is not None:
             live.signal.notify()

@@ -1,51 +1,15 @@
 """E-invoice registration of a customer (reference: api 2.2)."""
 
-import re
-from collections.abc import Callable
-from typing import Annotated, Any, TypeAlias
-
-from pydantic_core import PydanticCustomError
-
 from mockserver.api.call import Call, answer
 from mockserver.api.customer import find
-from mockserver.api.fields import Email, Fields, read, text
+from mockserver.api.inputs import read
 from mockserver.api.shapes import EinvoiceRegistrationShape
 from mockserver.core import einvoice
 from mockserver.core.act import Act
+from mockserver.core.inputs import EinvoiceFields
 from mockserver.core.model import EinvoiceRegistration
 from mockserver.core.refusal import no_object
 from mockserver.core.state import State
-from mockserver.schema import optional, reads, string
-
-_IDENTIFIER = r"^([0-9]{12})\.([A-Za-z]{2,4})(\.[sS][eE])?$"  # [D]
-_CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
-
-
-def _like(pattern: str) -> Callable[[Any], Any]:
-    """Text of this form; `""` is not given."""
-
-    def read_text(value: Any) -> Any:
-        found = text(value)
-        if found and not re.fullmatch(pattern, found):
-            raise PydanticCustomError("value", "bad value")
-        return found or None
-
-    return read_text
-
-
-Identifier: TypeAlias = Annotated[
-    str | None, reads(_like(_IDENTIFIER), optional(string(pattern=_IDENTIFIER)))
-]
-Codice: TypeAlias = Annotated[str | None, reads(_like(_CODICE), optional(string(pattern=_CODICE)))]
-
-
-class EinvoiceFields(Fields):
-    """`identifier` in Sweden; `pec`, `codice_destinatario` or both in Italy."""
-
-    identifier: Identifier = None
-    pec: Email = None
-    codice_destinatario: Codice = None
-
 
 EXAMPLE = {"identifier": "190000000000.SBF.SE"}
 

@@ -1,124 +1,20 @@
 """Resource `item` (reference: api 3)."""
 
-import re
-from typing import Annotated, Any, TypeAlias, cast
+from typing import Any, cast
 
 from msgspec import Raw
-from pydantic_core import PydanticCustomError
 
 from mockserver.api.call import Call, answer
-from mockserver.api.fields import (
-    NAME,
-    NOT_GIVEN,
-    PUT,
-    Bool,
-    Fields,
-    Given,
-    ReadOnly,
-    Required,
-    Text,
-    Text200,
-    changeable,
-    check_read_only,
-    decimals,
-    given,
-    one_of,
-    read,
-    required,
-    text,
-    text_to,
-)
+from mockserver.api.inputs import check_read_only, read
 from mockserver.api.listing import Listed, answer_list, read_query, select
 from mockserver.api.rendering import as_float, as_number, timestamp
 from mockserver.api.shapes import ItemShape
 from mockserver.core import register
 from mockserver.core.act import Act
+from mockserver.core.inputs import ItemChanges, ItemFields
 from mockserver.core.model import Item
 from mockserver.core.refusal import no_object
 from mockserver.core.state import State, item_rank
-from mockserver.schema import number, one_word, optional, reads, string
-from mockserver.wire import encode
-
-# `-` stands in one billing-tab example [D]
-UNITS = (
-    *("unit", "hour", "day", "month", "year"),  # [D]
-    *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
-)
-_WORD = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
-
-
-def upper_case_word(value: Any) -> Any:
-    """Any upper-case word: the list may be longer than the two that are known [A]."""
-    found = text(value)
-    if found and not _WORD.fullmatch(found):
-        raise PydanticCustomError("value", "bad value")
-    return found or None
-
-
-ZeroVatReason: TypeAlias = Annotated[
-    str | None, reads(upper_case_word, optional(string(pattern="^[A-Z][A-Z0-9_]*$")))
-]
-# all digits: up to nine, else up to thirty characters
-ITEM_NO = string(30, 1, pattern="^([0-9]{1,9}|.*[^0-9].*)$")
-_price = decimals(6)
-_vat = decimals(2, 0, 100)
-_unit = one_of(*UNITS)
-
-
-class BookkeepingObjectFields(Fields):
-    dimension_id: Required
-    object_id: Required
-    dimension_name: Text = None
-    object_name: Text = None
-
-
-class BookkeepingFields(Fields):
-    income_account: Text = None
-    vat_account: Text = None
-    objects: list[BookkeepingObjectFields] | None = None
-
-
-def read_objects(bookkeeping: Given | None) -> None:
-    """Bookkeeping objects are kept as JSON text."""
-    if bookkeeping and bookkeeping.get("objects") is not None:
-        bookkeeping["objects"] = encode([given(each) for each in bookkeeping["objects"]]).decode()
-
-
-class RegionalItemFields(Fields):
-    rotavdrag: Bool = None
-
-
-class ItemChanges(Fields):
-    """What a PUT may send."""
-
-    item_no: Annotated[str | None, reads(changeable(required(text)), ITEM_NO)] = None
-    title: Annotated[str | None, reads(changeable(required(text_to(100))), NAME)] = None
-    description: Text200 = None
-    price: Annotated[Any, reads(changeable(_price), number())] = None
-    vat: Annotated[Any, reads(changeable(_vat), number(0, 100))] = None
-    unit: Annotated[Any, reads(changeable(_unit), one_word(UNITS))] = None
-    bookkeeping: BookkeepingFields | None = None
-    regional_sweden: RegionalItemFields | None = None
-    zero_vat_reason: ZeroVatReason = None
-    zero_vat_reason_reference: Text = None
-    created_at: ReadOnly = None
-    updated_at: ReadOnly = None
-
-
-def _own_number(value: Any) -> Any:
-    """null is refused: the documentation warns against it [D]; `""` is not given."""
-    return NOT_GIVEN if value == "" else required(text)(value)
-
-
-class ItemFields(ItemChanges):
-    """What a POST may send."""
-
-    item_no: Annotated[str | None, reads(_own_number, ITEM_NO)] = None
-    title: Required
-    price: Annotated[Any, reads(required(_price), number())]
-    vat: Annotated[Any, reads(required(_vat), number(0, 100))]
-    unit: Annotated[Any, reads(required(_unit), one_word(UNITS))]
-
 
 LISTED: Listed[Item] = Listed(
     number=lambda each: each.number,
@@ -165,7 +61,7 @@ async def create(call: Call) -> bytes:
 
     def decide(act: Act) -> None:
         nonlocal number
-        number = register.create_item(act, _read(ItemFields, call.json()))
+        number = register.create_item(act, read(ItemFields, call.json()))
 
     act = await call.execute(decide, rule="item.create")
     return answer(render_item(act.item(number)))
@@ -183,9 +79,10 @@ async def update(call: Call) -> bytes:
     def decide(act: Act) -> None:
         nonlocal number
         item = find(act.state, call.params["item_no"])
-        sent = _read(ItemChanges, call.json(), PUT)
-        check_read_only(sent, cast("dict[str, Any]", render_item(item)))
-        number = register.change_item(act, item, sent)
+        body = call.json()
+        given = read(ItemChanges, body, put=True)
+        check_read_only(ItemChanges, body, cast("dict[str, Any]", render_item(item)))
+        number = register.change_item(act, item, given)
 
     act = await call.execute(decide, rule="item.update")
     return answer(render_item(act.item(number)))
@@ -208,12 +105,6 @@ async def listing(call: Call) -> bytes:
     matches = await select(LISTED, query, matches)
     page = matches[query.start : query.stop]
     return await answer_list(page, render_item, {"total_count": len(matches)})
-
-
-def _read(model: type[Fields], body: Any, context: str | None = None) -> Given:
-    sent = read(model, body, context)
-    read_objects(sent.get("bookkeeping"))
-    return sent
 
 
 def find(state: State, item_no: str) -> Item:

@@ -6,12 +6,11 @@ what is read beyond it, out of tolerance [C], is not. It is imported when it is 
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from msgspec import structs
 
 from mockserver.api import callback_shapes
-from mockserver.api.billogram_fields import CreditRowFields, RowFields
 from mockserver.api.call import MAX_LINE
 from mockserver.api.commands import COMMANDS
 from mockserver.api.errors import (
@@ -23,11 +22,14 @@ from mockserver.api.errors import (
     TooLarge,
     Unavailable,
 )
+from mockserver.api.inputs import norms
 from mockserver.api.listing import Listed
 from mockserver.api.operations import OPERATIONS, Operation
-from mockserver.api.settings import SettingsFields
 from mockserver.api.shapes import BillogramShape, CustomerShape, ErrorData
+from mockserver.core.inputs import CreditRowFields, Input, RowFields
+from mockserver.core.model import ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS, Address
 from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
+from mockserver.core.settings import Settings
 from mockserver.schema import (
     Components,
     Schema,
@@ -125,15 +127,19 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
 def _components() -> Components:
     components = Components()
     for rows in (RowFields, CreditRowFields):  # their reader stands between them and the body that holds them
-        components.model(rows)
+        components.more |= norms(rows)
     components.more |= callback_shapes.schemas(components)
+    members = get_type_hints(Address)
+    for part in (ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS):
+        shown = {wire: components.shape(members[name]) for wire, name in part.names.items()}
+        components.more[part.component.removesuffix("Fields")] = closed(shown)
     return components
 
 
 def shown() -> dict[str, Schema]:
     """What the API shows and the control plane too, by name, with all that it refers to."""
     components = _components()
-    components.model(SettingsFields)
+    components.more |= norms(Settings, patch=True)
     components.shape(BillogramShape)
     components.shape(CustomerShape)
     names = ("Billogram", "Customer", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
@@ -154,7 +160,9 @@ def _operation(
     if parameters:
         found["parameters"] = parameters
     if row.fields is not None:
-        found["requestBody"] = json_body(components.model(row.fields), row.example)
+        bodies = norms(row.fields, patch=not issubclass(row.fields, Input))
+        components.more |= bodies
+        found["requestBody"] = json_body(component(next(iter(bodies))), row.example)
     answers: Schema = {}
     if row.data is not None:
         answers["200"] = json_answer("Done", _envelope(row, components), [_ID])

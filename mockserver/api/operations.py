@@ -5,6 +5,7 @@ path and JSON (an unbuilt command: and state).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
@@ -22,16 +23,9 @@ from mockserver.api import (
     report,
     settings,
 )
-from mockserver.api.billogram_fields import BillogramChanges, BillogramFields
 from mockserver.api.call import Call
-from mockserver.api.customer import CustomerChanges, CustomerFields
-from mockserver.api.einvoice import EinvoiceFields
 from mockserver.api.errors import MissingQueryParameter, NotAvailableYet, NotEmulated
-from mockserver.api.fields import Fields, NoFields
-from mockserver.api.item import ItemChanges, ItemFields
 from mockserver.api.listing import Listed
-from mockserver.api.pictures import PictureFields
-from mockserver.api.settings import SettingsFields
 from mockserver.api.settings_shapes import SettingsShape
 from mockserver.api.shapes import (
     AttachmentShape,
@@ -52,6 +46,19 @@ from mockserver.api.shapes import (
     PictureShape,
 )
 from mockserver.core.act import Act
+from mockserver.core.inputs import (
+    BillogramChanges,
+    BillogramFields,
+    CustomerChanges,
+    CustomerFields,
+    EinvoiceFields,
+    ItemChanges,
+    ItemFields,
+    MandateFields,
+    MigrationFields,
+    NoFields,
+    PictureFields,
+)
 from mockserver.core.refusal import (
     InvalidObjectState,
     InvalidParameter,
@@ -60,6 +67,7 @@ from mockserver.core.refusal import (
     ReadOnlyParameter,
     Refusal,
 )
+from mockserver.core.settings import Settings
 from mockserver.schema import Schema
 
 Endpoint = Callable[[Call], Awaitable[bytes]]
@@ -68,16 +76,17 @@ Endpoint = Callable[[Call], Awaitable[bytes]]
 class Operation(Struct, frozen=True):
     """`id` is the operation's stable name; `path` is relative to the base address.
 
-    The rest is what the OpenAPI document tells: the model of the body with an example that works, the types
-    of `data` and `meta` of the answer, the list parameters or those of the `query`, and what may be refused
-    besides that which follows from the others. `empty`: 204 without a body when there is nothing.
+    The rest is what the OpenAPI document tells: the type of the body (an input, or a value that it changes in
+    part) with an example that works, the types of `data` and `meta` of the answer, the list parameters or
+    those of the `query`, and what may be refused besides that which follows from the others. `empty`: 204
+    without a body when there is nothing.
     """
 
     id: str
     method: str
     path: str
     endpoint: Endpoint | None = None
-    fields: type[Fields] | None = None
+    fields: type[Struct] | None = None
     data: Any = None
     meta: Any = None
     listed: Listed[Any] | None = None
@@ -178,7 +187,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "PUT",
         "/settings",
         settings.update,
-        fields=SettingsFields,
+        fields=Settings,
         data=SettingsShape,
         example=settings.EXAMPLE,
     ),
@@ -319,7 +328,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/sepa_dd_mandate",
         payment_source.create,
-        fields=payment_source.MandateFields,
+        fields=MandateFields,
         data=MandateShape,
         example=payment_source.IMPORT,
     ),
@@ -328,7 +337,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST",
         "/sepa_dd_mandate/migrate",
         payment_source.migrate,
-        fields=payment_source.MigrationFields,
+        fields=MigrationFields,
         data=MigratedMandateShape,
         example=payment_source.MIGRATE,
     ),
@@ -355,6 +364,7 @@ async def not_built(operation: Operation, call: Call) -> bytes:
     raise AssertionError("not reached: the decision refuses")
 
 
+@cache
 def known_operations() -> dict[str, tuple[str, str | None]]:
     """Method and path of each row, and the command, by what the OpenAPI document has: path or id."""
     found: dict[str, tuple[str, str | None]] = {}

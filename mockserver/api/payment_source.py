@@ -1,21 +1,17 @@
 """Payment sources and SEPA mandates (reference: api 12)."""
 
-from datetime import UTC, date, datetime
-from typing import Annotated, Any
-
-from pydantic import BeforeValidator
-from pydantic_core import PydanticCustomError
+from datetime import UTC, datetime
 
 from mockserver.api.call import Call, answer
-from mockserver.api.customer import CUSTOMER_NO
 from mockserver.api.errors import InvalidQueryParameter, MissingQueryParameter
-from mockserver.api.fields import Fields, NoFields, day, read, required, text, whole
+from mockserver.api.inputs import read
+from mockserver.api.kinds import CUSTOMER_NO
 from mockserver.api.shapes import MandateShape, MigratedMandateShape, PaymentSourceShape
 from mockserver.core import numbers, sources
 from mockserver.core.act import Act
 from mockserver.core.funds import SEPA, PaymentSource
+from mockserver.core.inputs import MandateFields, MigrationFields, NoFields
 from mockserver.core.state import SOURCE, State, is_digits
-from mockserver.schema import integer, reads, string
 
 IMPORT = {"customer_no": 1, "iban": "DE89370400440532013000", "signed_at": "2026-02-01 00:00:00"}
 MIGRATE = {
@@ -27,49 +23,11 @@ MIGRATE = {
         "unique_mandate_reference": "OLDREFERENCE00000000000001",
     },
 }
-QUERY = {"customer_no": integer(1, 10**15 - 1)}
-_SIGNED_AT = string(pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$")
-
-
-def _moment(value: Any) -> Any:
-    """`YYYY-MM-DD HH:MM:SS`, not the ISO form [D]; UTC [A]."""
-    try:
-        found = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # the zone is given below
-    except (TypeError, ValueError):
-        raise PydanticCustomError("value", "bad value") from None
-    return found.replace(tzinfo=UTC) if day(value) is not None else None
-
-
-CustomerNo = Annotated[int, reads(required(whole(1, 10**15 - 1)), CUSTOMER_NO)]
-Filled = Annotated[str, reads(required(text), string(minimum=1))]
-
-
-class MandateFields(Fields):
-    """A mandate that a customer signed."""
-
-    customer_no: CustomerNo
-    iban: Filled
-    signed_at: Annotated[datetime, reads(required(_moment), _SIGNED_AT)]
-
-
-class AmendmentFields(Fields):
-    """The old creditor's mandate."""
-
-    sepa_creditor_identifier: Filled
-    unique_mandate_reference: Filled
-
-
-class MigrationFields(Fields):
-    """A mandate that another creditor had."""
-
-    customer_no: CustomerNo
-    iban: Filled
-    signed_date: Annotated[date, reads(required(day), string(format="date"))]
-    amendment: Annotated[AmendmentFields, BeforeValidator(required(lambda value: value))]
+QUERY = {"customer_no": CUSTOMER_NO}
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /payment_source`: the mandates of a customer. Without any the answer is 204, and empty."""
+    """`GET /payment_source`: the mandates of a customer. Without any the answer is 204, and empty [D]."""
     wanted = call.query.get("customer_no")
     if wanted is None:
         raise MissingQueryParameter(
@@ -109,9 +67,7 @@ async def create(call: Call) -> bytes:
 
     def decide(act: Act) -> None:
         given = read(MandateFields, call.json())
-        found.append(
-            sources.add(act, given["customer_no"], given["iban"], given["signed_at"], migrated=False)
-        )
+        found.append(sources.add(act, given.customer_no, given.iban, given.signed_at, migrated=False))
 
     await call.execute(decide, rule="mandate")
     shown: MandateShape = {
@@ -130,8 +86,8 @@ async def migrate(call: Call) -> bytes:
     def decide(act: Act) -> None:
         nonlocal seed
         given = read(MigrationFields, call.json())
-        signed = datetime.combine(given["signed_date"], datetime.min.time(), UTC)
-        found.append(sources.add(act, given["customer_no"], given["iban"], signed, migrated=True))
+        signed = datetime.combine(given.signed_date, datetime.min.time(), UTC)
+        found.append(sources.add(act, given.customer_no, given.iban, signed, migrated=True))
         seed = act.account.seed
 
     await call.execute(decide, rule="mandate")

@@ -1,24 +1,16 @@
 """Resources `logotype` and `coverphoto`, one of each per account (reference: api 5, 6)."""
 
 from base64 import b64encode
-from typing import Annotated
 
-from mockserver.api.billogram_fields import BASE64
 from mockserver.api.call import Call, answer
-from mockserver.api.fields import Fields, one_of, read, required, text
+from mockserver.api.inputs import read
 from mockserver.api.shapes import EmptyShape, PictureShape
 from mockserver.core import pictures
 from mockserver.core.act import Act
+from mockserver.core.inputs import PictureFields
 from mockserver.core.model import Picture
-from mockserver.core.pictures import COVERPHOTO, FILE_TYPES, LOGOTYPE, PNG
+from mockserver.core.pictures import COVERPHOTO, LOGOTYPE, PNG
 from mockserver.core.state import PICTURE
-from mockserver.schema import one_word, optional, reads
-
-
-class PictureFields(Fields):
-    content: Annotated[str, reads(required(text), BASE64)]
-    file_type: Annotated[str | None, reads(one_of(*FILE_TYPES), optional(one_word(FILE_TYPES)))] = None
-
 
 EXAMPLE = {
     "content": "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg==",
@@ -66,7 +58,7 @@ async def _store(call: Call, name: str) -> bytes:
     def decide(act: Act) -> None:
         nonlocal stored
         given = read(PictureFields, call.json())
-        stored = pictures.picture(given["content"], given.get("file_type"))
+        stored = pictures.picture(given.content, given.file_type)
         pictures.change(act, name, stored)
 
     await call.execute(decide, rule=f"{name}.store")

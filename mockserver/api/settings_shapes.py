@@ -30,24 +30,12 @@ class VisitingAddressShape(TypedDict):
     country: str | None
 
 
-class InvoiceAddressShape(TypedDict):
-    street_address: str | None
-    careof: str | None
-    zipcode: str | None
-    city: str | None
-    province: str | None
-    country: str | None
+class InvoiceAddressShape(VisitingAddressShape):
     email: str | None
 
 
-class NamedAddressShape(TypedDict):
+class NamedAddressShape(VisitingAddressShape):
     name: str | None
-    street_address: str | None
-    careof: str | None
-    zipcode: str | None
-    city: str | None
-    province: str | None
-    country: str | None
 
 
 class DomesticAccountShape(TypedDict):

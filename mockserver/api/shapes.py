@@ -35,7 +35,6 @@ STATES = (
 
 Float: TypeAlias = Decimal
 Number: TypeAlias = int | Decimal
-Text: TypeAlias = str
 Timestamp: TypeAlias = Annotated[
     str, Form(string(pattern=r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$", description="UTC, without zone"))
 ]
@@ -58,54 +57,10 @@ class Error(TypedDict):
     data: ErrorData
 
 
-class AddressShape(TypedDict):
-    street_address: str
-    address_line_1: str
-    address_line_2: str
-    address_line_3: str
-    administrative_area: str
-    dependent_locality: str
-    organization: str
-    sorting_code: str
-    careof: str
-    use_careof_as_attention: bool
-    attention: str
-    zipcode: str
-    city: str
-    country: str
-
-
-class DeliveryAddressShape(TypedDict):
-    name: str
-    street_address: str
-    address_line_1: str
-    address_line_2: str
-    address_line_3: str
-    administrative_area: str
-    dependent_locality: str
-    organization: str
-    sorting_code: str
-    careof: str
-    attention: str
-    zipcode: str
-    city: str
-    country: str
-
-
-class PermanentAddressShape(TypedDict):
-    name: str
-    additional_name: str
-    family_name: str
-    address_line_1: str
-    address_line_2: str
-    address_line_3: str
-    administrative_area: str
-    dependent_locality: str
-    organization: str
-    sorting_code: str
-    zipcode: str
-    city: str
-    country: str
+# its members are those of the value (reference: api 2.1); which of them depends on where it stands
+AddressShape: TypeAlias = Annotated[dict[str, str | bool], Form(component("Address"))]
+DeliveryAddressShape: TypeAlias = Annotated[dict[str, str | bool], Form(component("DeliveryAddress"))]
+PermanentAddressShape: TypeAlias = Annotated[dict[str, str | bool], Form(component("PermanentAddress"))]
 
 
 class ContactShape(TypedDict):
@@ -453,9 +408,6 @@ class ListMeta(TypedDict):
 class BillogramListMeta(TypedDict):
     total_count: int
     total_remaining_sum: Annotated[str, Form(string(pattern=r"^-?\d+\.\d{2}$"))]
-
-
-Ok: TypeAlias = Literal["OK"]
 
 
 class MandateShape(TypedDict):

@@ -17,8 +17,10 @@ from urllib.parse import SplitResult
 
 from msgspec import Struct
 
-from mockserver.app import Application, Configuration, build
+from mockserver.app import build
+from mockserver.asgi import Application
 from mockserver.cli.bar import Bar
+from mockserver.configuration import Configuration
 from mockserver.core import callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.model import replace
@@ -132,7 +134,9 @@ async def _planned(sign_key: str, seed: int) -> tuple[list[Story], Planned]:
     for each in planned:
         if each.billogram is not None and each.event_type is not None:
             stories.setdefault(each.billogram, {})[each.event_type] = each
-    return list(stories.values()), next(each for each in planned if each.type == callbacks.PAYMENT_RECALLED)
+    return list(stories.values()), next(
+        each for each in planned if each.type == callbacks.PAYMENT_RECALLED.name
+    )
 
 
 def _of(app: Application) -> list[Planned]:

@@ -36,11 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = vars(parser.parse_args(arguments))
     command = given.pop("command")
     if command == "serve":
-        from mockserver.cli.serve import serve
-
         try:
             values = {option.key: option.default for option in SERVE}
-            values |= from_environment(os.environ) | given
+            values |= (
+                from_environment(os.environ) | given
+            )  # a bad one is refused before the server is imported
+            from mockserver.cli.serve import serve
+
             code = serve(values)
         except BadOption as error:
             parser.error(str(error))
@@ -64,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from mockserver.cli.run import run
 
         code = run(given | _control_token(given))
+    elif command == "database":
+        from mockserver.cli.database import database
+
+        code = database(given)
     else:
         from mockserver.cli.wait import wait
 
@@ -101,7 +107,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
     _add_run(commands.add_parser("run", help="run scenarios", allow_abbrev=False))
+    _add_database(commands.add_parser("database", help="check or copy a database", allow_abbrev=False))
     return parser
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, text in (
+        ("check", "read everything, and say what is damaged"),
+        ("compact", "give unused space back; no server may run on it"),
+        ("backup", "copy it, also while a server runs"),
+    ):
+        action = actions.add_parser(name, help=text, allow_abbrev=False)
+        action.add_argument("database", metavar="DB", help="the file of a server")
+        if name == "backup":
+            action.add_argument("file", metavar="FILE", help="the copy, which is not there yet")
 
 
 def _add_clock(parser: argparse.ArgumentParser) -> None:

@@ -23,9 +23,10 @@ def _document(control: bool, fixture: bool) -> Schema:
 
         return schema()
     if control:
-        from mockserver.app import control_document
+        from mockserver.control import openapi
+        from mockserver.stories.operations import OPERATIONS
 
-        return control_document(_SERVER, token=False)
+        return openapi.document(OPERATIONS, _SERVER, token=False)
     from mockserver.api.openapi import document
 
     return document(_SERVER)

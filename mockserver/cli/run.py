@@ -10,13 +10,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from mockserver.app import Configuration
 from mockserver.cli.bar import Bar
+from mockserver.configuration import Configuration
 from mockserver.serving import Listener, new_event_loop
 from mockserver.stories import arazzo, library, report
 from mockserver.stories.arazzo import BadDocument, Document
 from mockserver.stories.caller import operations
 from mockserver.stories.library import SCENARIOS, NotInLibrary
+from mockserver.stories.operations import OPERATIONS
 from mockserver.stories.remote import NoServer, Remote, basic
 from mockserver.stories.report import Timed
 from mockserver.stories.runs import BadInputs, choose, from_text, inputs_of
@@ -63,7 +64,7 @@ def _tasks(asked: Sequence[str], inputs: Sequence[tuple[str, str]]) -> list[_Tas
     """All of it is read and checked before anything is sent."""
     found: list[_Task] = []
     for name in asked:
-        document = arazzo.load(library.find(SCENARIOS, name))
+        document = arazzo.load(library.find(SCENARIOS, name), OPERATIONS)
         try:
             values = from_text(document, dict(inputs))
             inputs_of(choose(document, values), values)
@@ -115,7 +116,7 @@ async def _check(tasks: Sequence[_Task], base: str, token: str | None) -> None:
     if not using:
         return
     async with Remote(base, "-", "-", token) as caller:
-        answered = await caller.call(operations()["info"])
+        answered = await caller.call(operations(OPERATIONS)["info"])
     if answered.status == 401:
         raise _CouldNot(f"{base} wants its control token: --control-token, or MOCKSERVER_CONTROL_TOKEN")
     if answered.status != 200 or "mock-request-id" not in answered.headers:
@@ -126,7 +127,7 @@ _NEED = "can't do without: it is no mockserver. These run against every server: 
 
 
 def _portable() -> str:
-    found = (arazzo.load(library.find(SCENARIOS, name)) for name in library.names(SCENARIOS))
+    found = (arazzo.load(library.find(SCENARIOS, name), OPERATIONS) for name in library.names(SCENARIOS))
     return ", ".join(each.name for each in found if each.anywhere)
 
 

@@ -14,15 +14,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from mockserver.api.settings import changed_settings
-from mockserver.app import Configuration, id_and_key, read_fixture
-from mockserver.control.accounts import Listed, preload, read_list
+from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
 from mockserver.core.accounts import key_fits
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.serving import Listener, new_event_loop
+from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
 
 _COULD_NOT = 2
 _KEY = "secret"  # of the account in the greeting
@@ -44,7 +43,7 @@ def serve(options: Mapping[str, Any]) -> int:
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     try:
-        bodies = read_list(options["accounts"] or [], changed_settings, read_fixture)
+        bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
@@ -99,7 +98,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         raise _NoAddress(f"can't listen on {where}: {error.strerror}") from error
     try:
         if bodies:  # they are there before anybody is answered
-            await preload(listener.emulator, bodies, changed_settings)
+            await preload(listener.emulator, bodies)
         await listener.serve()
         if await _loaded_or_stopped(listener, stop):
             _tell(listener, configuration, token if made else None)
@@ -143,7 +142,7 @@ def _greeting(listener: Listener, token: str | None, made: bool, fixture: str | 
     shown = token if made else "$TOKEN"
     access = "open" if token is None else f"token: {token}" if made else "with the token it was given"
     emulator = listener.emulator
-    known = [live.id for live in emulator.live_accounts() if ":" not in live.id]
+    known = [name for name in emulator.known() if ":" not in name]
     loaded = None if fixture is None else _loaded(emulator, fixture)
     if loaded is not None:
         who = f"the account {loaded[0]} begins with the fixture {fixture}; its key is {loaded[1]}"
@@ -166,15 +165,16 @@ def _greeting(listener: Listener, token: str | None, made: bool, fixture: str | 
 def _loaded(emulator: Emulator, fixture: str) -> tuple[str, str] | None:
     """Id and key of the account of a fixture, if they open it: one that was there may have another key."""
     name, key = id_and_key(read_fixture(fixture))
-    live = emulator.live(name)
-    return (name, key) if ":" not in name and live is not None and key_fits(live.account, key) else None
+    account = emulator.known().get(name)
+    return (name, key) if ":" not in name and account is not None and key_fits(account, key) else None
 
 
 def _free_name(emulator: Emulator) -> str:
     """`demo`, or the first like it that this key opens."""
+    known = emulator.known()
     for name in itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2))):
-        live = emulator.live(name)
-        if live is None or key_fits(live.account, _KEY):
+        account = known.get(name)
+        if name not in known or (account is not None and key_fits(account, _KEY)):
             return name
     raise AssertionError("not reached: names don't end")
 

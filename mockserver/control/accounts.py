@@ -1,23 +1,22 @@
-"""Accounts: made, looked at, changed, removed, emptied (reference: control 1)."""
+"""Accounts: looked at, changed, removed; what one is made with and what it looks like (reference: control 1).
 
-import asyncio
+`mockserver/stories/account_endpoints.py` creates and empties them, as that may load a fixture.
+"""
+
 from datetime import timedelta
-from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
+from typing import Annotated, Literal, NotRequired, TypedDict, get_args
 
 from pydantic import AfterValidator, Field
 
+from mockserver.api.settings import changed_settings
 from mockserver.control.call import (
     EXACT_DURATION,
     Answer,
     Body,
-    ChangeSettings,
     ControlCall,
-    Fixture,
     Moment,
-    ReadFixture,
     SettingsChanges,
     Zone,
-    parse,
 )
 from mockserver.control.callbacks import (
     AccountCallbacksShape,
@@ -26,12 +25,11 @@ from mockserver.control.callbacks import (
     render_callbacks,
 )
 from mockserver.control.clock import ClockShape, render_clock
-from mockserver.control.errors import ControlError
 from mockserver.core import accounts, calendar
 from mockserver.core.act import Act
-from mockserver.core.model import Features, merged
-from mockserver.core.settings import new_settings
-from mockserver.emulator import AccountExists, Emulator, LiveAccount, NewAccount
+from mockserver.core.model import Features, replace
+from mockserver.emulator import Emulator, LiveAccount, NewAccount
+from mockserver.ledger import Overview
 from mockserver.schema import Form, one_word
 
 
@@ -140,37 +138,12 @@ class AccountShape(TypedDict):
     counts: CountsShape
 
 
-async def _fixture(call: ControlCall, asked: str | None) -> Fixture | None:
-    # in a thread: a file is read
-    return None if asked is None else await asyncio.to_thread(call.info.read_fixture, asked)
-
-
 async def listing(call: ControlCall) -> Answer:
     """`GET /_mock/accounts`: lists the accounts."""
-    live_accounts = call.emulator.live_accounts
-    return Answer(
-        await call.emulator.read_all(
-            lambda: [render_account(call.emulator, live) for live in live_accounts()]
-        )
-    )
+    return Answer([render_account(each) for each in await call.emulator.overviews()])
 
 
-async def create(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts`: makes an account. `key` is shown only here."""
-    body = call.read(AccountBody)
-    fixture = await _fixture(call, body.fixture)
-    if fixture is not None:
-        body = fixture.body(call.sent())
-    if body.callbacks is not None:
-        checked(call, body.callbacks)
-    live = await make(call.emulator, body, call.info.change_settings, fixture, cause=call.request_id)
-    shown = await shown_account(call.emulator, live)
-    if body.key is not None:
-        shown["key"] = body.key
-    return Answer(shown, 201)
-
-
-def birth_of(body: AccountBody, change_settings: ChangeSettings) -> NewAccount:
+def birth_of(body: AccountBody) -> NewAccount:
     """What a body says of the account that it makes."""
     start = body.clock or ClockStart()
     settings = body.settings
@@ -181,38 +154,19 @@ def birth_of(body: AccountBody, change_settings: ChangeSettings) -> NewAccount:
         clock_mode=start.mode,
         now=start.now,
         timezone=body.timezone or "Europe/Stockholm",
-        features=merged(Features(), body.features.given() if body.features else {}),
+        features=Features(**body.features.given()) if body.features else Features(),
         callbacks=None if body.callbacks is None else body.callbacks.settings(),
         default_due_days=30 if body.default_due_days is None else body.default_due_days,
         market=body.market or "Sweden",
         pdf_delay=body.pdf_delay or "0s",
-        settings=None if settings is None else lambda new: change_settings(new, settings, new),
+        settings=None if settings is None else lambda new: changed_settings(new, settings, new),
     )
-
-
-async def make(
-    emulator: Emulator,
-    body: AccountBody,
-    change_settings: ChangeSettings,
-    fixture: Fixture | None = None,
-    *,
-    cause: str,
-) -> LiveAccount:
-    """Make the account that a body describes, and load a fixture into it."""
-    birth = birth_of(body, change_settings)
-    try:
-        if fixture is not None:
-            return await fixture.open(emulator, birth)
-        return await emulator.open_account(birth, cause=cause)
-    except AccountExists as error:
-        hint = f"use it, reset it by POST /_mock/accounts/{body.id}/reset, or DELETE it first"
-        raise ControlError(409, "account_exists", str(error), hint) from None
 
 
 async def fetch(call: ControlCall) -> Answer:
     """`GET /_mock/accounts/{a}`: one account."""
     live = await call.live()
-    return Answer(await call.emulator.read(live, lambda _: render_account(call.emulator, live)))
+    return Answer(await call.emulator.read(live, lambda _: render_account(call.emulator.overview(live))))
 
 
 async def change(call: ControlCall) -> Answer:
@@ -228,12 +182,12 @@ async def change(call: ControlCall) -> Answer:
 
     def decide(act: Act) -> None:
         if "features" in changes:
-            changes["features"] = merged(act.account.features, changes["features"].given())
+            changes["features"] = replace(act.account.features, **changes["features"].given())
         if "settings" in changes:
             old, first = act.account.settings, act.account.first_settings
-            changes["settings"] = call.info.change_settings(old, changes["settings"], first)
+            changes["settings"] = changed_settings(old, changes["settings"], first)
         if changes:
-            accounts.change(act, changes)
+            accounts.change(act, replace(act.account, **changes))
 
     await call.emulator.execute(live, decide, cause=call.request_id, rule="account")
     return Answer(await shown_account(call.emulator, live))
@@ -247,69 +201,19 @@ async def remove(call: ControlCall) -> Answer:
     return Answer({"id": live.id})
 
 
-async def reset(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts/{a}/reset`: empties an account, or loads a fixture into it.
-
-    What it was made with stays, and without a fixture its clock, unless another one is given.
-    """
-    body = call.read(ResetBody)
-    old = await call.live()
-    if body.fixture is not None and body.clock is not None:
-        hint = "the fixture says what the clock shows"
-        raise ControlError(400, "invalid_body", "clock and fixture exclude each other", hint)
-    fixture = await _fixture(call, body.fixture)
-    if fixture is None:
-        clock = {} if body.clock is None else body.clock.given()
-        live = await call.emulator.reset(old, seed=body.seed, cause=call.request_id, **clock)
-    else:
-        live = await fixture.reset(call.emulator, old, body.seed)
-    call.traffic.forget(old.stream)
-    return Answer(await shown_account(call.emulator, live))
-
-
-Listed = list[tuple[AccountBody, Fixture | None]]
-
-
-def read_list(listed: list[Any], change_settings: ChangeSettings, read_fixture: ReadFixture) -> Listed:
-    """The bodies of a `--accounts` file and their fixtures, wholly checked before anything is made."""
-    found: Listed = []
-    names: set[str] = set()
-    for data in listed:
-        body = parse(AccountBody, data)
-        fixture = None if body.fixture is None else read_fixture(body.fixture)
-        if fixture is not None:
-            body = fixture.body(data)
-        if body.id in names:
-            raise ControlError(400, "account_exists", f"account {body.id} is listed twice", "list it once")
-        if body.settings is not None:
-            new = new_settings(body.id, 2000)
-            change_settings(new, body.settings, new)
-        names.add(body.id)
-        found.append((body, fixture))
-    return found
-
-
-async def preload(emulator: Emulator, listed: Listed, change_settings: ChangeSettings) -> None:
-    """Make these accounts; those that the log has already stay as they are."""
-    await emulator.loaded()
-    for body, fixture in listed:
-        if emulator.live(body.id) is None:
-            await make(emulator, body, change_settings, fixture, cause="accounts")
-
-
 async def shown_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
     """The account after a write, even if another one has reset or removed it since."""
-    return await emulator.read(live, lambda _: render_account(emulator, live), gone_too=True)
+    return await emulator.read(live, lambda _: render_account(emulator.overview(live)), gone_too=True)
 
 
-def render_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
+def render_account(seen: Overview) -> AccountShape:
     """The account without its key."""
-    account, features = live.account, live.account.features
+    account, features = seen.account, seen.account.features
     return {
         "id": account.id,
         "seed": account.seed,
         "generation": account.generation,
-        "clock": render_clock(emulator, live),
+        "clock": render_clock(account, seen.now),
         "timezone": account.timezone,
         "features": {
             "standalone_credits": features.standalone_credits,
@@ -322,8 +226,8 @@ def render_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
         "market": account.market,
         "pdf_delay": account.pdf_delay,
         "counts": {
-            "customers": len(live.state.customer_order),
-            "billograms": len(live.state.bucket().order),
-            "acts": live.position,
+            "customers": seen.customers,
+            "billograms": seen.billograms,
+            "acts": seen.acts,
         },
     }

@@ -23,6 +23,7 @@ from mockserver.core.funds import (
     PaymentSource,
     Recall,
 )
+from mockserver.core.model import replace
 from mockserver.core.showing import as_number
 from mockserver.core.state import PAYMENT, SOURCE, State
 from mockserver.schema import Form, number, one_word, string
@@ -309,7 +310,8 @@ async def change(call: ControlCall) -> Answer:
     key = call.params["id"]
 
     def decide(act: Act) -> None:
-        sources.change(act, _find_source(act.find(SOURCE, key), call), body.given())
+        source = _find_source(act.find(SOURCE, key), call)
+        sources.change(act, source, replace(source, **body.given()))
 
     act = await call.emulator.execute(live, decide, cause=call.request_id, rule="mandate")
     return Answer(render_source(act.find(SOURCE, key), act.account.timezone))

@@ -1,9 +1,9 @@
-"""One call of the control plane, and how its bodies are read."""
+"""One call of the control plane, the row of its operation, and how its bodies are read."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Protocol, TypedDict, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from msgspec import Struct
@@ -17,14 +17,13 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from starlette.types import ASGIApp
 
+from mockserver.api.shapes import BillogramShape, CustomerShape, ListedEventShape
+from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
-from mockserver.core.act import Act
-from mockserver.core.events import BillogramEvent
-from mockserver.core.model import Billogram, Customer
-from mockserver.core.settings import Settings
-from mockserver.emulator import Emulator, LiveAccount, NewAccount
+from mockserver.emulator import Emulator, LiveAccount
 from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
@@ -88,9 +87,9 @@ DURATION = string(
 # of answers
 Shown = Annotated[str, Form(string(format="date-time"))]  # a moment, in the zone of the account
 Uuid = Annotated[str, Form(string(format="uuid"))]
-ShownEvent = Annotated[dict[str, Any], Form(component("ListedEvent"))]  # as the API shows them
-ShownBillogram = Annotated[dict[str, Any], Form(component("Billogram"))]
-ShownCustomer = Annotated[dict[str, Any], Form(component("Customer"))]
+ShownEvent = Annotated[ListedEventShape, Form(component("ListedEvent"))]  # as the API shows them
+ShownBillogram = Annotated[BillogramShape, Form(component("Billogram"))]
+ShownCustomer = Annotated[CustomerShape, Form(component("Customer"))]
 SettingsChanges = Annotated[dict[str, Any], Form(component("SettingsFields"))]
 
 
@@ -125,71 +124,12 @@ def _parts(annotation: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-# what the API would do: an act, a row of behaviour 2.2 (or `create`), the id of the billogram, the body, and
-# where the client reaches the server -> the id of the billogram; Refusal
-Decide = Callable[[Act, str, str, Callable[[], Any], str], str]
-# settings, body as in PUT /settings, settings as made -> settings; Refusal for a bad body
-ChangeSettings = Callable[[Settings, Any, Settings], Settings]
-
-
-class Fixture(Protocol):
-    """What an account can start from; `account` is what it says of that, as POST /_mock/accounts has it."""
-
-    account: dict[str, Any]
-
-    def body(self, own: Mapping[str, Any]) -> Any:
-        """The body of POST /_mock/accounts that makes it; what is the caller's own wins."""
-
-    def birth(self, own: Mapping[str, Any]) -> NewAccount:
-        """The same, as the emulator makes it."""
-
-    async def open(self, emulator: Emulator, birth: NewAccount) -> LiveAccount:
-        """Make an account and load it; AccountExists, ControlError."""
-
-    async def reset(self, emulator: Emulator, live: LiveAccount, seed: int | None) -> LiveAccount:
-        """Empty an account and load it; ControlError."""
-
-
-ReadFixture = Callable[[str], Fixture]  # by name or path; ControlError
-
-
-class ConfigurationShape(TypedDict):
-    """What the server was made with, without secrets."""
-
-    database: str
-    closed: bool
-    clock: str
-    now: str | None
-    seed: int | None
-    invalid_auth_status: int
-    public_url: str | None
-    control_token: bool
-    fixture: str | None
-    callback_url: str | None
-    sign_key: bool
-    callback_hosts: list[str] | None
-
-
 class ServerInfo(Struct, frozen=True):
-    """What the server can say of itself: when it started, and its configuration without secrets."""
+    """What is true of the server as long as it runs."""
 
     started: float  # monotonic seconds
-    change_settings: ChangeSettings
-    render_event: Callable[[BillogramEvent], Any]  # as billogram_event shows it
-    render_billogram: Callable[[Billogram, str], Any]  # as the API shows it, under a base address
-    render_customer: Callable[[Customer], Any]  # as the API shows it
-    decide: Decide
-    configuration: ConfigurationShape
-    document: Callable[[str], Schema]  # the OpenAPI document of the control plane, under a base address
-    api_document: Callable[[], Schema]  # the one of the API
-    read_fixture: ReadFixture
-    scenarios: Callable[[], Any]  # all of them
-    scenario: Callable[[str], Any]  # one by its name
-    run_scenario: Callable[[str, str, Mapping[str, Any]], Awaitable[Any]]  # account, name, inputs -> the run
-    public_url: str | None = None
-    # of the API: method and path, and perhaps a command, by these and by id
-    operations: Mapping[str, tuple[str, str | None]] = {}
-    commands: Collection[str] = ()  # of a billogram
+    configuration: Configuration
+    operations: tuple["Operation", ...]  # all of its control plane
 
 
 class ControlCall(Struct):
@@ -199,6 +139,7 @@ class ControlCall(Struct):
     sender: Sender
     traffic: Traffic
     info: ServerInfo
+    app: ASGIApp  # that was called, for operations that call others
     request_id: str
     params: dict[str, str]
     query_string: bytes
@@ -248,6 +189,35 @@ class Answer(Struct, frozen=True):
     body: Any = None
     status: int = 200
     stream: AsyncIterator[bytes] | None = None
+
+
+Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
+
+
+class Operation(Struct, frozen=True, eq=False):
+    """`path` is relative to `/_mock`.
+
+    `body` and its `example`, the type of the `answer` and its `status`, the parameters of the `query` and the
+    `codes` of what may be refused, besides those that follow from the others, are what the OpenAPI document
+    tells; an endpoint can read no parameter but these. `streams`: as server-sent events too. `open`: answered
+    without the control token too. `waits`: for something to happen, perhaps long. `tag`: its topic in the
+    document, where that is not the name of the endpoint's module.
+    """
+
+    id: str
+    method: str
+    path: str
+    endpoint: Endpoint | None = None
+    body: type[Body] | None = None
+    answer: Any = None
+    status: int = 200
+    query: dict[str, Schema] = {}
+    example: Any = None
+    codes: tuple[str, ...] = ()
+    streams: bool = False
+    open: bool = False
+    waits: bool = False
+    tag: str = ""
 
 
 def parse(model: type[M], data: Any) -> M:

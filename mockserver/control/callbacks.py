@@ -108,7 +108,7 @@ async def put(call: ControlCall) -> Answer:
     live = await call.live()
 
     def decide(act: Act) -> None:
-        accounts.change(act, {"callbacks": settings})
+        accounts.change(act, replace(act.account, callbacks=settings))
 
     await call.emulator.execute(live, decide, cause=call.request_id, rule="callbacks")
     return Answer(render_callbacks(settings))
@@ -139,8 +139,8 @@ def _is_own(call: ControlCall, url: str) -> bool:
     """Whether an address is one under which this client knows the server, or one it listens on."""
     place = _place(url)
     known = {_place(call.base), _place(f"http://{call.headers.get('host', '')}")}
-    if call.info.public_url is not None:
-        known.add(_place(call.info.public_url))
+    if call.info.configuration.public_url is not None:
+        known.add(_place(call.info.configuration.public_url))
     host, port = place
     loopback = host == "localhost" or host.startswith("127.") or host == "::1"
     return place in known or (loopback and any(port == own for _, own in call.sender.transport.own))

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, TypedDict
 from msgspec import Raw
 from pydantic import Field
 
+from mockserver.api.billogram_event import render_listed
 from mockserver.clock_runner import Moved
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
 from mockserver.control.deliveries import shown
@@ -15,9 +16,9 @@ from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
-from mockserver.core.model import Account
+from mockserver.core.model import Account, replace
 from mockserver.core.state import State
-from mockserver.emulator import Emulator, LiveAccount
+from mockserver.emulator import LiveAccount
 from mockserver.schema import Form, one_word
 from mockserver.wire import encode_rows
 
@@ -74,7 +75,7 @@ CLOCK = {"mode": "frozen"}
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/clock`: what the clock shows, and how it runs."""
     live = await call.live()
-    return Answer(await call.emulator.read(live, lambda _: render_clock(call.emulator, live)))
+    return Answer(await call.emulator.read(live, lambda _: _shown_clock(call, live)))
 
 
 async def put(call: ControlCall) -> Answer:
@@ -85,16 +86,14 @@ async def put(call: ControlCall) -> Answer:
     timezone, now = given.pop("timezone", None), given.pop("now", None)
 
     def decide(act: Act) -> None:
-        changes: dict[str, object] = {"clock": call.emulator.clock_after(act, given)}
-        if timezone is not None:
-            changes["timezone"] = timezone
-        accounts.change(act, changes)
+        account = replace(act.account, clock=call.emulator.clock_after(act, given))
+        accounts.change(act, account if timezone is None else replace(account, timezone=timezone))
 
     if now is None:
         await call.emulator.execute(live, decide, cause=call.request_id, rule="clock")
     else:
         await call.emulator.time.advance(live, _to(now, live), cause=call.request_id, finish=decide)
-    shown_clock = await call.emulator.read(live, lambda _: render_clock(call.emulator, live), gone_too=True)
+    shown_clock = await call.emulator.read(live, lambda _: _shown_clock(call, live), gone_too=True)
     return Answer(shown_clock)
 
 
@@ -158,7 +157,7 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
         "at": shown(record.at, timezone),
         "rule": record.rule,
         "billogram": next(iter(record.billograms), None),
-        "events": [call.info.render_event(event) for event in told],
+        "events": [render_listed(event) for event in told],
     }
 
 
@@ -206,12 +205,15 @@ def _until(call: ControlCall) -> datetime | None:
     return found
 
 
-def render_clock(emulator: Emulator, live: LiveAccount) -> ClockShape:
+def _shown_clock(call: ControlCall, live: LiveAccount) -> ClockShape:
+    return render_clock(live.account, call.emulator.now(live))
+
+
+def render_clock(account: Account, now: datetime) -> ClockShape:
     """Mode, the moment it shows in the account's zone, zone and speed."""
-    account = live.account
     return {
         "mode": account.clock.mode,
-        "now": shown(emulator.now(live), account.timezone),
+        "now": shown(now, account.timezone),
         "timezone": account.timezone,
         "speed": account.clock.speed,
     }

@@ -29,6 +29,7 @@ _KINDS = {
 }
 # what two accounts never share, and how a clock that runs is kept
 _OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"}
+_DERIVED = ("copy", "effect")  # of customers and events: other members show what is different
 _DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so never the same twice
 _SECRET = "sign_key"  # noqa: S105  # a name
 _Any = Annotated[Any, Form({})]
@@ -68,7 +69,7 @@ async def fetch(call: ControlCall) -> Answer:
         there = await call.emulator.read(other, lambda state: state)
     elif kind == "snapshot" and name:
         live, taken = await named(call, name)
-        there = await call.emulator.branches.read(live, taken, LiveAccount(live.id, taken.stream))
+        there = await call.emulator.snapshots.read(live, taken, LiveAccount(live.id, taken.stream))
     else:
         hint = "such as ?against=snapshot:before or ?against=account:other"
         raise ControlError(400, "invalid_query", "against names no snapshot and no account", hint)
@@ -105,7 +106,7 @@ def _render(found: Found) -> DifferenceShape:
 
 
 def _members(here: Any, there: Any, path: str) -> Iterator[MemberShape]:
-    if here is there or here == there or path in _OWN or path.endswith(_DRAWN):
+    if here is there or here == there or path in _OWN or path.endswith(_DERIVED + _DRAWN):
         return
     if isinstance(here, Struct) and type(here) is type(there):
         for name in here.__struct_fields__:

@@ -9,9 +9,8 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from mockserver.control.call import Answer, ControlCall, ServerInfo
+from mockserver.control.call import Answer, ControlCall, Operation, ServerInfo
 from mockserver.control.errors import ControlError, not_built, refused
-from mockserver.control.operations import OPERATIONS, Operation
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import AccountGone, Emulator
 from mockserver.log.interface import LogFailed
@@ -48,18 +47,18 @@ class Control:
         traffic: Traffic,
         request_ids: RequestIds,
         info: ServerInfo,
-        token: str | None = None,
     ) -> None:
         self._emulator = emulator
         self._sender = sender
         self._traffic = traffic
         self._request_ids = request_ids
         self._info = info
-        self._token = token
+        self._token = info.configuration.control_token
+        self._public_base = info.configuration.public_base
         self._date = HttpDate()
         self._waiting: set[asyncio.Task[Any]] = set()
         self._stopping = False
-        self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
+        self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in info.operations)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
@@ -108,13 +107,14 @@ class Control:
             sender=self._sender,
             traffic=self._traffic,
             info=self._info,
+            app=scope["app"],
             request_id=request_id,
             params=params,
             query_string=scope["query_string"],
             known=row.query,
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
             body=body,
-            base=self._info.public_url or base_of(scope),
+            base=self._public_base or base_of(scope),
         )
         while True:
             try:

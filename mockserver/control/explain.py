@@ -27,4 +27,4 @@ async def fetch(call: ControlCall) -> Answer:
     scene = await emulator.read(
         live, lambda state: explained.Scene(live.id, there, emulator.now(live), refused.cut_out(state))
     )
-    return Answer(await asyncio.to_thread(explained.explained, call.info, refused, scene))
+    return Answer(await asyncio.to_thread(explained.explained, refused, scene))

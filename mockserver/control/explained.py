@@ -7,12 +7,11 @@ from urllib.parse import parse_qs, unquote
 
 from msgspec import Struct
 
+from mockserver.api.openapi import document
 from mockserver.control import remedies, suggestions
-from mockserver.control.call import ServerInfo
 from mockserver.control.deliveries import shown
 from mockserver.control.explain_shapes import ExplainedShape, StateShape, StepShape
-from mockserver.control.reason import EVIDENCE, Reason
-from mockserver.control.reasons import reason_of
+from mockserver.control.reasons import EVIDENCE, Reason, reason_of
 from mockserver.control.remedies import World
 from mockserver.control.requests import plain
 from mockserver.core.machine import COMMANDS, flags, public_state
@@ -84,7 +83,7 @@ def taken_apart(entry: Entry, rule: str) -> Refused:
     return Refused(entry, rule, path, parse_qs(query, keep_blank_values=True), body, whole, key, name)
 
 
-def explained(info: ServerInfo, refused: Refused, scene: Scene) -> ExplainedShape:
+def explained(refused: Refused, scene: Scene) -> ExplainedShape:
     """All that can be said. It takes its time, and needs nothing of the account: it may run in a thread."""
     topic, reason = reason_of(refused.rule)
     entry = refused.entry
@@ -92,13 +91,13 @@ def explained(info: ServerInfo, refused: Refused, scene: Scene) -> ExplainedShap
     commands: list[StepShape] = []
     how, advice, instead = _usual_way(scene.account, refused), reason.do, commands
     if scene.part is not None and refused.key is not None:
-        world = World(info.decide, scene.base, scene.part, scene.now, refused.key)
+        world = World(scene.base, scene.part, scene.now, refused.key)
         state, commands = _state(world), remedies.allowed(world)
         if refused.name is not None and refused.rule not in _OURS:
             how = _way(world, refused, refused.name)
             if not how:
                 advice, instead = remedies.no_way(world, refused.name)
-    values, near = _looked_up(info.api_document(), refused, reason)
+    values, near = _looked_up(document(""), refused, reason)
     return {
         "id": entry.id,
         "method": entry.method,

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, TypedDict
 
 from pydantic import AfterValidator, Field
 
+from mockserver.api.commands import COMMANDS
+from mockserver.api.operations import known_operations
 from mockserver.control.call import EXACT_DURATION, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError
 from mockserver.core import calendar
@@ -70,12 +72,12 @@ async def create(call: ControlCall) -> Answer:
     """`POST …/faults`: lets requests of the account fail, or wait."""
     body = call.read(FaultBody)
     live = await call.live()
-    operation, command = call.info.operations.get(body.operation or "", (None, None))
+    operation, command = known_operations().get(body.operation or "", (None, None))
     if body.operation is not None and operation is None:
         hint = "method and path as in the OpenAPI document, such as POST /billogram, or an operationId"
         raise ControlError(400, "invalid_body", f"operation: there is no {body.operation}", hint)
-    if body.command is not None and body.command not in call.info.commands:
-        hint = f"known: {', '.join(sorted(call.info.commands))}"
+    if body.command is not None and body.command not in COMMANDS:
+        hint = f"known: {', '.join(sorted(COMMANDS))}"
         raise ControlError(400, "invalid_body", f"command: there is no {body.command}", hint)
     if command is not None and body.command not in (None, command):
         hint = "leave it out: the operation names it"

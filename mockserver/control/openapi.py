@@ -1,17 +1,17 @@
 """The OpenAPI document of the control plane, made from the rows of its operations (reference: control 1).
 
-It holds what is built and nothing else. What the API shows too (a billogram, its events, the settings) is
-handed in: the two rooms don't know each other. It is imported when it is first asked for.
+It holds what is built and nothing else. It is imported when it is first asked for.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, TypedDict
 
 from msgspec import structs
 
+from mockserver.api.openapi import shown
+from mockserver.control.call import Operation
 from mockserver.control.errors import STATUS
-from mockserver.control.operations import OPERATIONS, Operation
 from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
 from mockserver.schema import (
     Components,
@@ -49,12 +49,12 @@ class ErrorShape(TypedDict):
     hint: str
 
 
-def operations() -> Iterator[tuple[Operation, Any]]:
-    """The rows that are built, each with that whose docstring tells what it does.
+def operations(table: tuple[Operation, ...]) -> Iterator[tuple[Operation, Any]]:
+    """The rows of a table that are built, each with that whose docstring tells what it does.
 
     The row of what others do with a billogram becomes one for each deed.
     """
-    for row in OPERATIONS:
+    for row in table:
         if row.endpoint is None:
             continue
         if "{what}" not in row.path:
@@ -70,11 +70,11 @@ def operations() -> Iterator[tuple[Operation, Any]]:
 
 
 @lru_cache(maxsize=8)
-def document(server: str, shown: Callable[[], Mapping[str, Schema]], *, token: bool) -> Schema:
-    """The document. `server`: where it was asked for; `shown`: what the API shows; `token`: one is wanted."""
+def document(table: tuple[Operation, ...], server: str, *, token: bool) -> Schema:
+    """The document of these rows. `server`: where it was asked for; `token`: whether one is required."""
     components = Components(shown())
     paths: dict[str, Schema] = {}
-    for row, said in operations():
+    for row, said in operations(table):
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, said, components, token)
     link(paths, lambda _: "/id")
     made: Schema = {
@@ -82,7 +82,7 @@ def document(server: str, shown: Callable[[], Mapping[str, Schema]], *, token: b
         "info": {"title": "Control plane of mockserver", "version": __version__, "description": _ABOUT},
         "servers": [{"url": f"{server}/_mock"}],
         "security": [{"token": []}] if token else [{"token": []}, {}],
-        "tags": [{"name": name} for name in dict.fromkeys(_tag(row) for row, _ in operations())],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(row) for row, _ in operations(table))],
         "paths": paths,
     }
     header = {"description": "The id of the request", "schema": string()}
@@ -96,7 +96,7 @@ def document(server: str, shown: Callable[[], Mapping[str, Schema]], *, token: b
 
 def _tag(row: Operation) -> str:
     """The topic: one module each."""
-    return row.endpoint.__module__.rpartition(".")[2]
+    return row.tag or row.endpoint.__module__.rpartition(".")[2]
 
 
 def _operation(row: Operation, said: Any, components: Components, token: bool) -> Schema:

@@ -1,9 +1,9 @@
-"""Every operation of the control plane: one row each. A row without an endpoint is not built yet: 501."""
+"""The operations of the control plane: one row each. A row without an endpoint is not built yet: 501.
 
-from collections.abc import Callable, Coroutine
+Those that use fixtures or scenarios are rows of `mockserver/stories/operations.py`.
+"""
+
 from typing import Annotated, Any
-
-from msgspec import Struct
 
 from mockserver.control import (
     accounts,
@@ -19,42 +19,14 @@ from mockserver.control import (
     payments,
     policy,
     requests,
-    scenarios,
     server,
     simulate,
     snapshots,
     timeline,
 )
-from mockserver.control.call import Answer, Body, ControlCall, ShownBillogram, ShownCustomer
-from mockserver.schema import Form, Schema, one_word, string
+from mockserver.control.call import Operation, ShownBillogram, ShownCustomer
+from mockserver.schema import Form, one_word, string
 from mockserver.webhooks.deliveries import STATUSES
-
-Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
-
-
-class Operation(Struct, frozen=True):
-    """`path` is relative to `/_mock`.
-
-    `body` and its `example`, the type of the `answer` and its `status`, the parameters of the `query` and the
-    `codes` of what may be refused, besides those that follow from the others, are what the OpenAPI document
-    tells; an endpoint can read no parameter but these. `streams`: as server-sent events too. `open`: answered
-    without the control token too. `waits`: for something to happen, perhaps long.
-    """
-
-    id: str
-    method: str
-    path: str
-    endpoint: Endpoint | None = None
-    body: type[Body] | None = None
-    answer: Any = None
-    status: int = 200
-    query: dict[str, Schema] = {}
-    example: Any = None
-    codes: tuple[str, ...] = ()
-    streams: bool = False
-    open: bool = False
-    waits: bool = False
-
 
 _A = "/accounts/{a}"
 _REFUSED = ("refused", "unknown_object", "rule")  # by the rules of the emulated world
@@ -70,17 +42,6 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("info", "GET", "/info", server.info, answer=server.ServerInfoShape),
     Operation("listAccounts", "GET", "/accounts", accounts.listing, answer=list[accounts.AccountShape]),
-    Operation(
-        "createAccount",
-        "POST",
-        "/accounts",
-        accounts.create,
-        body=accounts.AccountBody,
-        answer=accounts.AccountShape,
-        status=201,
-        example=accounts.EXAMPLE,
-        codes=("account_exists", "fixture", "refused"),
-    ),
     Operation("getAccount", "GET", _A, accounts.fetch, answer=accounts.AccountShape),
     Operation(
         "changeAccount",
@@ -93,16 +54,6 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("refused",),
     ),
     Operation("deleteAccount", "DELETE", _A, accounts.remove, answer=accounts.RemovedShape),
-    Operation(
-        "resetAccount",
-        "POST",
-        f"{_A}/reset",
-        accounts.reset,
-        body=accounts.ResetBody,
-        answer=accounts.AccountShape,
-        example={},
-        codes=("fixture",),
-    ),
     Operation("getClock", "GET", f"{_A}/clock", clock.fetch, answer=clock.ClockShape),
     Operation(
         "setClock",
@@ -399,24 +350,5 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("unknown_snapshot",),
     ),
     Operation("getCoverage", "GET", f"{_A}/coverage"),
-    Operation("listScenarios", "GET", "/scenarios", scenarios.listing, answer=list[scenarios.ScenarioShape]),
-    Operation(
-        "getScenario",
-        "GET",
-        "/scenarios/{name}",
-        scenarios.fetch,
-        answer=scenarios.WholeScenarioShape,
-        codes=("unknown_scenario",),
-    ),
-    Operation(
-        "runScenario",
-        "POST",
-        f"{_A}/scenarios/{{name}}/run",
-        scenarios.run,
-        body=scenarios.RunBody,
-        answer=scenarios.RunShape,
-        example=scenarios.RUN,
-        codes=("unknown_scenario",),
-    ),
     Operation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
 )

@@ -13,14 +13,14 @@ from urllib.parse import quote
 
 from msgspec import Struct, structs
 
+from mockserver.api.commands import decide
 from mockserver.clock_runner import decided
-from mockserver.control.call import Decide
 from mockserver.control.explain_shapes import StepShape
 from mockserver.core import accounts, calendar, collection, delivery, factoring, money, recalls
 from mockserver.core.act import Act
 from mockserver.core.funds import SETTLED
 from mockserver.core.machine import COMMANDS
-from mockserver.core.model import Account, Billogram, Internal, merged
+from mockserver.core.model import Account, Billogram, Internal, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, SOURCE, State
 
@@ -36,7 +36,6 @@ _ADDRESS = {"street_address": "Testgatan 1", "zipcode": "12345", "city": "Testst
 class World(Struct, frozen=True):
     """A billogram and what belongs to it, apart from the account: nothing that is tried here stays."""
 
-    decide: Decide
     base: str  # where the client reaches the server
     state: State
     now: datetime
@@ -126,13 +125,13 @@ def _item_numbers(body: dict[str, Any]) -> set[str]:
 
 def tried(world: World, name: str, body: Any) -> World | None:
     """The world after an operation of the API; None when it is refused."""
-    return _done(world, lambda act: world.decide(act, name, world.key, lambda: body, world.base))
+    return _done(world, lambda act: decide(act, name, world.key, lambda: body, world.base))
 
 
-def _done(world: World, decide: Callable[[Act], object]) -> World | None:
+def _done(world: World, attempt: Callable[[Act], object]) -> World | None:
     act = Act(world.state, world.now)
     try:
-        decide(act)
+        attempt(act)
     except Refusal:
         return None
     act.close()
@@ -215,7 +214,7 @@ def _accepted(world: World, name: str, bodies: Iterable[Any]) -> Any:
 
 def _accepts(world: World, name: str, body: Any) -> bool:
     try:
-        world.decide(Act(world.state, world.now), name, world.key, lambda: body, world.base)
+        decide(Act(world.state, world.now), name, world.key, lambda: body, world.base)
     except Refusal:
         return False
     return True
@@ -264,11 +263,13 @@ def _given(world: World, name: str, bodies: Iterable[Any], why: str) -> Iterator
             return
 
 
-def _deed(name: str, decide: Callable[[Act, Billogram], None], why: str) -> Callable[[World], Iterator[Edge]]:
+def _deed(
+    name: str, attempt: Callable[[Act, Billogram], None], why: str
+) -> Callable[[World], Iterator[Edge]]:
     """What somebody else does to it."""
 
     def edges(world: World) -> Iterator[Edge]:
-        after = _done(world, lambda act: decide(act, act.billogram(world.key)))
+        after = _done(world, lambda act: attempt(act, act.billogram(world.key)))
         if after is not None:
             path = f"/billograms/{world.key}/simulate/{name}"
             yield _mock_step(world, "POST", path, {}, why), after
@@ -282,8 +283,8 @@ def _feature(name: str) -> Callable[[World], Iterator[Edge]]:
     def edges(world: World) -> Iterator[Edge]:
         features = world.account.features
         if not getattr(features, name):
-            changes = {"features": merged(features, {name: True})}
-            after = _done(world, lambda act: accounts.change(act, changes))
+            account = replace(world.account, features=replace(features, **{name: True}))
+            after = _done(world, lambda act: accounts.change(act, account))
             assert after is not None, "an account may be changed"
             why = f"the feature {name} is off: turn it on"
             yield _mock_step(world, "PATCH", "", {"features": {name: True}}, why), after

@@ -6,8 +6,10 @@ from typing import Literal, TypedDict
 
 from msgspec import Raw
 
-from mockserver.control.call import Answer, ConfigurationShape, ControlCall
+from mockserver.configuration import Configuration
+from mockserver.control.call import Answer, ControlCall
 from mockserver.control.errors import ControlError
+from mockserver.ledger import Overview
 from mockserver.version import __version__
 from mockserver.wire import encode
 
@@ -24,6 +26,23 @@ class InfoCountsShape(TypedDict):
     accounts: int
     billograms: int
     acts: int
+
+
+class ConfigurationShape(TypedDict):
+    """What the server was made with, without secrets."""
+
+    database: str
+    closed: bool
+    clock: str
+    now: str | None
+    seed: int | None
+    invalid_auth_status: int
+    public_url: str | None
+    control_token: bool
+    fixture: str | None
+    callback_url: str | None
+    sign_key: bool
+    callback_hosts: list[str] | None
 
 
 class ServerInfoShape(TypedDict):
@@ -49,27 +68,50 @@ async def ready(call: ControlCall) -> Answer:
 
 async def info(call: ControlCall) -> Answer:
     """`GET /_mock/info`: what the server is and holds."""
-    counts = await call.emulator.read_all(lambda: _counts(call))
+    counts = _counts(await call.emulator.overviews())
     shown: ServerInfoShape = {
         "version": __version__,
         "uptime": round(monotonic() - call.info.started, 3),
         "storage": call.emulator.log.name,
         "counts": counts,
-        "configuration": call.info.configuration,
+        "configuration": _configuration(call.info.configuration),
     }
     return Answer(shown)
 
 
 async def document(call: ControlCall) -> Answer:
     """`GET /_mock/openapi.json`: this document."""
-    # in a thread: it is made when it is first asked for, which takes longer than others should wait
-    return Answer(Raw(await asyncio.to_thread(lambda: encode(call.info.document(call.base)))))
+
+    def made() -> bytes:
+        from mockserver.control.openapi import document  # when it is first asked for
+
+        token = call.info.configuration.control_token is not None
+        return encode(document(call.info.operations, call.base, token=token))
+
+    # in a thread: to make it takes longer than others should wait
+    return Answer(Raw(await asyncio.to_thread(made)))
 
 
-def _counts(call: ControlCall) -> InfoCountsShape:
-    live_accounts = list(call.emulator.live_accounts())
+def _configuration(made: Configuration) -> ConfigurationShape:
     return {
-        "accounts": len(live_accounts),
-        "billograms": sum(len(live.state.bucket().order) for live in live_accounts),
-        "acts": sum(live.position for live in live_accounts),
+        "database": made.database,
+        "closed": made.closed,
+        "clock": made.clock,
+        "now": None if made.now is None else made.now.isoformat(),
+        "seed": made.seed,
+        "fixture": made.fixture,
+        "invalid_auth_status": made.invalid_auth_status,
+        "public_url": made.public_url,
+        "control_token": made.control_token is not None,
+        "callback_url": made.callback_url,
+        "sign_key": made.sign_key is not None,
+        "callback_hosts": None if made.callback_hosts is None else list(made.callback_hosts),
+    }
+
+
+def _counts(accounts: list[Overview]) -> InfoCountsShape:
+    return {
+        "accounts": len(accounts),
+        "billograms": sum(each.billograms for each in accounts),
+        "acts": sum(each.acts for each in accounts),
     }

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Struct
 from pydantic import Field
 
+from mockserver.api.billogram_view import render_billogram
+from mockserver.api.customer import render_customer
 from mockserver.control.call import Amount, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError, not_built
 from mockserver.core import collection, debits, delivery, factoring, messages, sources
@@ -169,7 +171,7 @@ async def customer(call: ControlCall) -> Answer:
         deed.decide(act, act.customer(key), given)
 
     act = await call.emulator.execute(live, decide, cause=call.request_id, rule=f"simulate {what}")
-    return Answer(call.info.render_customer(act.customer(key)))
+    return Answer(render_customer(act.customer(key)))
 
 
 def _found(deeds: Mapping[str, Deed | None], what: str) -> Deed:
@@ -192,4 +194,4 @@ async def billogram(call: ControlCall) -> Answer:
         deed.decide(act, act.billogram(key), given)
 
     act = await call.emulator.execute(live, decide, cause=call.request_id, rule=f"simulate {what}")
-    return Answer(call.info.render_billogram(act.billogram(key), call.base))
+    return Answer(render_billogram(act.billogram(key), call.base))

@@ -58,7 +58,7 @@ async def create(call: ControlCall) -> Answer:
     name = call.read(SnapshotBody).name
     live = await call.live()
     try:
-        taken = await call.emulator.branches.snapshot(live, name, cause=call.request_id)
+        taken = await call.emulator.snapshots.snapshot(live, name, cause=call.request_id)
     except SnapshotExists as error:
         raise ControlError(409, "snapshot_exists", str(error), "another name, or DELETE it first") from None
     return Answer(_render(live, taken), 201)
@@ -70,7 +70,7 @@ async def restore(call: ControlCall) -> Answer:
     Journal and faults are dropped, as by a reset [A].
     """
     old, taken = await named(call, call.params["name"])
-    live = await call.emulator.branches.restore(old, taken, cause=call.request_id)
+    live = await call.emulator.snapshots.restore(old, taken, cause=call.request_id)
     call.traffic.forget(old.stream)
     return Answer(await shown_account(call.emulator, live))
 
@@ -78,7 +78,7 @@ async def restore(call: ControlCall) -> Answer:
 async def remove(call: ControlCall) -> Answer:
     """`DELETE …/snapshots/{name}`: forgets the name. The account stays as it is."""
     live, taken = await named(call, call.params["name"])
-    await call.emulator.branches.forget(live, taken)
+    await call.emulator.snapshots.forget(live, taken)
     return Answer({"name": taken.name})
 
 
@@ -87,7 +87,7 @@ async def fork(call: ControlCall) -> Answer:
     body = call.read(ForkBody)
     live = await call.live()
     try:
-        other = await call.emulator.branches.fork(live, body.id, body.at, cause=call.request_id)
+        other = await call.emulator.snapshots.fork(live, body.id, body.at, cause=call.request_id)
     except AccountExists as error:
         raise ControlError(409, "account_exists", str(error), "another id, or DELETE it first") from None
     except NoSuchAct as error:

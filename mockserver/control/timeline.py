@@ -14,6 +14,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
+from mockserver.api.billogram_event import render_listed
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import AttemptShape, render_attempt, shown
 from mockserver.control.errors import ControlError
@@ -195,7 +196,7 @@ class _Progress:
             "from": shown(move.start, zone),
             "to": shown(move.end, zone),
             "now": shown(min(max(live.durable_last, move.start), move.end), zone),
-            "count": bisect(move.acts, live.told),
+            "count": bisect(move.acts, live.durable),
         }
         return f"event: {PROGRESS}\n".encode() + b"data: " + encode(told) + b"\n\n"
 
@@ -207,9 +208,9 @@ async def _live(call: ControlCall, live: LiveAccount, after: Key, wanted: Wanted
     progress = _Progress(live) if wanted.kind in (None, PROGRESS) else None
     while True:
         if live.gone:
-            if live.fresh is None:
+            if live.successor is None:
                 return
-            live, after, notes = live.fresh, _START, 0
+            live, after, notes = live.successor, _START, 0
             progress = None if progress is None else _Progress(live)
         seen = live.signal.count
         chunk: list[bytes] = []
@@ -247,7 +248,7 @@ async def _rows(
     if wanted.kind == PROGRESS:
         return
     source = _Source(call, live)
-    told, noted = live.told, live.noted
+    told, noted = live.durable, live.durable_notes
     later = deque(await source.later(after, notes, told, noted))
     made = 0
     async for record in call.emulator.log.read(live.stream, max(0, after.position - 1)):
@@ -299,7 +300,7 @@ class _Source:
             billograms,
             rule=record.rule,
             position=record.position,
-            events=[self._call.info.render_event(event) | {"state": event.state} for event in told],
+            events=[render_listed(event) | {"state": event.state} for event in told],
             records=[type(e).__name__ for e in record.events if not isinstance(e, BillogramEvent)],
             changes=_changes(self._state, told),
         )

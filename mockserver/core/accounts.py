@@ -1,15 +1,69 @@
 """Accounts: opened, changed, emptied; their clocks (reference: control 1)."""
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
 
-from mockserver.core import agenda, events
+from mockserver.core import agenda, calendar, events
 from mockserver.core.act import Act
-from mockserver.core.model import Account, Clock, replace
+from mockserver.core.model import Account, CallbackSettings, Clock, Features, Value, replace
+from mockserver.core.settings import Settings, new_settings
+
+FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
+
+
+class NewAccount(Value, frozen=True):
+    """What an account is made with; None: the server's default."""
+
+    id: str
+    key: str | None = None
+    seed: int | None = None
+    clock_mode: str | None = None
+    now: datetime | None = None
+    timezone: str = "Europe/Stockholm"
+    features: Features = Features()
+    callbacks: CallbackSettings | None = None
+    default_due_days: int = 30
+    market: str = "Sweden"
+    pdf_delay: str = "0s"
+    settings: Callable[[Settings], Settings] | None = None  # from those of a new account
+
+
+class Defaults(Value, frozen=True):
+    """What the server gives to accounts that name nothing else; `seed` is mixed into theirs."""
+
+    clock_mode: str = "live"
+    now: datetime | None = None
+    seed: int | None = None
+    closed: bool = False  # no account is created on first use
+    callbacks: CallbackSettings = CallbackSettings()
+
+
+def created(new: NewAccount, defaults: Defaults, order: int, seed: int, real: datetime) -> Account:
+    """The account that is made with these values at this real moment."""
+    mode = new.clock_mode or defaults.clock_mode
+    now = new.now or defaults.now or (FROZEN_START if mode == "frozen" else real)
+    settings = new_settings(new.id, calendar.local_date(now, new.timezone).year)
+    if new.settings is not None:
+        settings = new.settings(settings)
+    return Account(
+        id=new.id,
+        order=order,
+        key_hash=None if new.key is None else hashed(new.id, new.key),
+        seed=seed if new.seed is None else new.seed,
+        clock=started(mode, now, real),
+        timezone=new.timezone,
+        settings=settings,
+        first_settings=settings,
+        features=new.features,
+        callbacks=defaults.callbacks if new.callbacks is None else new.callbacks,
+        default_due_days=new.default_due_days,
+        market=new.market,
+        pdf_delay=new.pdf_delay,
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -32,14 +86,12 @@ def open_account(act: Act, account: Account) -> None:
 def adopt(act: Act, key: str) -> None:
     """The first password that comes to an account without a key becomes its key."""
     if act.account.key_hash is None:
-        change(act, {"key_hash": hashed(act.account.id, key)})
+        change(act, replace(act.account, key_hash=hashed(act.account.id, key)))
 
 
-def change(act: Act, changes: Mapping[str, Any]) -> None:
-    """Change members of the account."""
-    old = act.account
-    new = replace(old, **changes)
-    if agenda.followed(old) != agenda.followed(new):
+def change(act: Act, new: Account) -> None:
+    """Put a changed account in place of the present one."""
+    if agenda.followed(act.account) != agenda.followed(new):
         new = replace(new, dunning_changed_at=act.now)
     act.add(events.AccountChanged(new))
 

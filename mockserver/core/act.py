@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from mockserver.core import calendar, numbers
+from mockserver.core import calendar, effects, numbers
 from mockserver.core.events import BillogramEnded, BillogramEvent, Event, Mark
 from mockserver.core.evolve import evolve
 from mockserver.core.funds import PaymentSource
@@ -37,8 +37,8 @@ class Act:
         return self.changes[changed] if changed in self.changes else self._state.find(kind, key)
 
     def recipient(self, customer_no: int) -> Recipient:
-        """The copy that a billogram made now would keep of this customer."""
-        return self._state.recipient(customer_no)
+        """The copy that a billogram made now would keep of this customer; billograms share it."""
+        return self.customer(customer_no).copy
 
     @property
     def state(self) -> State:
@@ -103,7 +103,8 @@ class Act:
         return numbers.letter_id(self.account.seed, billogram.number, len(billogram.documents))
 
     def add(self, event: Event) -> None:
-        """Let an event happen."""
+        """Let an event happen, with all that it changes."""
+        event = effects.decided(self, event)
         if isinstance(event, BillogramEvent):
             key = event.mark.billogram
             if key not in self._before:

@@ -9,13 +9,12 @@ from heapq import heapify, heappop, heappush
 
 from msgspec import Struct
 
-from mockserver.core import banking, calendar, interest, money
+from mockserver.core import banking, calendar, interest, letters, reminders
 from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
-from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal, Reminder
-from mockserver.core.settings import AutomaticReminder
+from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal
 
 _DAY = timedelta(days=1)
-_REMINDED_AT, _COLLECTED_AT, _NEWS_AT = time(8), time(9), time(10)
+_COLLECTED_AT, _NEWS_AT = time(9), time(10)
 _LAPSE_MONTHS = 36  # after the last collection, or the signing
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
@@ -191,45 +190,14 @@ def _latest(billogram: Billogram) -> date:
     return latest if debit is None else max(latest, debit.day)
 
 
-def next_reminder(billogram: Billogram, account: Account) -> Reminder | AutomaticReminder | None:
-    """The step of the sequence that is next: the billogram's own settings, else the account's [D].
-
-    None: there is none, or it waits, because the billogram is partly paid or little of it is left.
-    """
-    terms, rules = billogram.content.terms, account.settings.invoices
-    steps = terms.automatic_reminders_settings or rules.automatic_reminders
-    index = billogram.dunning.automatic_reminders
-    if not terms.automatic_reminders or index >= len(steps):
-        return None
-    if money.any_received(billogram.sums) and not rules.use_automatic_reminders_partly_paid:
-        return None
-    minimum = rules.automatic_reminders_minimum_principal_sum
-    if minimum is not None and money.unpaid_principal(billogram.sums) < minimum:
-        return None
-    return steps[index]
-
-
 def reminder_at(billogram: Billogram, account: Account) -> datetime | None:
-    """08:00, `delay_days` after due or respite date, or after the last reminder of either kind.
-
-    Never on the day of another one, nor in a respite [D]. A moment that is past already: the next 08:00.
-    """
-    step, dunning = next_reminder(billogram, account), billogram.dunning
+    """08:00 on the day of the next automatic reminder; a moment that is past already: the next 08:00."""
+    step = reminders.next_step(billogram, account)
     if step is None:
         return None
-    last = dunning.last_reminder
-    base = _latest(billogram)
-    if dunning.automatic_reminders and last is not None:
-        base = last if dunning.respite_date is None else max(last, dunning.respite_date)
-        base = base if billogram.debit is None else max(base, billogram.debit.day)
-    day = base + timedelta(days=step.delay_days)
-    if dunning.respite_date is not None:
-        day = max(day, dunning.respite_date + _DAY)
-    if billogram.debit is not None:
-        day = max(day, billogram.debit.day + _DAY)
-    if last is not None:
-        day = max(day, last + _DAY)
-    return _not_before(day, _REMINDED_AT, billogram, account)
+    return _not_before(
+        reminders.day_of(step, billogram, _latest(billogram)), reminders.AT, billogram, account
+    )
 
 
 def collection_at(billogram: Billogram, account: Account) -> datetime | None:
@@ -306,15 +274,17 @@ def _why_overdue(billogram: Billogram, _: Account) -> str:
 
 def _why_interest(billogram: Billogram, _: Account) -> str:
     terms, respite = billogram.content.terms, billogram.dunning.respite_date
-    free = terms.invoice_date + timedelta(days=30)
+    free = terms.invoice_date + interest.FREE
     begins = f"interest of {terms.interest_rate:f} % begins: the day after"
     if respite is not None and respite > max(terms.due_date, free):
         return f"{begins} the respite to {respite}"
-    return f"{begins} the later of due date {terms.due_date} and invoice date + 30 days {free}"
+    return (
+        f"{begins} the later of due date {terms.due_date} and invoice date + {interest.FREE.days} days {free}"
+    )
 
 
 def _why_reminder(billogram: Billogram, account: Account) -> str:
-    step, dunning = next_reminder(billogram, account), billogram.dunning
+    step, dunning = reminders.next_step(billogram, account), billogram.dunning
     assert step is not None, "it is an entry"
     days = f"{step.delay_days} day{'' if step.delay_days == 1 else 's'}"
     respite, last = dunning.respite_date, dunning.last_reminder
@@ -363,7 +333,7 @@ def _why_news(billogram: Billogram, _: Account) -> str:
 
 
 def _why_letter(_: Billogram, __: Account) -> str:
-    return "a letter: the link was not opened within 48 hours"
+    return f"a letter: the link was not opened within {letters.WAIT // timedelta(hours=1)} hours"
 
 
 _REASONS = {

@@ -3,8 +3,11 @@
 import base64
 import binascii
 
+from msgspec import UnsetType
+
 from mockserver.core import events
 from mockserver.core.act import Act
+from mockserver.core.inputs import BillogramChanges, settled
 from mockserver.core.model import Attachment, Billogram
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination
 
@@ -23,13 +26,16 @@ def pdf(filename: str, content: str) -> Attachment:
     return Attachment(filename, _decoded(content))
 
 
-def given(present: Attachment | None, name: object, content: object) -> Attachment | None:
+def given(present: Attachment | None, sent: BillogramChanges) -> Attachment | None:
     """The file after `attachment` and `attachment_content` of a request.
 
     A name alone is a new name for the file that is there, refused without one [A]; null takes it away.
     """
-    if isinstance(content, str) and content:
-        return Attachment(str(name or (present.filename if present else _NAME)), _decoded(content))
+    name = settled(sent.attachment, present.filename if present else None, None)
+    if sent.attachment_content:
+        return Attachment(name or (present.filename if present else _NAME), _decoded(sent.attachment_content))
+    if isinstance(sent.attachment, UnsetType):
+        return present
     if not name:
         return None
     if present is None:
@@ -38,7 +44,7 @@ def given(present: Attachment | None, name: object, content: object) -> Attachme
             rule="attachment.content_missing",
             field="attachment",
         )
-    return Attachment(str(name), present.content)
+    return Attachment(name, present.content)
 
 
 def _decoded(content: str) -> bytes:

@@ -4,24 +4,21 @@ from decimal import Decimal
 
 from mockserver.core import debits, delivery, dunning_dates, events, numbers
 from mockserver.core.act import Act
-from mockserver.core.content import Given, new_content, overridden, sums_of
+from mockserver.core.content import new_content, overridden, sums_of
+from mockserver.core.inputs import BillogramFields, Patch
 from mockserver.core.model import Billogram, Content, Recipient
 from mockserver.core.refusal import InvalidParameter, PermissionDenied
 
 
-def create(act: Act, given: Given) -> str:
-    """Make a draft; returns its id.
-
-    `given` are the members of api 8.2 that were sent; a row that the edge could not read stands among
-    `items` as the refusal it is, so that the first bad row wins through all phases [C].
-    """
+def create(act: Act, given: BillogramFields) -> str:
+    """Make a draft; returns its id."""
     account = act.account
     content = new_content(act, given)
-    customer_no = given["customer"]["customer_no"]
+    customer_no = given.customer.over(Recipient(0)).customer_no
     copy = copy_of(act, customer_no)
     sums = sums_of(content)
     unique, own_number = _check_rules(act, given, sums.total)
-    recipient = overridden(copy, given["customer"])
+    recipient = overridden(copy, given.customer)
     number = account.billograms + 1
     key = _free_id(act, number)
     uuid = numbers.event_uuid(account.seed, account.generation, number, 0)
@@ -62,14 +59,11 @@ def change(act: Act, billogram: Billogram, content: Content, recipient: Recipien
         act.add(events.DraftChanged(billogram.id, act.now, content, recipient, sums))
 
 
-def recipient_after(act: Act, billogram: Billogram, given: Given | None) -> Recipient:
+def recipient_after(act: Act, billogram: Billogram, given: Patch[Recipient]) -> Recipient:
     """The copied customer after a PUT: another number makes the copy anew [R]; the rest overrides it."""
-    if not given:
-        return billogram.recipient
-    number = given.get("customer_no")
-    if number is None or number == billogram.recipient.customer_no:
-        return overridden(billogram.recipient, given)
-    return overridden(copy_of(act, number), given)
+    old = billogram.recipient
+    number = given.over(old).customer_no
+    return overridden(old if number == old.customer_no else copy_of(act, number), given)
 
 
 def send(act: Act, billogram: Billogram, method: str | None) -> None:
@@ -111,9 +105,9 @@ def delete(act: Act, billogram: Billogram) -> None:
     act.add(events.Deleted(act.mark(billogram), billogram.sums))
 
 
-def _check_rules(act: Act, given: Given, total: Decimal) -> tuple[str | None, int | None]:
+def _check_rules(act: Act, given: BillogramFields, total: Decimal) -> tuple[str | None, int | None]:
     """Rules of the account: unique value, own invoice number, stand-alone credits."""
-    unique: str | None = given.get("creditor_unique_value")
+    unique, own_number = given.creditor_unique_value, given.invoice_no
     if unique is not None and unique in act.state.unique_values:
         raise InvalidParameter(
             "Billogram with same creditor_unique_value already exists",
@@ -122,7 +116,6 @@ def _check_rules(act: Act, given: Given, total: Decimal) -> tuple[str | None, in
             path=None,
             creditor_unique_value=unique,
         )
-    own_number: int | None = given.get("invoice_no")
     if own_number is not None and own_number in act.state.invoice_numbers:
         raise InvalidParameter(
             "Billogram with same invoice_no already exists",

@@ -17,6 +17,7 @@ _MAX_TEXT = 40  # of a span [A]
 _DAY = timedelta(days=1)
 
 BANK_TIME = time(10)  # when banks answer [A]
+DAY_BEGINS = time(0, 5)  # when the dates of billograms are looked at [R: nightly, just after midnight]
 
 # Dates outside are refused at the edge, so that adding days or zones never leaves the calendar [A].
 FIRST_DATE = date(1900, 1, 1)
@@ -66,8 +67,8 @@ def day_moment(day: date, at: time, timezone: str) -> datetime:
 
 @lru_cache(maxsize=4096)  # asked for at every change of a billogram
 def day_start(day: date, timezone: str) -> datetime:
-    """00:05 local, when the dates of billograms are looked at [R: nightly, just after midnight]."""
-    return moment(day, time(0, 5), timezone)
+    """When the dates of billograms are looked at on a day: 00:05 local."""
+    return moment(day, DAY_BEGINS, timezone)
 
 
 def months_after(day: date, months: int) -> date:

@@ -5,6 +5,7 @@ less the results that were recorded.
 """
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,11 @@ from msgspec import json
 
 from mockserver.core import numbers
 from mockserver.core.events import (
+    EVENTS,
     BillogramCreated,
     BillogramEvent,
     EinvoiceRegistered,
+    Event,
     PaymentRecalled,
     RecallMade,
     RecipientUpdated,
@@ -30,19 +33,6 @@ from mockserver.core.signature import legacy
 from mockserver.core.state import BILLOGRAM, State
 
 INBOX = "mock:inbox"  # a receiver inside the server
-BILLOGRAM_EVENT, EINVOICE_CREATED = "BillogramEvent", "EinvoiceRegistrationCreated"
-RECIPIENT_UPDATED, PAYMENT_RECALLED = "RecipientUpdated", "PaymentRecalled"
-TYPES = (
-    BILLOGRAM_EVENT,
-    RECIPIENT_UPDATED,
-    PAYMENT_RECALLED,
-    "BillingTab",
-    EINVOICE_CREATED,
-    "EinvoiceRegistrationDeleted",
-    "EinvoiceRegistrationIdentificationMismatch",
-    "EinvoiceRegistrationRecipientNotFound",
-    "EfakturaRegistration",
-)
 _encoder = json.Encoder(order="sorted", decimal_format="number")
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
@@ -77,90 +67,55 @@ class Planned(Value, frozen=True):
         return None if self.event is None else type(self.event).__name__
 
 
-def plan(state: State, record: Record) -> tuple[Planned, ...]:
-    """The callbacks of an act, in the order of its events; `state` is the one right after it.
+class CallbackType(Value, frozen=True):
+    """One type of callback. `shows` gives what of `Planned` is its own, or None: nothing is sent.
 
-    Every Billogram event makes one ("every" [A]) but `PaymentRecalled`: the one of the whole recall tells of
-    it, before what the recall leads to [A]. So do e-invoice registrations [D] and what recipients
-    change, all as far as there is somewhere to send it.
+    `events` are those that bring it about; none: it is not sent yet. `first`: before all others of its act.
+    `summary` is what a receiver reads about it in the OpenAPI document.
     """
-    found: list[Planned | None] = []
-    for index, event in enumerate(record.events):
-        if isinstance(event, PaymentRecalled):
-            continue
-        if isinstance(event, BillogramEvent):
-            billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
-            found.append(_of_billogram(state, record, index, event, billogram))
-        elif isinstance(event, RecallMade):
-            if event.recall.payables:
-                told = _recall_told(state, event.recall)
-                found.insert(0, _of_account(state, record, index, PAYMENT_RECALLED, told))
-        elif isinstance(event, RecipientUpdated):
-            if state.account.features.recipient_updated_callback:
-                found.append(_of_account(state, record, index, RECIPIENT_UPDATED, _recipient_told(event)))
-        elif isinstance(event, EinvoiceRegistered):
-            told = {"recipient_information": {"customer_number": str(event.customer_no)}}  # a string [D]
-            found.append(_of_account(state, record, index, EINVOICE_CREATED, told))
-    return tuple(planned for planned in found if planned is not None)
+
+    name: str
+    events: tuple[type[Event], ...] = ()
+    shows: Callable[[State, Any], dict[str, Any] | None] = lambda state, event: None
+    first: bool = False
+    summary: str = ""
 
 
-def _of_account(state: State, record: Record, index: int, kind: str, told: dict[str, Any]) -> Planned | None:
-    """One of the other types: always to the account's address, with its key [A]."""
-    settings = state.account.callbacks
-    return _planned(state, record, index, kind, settings.url, settings.sign_key, told=told)
-
-
-def _of_billogram(
-    state: State, record: Record, index: int, event: BillogramEvent, billogram: Billogram
-) -> Planned | None:
+def _billogram_event_shown(state: State, event: BillogramEvent) -> dict[str, Any]:
+    billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
     own, settings = billogram.content.callbacks, state.account.callbacks
     # a billogram's own address takes its own key with it, the account's else [A]
     url, sign_key = (own.url, own.sign_key) if own.url else (settings.url, settings.sign_key)
     drafted = isinstance(event, BillogramCreated)  # create and send may be one act
-    return _planned(
-        state,
-        record,
-        index,
-        BILLOGRAM_EVENT,
-        url,
-        sign_key,
-        billogram=billogram.id,
-        event=event,
-        ocr_number=None if drafted else billogram.ocr_number,
-        attested_at=None if drafted else billogram.attested_at,
-        custom=own.custom,
-    )
+    return {
+        "url": url,
+        "sign_key": sign_key,
+        "billogram": billogram.id,
+        "event": event,
+        "ocr_number": None if drafted else billogram.ocr_number,
+        "attested_at": None if drafted else billogram.attested_at,
+        "custom": own.custom,
+    }
 
 
-def _planned(
-    state: State, record: Record, index: int, kind: str, url: str | None, sign_key: str | None, **more: Any
-) -> Planned | None:
-    account = state.account
-    settings = account.callbacks
-    if not url or (settings.types is not None and kind not in settings.types):
+def _recall_shown(state: State, event: RecallMade) -> dict[str, Any] | None:
+    return {"told": _recall_told(state, event.recall)} if event.recall.payables else None
+
+
+def _recipient_shown(state: State, event: RecipientUpdated) -> dict[str, Any] | None:
+    if not state.account.features.recipient_updated_callback:
         return None
-    return Planned(
-        id=f"{account.generation}-{record.position}-{index}",
-        callback_id=numbers.callback_id(account.seed, account.generation, record.position, index),
-        type=kind,
-        at=record.at,
-        position=record.position,
-        cause=record.cause,
-        rule=record.rule,
-        url=url,
-        sign_key=sign_key or None,
-        settings=settings,
-        **more,
-    )
-
-
-def _recipient_told(event: RecipientUpdated) -> dict[str, Any]:
     customer: dict[str, Any] = {"customer_number": event.customer_no}
     if event.email is not None:
         customer["updated_email"] = event.email
     if event.recurring:
         customer["updated_recurring_payment_type"] = event.recurring_type
-    return {"customer": customer}
+    return {"told": {"customer": customer}}
+
+
+def _registration_shown(_: State, event: EinvoiceRegistered) -> dict[str, Any]:
+    customer_number = str(event.customer_no)  # a string [D]
+    return {"told": {"recipient_information": {"customer_number": customer_number}}}
 
 
 def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
@@ -179,7 +134,7 @@ def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
                     "state": public_state(billogram),  # after it was opened again [A]
                     "invoice_no": billogram.invoice_no,
                     "event": {
-                        "type": PAYMENT_RECALLED,
+                        "type": type(event).__name__,
                         "created_at": timestamp(event.mark.at),
                         "event_uuid": payable.event_uuid,
                         "data": event_data(event),
@@ -200,6 +155,85 @@ def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
             "raw_details": {"payment_schema": {"sepa": {"r_transaction": reason}}},
         }
     }
+
+
+BILLOGRAM_EVENT = CallbackType(
+    "BillogramEvent",
+    # "every" [A], except the one that the callback of the whole recall includes
+    tuple(each for each in EVENTS if issubclass(each, BillogramEvent) and each is not PaymentRecalled),
+    _billogram_event_shown,
+    summary="Something happened to a billogram",
+)
+RECIPIENT_UPDATED = CallbackType(
+    "RecipientUpdated",
+    (RecipientUpdated,),
+    _recipient_shown,
+    summary="A customer verified an address, or changed the recurring payment",
+)
+PAYMENT_RECALLED = CallbackType(
+    "PaymentRecalled",
+    (RecallMade,),
+    _recall_shown,
+    first=True,  # before what the recall leads to [A]
+    summary="Money was taken back",
+)
+EINVOICE_CREATED = CallbackType(
+    "EinvoiceRegistrationCreated",
+    (EinvoiceRegistered,),  # [D]
+    _registration_shown,
+    summary="A customer registered for e-invoices",
+)
+TABLE = (
+    BILLOGRAM_EVENT,
+    RECIPIENT_UPDATED,
+    PAYMENT_RECALLED,
+    CallbackType("BillingTab"),
+    EINVOICE_CREATED,
+    CallbackType("EinvoiceRegistrationDeleted"),
+    CallbackType("EinvoiceRegistrationIdentificationMismatch"),
+    CallbackType("EinvoiceRegistrationRecipientNotFound"),
+    CallbackType("EfakturaRegistration"),
+)
+TYPES = tuple(row.name for row in TABLE)
+_BY_EVENT = {event: row for row in TABLE for event in row.events}
+
+
+def plan(state: State, record: Record) -> tuple[Planned, ...]:
+    """The callbacks of an act, in the order of its events; `state` is the one right after it."""
+    found: list[Planned] = []
+    for index, event in enumerate(record.events):
+        row = _BY_EVENT.get(type(event))
+        planned = None if row is None else _planned(state, record, index, row, event)
+        if row is not None and planned is not None:
+            found.insert(0 if row.first else len(found), planned)
+    return tuple(found)
+
+
+def _planned(state: State, record: Record, index: int, row: CallbackType, event: Event) -> Planned | None:
+    """None where it is not wanted, or there is no address: the account's, unless its row has another [A]."""
+    account = state.account
+    settings = account.callbacks
+    if settings.types is not None and row.name not in settings.types:
+        return None
+    shown = row.shows(state, event)
+    if shown is None:
+        return None
+    url, sign_key = shown.pop("url", settings.url), shown.pop("sign_key", settings.sign_key)
+    if not url:
+        return None
+    return Planned(
+        id=f"{account.generation}-{record.position}-{index}",
+        callback_id=numbers.callback_id(account.seed, account.generation, record.position, index),
+        type=row.name,
+        at=record.at,
+        position=record.position,
+        cause=record.cause,
+        rule=record.rule,
+        url=url,
+        sign_key=sign_key or None,
+        settings=settings,
+        **shown,
+    )
 
 
 def body(planned: Planned) -> bytes:

@@ -3,14 +3,30 @@
 The same functions write a new draft over the defaults of the account and an old one over what it holds.
 """
 
-from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TypeVar
+
+from msgspec import UNSET, UnsetType
 
 from mockserver.core import money
 from mockserver.core.act import Act
 from mockserver.core.calendar import LAST_DATE
+from mockserver.core.inputs import (
+    Accounts,
+    BillogramChanges,
+    BillogramFields,
+    Collection,
+    Maybe,
+    Patch,
+    Pdf,
+    RowFields,
+    RowRegional,
+    Rows,
+    settled,
+)
 from mockserver.core.model import (
+    Address,
+    Callbacks,
     Content,
     Info,
     Item,
@@ -19,67 +35,62 @@ from mockserver.core.model import (
     Row,
     Sums,
     Terms,
-    merged,
     replace,
 )
-from mockserver.core.refusal import InvalidParameterCombination, Refusal, invalid, missing
-from mockserver.core.register import given_address
+from mockserver.core.refusal import InvalidParameterCombination, invalid, missing
+from mockserver.core.register import check_addresses
 from mockserver.core.settings import bookkeeping_accounts
 
-Given = dict[str, Any]  # what a client sent, read and checked at the edge: no key, not given
-
-
-def new_content(act: Act, given: Given) -> Content:
-    """The content of a new draft; null is the same as not given."""
-    defaults = _default_terms(act)
-    invoice_date = given.get("invoice_date") or defaults.invoice_date
-    due_date, due_days = _due(given, invoice_date, defaults.due_days)
-    dates = {"invoice_date": invoice_date, "due_date": due_date, "due_days": due_days}
-    blank = Content(
-        terms=_terms(act, defaults, given, dates),
-        items=_rows(act, given["items"]),
-        info=Info(message=act.account.settings.invoices.default_message),
-        contract=given.get("contract"),
-    )
-    _check_https(act, given)
-    groups = {name: present(given[name]) for name in _GROUPS if given.get(name)}
-    return _texts(blank, groups) if groups else blank
-
-
-def changed_content(act: Act, base: Content, given: Given) -> Content:
-    """The content of a draft after a PUT: null puts a scalar back to its default (reference: api 1.8)."""
-    old = base.terms
-    sent = {name: value for name, value in given.items() if name not in _DATES or value != getattr(old, name)}
-    if (sent.get("due_days") or 0) > MAX_DUE_DAYS:
-        raise invalid("due_days", rule="body.value", due_days=sent["due_days"], maximum=MAX_DUE_DAYS)
-    invoice_date = old.invoice_date
-    if "invoice_date" in sent:
-        invoice_date = sent["invoice_date"] or act.today
-    days = old.due_days
-    if None in (sent.get("due_days", 0), sent.get("due_date", 0)):
-        days = act.account.default_due_days
-    dates: Given = {"invoice_date": invoice_date}
-    if any(name in sent for name in _DATES):
-        dates["due_date"], dates["due_days"] = _due(sent, invoice_date, days)
-    terms = _terms(act, old, sent, dates)
-    items = base.items if sent.get("items") is None else _rows(act, sent["items"])
-    info = dict(sent.get("info") or {})
-    if info.get("message", "") is None:  # null, over a text: the account's default
-        info["message"] = base.info.message and act.account.settings.invoices.default_message
-    _check_https(act, sent)
-    return _texts(replace(base, terms=terms, items=items), sent | {"info": info})
-
-
-def _check_https(act: Act, given: Given) -> None:
-    """The real service sends to https addresses only [D]; here as the account wants it [A]."""
-    url = (given.get("callbacks") or {}).get("url") or ""
-    if act.account.callbacks.require_https and url.startswith("http:"):
-        raise invalid("url", ("callbacks",), rule="callbacks.https", url=url)
-
+T = TypeVar("T")
 
 MAX_DUE_DAYS = 365  # as sent [A]
-_DATES = ("invoice_date", "due_date", "due_days")
-_GROUPS = ("info", "regional_sweden", "callbacks")
+
+
+def new_content(act: Act, given: BillogramFields) -> Content:
+    """The content of a new draft; null is the same as not given."""
+    defaults = _default_terms(act)
+    invoice_date = settled(given.invoice_date, defaults.invoice_date, defaults.invoice_date)
+    due_date, due_days = _due(
+        settled(given.due_date, None, None),
+        settled(given.due_days, None, None),
+        invoice_date,
+        defaults.due_days,
+    )
+    terms = replace(defaults, invoice_date=invoice_date, due_date=due_date, due_days=due_days)
+    blank = Content(
+        terms=_terms(act, terms, given),
+        items=_rows(act, given.items),
+        info=Info(message=act.account.settings.invoices.default_message),
+    )
+    return _texts(act, blank, given, blank.info)
+
+
+def changed_content(act: Act, base: Content, given: BillogramChanges) -> Content:
+    """The content of a draft after a PUT: null puts a scalar back to its default (reference: api 1.8)."""
+    terms = _terms(act, _redated(act, base.terms, given), given)
+    items = base.items if isinstance(given.items, UnsetType) else _rows(act, given.items)
+    message = base.info.message and act.account.settings.invoices.default_message  # null, over a text
+    return _texts(act, replace(base, terms=terms, items=items), given, Info(message=message))
+
+
+def _redated(act: Act, old: Terms, given: BillogramChanges) -> Terms:
+    """The terms with the dates of a PUT; what is sent back as it was is not given."""
+    sent_date = _changed(given.invoice_date, old.invoice_date)
+    due_date = _changed(given.due_date, old.due_date)
+    due_days = _changed(given.due_days, old.due_days)
+    days = settled(due_days, 0, 0)
+    if days > MAX_DUE_DAYS:
+        raise invalid("due_days", rule="body.value", due_days=days, maximum=MAX_DUE_DAYS)
+    if sent_date is UNSET and due_date is UNSET and due_days is UNSET:
+        return old
+    invoice_date = settled(sent_date, old.invoice_date, act.today)
+    default_days = act.account.default_due_days if None in (due_date, due_days) else old.due_days
+    due = _due(settled(due_date, None, None), settled(due_days, None, None), invoice_date, default_days)
+    return replace(old, invoice_date=invoice_date, due_date=due[0], due_days=due[1])
+
+
+def _changed(given: Maybe[T], stored: T) -> Maybe[T]:
+    return UNSET if given == stored else given
 
 
 def sums_of(content: Content) -> Sums:
@@ -93,25 +104,27 @@ def sums_of(content: Content) -> Sums:
     )
 
 
-def present(given: Given | None) -> Given:
-    """What was given and is not null."""
-    if not given:
-        return {}
-    return {
-        name: present(value) if isinstance(value, dict) else value
-        for name, value in given.items()
-        if value is not None
-    }
-
-
-def _texts(base: Content, given: Given) -> Content:
+def _texts(act: Act, base: Content, given: BillogramChanges, defaults: Info) -> Content:
+    """The content with the other members. Null in `info` means its default."""
+    _check_https(act, given.callbacks)
+    contract = settled(given.contract, base.contract, None)
+    if contract == base.contract and not (given.info or given.regional_sweden or given.callbacks):
+        return base
     return replace(
         base,
-        info=merged(base.info, given.get("info") or {}),
-        regional=merged(base.regional, given.get("regional_sweden") or {}),
-        callbacks=merged(base.callbacks, given.get("callbacks") or {}),
-        contract=given.get("contract", base.contract),
+        info=given.info.over(base.info, defaults),
+        regional=given.regional_sweden.over(base.regional),
+        callbacks=given.callbacks.over(base.callbacks),
+        contract=contract,
     )
+
+
+def _check_https(act: Act, given: Patch[Callbacks]) -> None:
+    """The real service sends to https addresses only [D]; here as the account wants it [A]."""
+    if given and act.account.callbacks.require_https:
+        url = given.over(Callbacks()).url
+        if url is not None and url.startswith("http:"):
+            raise invalid("url", ("callbacks",), rule="callbacks.https", url=url)
 
 
 def _default_terms(act: Act) -> Terms:
@@ -130,55 +143,67 @@ def _default_terms(act: Act) -> Terms:
     )
 
 
-def _terms(act: Act, base: Terms, given: Given, dates: Given) -> Terms:
-    """The terms with these dates."""
-    changes: Given = {name: given[name] for name in _PLAIN_TERMS if name in given}
-    if "template" in (pdf := given.get("pdf") or {}):
-        changes["pdf_template"] = pdf["template"]
-    if None in changes.values():
-        defaults = _default_terms(act)
-        changes = {
-            name: getattr(defaults, name) if value is None else value for name, value in changes.items()
-        }
-    for name, value in (given.get("automatic_collection") or {}).items():
-        changes[_COLLECTION[name]] = bool(value) if name == "use_default_settings" else value
-    return replace(base, **changes | _reminders(act, base, given) | dates)
+def _terms(act: Act, base: Terms, given: BillogramChanges) -> Terms:
+    """The terms with what was sent of them, but the dates."""
+    if _is_untouched(given):  # as most are: it is sooner done
+        return base
+    defaults = _default_terms(act)
+    automatic, steps = _reminders(act, base, given)
+    collection = given.automatic_collection.over(
+        Collection(base.collection_delay_days, base.collection_amount, base.collection_default_settings)
+    )
+    return replace(
+        base,
+        currency=settled(given.currency, base.currency, defaults.currency),
+        invoice_fee=settled(given.invoice_fee, base.invoice_fee, defaults.invoice_fee),
+        reminder_fee=settled(given.reminder_fee, base.reminder_fee, defaults.reminder_fee),
+        interest_rate=settled(given.interest_rate, base.interest_rate, defaults.interest_rate),
+        show_item_gross_prices=settled(
+            given.show_item_gross_prices, base.show_item_gross_prices, defaults.show_item_gross_prices
+        ),
+        pdf_template=given.pdf.over(Pdf(base.pdf_template), Pdf(defaults.pdf_template)).template,
+        automatic_reminders=automatic,
+        automatic_reminders_settings=steps,
+        collection_delay_days=collection.delay_days,
+        collection_amount=collection.amount,
+        collection_default_settings=collection.use_default_settings,
+    )
 
 
-_PLAIN_TERMS = ("currency", "invoice_fee", "reminder_fee", "interest_rate", "show_item_gross_prices")
-_COLLECTION = {
-    "delay_days": "collection_delay_days",
-    "amount": "collection_amount",
-    "use_default_settings": "collection_default_settings",
-}
+def _is_untouched(given: BillogramChanges) -> bool:
+    return (
+        given.currency is UNSET
+        and given.invoice_fee is UNSET
+        and given.reminder_fee is UNSET
+        and given.interest_rate is UNSET
+        and given.show_item_gross_prices is UNSET
+        and given.automatic_reminders is UNSET
+        and given.automatic_reminders_settings is UNSET
+        and not given.automatic_collection
+        and not given.pdf
+    )
 
 
-def _reminders(act: Act, base: Terms, given: Given) -> Given:
+def _reminders(act: Act, base: Terms, given: BillogramChanges) -> tuple[bool, tuple[Reminder, ...]]:
     """Own settings switch automatic reminders on, a lone `[]` off, null means the account's;
     `automatic_reminders` in the same body wins [D]."""
-    changes: Given = {}
-    if not given.keys() & _REMINDERS:
-        return changes
+    automatic, steps = base.automatic_reminders, base.automatic_reminders_settings
+    wanted, own = given.automatic_reminders, given.automatic_reminders_settings
     by_account = bool(act.account.settings.invoices.automatic_reminders)
-    if "automatic_reminders_settings" in given:
-        steps = given["automatic_reminders_settings"]
-        changes["automatic_reminders_settings"] = tuple(Reminder(**step) for step in steps or ())
-        changes["automatic_reminders"] = by_account if steps is None else bool(steps)
-    if "automatic_reminders" in given:
-        wanted = given["automatic_reminders"]
-        own = changes.get("automatic_reminders_settings", base.automatic_reminders_settings)
-        if wanted is not None or not changes:
-            changes["automatic_reminders"] = by_account or bool(own) if wanted is None else wanted
-    return changes
+    if not isinstance(own, UnsetType):
+        steps = own or ()
+        automatic = by_account if own is None else bool(own)
+    if isinstance(wanted, bool):
+        automatic = wanted
+    elif wanted is None and isinstance(own, UnsetType):
+        automatic = by_account or bool(steps)
+    return automatic, steps
 
 
-_REMINDERS = {"automatic_reminders", "automatic_reminders_settings"}
-
-
-def _due(given: Given, invoice_date: date, default_days: int) -> tuple[date, int]:
+def _due(
+    due_date: date | None, due_days: int | None, invoice_date: date, default_days: int
+) -> tuple[date, int]:
     """Due date and days: either one is enough, both must agree [A]; neither, the default [D]."""
-    due_date: date | None = given.get("due_date")
-    due_days: int | None = given.get("due_days")
     if due_date is None:
         days = default_days if due_days is None else due_days
         if days > (LAST_DATE - invoice_date).days + 365:
@@ -198,77 +223,74 @@ def _due(given: Given, invoice_date: date, default_days: int) -> tuple[date, int
     return due_date, days
 
 
-def _rows(act: Act, items: Sequence[Given | Refusal]) -> tuple[Row, ...]:
-    return tuple(_row(act, item, ("items", index)) for index, item in enumerate(items))
+def _rows(act: Act, items: Rows[RowFields]) -> tuple[Row, ...]:
+    return tuple([_row(act, item, ("items", index)) for index, item in enumerate(items)])
 
 
-def _row(act: Act, item: Given | Refusal, path: tuple[str | int, ...]) -> Row:
+def _row(act: Act, sent: RowFields, path: tuple[str | int, ...]) -> Row:
     """One row. A known item gives what is left out; an unknown number is that of a single-use row [C]."""
-    if isinstance(item, Refusal):
-        raise item
-    sent = present(item)
-    known = act.item(sent["item_no"]) if "item_no" in sent else None
-    if known is not None:
-        sent = _from_register(known, sent)
-    for name in ("count", "title", "price", "vat"):
-        if sent.get(name) in (None, ""):
-            raise missing(name, path)
-    book = sent.get("bookkeeping", {})
-    income, vat_account = bookkeeping_accounts(act.account.settings, sent["vat"])
-    regional = sent.get("regional_sweden", {})
+    known = None if sent.item_no is None else act.item(sent.item_no)
+    taken = RowFields() if known is None else _from_register(known)
+    title = taken.title if sent.title is None else sent.title
+    price = taken.price if sent.price is None else sent.price
+    vat = taken.vat if sent.vat is None else sent.vat
+    if sent.count is None:
+        raise missing("count", path)
+    if not title:
+        raise missing("title", path)
+    if price is None:
+        raise missing("price", path)
+    if vat is None:
+        raise missing("vat", path)
+    own = Accounts() if known is None else Accounts(known.income_account, known.vat_account, known.objects)
+    book = sent.bookkeeping.over(own, own)
+    income, vat_account = bookkeeping_accounts(act.account.settings, vat)
+    regional = RowRegional(known is not None and bool(known.rotavdrag))
+    regional = sent.regional_sweden.over(regional, regional)
     return Row(
-        title=sent["title"],
-        count=sent["count"],
-        price=sent["price"],
-        vat=sent["vat"],
-        item_no=sent.get("item_no"),
-        description=sent.get("description", ""),
-        unit=sent.get("unit", "unit"),
-        discount=sent.get("discount", money.ZERO),
-        income_account=book.get("income_account") or income,
-        vat_account=book.get("vat_account") or vat_account,
-        objects=book.get("objects", "[]"),
-        rotavdrag=regional.get("rotavdrag", False),
-        electricity_collection=regional.get("electricity_collection"),
-        zero_vat_reason=sent.get("zero_vat_reason"),
-        zero_vat_reason_reference=sent.get("zero_vat_reason_reference"),
-        external_id=sent.get("external_id"),
+        title=title,
+        count=sent.count,
+        price=price,
+        vat=vat,
+        item_no=sent.item_no,
+        description=_first(sent.description, taken.description) or "",
+        unit=_first(sent.unit, taken.unit) or "unit",
+        discount=money.ZERO if sent.discount is None else sent.discount,
+        income_account=book.income_account or own.income_account or income,
+        vat_account=book.vat_account or own.vat_account or vat_account,
+        objects=book.objects,
+        rotavdrag=regional.rotavdrag,
+        electricity_collection=regional.electricity_collection,
+        zero_vat_reason=_first(sent.zero_vat_reason, taken.zero_vat_reason),
+        zero_vat_reason_reference=_first(sent.zero_vat_reason_reference, taken.zero_vat_reason_reference),
+        external_id=sent.external_id,
     )
 
 
-def _from_register(item: Item, sent: Given) -> Given:
-    """The row with what it leaves out taken from the item."""
-    plain = {name: getattr(item, name) for name in _TAKEN_FROM_ITEM}
-    book = {"income_account": item.income_account, "vat_account": item.vat_account, "objects": item.objects}
-    given_book = {name: value for name, value in sent.get("bookkeeping", {}).items() if value}
-    regional = {"rotavdrag": bool(item.rotavdrag)} | sent.get("regional_sweden", {})
-    return plain | sent | {"bookkeeping": book | given_book, "regional_sweden": regional}
+def _first(sent: str | None, taken: str | None) -> str | None:
+    return taken if sent is None else sent
 
 
-_TAKEN_FROM_ITEM = (
-    "title",
-    "description",
-    "price",
-    "vat",
-    "unit",
-    "zero_vat_reason",
-    "zero_vat_reason_reference",
-)
+def _from_register(item: Item) -> RowFields:
+    """What a row leaves out."""
+    return RowFields(
+        title=item.title,
+        description=item.description,
+        price=item.price,
+        vat=item.vat,
+        unit=item.unit,
+        zero_vat_reason=item.zero_vat_reason,
+        zero_vat_reason_reference=item.zero_vat_reason_reference,
+    )
 
 
-def overridden(copy: Recipient, given: Given) -> Recipient:
-    """The copy with what was sent beside the number [S]."""
-    sent = {name: value for name, value in given.items() if value is not None}
-    changes: Given = {name: sent[name] for name in _COPIED_TEXTS if name in sent}
-    for name in _COPIED_ADDRESSES:
-        if name in sent:
-            base = getattr(copy, name)
-            changes[name] = given_address(base, sent[name], path=("customer", name))
-    if "address" in changes:
-        address = changes["address"]
-        changes["address"] = replace(address, city=address.city.upper())  # [R]
-    return merged(copy, changes)
-
-
-_COPIED_TEXTS = ("name", "org_no", "vat_no", "email", "phone")
-_COPIED_ADDRESSES = ("address", "delivery_address", "permanent_establishment_address")
+def overridden(copy: Recipient, given: Patch[Recipient]) -> Recipient:
+    """The copy with what was sent beside the number [S]; null changes nothing but a part of an address."""
+    blank = Address()
+    defaults = replace(copy, address=blank, delivery_address=blank, permanent_establishment_address=blank)
+    changed = given.over(copy, defaults)
+    if changed is copy:
+        return copy
+    check_addresses(changed, ("customer",))
+    address = changed.address
+    return replace(changed, address=replace(address, city=address.city.upper()))  # [R]

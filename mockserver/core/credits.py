@@ -1,17 +1,16 @@
 """Credit invoices (reference: behaviour 3.5)."""
 
-from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+
+from msgspec import UnsetType
 
 from mockserver.core import debits, delivery, events, losses, money, payments
 from mockserver.core.act import Act
+from mockserver.core.inputs import CreditFields, CreditRowFields, Rows
 from mockserver.core.model import Billogram, Internal, Row, Sums, Value, replace
-from mockserver.core.refusal import InvalidObjectState, Refusal, invalid, missing
+from mockserver.core.refusal import InvalidObjectState, invalid, missing
 
 MODES = ("full", "items", "amount", "remaining", "rest", "principal")
-
-Given = dict[str, Any]
 
 
 class Part(Value, frozen=True):
@@ -23,15 +22,11 @@ class Part(Value, frozen=True):
     rows: tuple[Row, ...] = ()
 
 
-def credit(act: Act, billogram: Billogram, given: Given) -> None:
-    """Command `credit`: what was paid beyond the debt that is left is owed to the customer.
-
-    `given`: `mode`, and with it `amount` or `items`; a row that the edge could not read stands among `items`
-    as the refusal it is.
-    """
+def credit(act: Act, billogram: Billogram, given: CreditFields) -> None:
+    """Command `credit`: what was paid beyond the debt that is left is owed to the customer."""
     left = _check_creditable(billogram)
     part = _part(billogram, given, left)
-    method = given.get("method") or billogram.content.terms.delivery_method
+    method = given.method or billogram.content.terms.delivery_method
     delivery.check_method(act, billogram, method)
     sums, freed = credited(billogram.sums, part.amount)
     act.add(
@@ -109,18 +104,17 @@ def _nothing_left(sums: Sums) -> InvalidObjectState:
     )
 
 
-def _part(billogram: Billogram, given: Given, left: Decimal) -> Part:
-    mode, sums = given["mode"], billogram.sums
+def _part(billogram: Billogram, given: CreditFields, left: Decimal) -> Part:
+    mode, sums = given.mode, billogram.sums
     if mode not in MODES:  # a bad value: it is looked at after state and facts [A]
         raise invalid("mode", rule="credit.mode", mode=mode, known=MODES)
     if mode == "items":
-        return _by_rows(billogram, given.get("items"), left)
-    for item in given.get("items") or ():  # not looked at, but not nonsense either
-        if isinstance(item, Refusal):
-            raise item
+        return _by_rows(billogram, given.items, left)
+    if not isinstance(given.items, UnsetType):
+        tuple(given.items)  # not looked at, but not nonsense either
     amount = left
-    if mode == "amount" and given.get("amount") is not None:  # without one in full: a documented warning [C]
-        amount = given["amount"]
+    if mode == "amount" and given.amount is not None:  # without one in full: a documented warning [C]
+        amount = given.amount
         if not 0 < amount <= left:
             raise invalid("amount", rule="credit.amount", amount=amount, left=left)
     elif mode in ("remaining", "rest", "principal"):
@@ -171,8 +165,8 @@ def booked_vat(billogram: Billogram) -> Decimal:
 _FIRST = (events.BillogramSent, events.BillogramSold, events.FactoringDenied)
 
 
-def _by_rows(billogram: Billogram, items: Sequence[Given | Refusal] | None, left: Decimal) -> Part:
-    if items is None:
+def _by_rows(billogram: Billogram, items: Rows[CreditRowFields] | UnsetType, left: Decimal) -> Part:
+    if isinstance(items, UnsetType):
         raise missing("items")
     counts = _uncredited_counts(billogram)
     rows = [_row(billogram, item, ("items", index), counts) for index, item in enumerate(items)]
@@ -210,17 +204,15 @@ def _uncredited_counts(billogram: Billogram) -> dict[_Equal, Decimal]:
 
 def _row(
     billogram: Billogram,
-    item: Given | Refusal,
+    item: CreditRowFields,
     path: tuple[str | int, ...],
     counts: dict[_Equal, Decimal],
 ) -> Row:
     """One credited row: the invoiced one that it names, with a negative count and a part of its discount."""
-    if isinstance(item, Refusal):
-        raise item
-    if item.get("count") is None:
+    if item.count is None:
         raise missing("count", path)
     found = _named(billogram, item, path)
-    count, key = item["count"], _equal(found[0])
+    count, key = item.count, _equal(found[0])
     if not 0 < -count <= counts[key]:
         raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
     counts[key] = money.add(counts[key], count)
@@ -229,17 +221,19 @@ def _row(
     return replace(found[0], count=count, discount=discount)
 
 
-def _named(billogram: Billogram, item: Given, path: tuple[str | int, ...]) -> list[Row]:
+def _named(billogram: Billogram, item: CreditRowFields, path: tuple[str | int, ...]) -> list[Row]:
     """The invoiced rows, all equal, that a row names by number, or by title, price and VAT [A]."""
-    by = "item_no" if item.get("item_no") is not None else "title"
-    if item.get(by) in (None, ""):
+    if item.item_no is None and not item.title:
         raise missing("title", path)
-    wanted = {name: item[name] for name in ("item_no", "title", "price", "vat") if item.get(name) is not None}
     found = [
         row
         for row in billogram.content.items
-        if all(getattr(row, name) == value for name, value in wanted.items())
+        if item.item_no in (None, row.item_no)
+        and item.title in (None, row.title)
+        and item.price in (None, row.price)
+        and item.vat in (None, row.vat)
     ]
     if not found:
-        raise invalid(by, path, rule="credit.row", **{by: item[by]})
+        by = "title" if item.item_no is None else "item_no"
+        raise invalid(by, path, rule="credit.row", **{by: item.item_no or item.title})
     return [row for row in found if _equal(row) == _equal(found[0])]

@@ -1,10 +1,10 @@
-"""What direct debits and recalls make of a billogram: a part of `evolve` (reference: behaviour 6.6) [A]."""
+"""What direct debits and recalls change in a billogram (reference: behaviour 6.6) [A]."""
 
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from mockserver.core import billogram_events as events
+from mockserver.core import events
 from mockserver.core.funds import AUTOGIRO
 from mockserver.core.model import Autogiro, Billogram, Debit, Internal, replace
 
@@ -13,8 +13,8 @@ ORDER_SENT, VIA_AUTOGIRO = "autogiro payment order sent", "pay via autogiro"
 
 def with_flags(old: Billogram, *added: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The flags with some added and others taken away."""
-    kept = tuple(flag for flag in old.flags if flag not in without)
-    return {"flags": kept + tuple(flag for flag in added if flag not in kept)}
+    kept = tuple(flag for flag in old.flags if flag not in without) if old.flags else ()
+    return {"flags": kept + tuple(flag for flag in added if flag not in kept) if added else kept}
 
 
 def paid(old: Billogram, event: events.Payment) -> dict[str, Any]:

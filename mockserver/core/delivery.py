@@ -1,6 +1,6 @@
 """Delivery: the methods, the data each needs, and what becomes of what was sent (reference: behaviour 4)."""
 
-from mockserver.core import events
+from mockserver.core import events, letters
 from mockserver.core.act import Act
 from mockserver.core.documents import channel_of
 from mockserver.core.model import Billogram, Content, Customer, EinvoiceRegistration, Internal, Recipient
@@ -121,7 +121,7 @@ def identifier_of(registration: EinvoiceRegistration) -> str | None:
 
 
 def letter_after_all(act: Act, billogram: Billogram) -> None:
-    """48 hours after an e-mail or SMS whose link was not opened [S]; without an address only a flag [A]."""
+    """The link of an e-mail or SMS was not opened in time; without an address only a flag is set [A]."""
     to = billogram.recipient
     if not has_address(to):
         act.add(events.LetterUndelivered(billogram.id, act.now))
@@ -145,13 +145,8 @@ def letter_after_all(act: Act, billogram: Billogram) -> None:
 
 
 def _followed(billogram: Billogram) -> events.LetterEvent:
-    """What the letter comes after: not what a change or a credit sent in the meantime."""
-    kinds = events.BillogramSent | events.Resent | events.FactoringDenied
-    return next(
-        each
-        for each in reversed(billogram.events)
-        if isinstance(each, kinds) and each.delivery_method.endswith("+Letter")
-    )
+    """What the letter comes after."""
+    return next(each for each in reversed(billogram.events) if letters.is_followed(each))
 
 
 def last_channel(billogram: Billogram) -> str | None:

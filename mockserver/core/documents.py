@@ -6,7 +6,7 @@ A document never changes: it holds what it was made from, shared with the aggreg
 from datetime import datetime
 from decimal import Decimal
 
-from mockserver.core import calendar
+from mockserver.core import calendar, events, money
 from mockserver.core.model import Billogram, Content, Picture, Recipient, Row, Sums, Value
 from mockserver.core.settings import Settings
 
@@ -47,6 +47,25 @@ class Document(Value, frozen=True):
     def channel(self) -> str | None:
         """How it leaves: `Email`, `SMS`, `Letter`, `Einvoice` or `EDI`; None: not at all."""
         return channel_of(self.method)
+
+
+def decided(earlier: Sums, event: events.LetterEvent) -> events.DocumentAmounts:
+    """What the document of an event is about; `earlier` are the sums before it."""
+    sums = event.sums
+    if isinstance(event, events.InvoiceSent):
+        added = money.subtract(sums.total, earlier.total)
+        return events.DocumentAmounts(added, event.vat, _kind(sums), earlier.total)
+    if isinstance(event, events.Credit):
+        was = money.ZERO if earlier.total == sums.total else earlier.total
+        return events.DocumentAmounts(event.amount, event.vat, CREDIT, was)
+    if isinstance(event, events.ReminderSent):
+        return events.DocumentAmounts(sums.remaining, money.ZERO, REMINDER)
+    return events.AMOUNTS_OF_SUMS if sums.total >= 0 else events.DocumentAmounts(kind=CREDIT)
+
+
+def _kind(sums: Sums) -> str:
+    """An invoice over less than nothing is that of a stand-alone credit."""
+    return CREDIT if sums.total < 0 else INVOICE
 
 
 def channel_of(method: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mockserver.core import agenda, debits, delivery, events, interest, money
+from mockserver.core import debits, delivery, events, interest, money, reminders
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Sums, replace
 from mockserver.core.refusal import InvalidObjectState, invalid, on_credit
@@ -14,7 +14,7 @@ def remind(act: Act, billogram: Billogram, method: str | None, message: str | No
     """Command `remind`: never two on one local day, whoever sends them [D]."""
     check_unpaid_in_time(act, billogram, "remind")
     last = billogram.dunning.last_reminder
-    if last is not None and last >= act.today:
+    if last is not None and act.today < reminders.first_day_after(last):
         raise InvalidObjectState(
             f"a reminder was sent today already ({last})", rule="remind.same_day", last=last, today=act.today
         )
@@ -27,7 +27,7 @@ def remind(act: Act, billogram: Billogram, method: str | None, message: str | No
 
 def remind_automatically(act: Act, billogram: Billogram) -> None:
     """The next step of the sequence; it goes by letter when the data for its method is missing."""
-    step = agenda.next_reminder(billogram, act.account)
+    step = reminders.next_step(billogram, act.account)
     assert step is not None, "it was on the agenda"
     method = usual_method(billogram)
     if not delivery.possible(act, billogram, method):

@@ -1,17 +1,18 @@
 """That a customer takes e-invoices (reference: api 2.2)."""
 
-from typing import Any
+from msgspec import structs
 
 from mockserver.core import events
 from mockserver.core.act import Act
+from mockserver.core.inputs import EinvoiceFields
 from mockserver.core.model import Customer, EinvoiceRegistration
 from mockserver.core.refusal import InvalidParameter, PermissionDenied, invalid, missing
 
-SWEDEN, NORWAY, FINLAND, ITALY = MARKETS = ("Sweden", "Norway", "Finland", "Italy")
+SWEDEN, NORWAY, FINLAND, ITALY = ("Sweden", "Norway", "Finland", "Italy")
 _MEMBERS = {SWEDEN: ("identifier",), ITALY: ("pec", "codice_destinatario")}  # where it can be done here [D]
 
 
-def register(act: Act, customer: Customer, given: dict[str, Any]) -> EinvoiceRegistration:
+def register(act: Act, customer: Customer, given: EinvoiceFields) -> EinvoiceRegistration:
     """Register a customer, in place of what there was; `updated_at` of the customer stays [A].
 
     Elsewhere recipients register with their bank [A].
@@ -23,7 +24,7 @@ def register(act: Act, customer: Customer, given: dict[str, Any]) -> EinvoiceReg
             rule="einvoice.market",
             market=market,
         )
-    sent = {name: value for name, value in given.items() if value}
+    sent = {name: value for name, value in structs.asdict(given).items() if value}
     for name in sent:
         if name not in _MEMBERS[market]:  # it belongs to the other market [A]
             raise invalid(name, rule="einvoice.member", market=market)

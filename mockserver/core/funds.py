@@ -7,7 +7,6 @@ from mockserver.core.model import ZERO, Value
 
 SEPA, AUTOGIRO, TRANSFER = "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SEPA_CREDIT_TRANSFER"
 MANUAL = "MANUAL"
-BANK_SCHEMES = ("BANKGIRO", TRANSFER, SEPA, AUTOGIRO, "SWISH", "CARD")
 PENDING, ACTIVE, FAILED, CANCELLED = "PENDING", "ACTIVE", "FAILED", "CANCELLED"  # of a mandate
 SCHEDULED, SETTLED = "scheduled", "settled"  # of a payment; also failed and cancelled
 

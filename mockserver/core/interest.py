@@ -10,7 +10,7 @@ from decimal import Decimal
 from mockserver.core import calendar, money
 from mockserver.core.model import Billogram, Interest, Internal, replace
 
-_INTEREST_FREE = timedelta(days=30)  # after the invoice date [S]
+FREE = timedelta(days=30)  # after the invoice date [S]
 _DAY = timedelta(days=1)
 _YEAR = Decimal(36500)  # 365 days, percent
 
@@ -18,7 +18,7 @@ _YEAR = Decimal(36500)  # 365 days, percent
 def first_day(billogram: Billogram) -> date:
     """The day after the latest of due date, invoice date + 30 days [S], respite, and a planned debit."""
     terms, respite, debit = billogram.content.terms, billogram.dunning.respite_date, billogram.debit
-    latest = max(terms.due_date, terms.invoice_date + _INTEREST_FREE)
+    latest = max(terms.due_date, terms.invoice_date + FREE)
     if respite is not None and respite > latest:
         latest = respite
     if debit is not None and debit.day > latest:

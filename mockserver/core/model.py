@@ -9,46 +9,21 @@ of the account's zone.
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace as replace  # for whoever imports the values
 
+from mockserver.core import kinds
+from mockserver.core.kinds import Part
 from mockserver.core.settings import Settings
 
 ZERO = Decimal(0)
 _LAST = datetime(8999, 12, 31, tzinfo=UTC)  # where a clock ends
 
-S = TypeVar("S", bound=Struct)
-
 
 class Value(Struct, frozen=True, gc=False, omit_defaults=True):
     """Base of all values. They hold nothing that points back, so the collector need not visit them."""
-
-
-def merged(base: S, given: dict[str, Any]) -> S:
-    """`base` with the given members; None puts a member back to its default (reference: api 1.8).
-
-    A member that is itself a value is merged member by member when a dict is given for it, and stays
-    unchanged when None is given.
-    """
-    changes: dict[str, Any] = {}
-    for name, value in given.items():
-        present = getattr(base, name)
-        if isinstance(present, Struct):
-            if value is not None:
-                changes[name] = merged(present, value) if isinstance(value, dict) else value
-        elif value is None:
-            changes[name] = default_of(type(base), name)
-        else:
-            changes[name] = value
-    return replace(base, **changes) if changes else base
-
-
-def default_of(kind: type[Struct], name: str) -> Any:
-    """The default of a member of a value."""
-    fields = kind.__struct_fields__
-    return kind.__struct_defaults__[fields.index(name) - len(fields)]
 
 
 class Internal(StrEnum):
@@ -79,16 +54,39 @@ class Address(Value, frozen=True):
     careof: str = ""
     use_careof_as_attention: bool = False
     attention: str = ""
-    zipcode: str = ""
+    zipcode: kinds.Zipcode = ""
     city: str = ""
-    country: str = ""
+    country: kinds.Country = ""
+
+
+def _members(text: str) -> dict[str, str]:
+    """Names of the wire, and the members of an address that they lead to."""
+    return {name: kinds.SECOND_NAMES.get(name, name) for name in text.split()}
+
+
+_LINES = "address_line_2 address_line_3 administrative_area dependent_locality organization sorting_code"
+_TOWN = "zipcode city country"
+# which members an address has depends on where it stands; that of an establishment is of the dialect of 2026
+ADDRESS = Part(
+    "AddressFields",
+    _members(
+        f"street_address address_line_1 {_LINES} careof use_careof_as_attention attention {_TOWN}",
+    ),
+)
+DELIVERY_ADDRESS = Part(
+    "DeliveryAddressFields",
+    _members(f"name street_address address_line_1 {_LINES} careof attention {_TOWN}"),
+)
+PERMANENT_ADDRESS = Part(
+    "PermanentAddressFields", _members(f"name additional_name family_name address_line_1 {_LINES} {_TOWN}")
+)
 
 
 class Contact(Value, frozen=True):
     """Whom to write to."""
 
     name: str = ""
-    email: str = ""
+    email: kinds.Email = ""
     phone: str = ""
 
 
@@ -107,6 +105,20 @@ class EinvoiceRegistration(Value, frozen=True):
     identifier: str | None = None
     pec: str | None = None
     codice_destinatario: str | None = None
+
+
+class Recipient(Value, frozen=True):
+    """The copy of a customer that a billogram keeps (reference: api 8.3)."""
+
+    customer_no: kinds.CustomerNo
+    name: str = ""
+    org_no: str = ""
+    vat_no: str = ""
+    email: str = ""
+    phone: str = ""
+    address: Annotated[Address, ADDRESS] = Address()
+    delivery_address: Annotated[Address, DELIVERY_ADDRESS] = Address()
+    permanent_establishment_address: Annotated[Address, PERMANENT_ADDRESS] = Address()
 
 
 class Customer(Value, frozen=True):
@@ -131,6 +143,23 @@ class Customer(Value, frozen=True):
     edi: CustomerEdi = CustomerEdi()
     regional_sweden: str | None = None  # JSON text, kept and never shown [A]
     einvoice: EinvoiceRegistration | None = None
+    copy: Recipient = Recipient(0)  # what a billogram made now keeps of it; decided whenever it changes
+
+
+def copied(customer: Customer) -> Recipient:
+    """The copy of a customer: city in upper case, no attention [R]."""
+    address = customer.address
+    return Recipient(
+        customer_no=customer.customer_no,
+        name=customer.name,
+        org_no=customer.org_no,
+        vat_no=customer.vat_no,
+        email=customer.contact.email,
+        phone=customer.contact.phone,
+        address=replace(address, city=address.city.upper(), attention=""),
+        delivery_address=customer.delivery_address,
+        permanent_establishment_address=customer.permanent_establishment_address,
+    )
 
 
 class Item(Value, frozen=True):
@@ -151,20 +180,6 @@ class Item(Value, frozen=True):
     rotavdrag: bool | None = None  # None: never set, not shown
     zero_vat_reason: str | None = None
     zero_vat_reason_reference: str | None = None
-
-
-class Recipient(Value, frozen=True):
-    """The copy of a customer that a billogram keeps (reference: api 8.3)."""
-
-    customer_no: int
-    name: str = ""
-    org_no: str = ""
-    vat_no: str = ""
-    email: str = ""
-    phone: str = ""
-    address: Address = Address()
-    delivery_address: Address = Address()
-    permanent_establishment_address: Address = Address()
 
 
 class Row(Value, frozen=True):
@@ -214,7 +229,7 @@ class Sums(Value, frozen=True):
 class Reminder(Value, frozen=True):
     """One step of an automatic dunning sequence."""
 
-    delay_days: int
+    delay_days: kinds.SomeDays
     message: str = ""
 
 
@@ -241,14 +256,14 @@ class Terms(Value, frozen=True):
 class Info(Value, frozen=True):
     """Texts and references on the invoice."""
 
-    order_no: str | None = None
+    order_no: kinds.Text30 | None = None
     order_date: date | None = None
-    our_reference: str | None = None
-    your_reference: str | None = None
+    our_reference: kinds.Text35 | None = None
+    your_reference: kinds.Text35 | None = None
     shipping_date: date | None = None
     delivery_date: date | None = None
-    reference_number: str | None = None
-    message: str | None = None
+    reference_number: kinds.Text30 | None = None
+    message: kinds.Text350 | None = None
 
 
 class Edi(Value, frozen=True):
@@ -282,21 +297,25 @@ class ElectricityCollection(Value, frozen=True):
 class Regional(Value, frozen=True):
     """`regional_sweden` of a billogram (reference: api 8.6)."""
 
-    rotavdrag: Decimal = ZERO
+    read_only: ClassVar[tuple[str, ...]] = (
+        *("autogiro_status", "autogiro_full_status", "autogiro_payment_date", "autogiro_total_sum"),
+    )
+
+    rotavdrag: kinds.Amount = ZERO
     rotavdrag_personal_number: str | None = None
     rotavdrag_description: str | None = None
     rotavdrag_description_of_property: str | None = None
     rotavdrag_apartment_designation: str | None = None
     rotavdrag_housing_association_org_no: str | None = None
     reversed_vat: bool | None = None
-    autogiro_betalarnummer: str | None = None
-    efaktura_recipient_identifier: str | None = None
-    efaktura_recipient_type: str | None = None
+    autogiro_betalarnummer: kinds.Digits16 | None = None
+    efaktura_recipient_identifier: kinds.Text20 | None = None
+    efaktura_recipient_type: kinds.RecipientType | None = None
     efaktura_recipient_bank_name: str | None = None
     efaktura_recipient_bank_id: str | None = None
     efaktura_recipient_bank_code: str | None = None
     efaktura_recipient_id_number: str | None = None
-    efaktura_requested_amount: str | None = None  # JSON text: a string or a number
+    efaktura_requested_amount: kinds.AmountOrText | None = None
     edi: Edi = Edi()
     electricity_collection: ElectricityCollection = ElectricityCollection()
 
@@ -304,7 +323,7 @@ class Regional(Value, frozen=True):
 class Callbacks(Value, frozen=True):
     """Where this billogram's own events are posted, and what is echoed there."""
 
-    url: str | None = None
+    url: kinds.Url | None = None
     sign_key: str | None = None
     custom: str | None = None
 

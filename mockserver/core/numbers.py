@@ -58,11 +58,10 @@ def factoring_ocr_number(seed: int, number: int, attempt: int) -> str:
 
 def _letters(number: int, alphabet: str, length: int) -> str:
     """The last digits of a number, backwards, as letters; from a table of pairs, as ids are many."""
-    pairs = _pairs(alphabet)
-    base = len(pairs)
+    pairs, base, eight = _pairs(alphabet)
     letters = []
     for _ in range(length // 8):  # small integers are divided faster
-        number, part = divmod(number, base**4)
+        number, part = divmod(number, eight)
         part, first = divmod(part, base)
         part, second = divmod(part, base)
         fourth, third = divmod(part, base)
@@ -74,8 +73,10 @@ def _letters(number: int, alphabet: str, length: int) -> str:
 
 
 @lru_cache(maxsize=4)
-def _pairs(alphabet: str) -> list[str]:
-    return [first + second for second in alphabet for first in alphabet]
+def _pairs(alphabet: str) -> tuple[list[str], int, int]:
+    """All pairs of letters, how many there are, and how many texts of eight letters."""
+    pairs = [first + second for second in alphabet for first in alphabet]
+    return pairs, len(pairs), len(pairs) ** 4
 
 
 def billogram_id(seed: int, number: int, attempt: int) -> str:

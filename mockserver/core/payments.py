@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from mockserver.core import debits, events, losses, money, numbers
+from mockserver.core import debits, events, losses, money, numbers, overpayments
 from mockserver.core.act import Act
 from mockserver.core.funds import MANUAL, Allocation, IncomingPayment
 from mockserver.core.model import (
@@ -16,10 +16,6 @@ from mockserver.core.model import (
 )
 from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invalid, no_object
 from mockserver.core.state import BILLOGRAM, PAYMENT
-
-# an excess up to this is adjusted, a larger one is owed to the customer [S threshold; A which is which]
-_SMALL_EXCESS = {"SEK": Decimal(10), "NOK": Decimal(10), "DKK": Decimal(10)}
-_SMALL_EXCESS_ELSEWHERE = Decimal(1)
 
 
 class Reported(Value, frozen=True):
@@ -223,7 +219,7 @@ def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount:
         )
     )
     if excess:
-        small = excess <= _SMALL_EXCESS.get(billogram.content.terms.currency, _SMALL_EXCESS_ELSEWHERE)
+        small = overpayments.is_small(excess, billogram.content.terms.currency)
         kind = events.OverpaymentAdjustment if small else events.OverpaymentCustomerLiability
         after = act.billogram(billogram.id)
         act.add(kind(act.mark(after), after.sums, amount=excess))

@@ -1,51 +1,50 @@
 """The registers: customers and items (reference: api 2 and 3)."""
 
-from typing import Any
-
 from mockserver.core import events, sources
 from mockserver.core.act import Act
-from mockserver.core.model import (
-    Address,
-    Contact,
-    Customer,
-    Item,
-    merged,
-    replace,
+from mockserver.core.inputs import (
+    Accounts,
+    CustomerChanges,
+    CustomerFields,
+    ItemChanges,
+    ItemFields,
+    PaymentType,
+    RegionalItem,
+    kept,
+    settled,
 )
+from mockserver.core.model import Address, Contact, Customer, Item, Recipient, replace
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination, invalid
 from mockserver.core.settings import country_of
 from mockserver.core.state import is_digits
-
-Given = dict[str, Any]
 
 _HIGHEST_ITEM_NO = 999_999_999  # [D]
 _LONGEST_ITEM_NO = 30  # characters, when it is not all digits [D]
 
 
-def create_customer(act: Act, given: Given) -> int:
+def create_customer(act: Act, given: CustomerFields) -> int:
     """Enter a customer; returns its number: the given one, else the highest existing + 1 [D]."""
     order = act.state.customer_order
-    number: int = given.get("customer_no") or (order[-1] + 1 if order else 1)
+    number = kept(given.customer_no, order[-1] + 1 if order else 1)
     _check_free(act, number)
-    sent = {name: value for name, value in given.items() if value is not None}
-    address = dict(sent.get("address", {}))
-    if not address.get("country"):
-        address["country"] = None
     blank = Customer(
         customer_no=number,
         number=len(order) + 1,
-        name=sent["name"],
+        name=given.name,
         created_at=act.now,
-        contact=Contact(name=sent["name"]),  # [C]
+        contact=Contact(name=given.name),  # [C]
     )
-    act.add(events.CustomerCreated(_customer_with(act, blank, sent | {"address": address})))
+    customer = _customer_with(act, blank, given)
+    if not customer.address.country:
+        address = replace(customer.address, country=country_of(act.account.settings))
+        customer = replace(customer, address=address)
+    act.add(events.CustomerCreated(customer))
     return number
 
 
-def change_customer(act: Act, customer: Customer, given: Given) -> int:
+def change_customer(act: Act, customer: Customer, given: CustomerChanges) -> int:
     """Change a customer; returns its number, which may be a new one [D]. Nothing changed, nothing happens."""
-    sent = {name: value for name, value in given.items() if value is not None or name not in _REQUIRED}
-    changed = _customer_with(act, customer, sent)
+    changed = _customer_with(act, customer, given)
     if changed.customer_no != customer.customer_no:
         _check_free(act, changed.customer_no)
     changed = replace(changed, updated_at=act.now)
@@ -55,22 +54,35 @@ def change_customer(act: Act, customer: Customer, given: Given) -> int:
     return changed.customer_no
 
 
-_REQUIRED = ("name", "customer_no")  # null is ignored for them [A]
-_ADDRESSES = ("address", "delivery_address", "permanent_establishment_address")
-
-
-def _customer_with(act: Act, base: Customer, given: Given) -> Customer:
+def _customer_with(act: Act, base: Customer, given: CustomerChanges) -> Customer:
     """The customer with what was sent; null puts a member back to its default."""
-    sent = dict(given)
-    for name in _ADDRESSES:
-        if sent.get(name) is not None:
-            sent[name] = given_address(getattr(base, name), sent[name], path=(name,))
-    if "country" in (given.get("address") or {}) and given["address"]["country"] is None:
-        sent["address"] = replace(sent["address"], country=country_of(act.account.settings))
-    if "name" in (given.get("contact") or {}) and given["contact"]["name"] is None:
-        sent["contact"] = given["contact"] | {"name": sent.get("name", base.name)}
-    payment = sent.pop("payment_settings", None) or {}
-    return merged(base, sent | payment)
+    name = kept(given.name, base.name)
+    changed = replace(
+        base,
+        customer_no=kept(given.customer_no, base.customer_no),
+        name=name,
+        company_type=settled(given.company_type, base.company_type, "business"),
+        org_no=settled(given.org_no, base.org_no, ""),
+        vat_no=settled(given.vat_no, base.vat_no, ""),
+        language=settled(given.language, base.language, None),
+        notes=settled(given.notes, base.notes, ""),
+        contact=given.contact.over(base.contact, Contact(name=name)),
+        address=given.address.over(base.address, Address(country=country_of(act.account.settings))),
+        delivery_address=given.delivery_address.over(base.delivery_address),
+        permanent_establishment_address=given.permanent_establishment_address.over(
+            base.permanent_establishment_address
+        ),
+        letter_forwarding_enabled=settled(
+            given.letter_forwarding_enabled, base.letter_forwarding_enabled, False
+        ),
+        recurring_payment_type=given.payment_settings.over(
+            PaymentType(base.recurring_payment_type)
+        ).recurring_payment_type,
+        edi=given.edi.over(base.edi),
+        regional_sweden=settled(given.regional_sweden, base.regional_sweden, None),
+    )
+    check_addresses(changed, ())
+    return changed
 
 
 def _check_free(act: Act, number: int) -> None:
@@ -84,44 +96,34 @@ def _check_free(act: Act, number: int) -> None:
         )
 
 
-def given_address(base: Address, given: Given, *, path: tuple[str, ...]) -> Address:
-    """`base` with the members that were sent, in either dialect.
-
-    Of the two names of the street line the one that differs from the stored value counts; if both do,
-    `address_line_1` [A].
-    """
-    sent = dict(given)
-    lines = [sent.pop(name) or "" for name in ("street_address", "address_line_1") if name in sent]
-    if lines:
-        changed = [line for line in lines if line != base.street_address]
-        sent["street_address"] = changed[-1] if changed else base.street_address
-    address = merged(base, sent)
-    if address.careof and address.attention:  # they exclude each other [C]
-        raise InvalidParameterCombination(
-            "careof and attention cannot be combined",
-            rule="address.careof_attention",
-            field="attention",
-            path=path,
-        )
-    return address
+def check_addresses(of: Customer | Recipient, path: tuple[str, ...]) -> None:
+    """`careof` and `attention` exclude each other [C]."""
+    for name in ("address", "delivery_address", "permanent_establishment_address"):
+        address: Address = getattr(of, name)
+        if address.careof and address.attention:
+            raise InvalidParameterCombination(
+                "careof and attention cannot be combined",
+                rule="address.careof_attention",
+                field="attention",
+                path=(*path, name),
+            )
 
 
-def create_item(act: Act, given: Given) -> str:
+def create_item(act: Act, given: ItemFields) -> str:
     """Enter an item; returns its number: the given one, else the next that was never used [R]."""
     account = act.account
-    item_no: str = given.get("item_no") or _next_item_no(act)
+    item_no = given.item_no if isinstance(given.item_no, str) else _next_item_no(act)
     _check_item_no(act, item_no)
-    sent = {name: value for name, value in given.items() if value is not None and name != "item_no"}
     blank = Item(
         item_no=item_no,
         number=account.items + 1,
-        title=sent.pop("title"),
-        price=sent.pop("price"),
-        vat=sent.pop("vat"),
-        unit=sent.pop("unit"),
+        title=given.title,
+        price=given.price,
+        vat=given.vat,
+        unit=given.unit,
         created_at=act.now,
     )
-    act.add(events.ItemCreated(_item_with(blank, sent)))
+    act.add(events.ItemCreated(_item_with(blank, given)))
     return item_no
 
 
@@ -135,19 +137,13 @@ def _next_item_no(act: Act) -> str:
     return str(number)
 
 
-def change_item(act: Act, item: Item, given: Given) -> str:
+def change_item(act: Act, item: Item, given: ItemChanges) -> str:
     """Change an item; returns its number, which may be a new one [D]. Rows keep their data [D]."""
-    sent = {
-        name: value for name, value in given.items() if value is not None or name not in _REQUIRED_OF_ITEM
-    }
-    changed = replace(_item_with(item, sent), updated_at=act.now)
+    changed = replace(_item_with(item, given), updated_at=act.now)
     if changed.item_no != item.item_no:
         _check_item_no(act, changed.item_no)
     act.add(events.ItemChanged(item.item_no, changed))
     return changed.item_no
-
-
-_REQUIRED_OF_ITEM = ("item_no", "title", "price", "vat", "unit")  # null is ignored for them [A]
 
 
 def delete_item(act: Act, item: Item) -> None:
@@ -155,11 +151,26 @@ def delete_item(act: Act, item: Item) -> None:
     act.add(events.ItemDeleted(item.item_no))
 
 
-def _item_with(base: Item, given: Given) -> Item:
-    sent = dict(given)
-    for group in ("bookkeeping", "regional_sweden"):
-        sent.update(sent.pop(group, None) or {})
-    return merged(base, sent)
+def _item_with(base: Item, given: ItemChanges) -> Item:
+    """The item with what was sent; null puts a member back to its default."""
+    book = given.bookkeeping.over(Accounts(base.income_account, base.vat_account, base.objects))
+    return replace(
+        base,
+        item_no=kept(given.item_no, base.item_no),
+        title=kept(given.title, base.title),
+        description=settled(given.description, base.description, ""),
+        price=kept(given.price, base.price),
+        vat=kept(given.vat, base.vat),
+        unit=kept(given.unit, base.unit),
+        income_account=book.income_account,
+        vat_account=book.vat_account,
+        objects=book.objects,
+        rotavdrag=given.regional_sweden.over(RegionalItem(base.rotavdrag)).rotavdrag,
+        zero_vat_reason=settled(given.zero_vat_reason, base.zero_vat_reason, None),
+        zero_vat_reason_reference=settled(
+            given.zero_vat_reason_reference, base.zero_vat_reason_reference, None
+        ),
+    )
 
 
 def _check_item_no(act: Act, item_no: str) -> None:

@@ -1,28 +1,25 @@
 """The R-transactions of SEPA: who may take what back, until when, and why (reference: behaviour 8.1).
 
-D is the settlement day, B are TARGET bank days; all bounds are inclusive [A]. The page on money that comes
-back is made from the table.
+The page on money that comes back is made from the table; the windows are in `recall_windows`.
 """
 
 import re
-from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date
 
 from msgspec import Struct
 
-from mockserver.core import banking, calendar
 from mockserver.core.funds import CANCELLED, FAILED, SCHEDULED, SEPA, SETTLED, TRANSFER, IncomingPayment
+from mockserver.core.recall_windows import (
+    BEFORE_SENDING,
+    DAY_BEFORE,
+    EIGHT_WEEKS,
+    LATER,
+    SAME_DAY,
+    THIRTEEN_MONTHS,
+    Window,
+    bank_days,
+)
 from mockserver.core.refusal import InvalidObjectState
-
-_DAY = timedelta(days=1)
-Bounds = tuple[date | None, date | None]
-
-
-class Window(Struct, frozen=True):
-    """`words` as a person reads it, and the first and last day of it for a settlement day; None: no bound."""
-
-    words: str
-    bounds: Callable[[date], Bounds]
 
 
 class RTransaction(Struct, frozen=True):
@@ -45,44 +42,27 @@ class Code(Struct, frozen=True):
     mandate: str | None = None
 
 
-def _back(day: date, count: int = 1) -> date:
-    return banking.before(day, count, SEPA)
-
-
-def _bank_days(count: int) -> Window:
-    return Window(f"D … D+{count} B", lambda day: (day, banking.after(day, count, SEPA)))
-
-
-_BEFORE_SENDING = Window("before D-1", lambda day: (None, _back(day) - _DAY))
-_DAY_BEFORE = Window("≤ D-1", lambda day: (None, _back(day)))
-_SAME_DAY = Window("≤ D", lambda day: (None, day))
-_EIGHT_WEEKS = Window("≤ 8 weeks", lambda day: (day, day + timedelta(days=56)))
-_THIRTEEN_MONTHS = Window("≤ 13 months", lambda day: (day, calendar.months_after(day, 13)))
-_LATER = Window(
-    "> 8 weeks … 13 months", lambda day: (day + timedelta(days=57), calendar.months_after(day, 13))
-)
-
 REVOCATION, CANCELLATION, REFUSAL, REJECT = "revocation", "cancellation_request", "refusal", "reject"
 RETURN, REFUND, UNAUTHORISED, REVERSAL = "return", "refund", "refund_unauthorised", "reversal"
 TRANSFER_RECALL = "cancellation_request of a credit transfer"  # asked for as cancellation_request, or recall
 _CANCELLED, _FAILS, _RECALLED = "scheduled payment cancelled", "`PaymentFailed`", "`PaymentRecalled`"
 
 TABLE: dict[str, RTransaction] = {
-    REVOCATION: RTransaction("creditor", SCHEDULED, SEPA, _BEFORE_SENDING, _BEFORE_SENDING, None, _CANCELLED),
+    REVOCATION: RTransaction("creditor", SCHEDULED, SEPA, BEFORE_SENDING, BEFORE_SENDING, None, _CANCELLED),
     CANCELLATION: RTransaction(
-        "creditor's bank", SCHEDULED, SEPA, _DAY_BEFORE, _DAY_BEFORE, "DUPL", _CANCELLED
+        "creditor's bank", SCHEDULED, SEPA, DAY_BEFORE, DAY_BEFORE, "DUPL", _CANCELLED
     ),
-    REFUSAL: RTransaction("debtor", SCHEDULED, SEPA, _DAY_BEFORE, _SAME_DAY, "MS02", _FAILS),
-    REJECT: RTransaction("a bank or the clearing", SCHEDULED, SEPA, _SAME_DAY, _SAME_DAY, "AM04", _FAILS),
-    RETURN: RTransaction("debtor's bank", SETTLED, SEPA, _bank_days(5), _bank_days(3), "AM04", _RECALLED),
-    REFUND: RTransaction("debtor, no reason needed", SETTLED, SEPA, _EIGHT_WEEKS, None, "MD06", _RECALLED),
+    REFUSAL: RTransaction("debtor", SCHEDULED, SEPA, DAY_BEFORE, SAME_DAY, "MS02", _FAILS),
+    REJECT: RTransaction("a bank or the clearing", SCHEDULED, SEPA, SAME_DAY, SAME_DAY, "AM04", _FAILS),
+    RETURN: RTransaction("debtor's bank", SETTLED, SEPA, bank_days(5), bank_days(3), "AM04", _RECALLED),
+    REFUND: RTransaction("debtor, no reason needed", SETTLED, SEPA, EIGHT_WEEKS, None, "MD06", _RECALLED),
     UNAUTHORISED: RTransaction(
-        "debtor: no mandate", SETTLED, SEPA, _LATER, None, "MD01", f"{_RECALLED}, mandate cancelled"
+        "debtor: no mandate", SETTLED, SEPA, LATER, None, "MD01", f"{_RECALLED}, mandate cancelled"
     ),
     REVERSAL: RTransaction(
-        "creditor gives back", SETTLED, SEPA, _bank_days(5), _bank_days(5), "AM05", _RECALLED
+        "creditor gives back", SETTLED, SEPA, bank_days(5), bank_days(5), "AM05", _RECALLED
     ),
-    TRANSFER_RECALL: RTransaction("payer's bank", SETTLED, TRANSFER, _bank_days(10), None, "DUPL", _RECALLED),
+    TRANSFER_RECALL: RTransaction("payer's bank", SETTLED, TRANSFER, bank_days(10), None, "DUPL", _RECALLED),
 }
 
 _R, _T = REJECT, RETURN
@@ -161,8 +141,8 @@ def options(payment: IncomingPayment, today: date) -> list[Option]:
         problem = _problem(kind, payment, None, today)
         said = problem.message if problem is not None else f"{row.who}: {window.words if window else ''}"
         if kind == TRANSFER_RECALL and problem is not None and _problem(kind, payment, "FRAD", today) is None:
-            first, last = _THIRTEEN_MONTHS.bounds(payment.date)
-            problem, said = None, f"{row.who}: {_THIRTEEN_MONTHS.words}, FRAD only"
+            first, last = THIRTEEN_MONTHS.bounds(payment.date)
+            problem, said = None, f"{row.who}: {THIRTEEN_MONTHS.words}, FRAD only"
             codes = ("FRAD",)
         name = CANCELLATION if kind == TRANSFER_RECALL else kind
         found.append(Option(name, codes, first, last, problem is None, said))
@@ -184,7 +164,7 @@ def check(payment: IncomingPayment, kind: str, code: str | None, today: date) ->
 
 def _window(kind: str, payment: IncomingPayment, code: str | None) -> Window | None:
     if kind == TRANSFER_RECALL and code == "FRAD":
-        return _THIRTEEN_MONTHS
+        return THIRTEEN_MONTHS
     row = TABLE[kind]
     return row.b2b if payment.b2b and kind != TRANSFER_RECALL else row.core
 

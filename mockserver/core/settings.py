@@ -4,8 +4,12 @@ The defaults are those of real new accounts [R].
 """
 
 from decimal import Decimal
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
+
+from mockserver.core import kinds
+from mockserver.core.kinds import Json
 
 
 class SettingsValue(Struct, frozen=True, gc=False):
@@ -26,7 +30,7 @@ class PostalAddress(SettingsValue, frozen=True):
 
     street_address: str = ""
     careof: str = ""
-    zipcode: str = ""
+    zipcode: kinds.Zipcode = ""
     city: str = ""
     province: str = ""
     country: str = "SE"
@@ -37,21 +41,15 @@ class VisitingAddress(SettingsValue, frozen=True):
 
     street_address: str | None = None
     careof: str | None = None
-    zipcode: str | None = None
+    zipcode: kinds.Zipcode | None = None
     city: str | None = None
     province: str | None = None
     country: str | None = None
 
 
-class InvoiceAddress(SettingsValue, frozen=True):
+class InvoiceAddress(VisitingAddress, frozen=True):
     """Where invoices to the account go."""
 
-    street_address: str | None = None
-    careof: str | None = None
-    zipcode: str | None = None
-    city: str | None = None
-    province: str | None = None
-    country: str | None = None
     email: str | None = None
 
 
@@ -61,7 +59,7 @@ class NamedAddress(SettingsValue, frozen=True):
     name: str | None = None
     street_address: str | None = None
     careof: str | None = None
-    zipcode: str | None = None
+    zipcode: kinds.Zipcode | None = None
     city: str | None = None
     province: str | None = None
     country: str | None = None
@@ -100,6 +98,15 @@ class Tax(SettingsValue, frozen=True):
     vat_no: str = ""
 
 
+class BookkeepingObject(Struct, frozen=True):
+    """A cost centre, a project: kept as a client sent it."""
+
+    dimension_id: kinds.Name
+    object_id: kinds.Name
+    dimension_name: str | UnsetType | None = UNSET
+    object_name: str | UnsetType | None = UNSET
+
+
 class RegionalBookkeeping(SettingsValue, frozen=True):
     """Accounts that only Sweden has."""
 
@@ -109,7 +116,7 @@ class RegionalBookkeeping(SettingsValue, frozen=True):
 class Bookkeeping(SettingsValue, frozen=True):
     """Account numbers; the real defaults, the same in 2017 and 2021 [R], two of them since 2021 [C]."""
 
-    financial_year_start: str
+    financial_year_start: kinds.YearAndMonth
     income_account_for_vat_25: str = "3001"
     income_account_for_vat_12: str = "3002"
     income_account_for_vat_6: str = "3003"
@@ -134,29 +141,29 @@ class Bookkeeping(SettingsValue, frozen=True):
     regional_sweden: RegionalBookkeeping = RegionalBookkeeping()
     sie_serie: str = ""
     sie_continuous_numbering: str = "monthly"
-    financial_year_months: int = 12
-    objects: str | None = None  # JSON text; absent until given [A]
+    financial_year_months: kinds.Months = 12
+    objects: Annotated[str | None, Json(tuple[BookkeepingObject, ...])] = None  # absent until given [A]
 
 
 class AutomaticReminder(SettingsValue, frozen=True):
     """One step of the account's dunning sequence: days after the step before."""
 
-    delay_days: int
+    delay_days: kinds.SomeDays
     message: str = ""
 
 
 class AutomaticCollection(SettingsValue, frozen=True):
     """When an unpaid billogram goes to collection; null: never."""
 
-    delay_days: int | None = None
-    amount: Decimal | None = None
+    delay_days: kinds.DelayDays | None = None
+    amount: kinds.Amount | None = None
 
 
 class AutomaticWriteoff(SettingsValue, frozen=True):
     """Which remaining fees are written off by themselves, up to which amount."""
 
     settings: str | None = None
-    amount: Decimal | None = None
+    amount: kinds.Amount | None = None
 
 
 class PdfSettings(SettingsValue, frozen=True):
@@ -169,12 +176,12 @@ class InvoiceSettings(SettingsValue, frozen=True):
     """Defaults of drafts made later, and automatic dunning."""
 
     default_message: str | None = None
-    default_interest_rate: Decimal = Decimal("8.5")
-    default_reminder_fee: Decimal = Decimal(60)
-    default_invoice_fee: Decimal = Decimal(0)
+    default_interest_rate: kinds.NotNegative = Decimal("8.5")
+    default_reminder_fee: kinds.NotNegative = Decimal(60)
+    default_invoice_fee: kinds.NotNegative = Decimal(0)
     automatic_reminders: tuple[AutomaticReminder, ...] = ()
-    reminders_without_fee: str = "[]"  # JSON text, stored only
-    automatic_reminders_minimum_principal_sum: Decimal | None = None
+    reminders_without_fee: kinds.AnyList = "[]"  # stored only
+    automatic_reminders_minimum_principal_sum: kinds.Amount | None = None
     use_automatic_reminders_partly_paid: bool = False
     automatic_collection: AutomaticCollection = AutomaticCollection()
     automatic_writeoff: AutomaticWriteoff = AutomaticWriteoff()

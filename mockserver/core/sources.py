@@ -82,10 +82,9 @@ def cancel(act: Act, source: PaymentSource) -> None:
     end(act, source, CANCELLED)
 
 
-def change(act: Act, source: PaymentSource, changes: dict[str, Any]) -> None:
+def change(act: Act, source: PaymentSource, new: PaymentSource) -> None:
     """What the control plane changes of a mandate; one that ends cancels what is planned by it."""
-    status = changes.pop("status", source.status)
-    changed = replace(source, **changes)
+    status, changed = new.status, replace(new, status=source.status)
     if changed != source:
         act.add(events.SourceStored(changed))
     if status != source.status:

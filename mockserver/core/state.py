@@ -1,7 +1,7 @@
 """The state of one account: tables of immutable aggregates, and the indexes that `put` keeps beside them."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from heapq import merge
 from itertools import islice
@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.agenda import Agenda, followed, next_due, recall_due, source_due
+from mockserver.core.agenda import Agenda, Due, followed, next_due, recall_due, source_due
 from mockserver.core.documents import Document
 from mockserver.core.funds import IncomingPayment, OutcomePlan, PaymentSource
 from mockserver.core.machine import public_state
@@ -20,15 +20,13 @@ from mockserver.core.model import (
     Customer,
     Internal,
     Item,
-    Recipient,
-    replace,
 )
 
 ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
 PICTURE = "picture"  # by name: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
 
-_KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
+KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
 _ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
 K = TypeVar("K", int, tuple[int, int, str])
@@ -39,25 +37,6 @@ class View(Protocol):
 
     def find(self, kind: str, key: Any) -> Any:
         """The aggregate, or None."""
-
-    def recipient(self, customer_no: int) -> Recipient:
-        """The copy that a billogram made now would keep of this customer."""
-
-
-def copied(customer: Customer) -> Recipient:
-    """The copy of a customer: city in upper case, no attention [R]."""
-    address = customer.address
-    return Recipient(
-        customer_no=customer.customer_no,
-        name=customer.name,
-        org_no=customer.org_no,
-        vat_no=customer.vat_no,
-        email=customer.contact.email,
-        phone=customer.contact.phone,
-        address=replace(address, city=address.city.upper(), attention=""),
-        delivery_address=customer.delivery_address,
-        permanent_establishment_address=customer.permanent_establishment_address,
-    )
 
 
 def is_digits(text: str) -> bool:
@@ -105,11 +84,107 @@ class Buckets:
             del self.of[value]
 
 
+class Packed(Struct, gc=False):
+    """An aggregate that a checkpoint holds as bytes, until it is first read.
+
+    Tables of accounts with a common past share it, so that each aggregate is unpacked once.
+    """
+
+    body: bytes | None
+    unpack: Callable[[bytes], Any]
+    value: Any = None
+
+    def unpacked(self) -> Any:
+        """The aggregate."""
+        if self.body is not None:
+            self.value, self.body = self.unpack(self.body), None
+        return self.value
+
+
+class LazyTable(dict[Any, Any]):
+    """A table in which aggregates may be `Packed`; whoever reads one gets the aggregate."""
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if type(found) is Packed:
+            found = self[key] = found.unpacked()
+        return found
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        """The aggregate, or the default."""
+        found = super().get(key, default)
+        return self[key] if type(found) is Packed else found
+
+    def values(self) -> Any:
+        """All aggregates."""
+        self._unpack()
+        return super().values()
+
+    def items(self) -> Any:
+        """All keys and aggregates."""
+        self._unpack()
+        return super().items()
+
+    def _unpack(self) -> None:
+        for key in self:
+            self[key]
+
+    def raw(self, key: Any) -> Any:
+        """What stands at the key: the aggregate, or a `Packed` one."""
+        return super().get(key)
+
+
+class Entry(Struct, frozen=True, array_like=True, gc=False):
+    """What the indexes hold of a billogram: they are rebuilt from it without the billogram itself.
+
+    `state` is the public one, None when the billogram is deleted.
+    """
+
+    number: int
+    state: str | None
+    customer_no: int
+    remaining: Decimal
+    due: Due | None
+    unique_value: str | None
+    invoice_no: int | None
+    ocr_number: str | None
+
+
+class PaymentEntry(Struct, frozen=True, array_like=True, gc=False):
+    """What the indexes hold of a payment: the billograms of its parts, and its entry in the agenda."""
+
+    number: int
+    billograms: tuple[str, ...]
+    due: Due | None
+
+
+def entry_of(billogram: Billogram, due: Due | None) -> Entry:
+    """The entry of a billogram."""
+    deleted = billogram.internal is Internal.DELETED
+    return Entry(
+        billogram.number,
+        None if deleted else public_state(billogram),
+        billogram.recipient.customer_no,
+        billogram.sums.remaining,
+        due,
+        billogram.creditor_unique_value,
+        None if deleted else billogram.invoice_no,
+        None if deleted else billogram.ocr_number,
+    )
+
+
+def payment_entry_of(payment: IncomingPayment, due: Due | None) -> PaymentEntry:
+    """The entry of a payment."""
+    billograms = tuple(dict.fromkeys(part.billogram for part in payment.allocations))
+    return PaymentEntry(payment.number, billograms, due)
+
+
 class State:
     """The tables of an account and their indexes. Everything changes through `put`."""
 
-    def __init__(self) -> None:
-        self._tables: dict[str, dict[Any, Any]] = {kind: {} for kind in _KINDS}
+    def __init__(self, tables: Mapping[str, dict[Any, Any]] | None = None) -> None:
+        given = tables or {}
+        self._tables: dict[str, dict[Any, Any]] = {kind: given.get(kind, {}) for kind in KINDS}
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
         self.items: dict[str, Item] = self._tables[ITEM]
         self.billograms: dict[str, Billogram] = self._tables[BILLOGRAM]
@@ -118,10 +193,9 @@ class State:
         self.outcomes: dict[str, OutcomePlan] = self._tables[OUTCOMES]
         # indexes
         self._sources_of: dict[int, tuple[str, ...]] = {}  # by customer
-        self._recipients: dict[int, Recipient] = {}
         self.customer_order: list[int] = []
         self.item_order: list[tuple[int, int, str]] = []
-        self._by_number: dict[int, Billogram] = {}
+        self._ids: dict[int, str] = {}  # of billograms, by number
         self.unique_values: dict[str, str] = {}  # of deleted ones too: unique for ever [D]
         self.invoice_numbers: dict[int, str] = {}
         self._all = Buckets()  # those that are not deleted, under one key
@@ -142,6 +216,48 @@ class State:
         """The aggregate, or None."""
         return self._tables[kind].get(key)
 
+    def restore_billogram(self, key: str, entry: Entry) -> None:
+        """Index a billogram that the table holds already; to be called in the order of their numbers."""
+        self._ids[entry.number] = key
+        if entry.unique_value is not None:
+            self.unique_values[entry.unique_value] = key
+        if entry.invoice_no is not None:
+            self.invoice_numbers[entry.invoice_no] = key
+        if entry.ocr_number is not None:
+            self.ocr_numbers[entry.ocr_number] = key
+        if entry.state is not None:
+            self._all.enter(_ALL, entry.number, entry.remaining)
+            self._by_state.enter(entry.state, entry.number, entry.remaining)
+            self._by_customer.enter(entry.customer_no, entry.number, entry.remaining)
+        self.agenda.put(key, entry.due)
+
+    def restore_payment(self, key: str, entry: PaymentEntry) -> None:
+        """Index a payment that the table holds already; to be called in the order of their numbers."""
+        for billogram in entry.billograms:
+            self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
+        self.agenda.put(key, entry.due)
+
+    def restore_rest(self, letters: Iterable[tuple[str, str]]) -> None:
+        """Index what else the tables hold; `letters` are the documents with their billograms, in order."""
+        self.letters.update(letters)
+        self.customer_order.extend(sorted(self.customers))
+        self.item_order.extend(sorted(map(item_rank, self.items)))
+        for key, source in self.sources.items():
+            self._index_source(key, None, source)
+
+    def share(self, other: "State") -> Iterator[None]:
+        """Hold the aggregates of another state of a common past where both are equal: it saves memory.
+
+        It yields after each aggregate, so that the caller can let others in.
+        """
+        for kind, table in self._tables.items():
+            theirs = other.table(kind)
+            for key in table:
+                mine, its = _raw(table, key), _raw(theirs, key)
+                if mine is not its and its is not None and _equal(mine, its):
+                    table[key] = its
+                yield
+
     def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
         """What an entry of the agenda is about."""
         return self.billograms.get(key) or self.sources.get(key) or self.payments[key]
@@ -150,13 +266,13 @@ class State:
         """All aggregates of a kind."""
         return self._tables[kind]
 
+    def raw_table(self, kind: str) -> dict[Any, Any]:
+        """A copy of a table in which what is packed stays so."""
+        return dict(dict.items(self._tables[kind]))
+
     def count(self, kind: str) -> int:
         """How many aggregates of a kind there are."""
         return len(self._tables[kind])
-
-    def recipient(self, customer_no: int) -> Recipient:
-        """The copy that a billogram made now would keep of this customer; billograms share it."""
-        return self._recipients[customer_no]
 
     def put(self, kind: str, key: Any, new: Any) -> Any:
         """Replace one aggregate (None: remove it), keep the indexes right, and return the old one.
@@ -172,14 +288,14 @@ class State:
         if kind == BILLOGRAM:
             self._index_billogram(key, old, new)
         elif kind == CUSTOMER:
-            self._index_customer(key, old, new)
+            _index(self.customer_order, key, old, new)
         elif kind == ITEM:
             _index(self.item_order, item_rank(key), old, new)
         elif kind == PAYMENT:
             self._index_payment(key, old, new)
         elif kind == SOURCE:
             self._index_source(key, old, new)
-        elif kind == ACCOUNT and old is not None and new is not None and _dunned_by(old) != _dunned_by(new):
+        elif kind == ACCOUNT and old is not None and new is not None and dunned_by(old) != dunned_by(new):
             for billogram in self.billograms.values():
                 self.agenda.put(billogram.id, next_due(billogram, new))
             for source in self.sources.values():
@@ -222,20 +338,13 @@ class State:
         """The payments of which something was allocated to this billogram."""
         return [self.payments[key] for key in self._payments_of.get(billogram, ())]
 
-    def _index_customer(self, key: int, old: Customer | None, new: Customer | None) -> None:
-        _index(self.customer_order, key, old, new)
-        if new is None:
-            del self._recipients[key]
-        else:
-            self._recipients[key] = copied(new)
-
     def _index_billogram(self, key: str, old: Billogram | None, new: Billogram | None) -> None:
-        if new is not None:
-            self._by_number[new.number] = new
-        if old is None and new is not None and new.creditor_unique_value is not None:
-            self.unique_values[new.creditor_unique_value] = key
+        if old is None and new is not None:
+            self._ids[new.number] = key
+            if new.creditor_unique_value is not None:
+                self.unique_values[new.creditor_unique_value] = key
         elif old is not None and new is None:
-            del self._by_number[old.number]
+            del self._ids[old.number]
             if old.creditor_unique_value is not None:
                 del self.unique_values[old.creditor_unique_value]
         left = None if old is None or old.internal is Internal.DELETED else old
@@ -275,14 +384,15 @@ class State:
 
     def image(self) -> dict[str, Any]:
         """All of it as plain values, indexes too: two states are the same when their images are."""
-        return {name: _plain(value) for name, value in sorted(vars(self).items())}
+        indexes = {name: _plain(value) for name, value in sorted(vars(self).items())}
+        return indexes | {"_tables": {kind: dict(table.items()) for kind, table in self._tables.items()}}
 
     def copy(self) -> "State":
         """One that changes apart from this one; the aggregates are shared, as they never change."""
-        other = State()
-        for kind, table in self._tables.items():
-            other._tables[kind].update(table)  # its own kind
+        other = State({kind: _copied(table) for kind, table in self._tables.items()})
         for name, value in vars(self).items():
+            if any(value is table for table in self._tables.values()):
+                continue
             mine = getattr(other, name)
             if isinstance(value, Buckets):
                 mine.of = {
@@ -316,7 +426,22 @@ class State:
 
     def billograms_of(self, numbers: Iterable[int]) -> list[Billogram]:
         """The billograms with these numbers."""
-        return list(map(self._by_number.__getitem__, numbers))
+        return [self.billograms[self._ids[number]] for number in numbers]
+
+
+def _copied(table: dict[Any, Any]) -> dict[Any, Any]:
+    return LazyTable(dict.items(table)) if isinstance(table, LazyTable) else dict(table)
+
+
+def _raw(table: Mapping[Any, Any], key: Any) -> Any:
+    return table.raw(key) if isinstance(table, LazyTable) else table.get(key)
+
+
+def _equal(mine: Any, its: Any) -> bool:
+    if type(mine) is Packed and type(its) is Packed and mine.body is not None and its.body is not None:
+        return mine.body == its.body
+    plain = [each.unpacked() if type(each) is Packed else each for each in (mine, its)]
+    return bool(plain[0] == plain[1])
 
 
 def _plain(value: Any) -> Any:
@@ -324,7 +449,9 @@ def _plain(value: Any) -> Any:
         return {key: (list(bucket.order), bucket.remaining) for key, bucket in value.of.items()}
     if isinstance(value, Agenda):
         return value.entries()
-    return dict(value) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
+    return (
+        dict(value.items()) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
+    )
 
 
 _EMPTY = Bucket([], money.ZERO)  # nobody enters it
@@ -338,7 +465,7 @@ def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[
     return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
 
 
-def _dunned_by(account: Account) -> tuple[object, ...]:
+def dunned_by(account: Account) -> tuple[object, ...]:
     """What of an account the deadlines of all its billograms follow, and since when they do."""
     return account.dunning_changed_at, *followed(account)
 

@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from mockserver.app import read_fixture
 from mockserver.core.model import CallbackSettings, replace
 from mockserver.emulator import LiveAccount, NewAccount
 from mockserver.kit import books, timeline_text
 from mockserver.kit.apps import runner
 from mockserver.kit.clock import AccountClock
 from mockserver.kit.receiver import ENDED, Receiver, address
-from mockserver.kit.server import ControlRefused, Mockserver
+from mockserver.kit.server_thread import ControlRefused, ServerThread
 from mockserver.kit.webhooks import Webhooks
+from mockserver.stories.initial_accounts import read_fixture
 from mockserver.wire import decode, encode
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class BillogramAccount:
 
     def __init__(
         self,
-        server: Mockserver,
+        server: ServerThread,
         user: str,
         key: str = "secret",
         *,
@@ -75,7 +75,7 @@ class BillogramAccount:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
         if turn is not None:
-            turn.begin(self)
+            turn.begin(server, user, self.seed)
 
     def _open(self, seed: int | None, now: datetime | None, fixture: str | None) -> int:
         birth = NewAccount(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
@@ -99,7 +99,7 @@ class BillogramAccount:
             self._forks.pop().close()
         self._receiver.end()
         if self._turn is not None:
-            self._turn.end(self)
+            self._turn.end(each.callback_id for each in self.webhooks.came())
         live = self.server.listener.emulator.live(self.user)
         if live is not None:
             self.server.run(self.server.listener.emulator.remove(live))
@@ -216,9 +216,10 @@ class BillogramAccount:
         __tracebackhide__ = True
         from mockserver.stories import arazzo, library, report, runs
         from mockserver.stories.caller import Caller
+        from mockserver.stories.operations import OPERATIONS
         from mockserver.stories.remote import basic
 
-        document = arazzo.load(library.find(library.SCENARIOS, scenario))
+        document = arazzo.load(library.find(library.SCENARIOS, scenario), OPERATIONS)
         caller = Caller(self.server.listener.app, self.user, self.server.control_token)
         before = self.control("GET", "/callbacks")
         try:
@@ -311,7 +312,7 @@ class BillogramAccount:
     def _look(self, timeout: float, asked: tuple[str, str | None] | None = None) -> None:
         """Under the marker billogram_orders: the test wants to see what came, or waits for one by name."""
         if self._turn is not None:  # an application on the caller's own loop can't answer meanwhile
-            self._turn.look(self, 0 if self._receiver.needs_this_loop() else timeout, asked)
+            self._turn.look(0 if self._receiver.needs_this_loop() else timeout, asked)
 
     # the end of a test
 
@@ -393,7 +394,7 @@ def _given(body: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _opened(
-    server: Mockserver, birth: NewAccount, callbacks: CallbackSettings, fixture: str | None
+    server: ServerThread, birth: NewAccount, callbacks: CallbackSettings, fixture: str | None
 ) -> LiveAccount:
     emulator = server.listener.emulator
     if fixture is None:

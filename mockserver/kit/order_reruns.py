@@ -6,20 +6,18 @@ fails is made as small as it can be, and is the result of the test.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Iterable
+from typing import Any, cast
 
 import pytest
 from _pytest.runner import runtestprotocol  # not public; other plugins that run a test again use it, too
 
-from mockserver.app import Application
+from mockserver.asgi import Application
 from mockserver.core.callbacks import Planned
 from mockserver.kit import orders
 from mockserver.kit.orders import Order, flat
+from mockserver.kit.server_thread import ServerThread
 from mockserver.webhooks.policy import Policy
-
-if TYPE_CHECKING:
-    from mockserver.kit.account import BillogramAccount
 
 _MOST = 24
 _LIMIT = 1000
@@ -43,26 +41,27 @@ class Turn:
         self.planned: dict[str, Planned] = {}
         self.came: list[str] = []
         self.seed = 0
+        self._server: ServerThread | None = None  # where its account is
+        self._user = ""
 
-    def begin(self, account: "BillogramAccount") -> None:
-        """The account was made."""
-        self.seed = account.seed
+    def begin(self, server: ServerThread, user: str, seed: int) -> None:
+        """The account of this user was made."""
+        self._server, self._user, self.seed = server, user, seed
         if self.order is not None:
-            account.server.run(self._hold(account, flat(self.order)))
+            server.run(self._hold(server.listener.app, flat(self.order)))
 
-    async def _hold(self, account: "BillogramAccount", plan: tuple[str, ...]) -> None:
-        app = account.server.listener.app
-        live = app.emulator.live(account.user)
+    async def _hold(self, app: Application, plan: tuple[str, ...]) -> None:
+        live = app.emulator.live(self._user)
         assert live is not None, "it was made just now"
         app.sender.lay_down(live, Policy(plan=plan))
 
-    def look(self, account: "BillogramAccount", seconds: float, asked: Asked | None) -> None:
+    def look(self, seconds: float, asked: Asked | None) -> None:
         """The test wants to see what came."""
-        account.server.run(self._look(account, seconds, asked))
+        assert self._server is not None, "an account was made"
+        self._server.run(self._look(self._server.listener.app, seconds, asked))
 
-    async def _look(self, account: "BillogramAccount", seconds: float, asked: Asked | None) -> None:
-        app = account.server.listener.app
-        live = app.emulator.live(account.user)
+    async def _look(self, app: Application, seconds: float, asked: Asked | None) -> None:
+        live = app.emulator.live(self._user)
         if live is None:
             return
         planned = {
@@ -74,7 +73,7 @@ class Turn:
         if self.order is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
-                    await _all_gone(app, account.user, self._stay(self.order))
+                    await _all_gone(app, self._user, self._stay(self.order))
 
     def _stay(self, order: Order) -> set[str]:
         """What the order has at a later look than this one, which is for others."""
@@ -102,9 +101,9 @@ class Turn:
         planned = self.planned[key]
         return " ".join(filter(None, [planned.event_type or planned.type, planned.billogram]))
 
-    def end(self, account: "BillogramAccount") -> None:
-        """The account is about to be removed."""
-        self.came = [each.callback_id for each in account.webhooks.came()]
+    def end(self, came: Iterable[str]) -> None:
+        """The account is about to be removed; `came`: the ids of the callbacks that it got."""
+        self.came = list(came)
 
 
 def _is(asked: Asked, planned: Planned) -> bool:

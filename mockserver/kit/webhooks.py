@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import overload
 
-from mockserver.core.billogram_events import BillogramEvent
 from mockserver.core.callbacks import TYPES
+from mockserver.core.events import BillogramEvent
 from mockserver.kit.receiver import Receiver, Webhook
 
 _PATIENCE = 5.0  # seconds

@@ -1,4 +1,7 @@
-"""Records as bytes: JSON, Decimals as text. Here, and only here, an older format would be upgraded."""
+"""Records as bytes: JSON, Decimals as text. Here, and only here, an older format is read.
+
+What records of format 1 lack depends on the state before each event: `core.fold` completes it.
+"""
 
 from msgspec import DecodeError, Struct, json
 

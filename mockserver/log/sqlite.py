@@ -1,119 +1,68 @@
-"""A log in one SQLite file: write-ahead log, every commit flushed to the disk before it counts."""
+"""A log in one SQLite file: write-ahead log, every commit flushed to the disk before it counts.
 
-import asyncio
-import os
+Everything is read by statements that end at once, so that no open cursor keeps the write-ahead log from being
+truncated, and written by one transaction at a time.
+"""
+
 import sqlite3
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-
-import aiosqlite
+from typing import Any
 
 from mockserver.core.events import Record
-from mockserver.log import codec
-from mockserver.log.interface import Append, Branch, LogFailed, LogInUse, Point, Unpoint, Write
-from mockserver.log.streams import needed
-
-_APPLICATION_ID = 0x42676D73
-_SCHEMA = """
-create table streams (id text primary key, parent text, position integer not null) without rowid;
-create table records (
-    stream text not null, position integer not null, body blob not null, primary key (stream, position)
-) without rowid;
-create table pointers (name text primary key, stream text not null) without rowid;
-create table attempts (number integer primary key check (number = 1), made integer not null);
-insert into attempts values (1, 0);
-"""
-# only at the next position of its stream
-_APPEND = """
-insert into records select :stream, :position, :body where :position = 1 + coalesce(
-    (select max(position) from records where stream = :stream),
-    (select position from streams where id = :stream)
+from mockserver.log import checksums, codec, sqlite_checkpoints
+from mockserver.log.interface import (
+    Branch,
+    CheckpointHead,
+    CheckpointRow,
+    LogFailed,
+    Point,
+    RecordDamaged,
+    Unpoint,
+    Write,
 )
+from mockserver.log.sqlite_commit import Commit, Stream, stream_of
+from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_file import READ_ERRORS
+from mockserver.log.sqlite_space import Sweeper
+
+_KNOWN_STREAMS = 10_000  # whose ends are kept in memory
+
+_WALK = """
+with recursive walk (id, parent, position, base, last, head, checksum) as (
+    select * from streams where id = ?
+    union
+    select streams.* from streams join walk on streams.id = walk.parent
+)
+select * from walk
 """
-_READ_AT_ONCE = 2000
+_READ = """
+select position, body, checksum from records where stream = ? and position > ? and position <= ?
+order by position limit ?
+"""
+_LOST = """
+select stream, count(*) from records
+where stream not in (select id from streams union select stream from dropped_streams) group by stream
+"""
 
 
-class SQLiteLog:
-    """One connection, held for as long as the process serves: a second process is refused."""
+class SQLiteLog(SQLiteConnection):
+    """A log in a file. What it knows of streams is forgotten when a commit fails."""
 
     volatile = False
 
     def __init__(self, path: str | Path) -> None:
-        self.name = str(path)
-        self._path = Path(path)
-        self._file: tuple[int, int] | None = None
-        self._connection: aiosqlite.Connection | None = None
-
-    @property
-    def _db(self) -> aiosqlite.Connection:
-        assert self._connection is not None, "the log is not open"
-        return self._connection
+        super().__init__(path)
+        self._streams: dict[str, Stream] = {}  # as they are on disk
+        self._sweeper = Sweeper(self)
 
     async def open(self) -> None:
-        """Open or make the file, take it for this process, and read back that every commit is flushed."""
-        try:
-            await self._prepare(await self._connect())
-        except BaseException as error:
-            await self.close()  # who was cancelled on the way keeps no lock either
-            if not isinstance(error, sqlite3.Error):
-                raise
-            if _is_locked(error):
-                raise LogInUse(f"{self.name} is in use by another process") from error
-            raise LogFailed(f"{self.name} can't be opened: {error}") from error
-        self._file = _identity(self._path)
+        """Open or make the file and take it for this process; LogInUse, LogFailed."""
+        await super().open()
+        self._streams.clear()
+        self._sweeper = Sweeper(self)
 
-    async def _connect(self) -> aiosqlite.Connection:
-        failed: list[sqlite3.Error] = []
-
-        def connect() -> sqlite3.Connection:
-            # when this raises, nobody can wait for the end of aiosqlite's thread, which then finds no loop
-            try:
-                return sqlite3.connect(self._path, timeout=0.25)
-            except sqlite3.Error as error:
-                failed.append(error)
-                return sqlite3.connect(":memory:")
-
-        connection = aiosqlite.Connection(connect, iter_chunk_size=_READ_AT_ONCE)
-        # what was answered is on disk, so a process may end without closing (an application without lifespan)
-        connection._thread.daemon = True  # noqa: SLF001
-
-        async def opened() -> aiosqlite.Connection:
-            return await connection
-
-        opening = asyncio.ensure_future(opened())
-        try:
-            self._connection = await asyncio.shield(opening)
-        except asyncio.CancelledError:  # who gives up while it opens leaves nothing open
-            await (await opening).close()
-            raise
-        if failed:
-            raise failed[0]
-        return self._connection
-
-    async def _prepare(self, db: aiosqlite.Connection) -> None:
-        # exclusive: the operating system drops the lock with the process, however it ends
-        await db.execute("pragma locking_mode = exclusive")
-        kind = (await self._pragma("application_id"))[0]
-        if kind != _APPLICATION_ID and (kind or await self._has_tables()):
-            raise sqlite3.DatabaseError("the file belongs to another program")
-        await db.execute("pragma journal_mode = wal")
-        await db.execute("pragma synchronous = full")
-        made = "" if kind else f"pragma application_id = {_APPLICATION_ID}; {_SCHEMA}"
-        await db.executescript(f"begin exclusive; {made} commit;")
-        modes = (await self._pragma("journal_mode"))[0], (await self._pragma("synchronous"))[0]
-        if modes != ("wal", 2):
-            raise sqlite3.DatabaseError(f"no durable mode on this file system: {modes}")
-
-    async def _pragma(self, name: str) -> sqlite3.Row:
-        async with self._db.execute(f"pragma {name}") as cursor:
-            row = await cursor.fetchone()
-        assert row is not None, name
-        return row
-
-    async def _has_tables(self) -> bool:
-        async with self._db.execute("select count(*) from sqlite_master") as cursor:
-            return await cursor.fetchone() != (0,)
+    # commits
 
     def append(self, write: Write) -> None:
         """Only a volatile log can keep a write at once."""
@@ -121,132 +70,202 @@ class SQLiteLog:
 
     async def commit(self, writes: Sequence[Write]) -> None:
         """All of it in one transaction, flushed before it returns."""
-        if _identity(self._path) != self._file:
-            raise LogFailed(f"{self.name} is gone")
-        db = self._db
+        self.check_in_place()
         try:
-            if not writes:
-                await db.execute("update attempts set made = made + 1")
-            records = [
-                {
-                    "stream": write.stream,
-                    "position": write.record.position,
-                    "body": codec.encode(write.record),
-                }
-                for write in writes
-                if isinstance(write, Append)
-            ]
-            for write in writes:
-                await self._write(write)
-            if records:
-                async with db.executemany(_APPEND, records) as cursor:
-                    if cursor.rowcount != len(records):
-                        raise LogFailed(f"{self.name}: an act is not at the next position of its stream")
-            await db.commit()
-        except BaseException as error:
-            with suppress(sqlite3.Error):
-                await db.rollback()
-            if isinstance(error, sqlite3.Error):
-                raise LogFailed(f"{self.name} can't be written: {error}") from error
+            async with self.writing():
+                moved = await Commit(self, self._streams).write(writes)
+        except BaseException:
+            self._streams.clear()  # perhaps another writer was there: nothing that was known is certain
             raise
+        if len(self._streams) > _KNOWN_STREAMS:
+            self._streams.clear()
+        self._streams |= moved
+        self._sweeper.unsure |= any(isinstance(write, Point | Unpoint) for write in writes)
 
-    async def _write(self, write: Write) -> None:
-        match write:
-            case Branch(stream, parent, position):
-                await self._db.execute("insert into streams values (?, ?, ?)", (stream, parent, position))
-            case Point(name, stream):
-                await self._db.execute("insert or replace into pointers values (?, ?)", (name, stream))
-            case Unpoint(name):
-                await self._db.execute("delete from pointers where name = ?", (name,))
-            case Append():
-                pass  # together, in one statement
+    # reading
 
     async def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
-        """The acts after a position, its ancestors' first. LogFailed when one is missing or damaged."""
-        expected = after + 1
-        query = (
-            "select body from records where stream = ? and position > ? and position <= ? order by position"
-        )
+        """The records after a position, its ancestors' first; RecordDamaged when one does not fit."""
+        async for part, position, body in self._chain(stream, after, None):
+            try:
+                record = codec.decode(body)
+            except LogFailed as error:
+                raise RecordDamaged(self.name, part, position, str(error)) from error
+            if record.position != position:
+                raise RecordDamaged(self.name, part, position, f"it is record {record.position}")
+            yield record
+
+    async def verify(self, stream: str, upto: int) -> None:
+        """Check the chain of a stream's records up to a position."""
+        async for _ in self._chain(stream, 0, upto):
+            pass
+
+    async def _chain(
+        self, stream: str, after: int, upto: int | None
+    ) -> AsyncIterator[tuple[str, int, bytes]]:
+        """The records after a position as bytes, each with the stream that it is kept in; checked."""
+        counted: list[
+            tuple[Stream, int, int]
+        ] = []  # each part, its last position that counts, the checksum there
+        parts = await self._parts(stream)
+        end, head = parts[-1].last, parts[-1].head
+        for part in reversed(parts):
+            counted.append((part, end, head))
+            if part.position <= end:
+                end, head = part.position, part.base
+        for part, end, head in reversed(counted):
+            last = end if upto is None else min(end, upto)
+            position = max(part.position, after)
+            if position >= last:
+                continue
+            checksum = part.base
+            if position > part.position:
+                checksum = await self._checksum_at(part.id, position)
+            while position < last:
+                rows = await self._read(part.id, position, last)
+                for found, body, kept in rows:
+                    position += 1
+                    checksum = checksums.chained(checksum, body) if isinstance(body, bytes) else -1
+                    if found != position:
+                        raise await self._missing(part.id, position)
+                    if checksum != kept:
+                        raise RecordDamaged(self.name, part.id, position, "its checksum is wrong")
+                    yield part.id, position, body
+                if not rows:
+                    raise await self._missing(part.id, position + 1)
+            if last == end and checksum != head:
+                raise RecordDamaged(self.name, part.id, last, "it was replaced")
+
+    async def _read(self, stream: str, after: int, last: int) -> list[Any]:
         try:
-            for part, last in await self._parts(stream):
-                async with self._db.execute(query, (part, after, last)) as cursor:
-                    while rows := await cursor.fetchmany(_READ_AT_ONCE):
-                        for row in rows:
-                            yield self._record(row[0], expected)
-                            expected += 1
-        except sqlite3.Error as error:
+            return await self.run(_READ, stream, after, last, READ_AT_ONCE)
+        except READ_ERRORS as error:
+            if is_damage(error):
+                raise RecordDamaged(self.name, stream, after + 1, str(error)) from error
             raise LogFailed(f"{self.name} can't be read: {error}") from error
 
-    def _record(self, body: bytes, expected: int) -> Record:
-        try:
-            record = codec.decode(body)
-        except LogFailed as error:
-            raise LogFailed(f"{self.name}, act {expected}: {error}") from error
-        if record.position != expected:
-            raise LogFailed(f"{self.name} is damaged: act {expected} is missing")
-        return record
+    async def _missing(self, stream: str, position: int) -> LogFailed:
+        """Why there is no record: damage, unless the stream was dropped while it was being read."""
+        if await self.rows("select 1 from streams where id = ?", stream):
+            return RecordDamaged(self.name, stream, position, "it is missing")
+        return LogFailed(f"{self.name}: stream {stream} is not there any more")
 
-    async def _parts(self, stream: str) -> list[tuple[str, int]]:
-        """The streams that make it up, oldest first, each with the last position that counts."""
-        parts: list[tuple[str, int]] = []
-        walk: str | None = stream
-        last = 2**62
-        while walk is not None:
-            parts.append((walk, last))
-            branch = await self.branch(walk)
-            walk, last = branch.parent, min(last, branch.position)
+    async def _checksum_at(self, stream: str, position: int) -> int:
+        query = "select checksum from records where stream = ? and position = ?"
+        rows = await self.rows(query, stream, position)
+        if not rows:
+            raise await self._missing(stream, position)
+        checksum: int = rows[0][0]
+        return checksum
+
+    async def _parts(self, stream: str) -> list[Stream]:
+        """The streams that make it up, oldest first; LogFailed when one is missing or damaged."""
+        parts: list[Stream] = []
+        async with self.transaction:  # what is being committed may still fail
+            rows = await self.rows(_WALK, stream)
+        for columns in rows:
+            part = stream_of(columns)
+            if part is None:
+                raise LogFailed(f"{self.name} is damaged: what is kept of stream {columns[0]} is wrong")
+            parts.append(part)
+        missing = parts[-1].parent if parts else stream
+        if missing is not None:
+            raise LogFailed(f"{self.name} is damaged: stream {missing} is missing")
         return parts[::-1]
 
     async def branch(self, stream: str) -> Branch:
         """What a stream branched off from; LogFailed when it is missing."""
-        query = "select parent, position from streams where id = ?"
-        try:
-            async with self._db.execute(query, (stream,)) as cursor:
-                row = await cursor.fetchone()
-        except sqlite3.Error as error:
-            raise LogFailed(f"{self.name} can't be read: {error}") from error
-        if row is None:
-            raise LogFailed(f"{self.name} is damaged: stream {stream} is missing")
-        return Branch(stream, row[0], row[1])
+        part = (await self._parts(stream))[-1]
+        return Branch(stream, part.parent, part.position)
+
+    async def end(self, stream: str) -> int:
+        """The last position of a stream; LogFailed when it is missing."""
+        return (await self._parts(stream))[-1].last
 
     async def pointers(self) -> Mapping[str, str]:
-        """Every name and the stream it means."""
-        try:
-            async with self._db.execute("select name, stream from pointers") as cursor:
-                return {row[0]: row[1] for row in await cursor.fetchall()}
-        except sqlite3.Error as error:
-            raise LogFailed(f"{self.name} can't be read: {error}") from error
+        """Every name and the stream it means; for a damaged pointer one that is nowhere."""
+        async with self.transaction:
+            rows = await self.rows("select * from pointers")
+        return {
+            name: stream if checksums.of(name, stream) == checksum else f"{stream} (of a damaged pointer)"
+            for name, stream, checksum in rows
+        }
 
-    async def sweep(self) -> None:
-        """Drop the streams that nobody refers to."""
-        try:
-            async with self._db.execute("select id, parent from streams") as cursor:
-                parents = {row[0]: row[1] for row in await cursor.fetchall()}
-            keep = needed((await self.pointers()).values(), parents)
-            dropped = [(stream,) for stream in parents if stream not in keep]
-            await self._db.executemany("delete from records where stream = ?", dropped)
-            await self._db.executemany("delete from streams where id = ?", dropped)
-            await self._db.commit()
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
-                await self._db.rollback()
-            raise LogFailed(f"{self.name} can't be written: {error}") from error
+    async def summaries(self) -> Mapping[str, bytes]:
+        """The summaries by the name of their pointer."""
+        rows = await self.rows("select * from summaries")
+        return {name: body for name, body, checksum in rows if checksums.of_row("", name, body) == checksum}
 
-    async def close(self) -> None:
-        """Let go of the file."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            with suppress(sqlite3.Error):
-                await connection.close()
+    async def problems(self) -> AsyncIterator[str]:
+        """All that is damaged, but for the records of streams that a pointer names: these can be read."""
+        for (line,) in await self.rows("pragma integrity_check"):
+            if line != "ok":
+                yield f"the file: {line}"
+        pointers = await self.rows("select * from pointers")
+        for name, stream, checksum in pointers:
+            if checksums.of(name, stream) != checksum:
+                yield f"what {name} points at is wrong"
+        for name, body, checksum in await self.rows("select * from summaries"):
+            if checksums.of_row("", name, body) != checksum:
+                yield f"the summary of {name} is wrong"
+        pointed = {stream for _, stream, _ in pointers}
+        for columns in await self.rows("select * from streams"):
+            stream = columns[0]
+            try:
+                if stream not in pointed:
+                    await self.verify(stream, await self.end(stream))
+                if await self.rows("select 1 from checkpoints where stream = ?", stream):
+                    async for _ in self.read_checkpoint(stream):
+                        pass
+            except LogFailed as failure:
+                yield str(failure)
+        for stream, count in await self.rows(_LOST):
+            yield f"{count} records are of a stream {stream}, which is missing"
 
+    # checkpoints
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+    async def checkpoint(self, stream: str) -> CheckpointHead | None:
+        """The head of the complete checkpoint of a stream."""
+        found = await sqlite_checkpoints.find(self, stream)
+        return None if found is None else found[1]
 
+    def read_checkpoint(self, stream: str) -> AsyncIterator[list[CheckpointRow]]:
+        """The rows of the complete checkpoint of a stream; CheckpointDamaged."""
+        return sqlite_checkpoints.read(self, stream)
 
-def _is_locked(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    async def write_checkpoint(
+        self, stream: str, rows: Sequence[CheckpointRow], head: CheckpointHead | None
+    ) -> None:
+        """Add, replace and remove rows, and set the head, in one transaction."""
+        async with self.writing():
+            await sqlite_checkpoints.write(self, stream, rows, head)
+
+    async def drop_checkpoint(self, stream: str) -> None:
+        """Forget the checkpoint of a stream; `sweep` gives its space back."""
+        async with self.writing():
+            await sqlite_checkpoints.forget(self, [stream])
+        self._sweeper.deleting = True
+
+    # space
+
+    async def sweep(self) -> bool:
+        """Drop a part of what nobody refers to, then give free pages back; whether there is more to do."""
+        if self._sweeper.unsure:
+            for stream in await self._sweeper.drop_streams():
+                self._streams.pop(stream, None)
+        return await self._sweeper.step()
+
+    async def compact(self) -> None:
+        """Delete all that nobody refers to, and write the file anew without its free pages."""
+        while await self.sweep():
+            pass
+        async with self.transaction:
+            for statement in (
+                "pragma auto_vacuum = incremental",
+                "vacuum",
+                "pragma wal_checkpoint(truncate)",
+            ):
+                try:
+                    await self.run(statement)
+                except sqlite3.Error as error:
+                    raise LogFailed(f"{self.name} can't be compacted: {error}") from error

@@ -1,51 +1,59 @@
 """The one task that writes: what waits together shares one commit.
 
-A write is applied to the state before it is durable; so each comes with its undo. When a commit fails, all
-that was applied since is undone backwards, and everybody who waits for it is told.
+A write is applied to the state before it is durable, so each comes with its undo. Writes belong to an owner,
+an account. When the log refuses the data of one owner, the writes of that owner are undone and all others are
+kept. When the log can't be written at all, everything that was applied since is undone.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
-from mockserver.log.interface import Log, LogFailed, Point, Unpoint, Write
+from mockserver.log.interface import Log, LogFailed, Write, WriteRefused
 
 logger = logging.getLogger(__name__)
 
+Undo = Callable[[LogFailed], None]  # gets what went wrong
 
-class Batch:
-    """Writes that share one commit, and those who wait for it."""
 
-    def __init__(self) -> None:
+class Pending:
+    """The writes of one owner that share one commit, and those who wait for it."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
         self.writes: list[Write] = []
-        self.undo: list[Callable[[], None]] = []
-        self.then: list[Callable[[], None]] = []  # once it is on disk
+        self.undo: list[Undo] = []
+        self.then: list[Callable[[], None]] = []  # called once the writes are durable
         self.settled = False
         self.failure: LogFailed | None = None
         self._event = asyncio.Event()
 
     async def ended(self) -> None:
-        """Wait until it is on disk, or undone."""
+        """Wait until the writes are durable, or undone."""
         if not self.settled:
             await self._event.wait()
 
     async def durable(self) -> None:
-        """Wait until it is on disk; LogFailed when it was undone."""
+        """Wait until the writes are durable; LogFailed when they were undone."""
         await self.ended()
         if self.failure is not None:
             raise self.failure
 
     def settle(self, failure: LogFailed | None) -> None:
-        """Tell those who wait how it ended."""
+        """Wake those who wait; None: the writes are durable."""
         self.settled = True
         self.failure = failure
         self._event.set()
         if failure is None:
-            for told in self.then:
+            for then in self.then:
                 try:
-                    told()
-                except Exception:  # our own mistake: it is told, but what is on disk stays
-                    logger.exception("an act that is on disk could not be told")
+                    then()
+                except Exception:  # a mistake of ours: the writes are durable all the same
+                    logger.exception("a durable act could not be published")
+
+
+Commit = dict[str, Pending]  # by owner
 
 
 class Writer:
@@ -53,8 +61,8 @@ class Writer:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._filling: Batch | None = None
-        self._writing: Batch | None = None
+        self._filling: Commit = {}
+        self._writing: Commit = {}
         self._more = asyncio.Event()
         self._one_at_a_time = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
@@ -68,40 +76,50 @@ class Writer:
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """Should the task die by our own mistake, nobody waits for it for ever."""
+        """If the task ends by a mistake of ours, nobody waits for it for ever."""
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("the log writer has died", exc_info=error)
-            batch, self._writing = self._writing or Batch(), None
-            self._undo(batch, LogFailed(f"the log writer has died: {error}"))
+            self._fail(LogFailed(f"the log writer has died: {error}"))
 
     async def stop(self) -> None:
         """Write what waits, then end."""
         if self._task is None:
             return
-        while batch := self._filling or self._writing:
-            await batch.ended()
+        while waiting := self._waiting():
+            await waiting[0].ended()
         task, self._task = self._task, None
         task.cancel()
         await asyncio.wait([task])
 
     def add(
-        self, writes: tuple[Write, ...], undo: Callable[[], None], then: Callable[[], None] | None = None
-    ) -> Batch:
-        """Take writes whose effect has been applied just now; `then` is called once they are on disk."""
-        if self._filling is None:
-            self._filling = Batch()
+        self, owner: str, writes: tuple[Write, ...], undo: Undo, then: Callable[[], None] | None = None
+    ) -> Pending:
+        """Take writes whose effect has just been applied; `then` is called once they are durable."""
+        if not self._filling:
             self._more.set()
-        batch = self._filling
-        batch.writes.extend(writes)
-        batch.undo.append(undo)
+        pending = self._filling.get(owner)
+        if pending is None:
+            pending = self._filling[owner] = Pending(owner)
+        pending.writes.extend(writes)
+        pending.undo.append(undo)
         if then is not None:
-            batch.then.append(then)
-        return batch
+            pending.then.append(then)
+        return pending
 
-    @property
-    def pending(self) -> Batch | None:
-        """The last batch that is not on disk yet."""
-        return self._filling or self._writing
+    async def kept(self) -> bool:
+        """Wait for everything that waits now: whether all of it became durable."""
+        waiting = self._waiting()
+        for pending in waiting:
+            await pending.ended()
+        return all(pending.failure is None for pending in waiting)
+
+    def _waiting(self) -> list[Pending]:
+        return [
+            pending
+            for commit in (self._writing, self._filling)
+            for pending in commit.values()
+            if not pending.settled
+        ]
 
     async def works(self) -> None:
         """While writing fails: try it, before anything is applied. LogFailed when it still does."""
@@ -112,23 +130,37 @@ class Writer:
                 self.failure = None
                 logger.warning("the log can be written again")
 
+    @asynccontextmanager
+    async def paused(self) -> AsyncIterator[None]:
+        """Commits wait meanwhile: for work on the log that may not share a transaction with them."""
+        async with self._one_at_a_time:
+            yield
+
     async def _run(self) -> None:
         while True:
             await self._more.wait()
             self._more.clear()
-            batch, self._filling = self._filling, None
-            assert batch is not None, "woken without work"
-            self._writing = batch
-            try:
-                async with self._one_at_a_time:
-                    await self._commit(batch.writes)
-            except LogFailed as failure:
-                self._writing = None
-                self._undo(batch, failure)
-            else:
-                self._writing = None
-                batch.settle(None)
-                await self._drop_if_moved(batch)
+            self._writing, self._filling = self._filling, {}
+            async with self._one_at_a_time:
+                await self._write(list(self._writing.values()))
+            self._writing = {}
+
+    async def _write(self, together: list[Pending]) -> None:
+        """Commit together; when the log refuses something of that, each owner's writes by themselves."""
+        try:
+            await self._commit([write for pending in together for write in pending.writes])
+        except WriteRefused as refused:
+            if len(together) == 1:
+                self._undo(together, refused)
+                return
+            for pending in together:
+                if not pending.settled:  # a failure of the whole log settles all of them
+                    await self._write([pending])
+        except LogFailed as failure:
+            self._fail(failure)
+        else:
+            for pending in together:
+                pending.settle(None)
 
     async def _commit(self, writes: list[Write]) -> None:
         try:
@@ -139,38 +171,38 @@ class Writer:
             logger.exception("the log failed in a way it should not")
             raise LogFailed(f"the log can't be written: {error}") from error
 
-    def _undo(self, failed: Batch, failure: LogFailed) -> None:
-        """Take back all that was applied since the failed commit began, newest first."""
+    def _fail(self, failure: LogFailed) -> None:
+        """The log can't be written: take back everything that is not durable."""
         self.failure = failure
+        self._undo(self._waiting(), failure)
+
+    def _undo(self, failed: list[Pending], failure: LogFailed) -> None:
+        """Take back what these owners have applied since, each newest first."""
         logger.error("%s", failure)
-        later, self._filling = self._filling, None
-        self._more.clear()
-        for batch in (later, failed):
-            if batch is not None:
-                for undo in reversed(batch.undo):
-                    undo()
-        for batch in (failed, later):
-            if batch is not None:
-                batch.settle(failure)
-
-    async def _drop_if_moved(self, batch: Batch) -> None:
-        if any(isinstance(write, Point | Unpoint) for write in batch.writes):
-            try:
-                async with self._one_at_a_time:
-                    await self._log.sweep()
-            except Exception as failure:  # what is left over is dropped next time; the task must live
-                logger.warning("old streams were not dropped: %s", failure)
+        undone: list[Pending] = []
+        for owner in dict.fromkeys(pending.owner for pending in failed):
+            for commit in (self._filling, self._writing):
+                pending = commit.get(owner)
+                if pending is not None and not pending.settled:
+                    undone.append(pending)
+                    for undo in reversed(pending.undo):
+                        undo(failure)
+            self._filling.pop(owner, None)
+        if not self._filling:
+            self._more.clear()
+        for pending in undone:
+            pending.settle(failure)
 
 
-async def kept(batch: Batch | None) -> bool:
-    """Wait until a batch has ended: whether it is on disk. None: there is nothing to wait for."""
-    if batch is not None and not batch.settled:
-        await batch.ended()
-        return batch.failure is None
+async def kept(pending: Pending | None) -> bool:
+    """Wait until a write has ended: whether it is durable. None: there is nothing to wait for."""
+    if pending is not None and not pending.settled:
+        await pending.ended()
+        return pending.failure is None
     return True
 
 
-async def durable(batch: Batch | None) -> None:
-    """Wait until a batch is on disk; LogFailed when it was undone. None: there is nothing to wait for."""
-    if batch is not None:
-        await batch.durable()
+async def durable(pending: Pending | None) -> None:
+    """Wait until a write is durable; LogFailed when it was undone. None: there is nothing to wait for."""
+    if pending is not None:
+        await pending.durable()

@@ -16,7 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.stories import expressions, yaml_source
-from mockserver.stories.caller import BILLOGRAM, MOCK, Called, operations
+from mockserver.stories.caller import BILLOGRAM, MOCK, Called, Table, operations
 from mockserver.stories.expressions import BadExpression, Condition, Expression
 from mockserver.stories.yaml_source import BadFile, Marked, Steps
 
@@ -98,11 +98,11 @@ class Document(Struct, frozen=True):
         return MOCK not in self.sources
 
 
-def load(path: Path) -> Document:
-    """The scenario of a file; BadDocument."""
+def load(path: Path, table: Table) -> Document:
+    """The scenario of a file, which may use these operations of the control plane; BadDocument."""
     try:
         stamp = path.stat()
-        return _loaded(path, stamp.st_mtime_ns, stamp.st_size)
+        return _loaded(path, table, stamp.st_mtime_ns, stamp.st_size)
     except OSError as error:
         raise BadDocument(str(path), 1, "", f"can't be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -110,14 +110,14 @@ def load(path: Path) -> Document:
 
 
 @lru_cache(maxsize=64)
-def _loaded(path: Path, _changed: int, _size: int) -> Document:
-    return read(path.read_text(encoding="utf-8"), path.name.partition(".")[0], str(path))
+def _loaded(path: Path, table: Table, _changed: int, _size: int) -> Document:
+    return read(path.read_text(encoding="utf-8"), path.name.partition(".")[0], str(path), table)
 
 
-def read(text: str, name: str, file: str) -> Document:
+def read(text: str, name: str, file: str, table: Table) -> Document:
     """The scenario that a text holds; BadDocument."""
     try:
-        return _Reader(yaml_source.parse(text), name, file).document()
+        return _Reader(yaml_source.parse(text), name, file, operations(table)).document()
     except BadFile as error:
         raise BadDocument(file, error.line or 1, "", error.reason) from None
 
@@ -125,10 +125,11 @@ def read(text: str, name: str, file: str) -> Document:
 class _Reader:
     """Goes through a document from top to bottom; the first thing that is wrong ends it."""
 
-    def __init__(self, text: Marked, name: str, file: str) -> None:
+    def __init__(self, text: Marked, name: str, file: str, known: Mapping[str, Called]) -> None:
         self._text = text
         self._name = name
         self._file = file
+        self._known = known
         self._sources: list[str] = []
 
     def document(self) -> Document:
@@ -269,12 +270,18 @@ class _Reader:
         source, name = prefixed.groups() if prefixed else (None, told)
         if source is not None and source not in self._sources:
             raise self._bad(path, f"there is no source {source} in this document")
-        found = operations().get(name)
+        found = self._known.get(name)
         if found is None or source not in (None, found.document):
-            raise self._bad(path, f"{source or 'neither source'} has no operation {name}{_near(name)}")
+            raise self._bad(path, f"{source or 'neither source'} has no operation {name}{self._near(name)}")
         if found.document not in self._sources:
             raise self._bad(path, f"{name} is of {found.document}, which is no source of this document")
         return found
+
+    def _near(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, self._known, cutoff=0.6)
+        return f"; did you mean {' or '.join(near)}?" if near else ""
 
     def _whole(
         self,
@@ -412,10 +419,3 @@ def _broken(whole: Any) -> tuple[Steps, str] | None:
     if found is None:
         return None
     return tuple(found.absolute_path), found.message
-
-
-def _near(name: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, operations(), cutoff=0.6)
-    return f"; did you mean {' or '.join(near)}?" if near else ""

@@ -8,10 +8,12 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from starlette.types import ASGIApp
 
+from mockserver.control.call import Operation
 from mockserver.in_process import Answered, Call, call_asgi
 from mockserver.wire import encode
 
 BILLOGRAM, MOCK = "billogram", "mock"  # the two OpenAPI documents
+Table = tuple[Operation, ...]  # of the control plane
 BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
 
 
@@ -24,13 +26,16 @@ class Called(Struct, frozen=True):
 
 
 @cache
-def operations() -> dict[str, Called]:
-    """Every built operation, by its `operationId`; a command and a `simulate` have one each."""
+def operations(table: Table) -> dict[str, Called]:
+    """Every built operation of the API and of this table of the control plane, by its `operationId`.
+
+    A command and a `simulate` have one each.
+    """
     from mockserver.api.openapi import operations as of_api
     from mockserver.control.openapi import operations as of_control
 
     found = {row.id: Called(BILLOGRAM, row.method, row.path) for row, _ in of_api()}
-    return found | {row.id: Called(MOCK, row.method, row.path) for row, *_ in of_control()}
+    return found | {row.id: Called(MOCK, row.method, row.path) for row, _ in of_control(table)}
 
 
 def target_of(operation: Called, path: Mapping[str, str], query: Mapping[str, str]) -> str:

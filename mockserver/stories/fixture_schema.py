@@ -10,6 +10,7 @@ from mockserver.api import openapi as of_api
 from mockserver.control import openapi as of_control
 from mockserver.schema import PREFIX, Schema, one_word, string
 from mockserver.stories.fixtures import MADE, MEMBERS, acts, object_of
+from mockserver.stories.operations import OPERATIONS
 
 _NAME = {"type": "string", "pattern": r"^[A-Za-z][A-Za-z0-9_-]*$", "description": "A name for what it makes"}
 _REFERENCE = string(pattern=r"^\$[A-Za-z][A-Za-z0-9_-]*$", description="What an earlier act made")
@@ -18,7 +19,7 @@ _SCALARS = {"string", "integer", "number", "boolean", "null"}
 
 def schema() -> Schema:
     """The JSON Schema (2020-12)."""
-    documents = (of_api.document("/"), of_control.document("/", of_api.shown, token=False))
+    documents = (of_api.document("/"), of_control.document(OPERATIONS, "/", token=False))
     known: Schema = {}
     bodies: dict[str, str] = {}
     for document in documents:

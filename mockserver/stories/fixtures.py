@@ -7,33 +7,35 @@ with a log of its own, by the rules that every client meets; what comes out is t
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from msgspec import Struct
 from pydantic import ValidationError
-from starlette.types import Receive, Scope, Send
 
 from mockserver.api.settings import changed_settings
+from mockserver.asgi import Application
+from mockserver.configuration import Configuration
 from mockserver.control.accounts import AccountBody, birth_of
 from mockserver.control.call import parse
 from mockserver.control.errors import ControlError
+from mockserver.control.operations import OPERATIONS
 from mockserver.core import accounts, calendar
-from mockserver.core.model import Account, merged, replace
+from mockserver.core.accounts import FROZEN_START
+from mockserver.core.model import Account, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.settings import new_settings
 from mockserver.emulator import Emulator, LiveAccount, NewAccount
 from mockserver.in_process import Answered
-from mockserver.ledger import FROZEN_START
+from mockserver.log.memory import MemoryLog
 from mockserver.snapshots import Played
 from mockserver.stories import library, yaml_source
-from mockserver.stories.caller import BILLOGRAM, Called, Caller, operations
+from mockserver.stories.caller import BILLOGRAM, Called, Caller, Table, operations
 from mockserver.stories.yaml_source import BadFile, Steps
-from mockserver.webhooks.sender import Sender
 
 _ID = "fixture"  # where the account has none yet
 _PARTS = ("account", "customers", "items", "acts")
@@ -68,19 +70,6 @@ _NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 _REFERENCE = re.compile(r"\$([A-Za-z][\w-]*)", re.ASCII)
 
 
-class Scratch(Protocol):
-    """An application on which a fixture is played."""
-
-    emulator: Emulator
-    sender: Sender
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A request to it."""
-
-    async def close(self) -> None:
-        """Let go of it."""
-
-
 class Deed(Struct, frozen=True):
     """One act: where it stands, and what it says."""
 
@@ -105,7 +94,7 @@ def acts() -> dict[str, Called]:
     """The operations that can be acts: what clients and others do to an account, but for its clock."""
     return {
         name: called
-        for name, called in operations().items()
+        for name, called in operations(OPERATIONS).items()
         if called.path.count("{") - called.path.count("{a}") == (object_of(called) is not None)
         and (
             (called.document == BILLOGRAM and called.method != "GET")
@@ -121,8 +110,11 @@ def object_of(called: Called) -> tuple[str, str] | None:
     return None if found is None or found[1] not in _KINDS else (_KINDS[found[1]], found[2])
 
 
-def read(asked: str, build: Callable[[], Scratch]) -> "Fixture":
-    """The fixture of this name or path, checked as far as it can be before it is played; ControlError."""
+def read(asked: str, table: Table) -> "Fixture":
+    """The fixture of this name or path, checked as far as it can be before it is played; ControlError.
+
+    `table`: the operations that the control plane has, more than can be acts.
+    """
     try:
         path = library.find(library.FIXTURES, asked)
     except (library.NotInLibrary, OSError, ValueError) as error:
@@ -133,7 +125,7 @@ def read(asked: str, build: Callable[[], Scratch]) -> "Fixture":
         file = yaml_source.read(path)
     except BadFile as error:
         raise ControlError(400, "fixture", _placed(shown, error.line, error.reason), _HINT) from None
-    return Fixture(path, shown, file, build)
+    return Fixture(path, shown, file, operations(table))
 
 
 def _placed(file: str, line: int, reason: str) -> str:
@@ -148,13 +140,11 @@ def _near(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 class Fixture:
     """An account to start from, read from a file. It can be played as often as one likes."""
 
-    def __init__(
-        self, path: Path, shown: str, file: yaml_source.Marked, build: Callable[[], Scratch]
-    ) -> None:
+    def __init__(self, path: Path, shown: str, file: yaml_source.Marked, known: Mapping[str, Called]) -> None:
         self._path = path
         self._shown = shown
         self._file = file
-        self._build = build
+        self._known = known
         whole = self._mapping(file.value, ())
         self._only(whole, _PARTS, ())
         self.account = self._mapping(whole.get("account") or {}, ("account",))
@@ -236,7 +226,7 @@ class Fixture:
                     self.bad((*steps, name), f"{name} without do")
         elif do not in acts():
             known = (
-                _near(do, acts()) if do not in operations() else "; it is not an act of an account's history"
+                _near(do, acts()) if do not in self._known else "; it is not an act of an account's history"
             )
             self.bad((*steps, "do"), f"{do} can't be done here{known}")
         elif (object_of(acts()[do]) is not None) != ("on" in said):
@@ -274,16 +264,16 @@ class Fixture:
 
     def birth(self, own: Mapping[str, Any]) -> NewAccount:
         """The same, as the emulator makes it."""
-        return birth_of(self.body(own), changed_settings)
+        return birth_of(self.body(own))
 
     async def open(self, emulator: Emulator, birth: NewAccount) -> LiveAccount:
         """Make an account and load it; AccountExists, ControlError."""
         await emulator.vacant(birth.id)
         # where nobody says when, it begins at the same moment every time [A]
         start = birth.now or emulator.defaults.now or FROZEN_START
-        account = emulator.born(replace(birth, now=start))
+        account = emulator.created(replace(birth, now=start))
         played = await self._played(account, "account")
-        return await emulator.branches.take_over(played, None, cause=self._cause(()))
+        return await emulator.snapshots.take_over(played, None, cause=self._cause(()))
 
     async def reset(self, emulator: Emulator, live: LiveAccount, seed: int | None) -> LiveAccount:
         """Empty an account and load it. Id, key, callbacks and what the fixture doesn't name stay [A]."""
@@ -300,14 +290,14 @@ class Fixture:
             if getattr(body, name) is not None
         }
         if body.features is not None:
-            changes["features"] = merged(own.features, body.features.given())
+            changes["features"] = replace(own.features, **body.features.given())
         if body.settings is not None:
             changes["settings"] = changed_settings(emptied.settings, body.settings, own.first_settings)
         played = await self._played(replace(emptied, **changes), "reset")
-        return await emulator.branches.take_over(played, live, cause=self._cause(()))
+        return await emulator.snapshots.take_over(played, live, cause=self._cause(()))
 
     async def _played(self, account: Account, rule: str) -> Played:
-        scratch = self._build()
+        scratch = Application(Configuration(closed=True), MemoryLog())
         await scratch.sender.stop()  # what the acts bring about is history
         try:
             now = account.clock.now
@@ -345,7 +335,7 @@ def _laid_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any
 class _Player:
     """Does the acts of a fixture, one after the other."""
 
-    def __init__(self, fixture: Fixture, scratch: Scratch, live: LiveAccount) -> None:
+    def __init__(self, fixture: Fixture, scratch: Application, live: LiveAccount) -> None:
         self._fixture = fixture
         self._emulator = scratch.emulator
         self._live = live
@@ -385,7 +375,7 @@ class _Player:
                 moved = {"to": _moment(said, zone).isoformat()}
         except ValueError as error:
             self._fixture.bad((*deed.steps, member), f"{member}: {error}")
-        answered = await self._caller.call(operations()["advanceClock"], body=moved)
+        answered = await self._caller.call(operations(OPERATIONS)["advanceClock"], body=moved)
         if answered.status >= 300:
             told = json.loads(answered.body)["error"]
             self._fixture.bad((*deed.steps, member), f"{member}: {told['message']}; {told['hint']}")

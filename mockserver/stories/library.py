@@ -1,6 +1,5 @@
 """The fixtures and scenarios that come along: found by name, in a checkout and in an installed wheel."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
 FIXTURES, SCENARIOS = "fixtures", "scenarios"
@@ -30,6 +29,8 @@ def find(kind: str, asked: str) -> Path:
     path = Path(asked)
     if path.is_file():
         return path
+    from difflib import get_close_matches  # when a name is misspelt
+
     near = get_close_matches(asked, known, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
     raise NotInLibrary(f"no {kind.removesuffix('s')} {asked}{hint}")

@@ -1,42 +1,161 @@
-"""The scenarios as the control plane shows and runs them."""
+"""Scenarios: stories told by requests, shown and run (reference: control 1, 5)."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 
-from msgspec import structs
-from starlette.types import ASGIApp
+from msgspec import Raw, structs
+from pydantic import Field
 
+from mockserver.control.call import Answer, Body, ControlCall, Operation
 from mockserver.control.errors import ControlError
-from mockserver.stories import arazzo, library
-from mockserver.stories.arazzo import Document
-from mockserver.stories.caller import Caller
+from mockserver.schema import Form
+from mockserver.stories import library
 from mockserver.stories.library import SCENARIOS
-from mockserver.stories.remote import basic
-from mockserver.stories.runs import ACCOUNT, BadInputs, run
+from mockserver.wire import encode
+
+if TYPE_CHECKING:
+    from mockserver.stories.arazzo import Document
+
+_JSON_SCHEMA = Annotated[dict[str, Any], Form({"type": "object"})]
+_ANYTHING = Annotated[Any, Form({})]
+_VALUES = Annotated[dict[str, Any], Form({"type": "object"})]
+Status = Literal["passed", "failed"]
 
 
-def listing() -> list[dict[str, Any]]:
-    """All that come along."""
-    return [_shown(_document(name)) for name in library.names(SCENARIOS)]
+class RunBody(Body):
+    """What the scenario is to start from; the account is the one of the path."""
+
+    inputs: Annotated[dict[str, Any], Field(default_factory=dict, max_length=100)]
 
 
-def one(name: str) -> dict[str, Any]:
-    """One of them, with its text; ControlError."""
-    document = _document(name)
-    text = library.find(SCENARIOS, name).read_text(encoding="utf-8")
-    return _shown(document) | {"document": text}
+class WorkflowShape(TypedDict):
+    id: str
+    summary: str
+    inputs: _JSON_SCHEMA
+    steps: list[str]
+    outputs: list[str]
 
 
-def _document(name: str) -> Document:
+class ScenarioShape(TypedDict):
+    name: str
+    title: str
+    summary: str
+    sources: list[str]
+    anywhere: bool
+    workflows: list[WorkflowShape]
+
+
+class WholeScenarioShape(ScenarioShape):
+    document: str
+
+
+class ComparedShape(TypedDict):
+    passed: bool
+    expected: str
+    found: _ANYTHING
+    what: str
+    problem: str | None
+
+
+class CriterionShape(TypedDict):
+    condition: str
+    passed: bool
+    compared: list[ComparedShape]
+
+
+class AskedShape(TypedDict):
+    method: str
+    path: str
+    body: _ANYTHING
+
+
+class ToldShape(TypedDict):
+    status: int
+    body: _ANYTHING
+
+
+class StepRunShape(TypedDict):
+    step: str
+    description: str
+    line: int
+    status: Status
+    operation: str | None
+    workflow: str | None
+    request: AskedShape | None
+    answer: ToldShape | None
+    criteria: list[CriterionShape]
+    outputs: _VALUES
+    problem: str | None
+    steps: list["StepRunShape"]
+
+
+class RunShape(TypedDict):
+    scenario: str
+    title: str
+    workflow: str
+    status: Status
+    inputs: _VALUES
+    steps: list[StepRunShape]
+    outputs: _VALUES
+
+
+RUN: dict[str, Any] = {"inputs": {}}
+
+
+async def listing(call: ControlCall) -> Answer:
+    """`GET /_mock/scenarios`: lists the scenarios that come along, with their inputs."""
+
+    def made() -> bytes:
+        return encode([_shown(_document(name, call.info.operations)) for name in library.names(SCENARIOS)])
+
+    # in a thread: they are read when they are first asked for, which takes longer than others should wait
+    return Answer(Raw(await asyncio.to_thread(made)))
+
+
+async def fetch(call: ControlCall) -> Answer:
+    """`GET /_mock/scenarios/{name}`: one of them, and the Arazzo document itself."""
+
+    def made() -> bytes:
+        name = call.params["name"]
+        document = _document(name, call.info.operations)
+        text = library.find(SCENARIOS, name).read_text(encoding="utf-8")
+        return encode(_shown(document) | {"document": text})
+
+    return Answer(Raw(await asyncio.to_thread(made)))
+
+
+async def run(call: ControlCall) -> Answer:
+    """`POST …/scenarios/{name}/run`: runs one in this account. The first workflow that takes the inputs."""
+    from mockserver.stories import runs  # all three when the first one is run
+    from mockserver.stories.caller import Caller
+    from mockserver.stories.remote import basic
+
+    inputs = call.read(RunBody).inputs
+    account, name = (await call.live()).id, call.params["name"]
+    document = await asyncio.to_thread(_document, name, call.info.operations)
+    if inputs.get(runs.ACCOUNT, account) != account:
+        hint = f"leave it out, or run it under /_mock/accounts/{inputs[runs.ACCOUNT]}"
+        raise ControlError(400, "invalid_body", "inputs: account is the one of the path", hint)
+    caller = Caller(call.app, account, call.info.configuration.control_token)
+    try:
+        done = await runs.run(document, caller, inputs, credentials=basic(account, "-"))
+    except runs.BadInputs as error:
+        hint = f"GET /_mock/scenarios/{name} shows the inputs"
+        raise ControlError(400, "invalid_body", f"inputs: {error}", hint) from None
+    return Answer({key: value for key, value in structs.asdict(done).items() if key != "file"})
+
+
+def _document(name: str, operations: tuple[Operation, ...]) -> "Document":
     """By its name alone: the server reads no other file for a client."""
+    from mockserver.stories import arazzo  # with YAML, when it is first asked for
+
     if name not in library.names(SCENARIOS):
         hint = "GET /_mock/scenarios lists what there is"
         raise ControlError(404, "unknown_scenario", f"there is no scenario {name}", hint)
-    return arazzo.load(library.find(SCENARIOS, name))
+    return arazzo.load(library.find(SCENARIOS, name), operations)
 
 
-def _shown(document: Document) -> dict[str, Any]:
+def _shown(document: "Document") -> dict[str, Any]:
     return {
         "name": document.name,
         "title": document.title,
@@ -54,19 +173,3 @@ def _shown(document: Document) -> dict[str, Any]:
             for each in document.workflows.values()
         ],
     }
-
-
-async def perform(
-    app: ASGIApp, account: str, name: str, inputs: Mapping[str, Any], token: str | None
-) -> dict[str, Any]:
-    """Run one in an account; ControlError."""
-    document = await asyncio.to_thread(_document, name)
-    if inputs.get(ACCOUNT, account) != account:
-        hint = f"leave it out, or run it under /_mock/accounts/{inputs[ACCOUNT]}"
-        raise ControlError(400, "invalid_body", "inputs: account is the one of the path", hint)
-    try:
-        done = await run(document, Caller(app, account, token), inputs, credentials=basic(account, "-"))
-    except BadInputs as error:
-        hint = f"GET /_mock/scenarios/{name} shows the inputs"
-        raise ControlError(400, "invalid_body", f"inputs: {error}", hint) from None
-    return {key: value for key, value in structs.asdict(done).items() if key != "file"}

@@ -3,18 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import time
 
 from msgspec import Struct
 
-from mockserver.clock_runner import Alarm, seconds_until
+from mockserver.clock_runner import FOR_EVER, Alarm, seconds_until
 from mockserver.core import calendar, callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.deadlines import RULES
 from mockserver.core.events import AttemptMade, Record
 from mockserver.emulator import Emulator
-from mockserver.ledger import AccountGone, LiveAccount, Move
+from mockserver.ledger import AccountGone, LiveAccount, Move, Watcher
 from mockserver.webhooks.deliveries import PENDING, Deliveries, Delivery
 from mockserver.webhooks.dispatcher import Dispatcher
 from mockserver.webhooks.policy import DROPPED_ERROR, PLAIN, Policy, signing, told
@@ -44,8 +44,8 @@ def request_of(planned: Planned, timestamp: str | None, signed: str = "good") ->
     return Request(headers | signing(planned, timestamp, body, signed), body)
 
 
-class Sender:
-    """Sends what the acts of all accounts bring about. It is told of acts once they are on disk."""
+class Sender(Watcher):
+    """Sends what the acts of all accounts bring about. It hears of acts once they are durable."""
 
     def __init__(self, emulator: Emulator, transport: Transport) -> None:
         self.transport = transport
@@ -66,10 +66,10 @@ class Sender:
                 self._by_stream[live.stream] = found
         return found
 
-    # being told
+    # as a watcher
 
-    def replayed(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
-        """What the log says was to be sent and is not delivered goes on."""
+    def opened(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
+        """What was to be sent and is not delivered goes on."""
         if not planned:
             return
         deliveries = self.deliveries(live)
@@ -92,7 +92,7 @@ class Sender:
         self._take_on(deliveries, fresh)
         self._send_due(deliveries)
 
-    def left(self, live: LiveAccount) -> None:
+    def leaving(self, live: LiveAccount) -> None:
         """Nothing more may go out: the account is being reset or removed."""
         deliveries = self._by_stream.get(live.stream)
         if deliveries is not None:
@@ -112,15 +112,29 @@ class Sender:
             deliveries.paused = False
             self._resume(deliveries)
 
-    def gone(self, live: LiveAccount, fresh: LiveAccount | None) -> None:
+    def gone(self, live: LiveAccount, successor: LiveAccount | None) -> None:
         """What was pending is dropped; it stays to be seen."""
         deliveries = self._by_stream.pop(live.stream, None)
         if deliveries is not None:
             deliveries.drop_pending()
-            if fresh is not None and deliveries.dropped:
-                self.deliveries(fresh).dropped = deliveries.dropped
-            if fresh is not None and deliveries.policy.plan is not None:  # the test goes on
-                self.deliveries(fresh).policy = deliveries.policy
+            if successor is not None and deliveries.dropped:
+                self.deliveries(successor).dropped = deliveries.dropped
+            if successor is not None and deliveries.policy.plan is not None:  # the test goes on
+                self.deliveries(successor).policy = deliveries.policy
+
+    def wakes_at(self, live: LiveAccount) -> datetime | None:
+        """At once while something waits to be sent; else when a live clock gets to the next retry."""
+        deliveries = self._by_stream.get(live.stream)
+        if deliveries is None or deliveries.paused:
+            return None
+        now = self._emulator.real_time()
+        if deliveries.busy:
+            return now
+        soonest, clock = deliveries.retries.soonest(), live.durable_clock
+        if soonest is None or clock is None:
+            return None
+        seconds = seconds_until(soonest, self._emulator.durable_now(live), clock)
+        return None if seconds is None else now + timedelta(seconds=min(seconds, FOR_EVER))
 
     # by the delivery policy of the account
 

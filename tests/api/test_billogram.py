@@ -330,7 +330,7 @@ def test_the_customer_is_copied(server: Server) -> None:
     assert other["address"]["street_address"] == "G 1"
     assert server.get(f"/customer/{number}").data["name"] == "Åsa"
     copies = [each.recipient for each in server.state().billograms.values()]
-    assert copies[0] is server.state().recipient(number)  # shared as long as nothing overrides it
+    assert copies[0] is server.state().customers[number].copy  # shared as long as nothing overrides it
 
 
 def test_a_unique_value_is_unique_for_ever(server: Server) -> None:

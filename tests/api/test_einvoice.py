@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mockserver.core import accounts
+from mockserver.core.model import replace
 from tests.server import ACCOUNT, KEY, Server
 
 PATH = "/customer/1/einvoice"
@@ -18,9 +19,9 @@ def in_market(server: Server, market: str) -> None:
     server.get("/settings")
     live = server.emulator.live(ACCOUNT)
     assert live is not None
-    change = {"market": market}
+    account = replace(live.account, market=market)
     server.run(
-        server.emulator.execute(live, lambda act: accounts.change(act, change), cause="test", rule="account")
+        server.emulator.execute(live, lambda act: accounts.change(act, account), cause="test", rule="account")
     )
 
 

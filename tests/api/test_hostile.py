@@ -12,8 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -23,20 +22,20 @@ from mockserver import Mockserver
 from mockserver.api import (
     billogram,
     billogram_event,
-    billogram_fields,
-    commands,
     customer,
     einvoice,
     item,
     payment_source,
     pictures,
     report,
-    settings,
 )
 from mockserver.api.call import MAX_BODY
 from mockserver.api.commands import COMMANDS
-from mockserver.api.fields import Fields
+from mockserver.api.inputs import Form, form_of
 from mockserver.api.listing import Listed
+from mockserver.core import inputs
+from mockserver.core.inputs import Input, RowFields
+from mockserver.core.settings import Settings
 from mockserver.wire import BadJson, decode
 from tests.documented import hold
 from tests.server import Answer, Server, basic, dumps
@@ -70,14 +69,14 @@ CUSTOMER: Given = {"name": "A", "contact": {"email": "a@example.com", "phone": "
 ITEM: Given = {"title": "Row", "price": 100, "vat": 25, "unit": "hour"}
 ROW: Given = {"title": "Row", "count": 1, "price": 100, "vat": 25}
 # what a member needs beside it, so that it is itself what counts
-BESIDE: dict[type[Fields], Given] = {
-    item.BookkeepingObjectFields: {"dimension_id": "1", "object_id": "1"},
-    settings.AutomaticReminderFields: {"delay_days": 5},
-    billogram_fields.ReminderFields: {"delay_days": 5},
-    billogram_fields.OnSuccessFields: {"command": "send", "method": "DoNotNotify"},
-    billogram_fields.RecipientFields: {"customer_no": 1},
-    billogram_fields.RowFields: ROW,
-    billogram_fields.CreditRowFields: {"title": ROW["title"], "count": -1},
+BESIDE: dict[str, Given] = {
+    "BookkeepingObjectFields": {"dimension_id": "1", "object_id": "1"},
+    "AutomaticReminderFields": {"delay_days": 5},
+    "ReminderFields": {"delay_days": 5},
+    "OnSuccessFields": {"command": "send", "method": "DoNotNotify"},
+    "RecipientFields": {"customer_no": 1},
+    "RowFields": ROW,
+    "CreditRowFields": {"title": ROW["title"], "count": -1},
 }
 REMIND: Given = {"method": "Email"}
 COMMAND_BODIES: dict[str, Given] = {
@@ -91,19 +90,17 @@ COMMAND_BODIES: dict[str, Given] = {
     "credit-payment": {"mode": "amount", "amount": 1},
     "credit-allocate": {"amount": 1, "source_id": ""},
 }
-BUILT = {name: row.fields for name, row in COMMANDS.items()}
+BUILT: dict[str, Form] = {name: form_of(row.fields) for name, row in COMMANDS.items()}
 
 
 class Target:
-    """An operation on an account of its own: where it is sent, what a good body is, which model reads it.
+    """An operation on an account of its own: where it is sent, what a good body is, which form reads it.
 
     `ready` makes what it works on and returns its path; a success may have used that up.
     """
 
-    def __init__(
-        self, method: str, body: Given, model: type[Fields], ready: Callable[["Client"], str]
-    ) -> None:
-        self.method, self.body, self.model, self.ready = method, body, model, ready
+    def __init__(self, method: str, body: Given, form: Form, ready: Callable[["Client"], str]) -> None:
+        self.method, self.body, self.form, self.ready = method, body, form, ready
 
 
 class Client:
@@ -192,57 +189,51 @@ BEFORE: dict[str, list[tuple[str, Given]]] = {
 
 BILLOGRAM: Given = {"customer": {"customer_no": 1}, "items": [ROW]}
 TARGETS = {
-    "POST customer": Target("POST", CUSTOMER, customer.CustomerFields, lambda _: "/customer"),
-    "POST item": Target("POST", ITEM, item.ItemFields, lambda _: "/item"),
-    "POST billogram": Target("POST", BILLOGRAM, billogram_fields.BillogramFields, lambda _: "/billogram"),
-    "PUT settings": Target("PUT", {}, settings.SettingsFields, lambda _: "/settings"),
-    "PUT customer": Target("PUT", {}, customer.CustomerChanges, lambda _: "/customer/1"),
+    "POST customer": Target("POST", CUSTOMER, form_of(inputs.CustomerFields), lambda _: "/customer"),
+    "POST item": Target("POST", ITEM, form_of(inputs.ItemFields), lambda _: "/item"),
+    "POST billogram": Target("POST", BILLOGRAM, form_of(inputs.BillogramFields), lambda _: "/billogram"),
+    "PUT settings": Target("PUT", {}, form_of(Settings, patch=True), lambda _: "/settings"),
+    "PUT customer": Target("PUT", {}, form_of(inputs.CustomerChanges), lambda _: "/customer/1"),
     "PUT item": Target(
-        "PUT", {}, item.ItemChanges, lambda client: f"/item/{client.made('/item', ITEM)['item_no']}"
+        "PUT",
+        {},
+        form_of(inputs.ItemChanges),
+        lambda client: f"/item/{client.made('/item', ITEM)['item_no']}",
     ),
     "POST einvoice": Target(
-        "POST", einvoice.EXAMPLE, einvoice.EinvoiceFields, lambda _: "/customer/1/einvoice"
+        "POST", einvoice.EXAMPLE, form_of(inputs.EinvoiceFields), lambda _: "/customer/1/einvoice"
     ),
     "POST mandate": Target(
-        "POST", payment_source.IMPORT, payment_source.MandateFields, lambda _: "/sepa_dd_mandate"
+        "POST", payment_source.IMPORT, form_of(inputs.MandateFields), lambda _: "/sepa_dd_mandate"
     ),
     "POST migration": Target(
-        "POST", payment_source.MIGRATE, payment_source.MigrationFields, lambda _: "/sepa_dd_mandate/migrate"
+        "POST", payment_source.MIGRATE, form_of(inputs.MigrationFields), lambda _: "/sepa_dd_mandate/migrate"
     ),
-    "POST coverphoto": Target("POST", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/coverphoto"),
-    "PUT logotype": Target("PUT", pictures.EXAMPLE, pictures.PictureFields, lambda _: "/logotype"),
-    "PUT draft": Target("PUT", {}, billogram_fields.BillogramChanges, draft),
-    "PUT sent": Target("PUT", {}, billogram_fields.BillogramChanges, sent),
+    "POST coverphoto": Target(
+        "POST", pictures.EXAMPLE, form_of(inputs.PictureFields), lambda _: "/coverphoto"
+    ),
+    "PUT logotype": Target("PUT", pictures.EXAMPLE, form_of(inputs.PictureFields), lambda _: "/logotype"),
+    "PUT draft": Target("PUT", {}, form_of(inputs.BillogramChanges), draft),
+    "PUT sent": Target("PUT", {}, form_of(inputs.BillogramChanges), sent),
 } | {
-    name: Target("POST", COMMAND_BODIES.get(name, {}), model, commanded(name))
-    for name, model in BUILT.items()
+    name: Target("POST", COMMAND_BODIES.get(name, {}), form, commanded(name)) for name, form in BUILT.items()
 }
 
 
-def below(model: type[Fields], name: str, annotation: Any) -> Iterator[tuple[type[Fields], Path_]]:
-    """The models inside of a field, and the path to each from the object that holds the field."""
-    if name == "items" and issubclass(model, billogram_fields.BillogramChanges):  # read row by row
-        yield billogram_fields.RowFields, (name, 0)
-    elif name == "items" and model is commands.CreditFields:
-        yield billogram_fields.CreditRowFields, (name, 0)
-    for inner in (annotation, *get_args(annotation)):
-        if isinstance(inner, type) and issubclass(inner, Fields):
-            yield inner, (name,)
-        for element in get_args(inner):
-            if isinstance(element, type) and issubclass(element, Fields) and inner is not annotation:
-                yield element, (name, 0)
+def walk(form: Form, path: Path_ = ()) -> Iterator[tuple[Form, Path_, str]]:
+    """Every field of a body: the form of the object it stands in, the path of that, its name."""
+    for name, member in form.members.items():
+        yield form, path, name
+        if member.form is not None:
+            yield from walk(member.form, (*path, name, 0) if member.many else (*path, name))
+        elif name == "items":  # read row by row
+            row = inputs.CreditRowFields if form.type is inputs.CreditFields else RowFields
+            yield from walk(form_of(row), (*path, name, 0))
+    for name in form.read_only:
+        yield form, path, name
 
 
-def walk(model: type[Fields], path: Path_ = ()) -> Iterator[tuple[type[Fields], Path_, str]]:
-    """Every field of a body: the model it stands in, the path of its object, its name."""
-    for own_name, field in model.model_fields.items():
-        name = field.alias or own_name
-        yield model, path, name
-        for inner, steps in below(model, name, field.annotation):
-            yield from walk(inner, (*path, *steps))
-
-
-def attacked(target: Target, model: type[Fields], path: Path_, name: str, value: Any = MARK) -> Given:
+def attacked(target: Target, form: Form, path: Path_, name: str, value: Any = MARK) -> Given:
     """The good body with one member set, and with what that one needs beside it."""
     body: Given = json.loads(json.dumps(target.body))
     holder: Any = body
@@ -253,7 +244,7 @@ def attacked(target: Target, model: type[Fields], path: Path_, name: str, value:
         if not holder.get(step):
             holder[step] = [{}] if rows else {}
         holder = holder[step][0] if rows else holder[step]
-    holder.update(BESIDE.get(model, {}) if path else {}, **{name: value})
+    holder.update(BESIDE.get(form.component, {}) if path else {}, **{name: value})
     return body
 
 
@@ -269,42 +260,31 @@ def shared() -> Iterator[Server]:
     server.close()
 
 
-def test_every_model_is_attacked() -> None:
-    modules: list[ModuleType] = [
-        customer,
-        einvoice,
-        item,
-        payment_source,
-        pictures,
-        settings,
-        billogram_fields,
-        commands,
-    ]
+def test_every_input_is_attacked() -> None:
     known = {
         each
-        for module in modules
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, Fields) and each.__module__ == module.__name__
+        for each in vars(inputs).values()
+        if isinstance(each, type) and issubclass(each, Input) and each not in (Input, inputs.NoFields)
     }
-    reached = {model for target in TARGETS.values() for model, _, _ in walk(target.model)}
+    reached = {form.type for target in TARGETS.values() for form, _, _ in walk(target.form)}
     assert known - reached == set()
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_every_value_in_every_field(shared: Server, name: str) -> None:
     target = TARGETS[name]
-    for number, (model, path, field) in enumerate(walk(target.model)):
+    for number, (form, path, field) in enumerate(walk(target.form)):
         client = Client(shared, f"{name} {number}")
-        blamed = pester(client, target, attacked(target, model, path, field), VALUES)
+        blamed = pester(client, target, attacked(target, form, path, field), VALUES)
         assert (field, [*path]) in blamed, (path, field)  # it was read, and not only what stands before it
 
 
 @pytest.mark.parametrize("name", ["POST customer", "POST item", "POST billogram", "PUT settings", *BUILT])
 def test_numbers_beyond_reason(shared: Server, name: str) -> None:
     target = TARGETS[name]
-    for number, (model, path, field) in enumerate(walk(target.model)):
+    for number, (form, path, field) in enumerate(walk(target.form)):
         client = Client(shared, f"numbers {name} {number}")
-        pester(client, target, attacked(target, model, path, field), NUMBERS)
+        pester(client, target, attacked(target, form, path, field), NUMBERS)
 
 
 def pester(client: Client, target: Target, body: Given, values: list[bytes]) -> list[tuple[Any, Any]]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.control.operations import OPERATIONS
+from mockserver.stories.operations import OPERATIONS
 from tests.server import Server
 
 

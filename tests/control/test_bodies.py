@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from mockserver.control.call import Body, parse
 from mockserver.control.errors import ControlError
-from mockserver.control.operations import OPERATIONS
 from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
+from mockserver.stories.operations import OPERATIONS
 from tests.server import ACCOUNT, Server
 
 A = f"/accounts/{ACCOUNT}"

@@ -12,6 +12,7 @@ import pytest
 from mockserver import clock_runner
 from mockserver.core import accounts
 from mockserver.core.act import Act
+from mockserver.core.model import replace
 from mockserver.emulator import Defaults, Emulator, NewAccount
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
@@ -504,7 +505,7 @@ def test_modes_speed_and_time_that_never_goes_back() -> None:
 
         def put(**given: object) -> datetime:
             def decide(act: Act) -> None:
-                accounts.change(act, {"clock": emulator.clock_after(act, given)})
+                accounts.change(act, replace(act.account, clock=emulator.clock_after(act, given)))
 
             server.run(emulator.execute(live, decide, cause="test", rule="clock"))
             return emulator.now(live)
@@ -700,7 +701,7 @@ def test_after_downtime_each_entry_carries_its_planned_moment(tmp_path: Path) ->
         server.close()
     again = TimedServer(SQLiteLog(tmp_path / "log.db"), "2026-06-01T00:00:00")
     try:
-        again.run(again.emulator.loaded())
+        again.run(again.open_all())
         again.run(until(lambda: len(again.state().agenda.entries()) == 1, again))
         assert [told(again, key) for key in keys] == [BOTH, [("Overdue", "2026-04-03 22:05:00")], []]
         assert again.mock("GET", CLOCK).json["now"] == "2026-06-01T02:00:00+02:00"

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.control.reason import EVIDENCE
-from mockserver.control.reasons import TOPICS
+from mockserver.control.reasons import EVIDENCE, TOPICS
 from tests.api.test_refusals import rules_of_the_source
 from tests.api.test_state_by_command import BODIES, CELLS, NAMES, STATES, reach
 from tests.control.test_refusals import MANDATE
@@ -547,7 +546,7 @@ import sys
 from tests.server import Server
 server = Server()
 refused = server.get("/nowhere")
-names = ("explained", "remedies", "suggestions", "reasons", "reasons_billogram")
+names = ("explained", "remedies", "suggestions", "reasons")
 print([name for name in names if f"mockserver.control.{name}" in sys.modules])
 server.mock("GET", refused.headers["mock-explain"].removeprefix("/_mock"))
 print([name for name in names if f"mockserver.control.{name}" in sys.modules])
@@ -555,5 +554,5 @@ print([name for name in names if f"mockserver.control.{name}" in sys.modules])
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         "[]",
-        "['explained', 'remedies', 'suggestions', 'reasons', 'reasons_billogram']",
+        "['explained', 'remedies', 'suggestions', 'reasons']",
     ]

@@ -93,7 +93,7 @@ async def position_of(server: Server, beyond: int) -> float:
     assert live is not None
     begun = monotonic()
     async with asyncio.timeout(PATIENCE):
-        while live.told <= beyond:
+        while live.durable <= beyond:
             await live.signal.wait(live.signal.count)
     return monotonic() - begun
 
@@ -141,7 +141,7 @@ def test_what_fell_due_while_the_server_was_down_comes_at_its_start(tmp_path: Pa
     for real in ("2026-04-02T00:00:00", "2026-04-02T00:00:00", "2026-05-01T00:00:00", "2026-05-02T00:00:00"):
         again = opened(file, real)
         try:
-            again.run(again.emulator.loaded())
+            again.run(again.open_all())
             due = [entry for entry in entries if at(entry[1]) <= again.real]
             again.run(_all_done(again))
             assert done(again) == due
@@ -157,7 +157,7 @@ async def _all_done(server: TimedServer) -> None:
     async with asyncio.timeout(PATIENCE):
         while (due := live.state.agenda.head()) is not None and due.at <= server.real:
             await live.signal.wait(live.signal.count)
-        while live.told < live.position:
+        while live.durable < live.position:
             await live.signal.wait(live.signal.count)
 
 

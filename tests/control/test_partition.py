@@ -174,7 +174,7 @@ class World:
         Server.__init__(again, SQLiteLog(self.path))
         again.zone = self.server.zone
         self.server = again
-        again.run(again.emulator.loaded())
+        again.run(again.open_all())
 
     def move(self, minutes: int, deed: Deed | None, *, cut: bool) -> None:
         """To so many minutes after the start, as the wall shows them; a trial says the same before."""

@@ -11,7 +11,7 @@ import pytest
 
 from mockserver import clock_runner
 from mockserver.core import calendar
-from mockserver.core.billogram_events import BillogramEvent
+from mockserver.core.events import BillogramEvent
 from mockserver.core.model import Billogram, Internal
 from mockserver.log.memory import MemoryLog
 from tests.control.test_clock import TimedServer, moments

@@ -1,6 +1,7 @@
 """Every refusal of the control plane: one shape, a fitting status, a hint (reference: control 1)."""
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,11 @@ from msgspec import Struct
 import mockserver
 from mockserver.control import edge
 from mockserver.control.errors import refused as told_as
-from mockserver.control.operations import OPERATIONS
 from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
 from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter, Refusal
+from mockserver.stories.operations import OPERATIONS
 from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server, basic
 
 SOURCE = Path(mockserver.__file__).parent
@@ -462,9 +463,8 @@ _OF_CONTROL = ("payment.", "simulate.", "sepa.", "outcomes.")
 RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(_OF_CONTROL)} | {"simulate.message"}
 
 
-@pytest.fixture
-def ids(server: Server) -> dict[str, str]:
-    """What the rows name."""
+def _named(server: Server) -> dict[str, str]:
+    """Make what the rows name."""
     found = {name: server.draft()["id"] for name in ("draft", "gone")}
     found |= {"sent": server.sent()["id"], "euro": server.sent(currency="EUR")["id"]}
     server.call("DELETE", f"/billogram/{found['gone']}")
@@ -496,6 +496,44 @@ def ids(server: Server) -> dict[str, str]:
     return found
 
 
+class World(Struct, frozen=True):
+    """What the rows name, in an account that no row may change."""
+
+    server: Server
+    ids: dict[str, str]
+    image: dict[str, Any]
+    position: int
+
+    def is_unchanged(self) -> bool:
+        now = (self.server.image(), self.server.position())
+        return now == (self.image, self.position) and self.accounts() == [ACCOUNT]
+
+    def accounts(self) -> list[str]:
+        return [live.id for live in self.server.emulator.live_accounts()]
+
+
+def _made() -> World:
+    server = Server()
+    ids = _named(server)
+    return World(server, ids, server.image(), server.position())
+
+
+@pytest.fixture(scope="module")
+def _worlds() -> Iterator[list[World]]:
+    made = [_made()]
+    yield made
+    for world in made:
+        world.server.close()
+
+
+@pytest.fixture
+def world(_worlds: list[World]) -> World:
+    """One for all rows; another for those after a row that has changed it."""
+    if not _worlds[-1].is_unchanged():
+        _worlds.append(_made())
+    return _worlds[-1]
+
+
 def _filled(value: Any, ids: dict[str, str]) -> Any:
     if isinstance(value, dict):
         return {name: _filled(each, ids) for name, each in value.items()}
@@ -505,7 +543,8 @@ def _filled(value: Any, ids: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[f"{n}-{row.operation}-{row.code}" for n, row in enumerate(ROWS)])
-def test_each_refusal(server: Server, ids: dict[str, str], row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_refusal(world: World, row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
+    server, ids = world.server, world.ids
     rules: list[str] = []
 
     def watched(refusal: Refusal) -> Any:
@@ -513,7 +552,6 @@ def test_each_refusal(server: Server, ids: dict[str, str], row: Row, monkeypatch
         return told_as(refusal)
 
     monkeypatch.setattr(edge, "refused", watched)
-    image, position = server.image(), server.position()
     path = row.path.format(**ids) if "{" in row.path else row.path
     answer = server.mock(BUILT[row.operation].method, path, _filled(row.body, ids))
     assert (answer.status, answer.json["error"]["code"]) == (row.status, row.code)
@@ -524,8 +562,8 @@ def test_each_refusal(server: Server, ids: dict[str, str], row: Row, monkeypatch
         assert rules == []
     else:
         assert rules == [row.rule]
-    assert (server.image(), server.position()) == (image, position)
-    assert [live.id for live in server.emulator.live_accounts()] == [ACCOUNT]
+    assert (server.image(), server.position()) == (world.image, world.position)
+    assert world.accounts() == [ACCOUNT]
     assert server.fold().image() == server.image()
 
 

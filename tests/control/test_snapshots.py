@@ -241,7 +241,7 @@ def test_all_of_it_is_there_after_a_restart(tmp_path: Path) -> None:
     assert [each["name"] for each in before[0][1]] == ["z", "a"]
     server.close()
     server = Server(database=file)
-    server.run(server.emulator.loaded())
+    server.run(server.open_all())
     wait(server)
     assert everything() == before
     server.mock("POST", f"{A}/snapshots/a/restore")

@@ -111,7 +111,7 @@ async def at_rest(server: Server) -> None:
     """Until nothing is on its way, and what came of it is on disk."""
     assert (await waiting(server, idle=True)).status == 200
     live = server.emulator.live(ACCOUNT)
-    while live is not None and live.noted < live.notes:
+    while live is not None and live.durable_notes < live.notes:
         await live.signal.wait()
 
 
@@ -696,7 +696,7 @@ def test_the_next_process_tells_the_same_but_for_requests(tmp_path: Path) -> Non
             before.extend(await listed(server))
 
     async def second(server: Patient) -> None:
-        await server.emulator.loaded()
+        await server.open_all()
         kept_rows = [row for row in before if row["kind"] not in ("request", "refusal")]
         assert {"act", "delivery", "attempt"} == set(kinds(kept_rows))
         assert await listed(server) == kept_rows

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from mockserver.control.reason import Reason
-from mockserver.control.reasons import TOPICS
+from mockserver.control.reasons import TOPICS, Reason
 
 
 def tables() -> str:

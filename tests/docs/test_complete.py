@@ -23,14 +23,15 @@ from mockserver.control import (
     payments,
     policy,
     requests,
-    scenarios,
     server,
     simulate,
     snapshots,
     timeline,
 )
+from mockserver.control.call import Operation
 from mockserver.control.edge import BASE
-from mockserver.control.operations import OPERATIONS, Operation
+from mockserver.stories import scenario_endpoints
+from mockserver.stories.operations import OPERATIONS
 from tests.docs import pages
 from tests.test_docs import listed
 
@@ -73,15 +74,15 @@ MEMBERS: dict[str, list[Any]] = {
     "setDeliveryPolicy": [policy.PolicyBody],
     "forkAccount": [snapshots.ForkBody],
     "getOutbox": [outbox.LetterShape],
-    "listScenarios": [scenarios.ScenarioShape, scenarios.WorkflowShape],
+    "listScenarios": [scenario_endpoints.ScenarioShape, scenario_endpoints.WorkflowShape],
     "runScenario": [
-        scenarios.RunBody,
-        scenarios.RunShape,
-        scenarios.StepRunShape,
-        scenarios.AskedShape,
-        scenarios.ToldShape,
-        scenarios.CriterionShape,
-        scenarios.ComparedShape,
+        scenario_endpoints.RunBody,
+        scenario_endpoints.RunShape,
+        scenario_endpoints.StepRunShape,
+        scenario_endpoints.AskedShape,
+        scenario_endpoints.ToldShape,
+        scenario_endpoints.CriterionShape,
+        scenario_endpoints.ComparedShape,
     ],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
     "explainRequest": [

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from mockserver.core.sepa import CANCELLATION, CODES, TABLE, TRANSFER_RECALL, Window
+from mockserver.core.recall_windows import Window
+from mockserver.core.sepa import CANCELLATION, CODES, TABLE, TRANSFER_RECALL
 
 
 def tables() -> str:

@@ -24,7 +24,8 @@ def clean_environment(**more: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("MOCKSERVER_") and not name.lower().endswith("_proxy")
     }
-    return kept | more
+    # a suite that is run in a test needs no plugin but ours
+    return kept | {"PYTEST_ADDOPTS": "-p no:schemathesis -p no:hypothesispytest"} | more
 
 
 class Served:

@@ -154,7 +154,7 @@ def at_each_point(store: Store, story: Callable[[Server, int], Coroutine[Any, An
 @pytest.mark.parametrize("write", WRITES)
 def test_cancelled_at_each_point(store: Store, write: str) -> None:
     async def story(server: Server, point: int) -> bool:
-        await server.emulator.loaded()
+        await server.open_all()
         cancelled = await was_cancelled(writes(server)[write], server, point)
         await check(server)
         return cancelled
@@ -193,7 +193,7 @@ def test_the_first_requests_come_together(store: Store) -> None:
 @pytest.mark.parametrize("write", WRITES)
 def test_cancelled_while_it_is_tried_whether_the_log_works_again(store: Store, write: str) -> None:
     async def story(server: Server, point: int) -> bool:
-        await server.emulator.loaded()
+        await server.open_all()
         ask = writes(server)[write]
         store.fail()
         assert (await ANOTHER.of(server)).status == 503
@@ -229,7 +229,7 @@ def test_cancelled_anywhere_under_load(store: Store) -> None:
             assert task.result().status in (200, 201, 400, 404, 409, 503), task.result()
 
     async def story() -> None:
-        await server.emulator.loaded()  # a file that is moved away before it is opened is another one
+        await server.open_all()  # a file that is moved away before it is opened is another one
         while cancelled < 200:
             failing = rng.random() < 0.3
             if failing:
@@ -290,7 +290,7 @@ def test_clients_that_hang_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
             rude.annoy(f"rude {number} {index}")
 
     with Mockserver(database=file) as server, Client(urlsplit(server.url).port or 0, "test") as client:
-        emulator = server._running.emulator
+        emulator = server.listener.emulator
         client.data("POST", "/customer", customer)
         rudes = [Rude(server.url, random.Random(rng.getrandbits(64))) for _ in range(4)]
         threads = [threading.Thread(target=annoy, args=(rude, n)) for n, rude in enumerate(rudes)]
@@ -307,7 +307,7 @@ def test_clients_that_hang_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
     live = emulator.live("test")
     assert live is not None
     again = Server(database=str(file))
-    again.run(again.emulator.loaded())
+    again.run(again.open_all())
     assert again.image() == live.state.image()
     assert again.position() == live.position
     states = {one.creditor_unique_value: one.internal for one in again.state().billograms.values()}

@@ -22,7 +22,7 @@ from typing import Any, Self
 import pytest
 
 from mockserver.cli.options import SERVE
-from mockserver.control.operations import OPERATIONS
+from mockserver.stories.operations import OPERATIONS
 from mockserver.version import __version__
 from tests.e2e.served import COMMAND, PATIENCE, Served, clean_environment
 

@@ -8,7 +8,6 @@ import pty
 import select
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -142,6 +141,8 @@ def at_terminal(server: "Served | Slow", *words: str) -> tuple[int, str, str]:
             with contextlib.suppress(OSError):  # EIO: the command has closed its end
                 while select.select([screen], [], [], PATIENCE)[0] and (part := os.read(screen, 10_000)):
                     shown += part
+                    if isinstance(server, Slow) and b"100%" in shown:
+                        server.drawn.set()
             assert process.stdout is not None
             out = process.stdout.read()
             return process.wait(PATIENCE), out, shown.decode()
@@ -150,11 +151,12 @@ def at_terminal(server: "Served | Slow", *words: str) -> tuple[int, str, str]:
 
 
 class Slow(threading.Thread):
-    """Stands in for a server whose move takes a while: it tells of it, and waits until that was read."""
+    """Stands in for a server whose move takes a while: it ends when the terminal has got the last event."""
 
     def __init__(self, events: list[dict[str, Any]], status: int = 200) -> None:
         super().__init__(daemon=True)
         self.asked: list[tuple[str, str | None]] = []
+        self.drawn = threading.Event()
         told = threading.Event()
         thread = self
 
@@ -170,7 +172,7 @@ class Slow(threading.Thread):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
                 assert told.wait(PATIENCE)
-                time.sleep(0.3)  # so that the last one is drawn
+                assert not events or thread.drawn.wait(PATIENCE)
                 body = json.dumps({"from": FROZEN, "to": FROZEN, "count": 0, "happened": []}).encode()
                 self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))

@@ -10,7 +10,7 @@ import pytest
 import requests
 from billogram_api import BillogramAPI, BillogramExceptions
 
-from tests.e2e.served import Served
+from tests.e2e.served import PATIENCE, Served
 
 USER = "faulty"
 CUSTOMER = {"name": "Test Customer AB", "contact": {"email": "contact@example.com"}}
@@ -108,12 +108,11 @@ def test_who_loses_patience_goes_and_the_server_lives_on(served: Served) -> None
         sock.recv(1)
     with asked(served) as sock:
         assert sock.recv(15) == b"HTTP/1.1 200 OK"
-    for _ in range(100):  # until the server has seen that the client went
+    found: list[Any] = []
+    deadline = time.monotonic() + PATIENCE
+    while not found and time.monotonic() < deadline:  # until the server has seen that the client went
         told = served.client.get(f"/_mock/accounts/{USER}/requests").json()
         found = [each for each in told if each["explanation"] is not None]
-        if found:
-            break
-        time.sleep(0.02)
     (entry,) = found
     assert entry["status"] is None
     assert entry["explanation"]["compared"]["fail"] == "timeout"

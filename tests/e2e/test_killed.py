@@ -133,7 +133,7 @@ class Known(Struct):
     maybe_payment: Decimal | None = None
 
 
-class LiveAccount(Struct):
+class KnownAccount(Struct):
     """What is known of one account."""
 
     name: str
@@ -181,7 +181,7 @@ class Load:
         assert not self._failures, self._failures
 
 
-def writer(live: LiveAccount, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
+def writer(live: KnownAccount, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
     """One command on billograms whose creditor_unique_value begins so: nobody else's."""
     mine: list[Known] = []
     made = 0
@@ -205,7 +205,7 @@ def writer(live: LiveAccount, prefix: str) -> Callable[[Client, random.Random, C
     return work
 
 
-def create(client: Client, live: LiveAccount, unique: str, *, on_success: bool) -> Known:
+def create(client: Client, live: KnownAccount, unique: str, *, on_success: bool) -> Known:
     known = live.billograms[unique] = Known(on_success=on_success, maybe_there=True)
     body: dict[str, Any] = {"customer": {"customer_no": 1}, "items": ROWS, "creditor_unique_value": unique}
     if on_success:
@@ -235,7 +235,7 @@ def pay(client: Client, known: Known) -> None:
     known.maybe_payment = None
 
 
-def registrar(live: LiveAccount, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
+def registrar(live: KnownAccount, prefix: str) -> Callable[[Client, random.Random, Callable[[], None]], None]:
     """Customers, beside the billograms of the same account."""
     made = 0
 
@@ -289,7 +289,7 @@ class Emptied:
         self.customers = len(customers)
 
 
-def check(client: Client, live: LiveAccount) -> None:
+def check(client: Client, live: KnownAccount) -> None:
     """Hold what the server shows against what is known; then nothing is doubtful any more."""
     rows, meta = client.all("/billogram")
     shown = {row["creditor_unique_value"]: row for row in rows}
@@ -345,7 +345,7 @@ def check_row(row: Any, full: Any) -> None:
         assert row[name] == full[name], name
 
 
-def check_customers(client: Client, live: LiveAccount) -> None:
+def check_customers(client: Client, live: KnownAccount) -> None:
     rows, _ = client.all("/customer")
     names = [row["name"] for row in rows if row["name"] != "A"]
     assert len(set(names)) == len(names)
@@ -372,7 +372,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path, rounds: int) -> None:
     print(f"TEST_SEED={seed}")
     rng = random.Random(seed)
     file = tmp_path / "killed.db"
-    live_accounts = [LiveAccount("one"), LiveAccount("two")]
+    live_accounts = [KnownAccount("one"), KnownAccount("two")]
     emptied = Emptied()
     server = Process(file)
     try:
@@ -380,7 +380,7 @@ def test_what_was_answered_survives_a_kill(tmp_path: Path, rounds: int) -> None:
             with Client(server.port, live.name) as client:
                 client.data("POST", "/customer", {"name": "A", "contact": {"email": "a@example.com"}})
         for number in range(rounds):
-            born = LiveAccount(f"born in round {number}")
+            born = KnownAccount(f"born in round {number}")
             load = Load(server, rng)
             for live in live_accounts[:2]:
                 for side in "ab":

@@ -30,6 +30,7 @@ def offline() -> dict[str, str]:
         if not name.startswith("PIP_") and name != "PYTHONPATH"
     }
     return kept | {
+        "PIP_COMPILE": "0",  # what is imported is compiled then
         "PIP_CONFIG_FILE": os.devnull,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_FIND_LINKS": str(WHEELHOUSE),
@@ -65,6 +66,19 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(*PIP, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", made, ROOT, cwd=made)
     (path,) = made.iterdir()
     return path
+
+
+@pytest.fixture(scope="module")
+def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the wheel, which finds everything else in ours."""
+    folder = tmp_path_factory.mktemp("bare") / "installed"
+    python = fresh(folder)
+    run(*PIP, "--python", python, "install", "--no-deps", wheel, cwd=folder)
+    (site,) = folder.glob("lib/python*/site-packages")
+    # dependencies, and the client and pytest that the pages use; a line here reads no .pth of that folder, so
+    # our source is not in it
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return python
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
@@ -126,21 +140,15 @@ def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/getting-started.md"])
 def test_the_first_pages_work_with_the_installed_command(
-    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
-    python = fresh(tmp_path / "installed")
-    run(*PIP, "--python", python, "install", "--no-deps", wheel, cwd=tmp_path)
-    (site,) = (tmp_path / "installed").glob("lib/python*/site-packages")
-    # dependencies, and the client and pytest that the page uses; a line here reads no .pth of that folder, so
-    # our source is not in it
-    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
     monkeypatch.delenv("PYTHONPATH", raising=False)
-    monkeypatch.setattr("tests.e2e.served.COMMAND", (str(python.parent / "mockserver"),))
+    monkeypatch.setattr("tests.e2e.served.COMMAND", (str(bare.parent / "mockserver"),))
     home = tmp_path / "home"
     home.mkdir()
-    where = run(python, "-c", "import mockserver; print(mockserver.__file__)", cwd=home)
-    assert Path(where).is_relative_to(tmp_path / "installed")
-    with Reader(home, python=str(python)) as reader:
+    where = run(bare, "-c", "import mockserver; print(mockserver.__file__)", cwd=home)
+    assert Path(where).is_relative_to(bare.parent.parent)
+    with Reader(home, python=str(bare)) as reader:
         for block in blocks(page):
             reader.follow(block)
         reader.finish()

@@ -5,6 +5,8 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.types import ASGIApp, Message
 
 import mockserver
 from mockserver import BillogramAccount, Mockserver
@@ -211,6 +214,52 @@ def calling(app: Any) -> httpx.AsyncClient:
     )
 
 
+@asynccontextmanager
+async def lifespan(app: ASGIApp) -> AsyncIterator[None]:
+    """Run the lifespan of an application as a server does; what the application raises when it fails."""
+    to_app: asyncio.Queue[Message] = asyncio.Queue()
+    from_app: asyncio.Queue[Message] = asyncio.Queue()
+    running = asyncio.ensure_future(app({"type": "lifespan"}, to_app.get, from_app.put))
+    for phase in ("startup", "shutdown"):
+        await to_app.put({"type": f"lifespan.{phase}"})
+        answer = await from_app.get()
+        if answer["type"] != f"lifespan.{phase}.complete":
+            assert (answer["type"], "Traceback" in answer["message"]) == (f"lifespan.{phase}.failed", True)
+            await running
+        if phase == "startup":
+            yield
+    await running
+
+
+def test_a_lifespan_that_fails_says_why(tmp_path: Path) -> None:
+    async def story() -> None:
+        kept = tmp_path / "kept.db"
+        async with lifespan(mockserver.create_app(database=kept)):
+            with pytest.raises(LogInUse, match=r"kept\.db"):
+                async with lifespan(mockserver.create_app(database=kept)):
+                    pass
+
+    asyncio.run(story())
+
+
+def test_a_web_socket_is_refused() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "websocket", "path": "/api/v2/customer", "headers": []}
+
+    async def story() -> None:
+        await mockserver.create_app()(scope, receive, send)
+
+    asyncio.run(story())
+    assert sent == [{"type": "websocket.close"}]
+
+
 def test_an_application_without_lifespan() -> None:
     async def story() -> None:
         async with calling(mockserver.create_app(clock="frozen")) as client:
@@ -270,7 +319,7 @@ def test_an_application_with_its_lifespan(database: str, tmp_path: Path) -> None
 
     async def story() -> int:
         app = mockserver.create_app(database=kept)
-        async with app.router.lifespan_context(app), calling(app) as client:
+        async with lifespan(app), calling(app) as client:
             await client.post("/customer", json=CUSTOMER)
             listed = await client.get("/customer", params={"page": 1, "page_size": 10})
             total: int = listed.json()["meta"]["total_count"]

@@ -25,7 +25,8 @@ pytest_plugins = ["pytester"]
 
 SHOP = ROOT / "docs" / "examples" / "shop"
 # plain: nobody reads why a test fails here, and without rewriting it starts in a third of the time
-OPTIONS = ("-q", "-W", "error", "--assert=plain", "-p", "no:cacheprovider", "-p", "no:asyncio")
+NO = ("cacheprovider", "asyncio", "hypothesispytest", "schemathesis")
+OPTIONS = ("-q", "-W", "error", "--assert=plain", *(word for name in NO for word in ("-p", f"no:{name}")))
 ORDERS = "test_paid_recalled_and_paid_again"  # run under many orders of its webhooks
 RECEIVER = ("tests/test_orders.py", "tests/test_webhooks.py")
 

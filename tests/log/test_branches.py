@@ -148,7 +148,8 @@ class Logs(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        self.run(self.log.sweep())
+        while self.run(self.log.sweep()):
+            pass
         self.forget()
         assert self.kept() == set(self.streams)
 
@@ -230,7 +231,7 @@ class InFile(Logs):
     def kept(self) -> set[str]:
         async def query(text: str) -> set[str]:
             assert isinstance(self.log, SQLiteLog)
-            async with self.log._db.execute(text) as cursor:
+            async with self.log.db.execute(text) as cursor:
                 return {row[0] for row in await cursor.fetchall()}
 
         streams = self.run(query("select id from streams"))

@@ -40,7 +40,7 @@ class World:
 
     def started(self) -> Server:
         server = Server() if self.file is None else Server(database=self.file)
-        server.run(server.emulator.loaded())
+        server.run(server.open_all())
         return server
 
     def plain(self, who: str) -> Plain:
@@ -129,7 +129,7 @@ class World:
             self.server = self.started()
 
     def hold(self) -> None:
-        assert {live.id for live in self.server.emulator.live_accounts()} == set(self.past)
+        assert set(self.server.emulator.known()) == set(self.past)
         for who, past in self.past.items():
             assert self.plain(who) == past[max(past)], who
             assert self.server.fold(who).image() == self.server.image(who)

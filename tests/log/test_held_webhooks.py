@@ -25,7 +25,7 @@ class Held(Holding):
 
     def __init__(self) -> None:
         super().__init__(prepared())
-        self.run(self.emulator.loaded())
+        self.run(self.open_all())
 
     @property
     def deliveries(self) -> Deliveries:
@@ -535,7 +535,7 @@ async def started(log: MemoryLog) -> Patient:
     """The next server on what is in that log, on the loop that runs."""
     server = Patient(FaultyLog(log))
     server.loop.close()
-    await server.emulator.loaded()
+    await server.open_all()
     return server
 
 

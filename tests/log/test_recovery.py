@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mockserver.log.sqlite import SQLiteLog
-from mockserver.log.writer import Batch
+from mockserver.log.writer import Pending
 from tests.log.test_held_commit import HeldLog
 from tests.server import Server
 
@@ -17,11 +17,14 @@ def test_a_writer_that_died_is_told_and_begins_again() -> None:
         writer = server.emulator._writer
         assert writer is not None
 
-        async def broken(_: Batch) -> None:
+        write = writer._write
+
+        async def broken(together: list[Pending]) -> None:
+            await write(together)
             raise AssertionError("broken")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(writer, "_drop_if_moved", broken)
+            patch.setattr(writer, "_write", broken)
             assert server.post("/customer", {"name": "B"}).status == 200  # on disk before the task died
             assert server.get("/settings").status == 200  # reads go on
         ready = server.mock("GET", "/ready")

@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -16,8 +17,18 @@ from msgspec import json
 
 from mockserver.core.events import FORMAT, Record
 from mockserver.kit.server import Mockserver
-from mockserver.log import codec
-from mockserver.log.interface import Append, Branch, LogFailed, LogInUse, Point, Write
+from mockserver.log import checksums, codec, sqlite_file
+from mockserver.log.interface import (
+    Append,
+    Branch,
+    LogFailed,
+    LogInUse,
+    Point,
+    PositionTaken,
+    Write,
+    WriteRefused,
+)
+from mockserver.log.memory import MemoryLog
 from mockserver.log.sqlite import SQLiteLog
 from tests.server import Server
 
@@ -62,6 +73,17 @@ def changed(file: Path, statement: str, *values: Any) -> None:
         assert database.execute(statement, values).rowcount, statement
 
 
+def rewritten(file: Path, position: int, body: bytes) -> None:
+    """Change a record of the stream s with all the checksums that depend on it, as another program could."""
+    changed(file, "update records set body = ? where position = ?", body, position)
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        head = checksums.of("s")
+        for at, kept in database.execute("select position, body from records order by position").fetchall():
+            head = checksums.chained(head, kept)
+            database.execute("update records set checksum = ? where position = ?", (head, at))
+        database.execute("update streams set head = ?", (head,))
+
+
 async def content(file: Path) -> list[Record]:
     async with opened(file) as log:
         streams = await log.pointers()
@@ -89,7 +111,7 @@ def told(file: Path) -> str:
 def test_every_commit_is_flushed(file: Path) -> None:
     async def modes() -> tuple[Any, Any]:
         async with opened(file) as log:
-            return (await log._pragma("synchronous"))[0], (await log._pragma("journal_mode"))[0]
+            return (await log.rows("pragma synchronous"))[0][0], (await log.rows("pragma journal_mode"))[0][0]
 
     for _ in range(2):  # made, and opened again
         assert asyncio.run(modes()) == (2, "wal")
@@ -244,11 +266,10 @@ def test_an_empty_file_is_taken(file: Path) -> None:
 
 def test_a_damaged_record_is_told(file: Path) -> None:
     made(file)
-    changed(file, "update records set body = ? where position = 2", codec.encode(act(2))[:-5])
+    rewritten(file, 2, codec.encode(act(2))[:-5])
     message = failure(file)
-    assert "act 2" in message
+    assert "stream s at position 2" in message
     assert "damaged record" in message
-    assert message in told(file)
 
 
 def test_no_flipped_byte_goes_through_as_another_error(file: Path) -> None:
@@ -264,7 +285,7 @@ def test_no_flipped_byte_goes_through_as_another_error(file: Path) -> None:
 def test_a_missing_record_is_told(file: Path) -> None:
     made(file, [*ROOT, Append("s", act(3))])
     changed(file, "delete from records where position = 2")
-    assert "act 2 is missing" in failure(file)
+    assert "stream s at position 2: it is missing" in failure(file)
 
 
 def test_a_missing_stream_is_told(file: Path) -> None:
@@ -285,24 +306,153 @@ def test_a_record_of_a_newer_format_is_told(file: Path, more: dict[str, Any]) ->
     """Also one that this version could read: it may hold what this version would drop."""
     made(file)
     newer = {**json.decode(codec.encode(act(2))), "format": FORMAT + 1, **more}
-    changed(file, "update records set body = ? where position = 2", json.encode(newer))
+    rewritten(file, 2, json.encode(newer))
     assert "written by a newer version of mockserver" in failure(file)
 
 
 def test_a_record_of_this_format_with_an_unknown_event_is_damaged(file: Path) -> None:
     made(file)
     other = {**json.decode(codec.encode(act(2))), "events": [{"type": "Unheard"}]}
-    changed(file, "update records set body = ? where position = 2", json.encode(other))
+    rewritten(file, 2, json.encode(other))
     assert "damaged record" in failure(file)
 
 
-def test_a_server_on_a_damaged_log_says_so(file: Path) -> None:
-    """As under an ASGI server of one's own, where nobody waits for the replay."""
+def test_a_damaged_record_closes_its_account_and_no_other(file: Path) -> None:
     made(file)
-    changed(file, "update records set body = x'00' where position = 1")
+    rewritten(file, 1, b"\0")
     server = Server(database=str(file))
-    status, data = server.get("/settings").error
-    assert status == "SERVICE_UNAVAILABLE"
-    assert "damaged record" in data["message"]
-    assert server.mock("GET", "/ready").status == 503
+    for _ in range(2):
+        status, data = server.get("/settings").error
+        assert status == "SERVICE_UNAVAILABLE"
+        assert "stream s at position 1" in data["message"]
+        assert "damaged record" in data["message"]
+    assert server.get("/settings", account="other").status == 200
+    assert server.mock("GET", "/ready").status == 200
+    assert [each["id"] for each in server.mock("GET", "/accounts").json] == ["other"]
     server.close()
+
+
+# other writers
+
+
+def written_behind(file: Path, position: int) -> None:
+    """Another writer, as another server on the same database would be."""
+    with contextlib.closing(sqlite3.connect(file)) as database, database:
+        ((head,),) = database.execute("select head from streams where id = 's'").fetchall()
+        body = codec.encode(act(position, "other"))
+        checksum = checksums.chained(head, body)
+        database.execute("insert into records values ('s', ?, ?, ?)", (position, body, checksum))
+
+
+def test_a_lost_race_for_a_position(file: Path) -> None:
+    made(file)
+
+    async def story() -> None:
+        async with opened(file) as log:
+            await log.commit([Append("s", act(3)), Branch("t"), Append("t", act(1)), Point("account:t", "t")])
+            written_behind(file, 4)
+            with pytest.raises(PositionTaken, match="stream s") as caught:
+                await log.commit([Append("t", act(2)), Append("s", act(4)), Append("s", act(5)), Branch("u")])
+            assert caught.value.stream == "s"
+            assert await log.end("s") == 4
+            assert await log.end("t") == 1
+            assert [record.rule async for record in log.read("s", 2)] == ["test", "other"]
+            await log.commit([Append("t", act(2)), Append("s", act(5)), Branch("u")])
+            assert [record.rule async for record in log.read("s", 3)] == ["other", "test"]
+
+    asyncio.run(story())
+
+
+def test_a_stream_that_another_writer_dropped(file: Path) -> None:
+    made(file)
+
+    async def story() -> None:
+        async with opened(file) as log:
+            await log.commit([Append("s", act(3))])
+            changed(file, "delete from streams")
+            with pytest.raises(PositionTaken) as caught:
+                await log.commit([Append("s", act(4))])
+            assert caught.value.stream == "s"
+
+    asyncio.run(story())
+
+
+REFUSED: list[tuple[Write, type[WriteRefused]]] = [
+    (Append("s", act(5)), PositionTaken),
+    (Append("nowhere", act(1)), PositionTaken),
+    (Branch("t", "nowhere", 1), PositionTaken),
+    (Branch("t", "s", 3), PositionTaken),
+    (Point("account:t", "nowhere"), PositionTaken),
+    (Branch("s"), WriteRefused),
+]
+NO_TEXT: list[tuple[Write, type[WriteRefused]]] = [  # memory encodes nothing
+    (Append("s", act(3, "\ud800")), WriteRefused),
+    (Point("account:\ud800", "s"), WriteRefused),
+]
+
+
+@pytest.mark.parametrize(
+    ("place", "bad", "kind"),
+    [("file", *each) for each in [*REFUSED, *NO_TEXT]] + [("memory", *each) for each in REFUSED],
+)
+def test_what_can_not_be_kept_is_no_failure_of_the_log(
+    file: Path, place: str, bad: Write, kind: type[WriteRefused]
+) -> None:
+    log = SQLiteLog(file) if place == "file" else MemoryLog()
+
+    async def story() -> None:
+        await log.open()
+        await log.commit(ROOT)
+        with pytest.raises(LogFailed) as caught:
+            await log.commit([bad])
+        assert type(caught.value) is kind
+        await log.commit([Append("s", act(3))])
+        await log.close()
+
+    asyncio.run(story())
+
+
+def test_a_process_that_does_not_close_its_log_ends() -> None:
+    """What is relied on: `aiosqlite.Connection` makes its thread when it is made."""
+    code = (
+        "import asyncio, sys\n"
+        "from mockserver.log.sqlite import SQLiteLog\n"
+        "log = SQLiteLog(sys.argv[1])\n"
+        "asyncio.run(log.open())\n"
+        "print('open', flush=True)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", code, f"{folder}/log.db"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "open\n"), done
+
+
+def test_an_open_log_is_read_by_others(file: Path) -> None:
+    """So that it can be copied while a server runs."""
+    made(file)
+
+    async def story() -> None:
+        for _ in range(2):  # made in write-ahead mode, and opened again
+            async with opened(file) as log:
+                with contextlib.closing(sqlite3.connect(file, timeout=0)) as database:
+                    assert database.execute("select count(*) from records").fetchone() == (2,)
+                    await log.commit([])
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_an_open_log_is_copied(file: Path, new: bool) -> None:
+    copy = file.with_name("copy.db")
+    if not new:
+        made(file, [])
+
+    async def story() -> None:
+        async with opened(file) as log:
+            await log.commit(ROOT)
+            sqlite_file.backup(file, copy)
+            await log.commit([Append("s", act(3))])
+        assert [record.position for record in await content(copy)] == [1, 2]
+        assert [record.position for record in await content(file)] == [1, 2, 3]
+
+    asyncio.run(story())

@@ -59,10 +59,10 @@ class FaultyLog(HeldLog):
             self.good -= 1
         await super().keep(writes)
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> bool:
         if not self.sweeps:
             raise self.fault()
-        await super().sweep()
+        return await super().sweep()
 
 
 class FaultyServer(Server):
@@ -71,7 +71,7 @@ class FaultyServer(Server):
     def __init__(self) -> None:
         self.log = FaultyLog(prepared())
         super().__init__(self.log)
-        self.run(self.emulator.loaded())
+        self.run(self.open_all())
 
     def close(self) -> None:
         self.log.good = None
@@ -97,7 +97,7 @@ async def compare(server: Server) -> None:
     """What the server holds is what the log tells: accounts, states, positions."""
     log = server.emulator.log
     streams = await log.pointers()
-    live_accounts = {f"account:{live.id}": live for live in server.emulator.live_accounts()}
+    live_accounts = {f"account:{live.id}": live for live in await server.open_all()}
     assert set(live_accounts) == {name for name in streams if name.startswith("account:")}
     taken = {
         f"snapshot:{live.id}/{each.name}": each.stream
@@ -382,7 +382,7 @@ def test_failures_in_any_order(rounds: list[tuple[list[Step], int | None, str]])
     try:
         server.run(story())
         again = Server(HeldLog(server.log))
-        again.run(again.emulator.loaded())
+        again.run(again.open_all())
         assert {name: image[2] for name, image in images(again).items()} == {
             name: image[2] for name, image in images(server).items()
         }
@@ -447,7 +447,7 @@ def check_the_same_after_restart(server: Server, file: Path) -> None:
     expected = {name: image[2] for name, image in images(server).items()}
     server.run(server.emulator.close())
     again = Server(database=str(file))
-    again.run(again.emulator.loaded())
+    again.run(again.open_all())
     assert {name: image[2] for name, image in images(again).items()} == expected
     again.close()
 
@@ -472,7 +472,7 @@ def test_the_database_is_full(on_file: Server, file: Path) -> None:
     assert isinstance(log, SQLiteLog)
 
     def limit(pages: int) -> None:
-        on_file.run(log._pragma(f"max_page_count = {pages}"))
+        on_file.run(log.pragma(f"max_page_count = {pages}"))
 
     limit(1)  # no more than there are
     unique = 0

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,8 +26,8 @@ SMALL = {"SEK": 10, "NOK": 10, "DKK": 10}  # excess that is adjusted, in other c
 
 def rounded(value: Fraction, digits: int = 2) -> Fraction:
     """Half away from zero."""
-    scaled = abs(value) * 10**digits
-    whole = Fraction(int(scaled + Fraction(1, 2)), 10**digits)
+    above, below = abs(value.numerator) * 10**digits, value.denominator
+    whole = Fraction((2 * above + below) // (2 * below), 10**digits)
     return whole if value >= 0 else -whole
 
 
@@ -74,9 +75,13 @@ class Row:
         """Rows of one kind count as one (10)."""
         return (self.item_no, self.title, self.price, self.vat)
 
-    @property
+    @cached_property
     def net(self) -> Fraction:
         return self.count * self.price - self.discount
+
+    @cached_property
+    def tax(self) -> Fraction:
+        return self.net * self.vat / 100
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ class Billogram:
     def vat(self) -> Fraction:
         if self.reversed_vat:
             return ZERO
-        of_rows = sum((row.net * row.vat / 100 for row in self.rows), ZERO)
+        of_rows = sum((row.tax for row in self.rows), ZERO)
         return rounded(of_rows + self.invoice_fee / 4)
 
     @property

@@ -10,7 +10,7 @@ from msgspec import structs
 from mockserver.api.call import Call
 from mockserver.api.operations import OPERATIONS
 from mockserver.control.call import ControlCall
-from mockserver.control.operations import OPERATIONS as CONTROL_OPERATIONS
+from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
 from tests.documented import API, CONTROL, Document
 from tests.server import ACCOUNT, Server
 

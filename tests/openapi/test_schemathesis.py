@@ -21,8 +21,6 @@ DOCUMENTS = {
     "/_mock/openapi.json": ("--header", f"Authorization: Bearer {TOKEN}"),
 }
 documents = pytest.mark.parametrize("path", DOCUMENTS)
-# a walk through half of a document; the halves of each make the whole
-HALVES = {"/openapi.json": "^/billogram/", "/_mock/openapi.json": "/(billograms|clock|deliver|p)[^/]*"}
 
 
 def attacked(path: str, folder: Path, *arguments: str, patience: float) -> int:
@@ -54,11 +52,10 @@ def attacked(path: str, folder: Path, *arguments: str, patience: float) -> int:
     return int(found[1])
 
 
-@pytest.mark.parametrize("half", ["--include-path-regex", "--exclude-path-regex"])
 @documents
-def test_every_answer_is_documented(path: str, half: str, tmp_path: Path) -> None:
-    some = (half, HALVES[path], "--max-examples", "3", "--seed", "1")
-    assert attacked(path, tmp_path, *some, patience=200) > 1000
+def test_every_answer_is_documented(path: str, tmp_path: Path) -> None:
+    some = ("--max-examples", "3", "--seed", "1")
+    assert attacked(path, tmp_path, *some, patience=300) > 4000
 
 
 @pytest.mark.deep

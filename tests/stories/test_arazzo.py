@@ -9,6 +9,7 @@ import yaml
 
 from mockserver.stories import arazzo
 from mockserver.stories.arazzo import BadDocument
+from mockserver.stories.operations import OPERATIONS
 
 SCHEMA = Path(arazzo.__file__).parent / "schema" / "arazzo-1.0.json"
 
@@ -77,7 +78,7 @@ def changed(path: str, value: Any) -> str:
 
 def refused(text: str) -> BadDocument:
     with pytest.raises(BadDocument) as found:
-        arazzo.read(text, "small", "small.yaml")
+        arazzo.read(text, "small", "small.yaml", OPERATIONS)
     assert str(found.value).startswith(f"small.yaml:{found.value.line}: ")
     return found.value
 
@@ -91,7 +92,7 @@ def test_the_schema_is_the_official_one() -> None:
 
 
 def test_a_good_one() -> None:
-    found = arazzo.read(yaml.safe_dump(good()), "small", "small.yaml")
+    found = arazzo.read(yaml.safe_dump(good()), "small", "small.yaml", OPERATIONS)
     assert (found.title, list(found.workflows), found.anywhere) == ("Small", ["small", "other"], False)
     step = found.workflows["small"].steps[0]
     assert step.operation is not None
@@ -271,15 +272,15 @@ def test_what_can_not_be_read(text: str, line: int, reason: str) -> None:
 
 def test_a_file_that_can_not_be_read(tmp_path: Path) -> None:
     with pytest.raises(BadDocument, match="can't be read: "):
-        arazzo.load(tmp_path)
+        arazzo.load(tmp_path, OPERATIONS)
     (tmp_path / "bad.yaml").write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(BadDocument, match="is not UTF-8"):
-        arazzo.load(tmp_path / "bad.yaml")
+        arazzo.load(tmp_path / "bad.yaml", OPERATIONS)
 
 
 def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump(good()))
-    assert arazzo.load(path).title == "Small"
+    assert arazzo.load(path, OPERATIONS).title == "Small"
     path.write_text(yaml.safe_dump(good()).replace("Small", "Smaller"))
-    assert arazzo.load(path).title == "Smaller"
+    assert arazzo.load(path, OPERATIONS).title == "Smaller"

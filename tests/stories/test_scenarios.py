@@ -11,12 +11,13 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from mockserver import BillogramAccount, Mockserver, create_app
-from mockserver.core import banking, interest, machine, payments, sepa, standalone
+from mockserver.core import banking, interest, machine, overpayments, recall_windows, sepa, standalone
 from mockserver.core.model import Internal
 from mockserver.stories import arazzo, library, runs
 from mockserver.stories.arazzo import Document
 from mockserver.stories.caller import Caller
 from mockserver.stories.library import SCENARIOS
+from mockserver.stories.operations import OPERATIONS
 from mockserver.stories.remote import Remote, basic
 from mockserver.stories.runs import Run
 from mockserver.wire import encode
@@ -28,7 +29,7 @@ OWN = {"refund-recall": "take-back", "unauthorised-refund": "disown", "dunning-t
 
 
 def document(name: str) -> Document:
-    return arazzo.load(library.find(SCENARIOS, name))
+    return arazzo.load(library.find(SCENARIOS, name), OPERATIONS)
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def test_there_are_enough_and_some_run_anywhere() -> None:
 
 _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     # workflow: the scenario, what is broken, and the step that finds it
-    "paid-too-much": (payments, "_SMALL_EXCESS", {"SEK": Decimal(1)}, "pay_little"),
+    "paid-too-much": (overpayments, "SMALL_EXCESS", {"SEK": Decimal(1)}, "pay_little"),
     "credit-in-full": (
         machine,
         "COMMANDS",
@@ -100,11 +101,11 @@ _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     ),
     "standalone-credit": (standalone, "_used_up", lambda *_: None, "used_up"),
     "more-time-for-a-debit": (banking, "_target", lambda _: frozenset(), "respite"),
-    "reminders-by-hand": (interest, "_INTEREST_FREE", interest._INTEREST_FREE * 2, "overdue"),
+    "reminders-by-hand": (interest, "FREE", interest.FREE * 2, "overdue"),
     "refund-recall": (
         sepa,
         "TABLE",
-        sepa.TABLE | {sepa.REFUND: replace(sepa.TABLE[sepa.REFUND], core=sepa._DAY_BEFORE)},
+        sepa.TABLE | {sepa.REFUND: replace(sepa.TABLE[sepa.REFUND], core=recall_windows.DAY_BEFORE)},
         "recall",
     ),
 }

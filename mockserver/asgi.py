@@ -1,0 +1,92 @@
+"""The API and the control plane of one server, as one ASGI application."""
+
+import traceback
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
+from starlette.types import Receive, Scope, Send
+
+from mockserver.api.edge import Api
+from mockserver.configuration import Configuration
+from mockserver.control.call import Operation, ServerInfo
+from mockserver.control.edge import BASE as CONTROL_BASE
+from mockserver.control.edge import Control
+from mockserver.control.operations import OPERATIONS
+from mockserver.core.model import CallbackSettings
+from mockserver.emulator import Defaults, Emulator
+from mockserver.log.interface import Log
+from mockserver.traffic import Traffic
+from mockserver.webhooks.sender import Sender
+from mockserver.webhooks.transport import Transport
+from mockserver.wire import RequestIds
+
+
+class Application:
+    """An emulator, the sender of its callbacks, and the two edges through which it is reached.
+
+    A request goes straight to its edge: Starlette's routes would cost a tenth of a GET, and their patterns
+    do not match a path with a line break.
+    """
+
+    def __init__(
+        self,
+        configuration: Configuration,
+        log: Log,
+        operations: tuple[Operation, ...] = OPERATIONS,
+        first: Callable[[Emulator], Awaitable[None]] | None = None,
+    ) -> None:
+        """`operations`: those of the control plane. `first`: what is done before any request is answered."""
+        callbacks = CallbackSettings(url=configuration.callback_url, sign_key=configuration.sign_key)
+        defaults = Defaults(
+            clock_mode=configuration.clock,
+            now=configuration.now,
+            seed=configuration.seed,
+            closed=configuration.closed,
+            callbacks=callbacks,
+        )
+        self.emulator = Emulator(log, defaults, first=first)
+        self.sender = Sender(self.emulator, Transport(configuration.callback_hosts))
+        traffic, request_ids = Traffic(), RequestIds()
+        info = ServerInfo(monotonic(), configuration, operations)
+        self._control = Control(self.emulator, self.sender, traffic, request_ids, info)
+        self._api = Api(self.emulator, traffic, request_ids, configuration)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path == CONTROL_BASE or path.startswith(f"{CONTROL_BASE}/"):
+                scope["app"] = self  # for operations that call others
+                await self._control(scope, receive, send)
+            else:
+                await self._api(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close"})  # refuses the connection: there is no web socket here
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """Open the log before the first request, and close it after the last one."""
+        phase = "startup"
+        try:
+            await receive()
+            await self.emulator.open()
+            self.emulator.load()
+            await send({"type": "lifespan.startup.complete"})
+            phase = "shutdown"
+            await receive()
+            await self.close()
+        except BaseException:
+            await send({"type": f"lifespan.{phase}.failed", "message": traceback.format_exc()})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def hurry(self) -> None:
+        """End the requests that wait for something to happen."""
+        self._control.stop()
+        self._api.stop()
+
+    async def close(self) -> None:
+        """Stop sending callbacks, finish the writes that are pending, and close the log."""
+        self.hurry()
+        await self.sender.stop()
+        await self.emulator.close()

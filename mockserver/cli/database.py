@@ -1,0 +1,106 @@
+"""`mockserver database`: check, compact and copy the file of a server."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mockserver.checkpoint import restore, version
+from mockserver.core.fold import folded
+from mockserver.core.state import State
+from mockserver.log import sqlite_file
+from mockserver.log.interface import LogFailed
+from mockserver.log.sqlite import SQLiteLog
+
+_DAMAGED = 1
+_COULD_NOT = 2
+
+
+def database(given: Mapping[str, Any]) -> int:
+    """Do what was asked for: 0, 1 when something is damaged, 2 with one line when it was not possible."""
+    path = Path(given["database"])
+    try:
+        if not path.is_file():
+            raise LogFailed(f"there is no file {path}")
+        match given["action"]:
+            case "check":
+                return asyncio.run(_check(path))
+            case "compact":
+                asyncio.run(_compact(path))
+            case _:
+                target = Path(given["file"])
+                sqlite_file.backup(path, target)
+                print(f"copied to {target}, {_size(target)}")
+    except LogFailed as failure:
+        print(f"mockserver database: {failure}", file=sys.stderr)
+        return _COULD_NOT
+    return 0
+
+
+async def _check(path: Path) -> int:
+    log = SQLiteLog(path)
+    await log.open()
+    try:
+        found = 0
+        async for problem in log.problems():
+            found += 1
+            print(problem)
+        pointers = await log.pointers()
+        for name, stream in sorted(pointers.items()):
+            async for problem in _problems(log, name, stream):
+                found += 1
+                print(f"{_described(name)}: {problem}")
+    finally:
+        await log.close()
+    accounts = sum(name.startswith("account:") for name in pointers)
+    print(f"{accounts} accounts, {len(pointers)} streams: {found or 'no'} problem{'s' * (found != 1)}")
+    return _DAMAGED if found else 0
+
+
+async def _problems(log: SQLiteLog, name: str, stream: str) -> AsyncIterator[str]:
+    """What is wrong with a stream: at most one of its records, since no later one can be applied then.
+
+    A checkpoint is compared with the fold of the records up to it, if this version of mockserver made it.
+    """
+    state = State()
+    try:
+        head = await log.checkpoint(stream)
+        async for record in log.read(stream):
+            if name.startswith("deliveries:"):
+                continue
+            try:
+                folded(state, record)
+            except Exception as error:  # whatever it raises: this record does not belong here
+                yield f"stream {stream} at position {record.position} can't be applied: {error!r}"
+                return
+            if head is not None and head.position == record.position and head.version == version():
+                restored, _ = await restore(log, stream, head)
+                if restored.image() != state.image():
+                    yield f"the checkpoint of stream {stream} at position {head.position} is not its fold"
+    except LogFailed as failure:
+        yield str(failure)
+
+
+def _described(name: str) -> str:
+    """The name of a pointer for a person."""
+    kind, _, rest = name.partition(":")
+    account, _, snapshot = rest.partition("/")
+    if kind == "account":
+        return f"account {rest}"
+    return f"account {account}, snapshot {snapshot}" if kind == "snapshot" else f"account {rest}, {kind}"
+
+
+async def _compact(path: Path) -> None:
+    before = _size(path)
+    log = SQLiteLog(path)
+    await log.open()
+    try:
+        await log.compact()
+    finally:
+        await log.close()
+    print(f"{path}: {before} before, {_size(path)} now")
+
+
+def _size(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.1f} MB"

@@ -1,0 +1,414 @@
+"""What clients send, as frozen types that know what was not given (reference: api 2-12).
+
+A member is `UNSET` when it was not given and `None` when null was sent, which puts it back to its default.
+Where both mean the same, as in a row, it is `None`. An object of which any part can be sent is a `Patch` of
+the value that is kept of it, so that its members are declared once: in the value.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, ClassVar, Generic, TypeAlias, TypeVar, Union
+
+from msgspec import UNSET, Struct, UnsetType, field
+
+from mockserver.core import kinds
+from mockserver.core.kinds import Json, Part
+from mockserver.core.model import (
+    ADDRESS,
+    DELIVERY_ADDRESS,
+    PERMANENT_ADDRESS,
+    Address,
+    Callbacks,
+    Contact,
+    CustomerEdi,
+    ElectricityCollection,
+    Info,
+    Recipient,
+    Regional,
+    Reminder,
+    Value,
+    replace,
+)
+from mockserver.core.refusal import Refusal
+from mockserver.core.settings import BookkeepingObject
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Struct)
+
+Maybe: TypeAlias = Union[T, UnsetType, None]  # noqa: UP007  # an alias with a parameter
+
+
+class Patch(Struct, Generic[S], frozen=True):
+    """The members of an object that were given, in the order of the value. False if there are none."""
+
+    changes: tuple[tuple[str, object], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def over(self, base: S, defaults: S | None = None) -> S:
+        """`base` with what was given; null puts a member back to what `defaults`, else its type, has there.
+
+        Of the two names of a street line the one that differs from the stored value counts; if both do, the
+        last, `address_line_1` [A].
+        """
+        changed: dict[str, object] = {}
+        for name, value in self.changes:
+            stored = getattr(base, name)
+            if isinstance(value, Patch):
+                value = value.over(stored, None if defaults is None else getattr(defaults, name))
+            elif value is None:
+                value = _default_of(type(base), name) if defaults is None else getattr(defaults, name)
+            if value != stored:
+                changed[name] = value
+        return replace(base, **changed) if changed else base
+
+
+def _default_of(kind: type[Struct], name: str) -> object:
+    fields = kind.__struct_fields__
+    return kind.__struct_defaults__[fields.index(name) - len(fields)]
+
+
+def settled(given: Maybe[T], stored: T, default: T) -> T:
+    """A member after a request: as it was if it was not given, its default if null was."""
+    if isinstance(given, UnsetType):
+        return stored
+    return default if given is None else given
+
+
+def kept(given: T | UnsetType, stored: T) -> T:
+    """A required member after a request: as it was if it was not given."""
+    return stored if isinstance(given, UnsetType) else given
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """Base of the bodies.
+
+    `read_only` are keys that may be sent back unchanged in a PUT, `hidden` members that the OpenAPI document
+    does not show, `needed` those that it shows as required although the core asks for them.
+    """
+
+    read_only: ClassVar[tuple[str, ...]] = ()
+    hidden: ClassVar[tuple[str, ...]] = ()
+    needed: ClassVar[tuple[str, ...]] = ()
+
+
+class NoFields(Input, frozen=True, kw_only=True):
+    """A command without parameters."""
+
+
+# customers
+
+
+class PaymentType(Value, frozen=True):
+    """How a customer is to pay again and again."""
+
+    recurring_payment_type: str | None = None
+
+
+class CustomerChanges(Input, frozen=True, kw_only=True):
+    """What a PUT may send."""
+
+    read_only: ClassVar[tuple[str, ...]] = ("links", "created_at", "updated_at")
+
+    customer_no: kinds.CustomerNo | UnsetType = UNSET
+    name: kinds.Name | UnsetType = UNSET
+    company_type: Maybe[kinds.CompanyType] = UNSET
+    org_no: Maybe[str] = UNSET
+    vat_no: Maybe[str] = UNSET
+    language: Maybe[kinds.Language] = UNSET
+    notes: Maybe[str] = UNSET
+    contact: Patch[Contact] = Patch()
+    address: Annotated[Patch[Address], ADDRESS] = Patch()
+    delivery_address: Annotated[Patch[Address], DELIVERY_ADDRESS] = Patch()
+    permanent_establishment_address: Annotated[Patch[Address], PERMANENT_ADDRESS] = Patch()
+    letter_forwarding_enabled: Maybe[bool] = UNSET
+    payment_settings: Patch[PaymentType] = Patch()
+    edi: Patch[CustomerEdi] = Patch()
+    regional_sweden: Maybe[kinds.AnyObject] = UNSET
+
+
+class CustomerFields(CustomerChanges, frozen=True, kw_only=True):
+    """What a POST may send."""
+
+    customer_no: kinds.NewCustomerNo | UnsetType = UNSET
+    name: kinds.Name
+
+
+class EinvoiceFields(Input, frozen=True, kw_only=True):
+    """`identifier` in Sweden; `pec`, `codice_destinatario` or both in Italy."""
+
+    identifier: kinds.Identifier | None = None
+    pec: kinds.Email | None = None
+    codice_destinatario: kinds.Codice | None = None
+
+
+# items
+
+
+class Accounts(Value, frozen=True):
+    """How an item or a row is booked."""
+
+    income_account: str = ""
+    vat_account: str = ""
+    objects: Annotated[str, Json(tuple[BookkeepingObject, ...])] = "[]"
+
+
+class RegionalItem(Value, frozen=True):
+    """What only Sweden has."""
+
+    rotavdrag: bool | None = None
+
+
+class ItemChanges(Input, frozen=True, kw_only=True):
+    """What a PUT may send."""
+
+    read_only: ClassVar[tuple[str, ...]] = ("created_at", "updated_at")
+
+    item_no: kinds.ItemNo | UnsetType = UNSET
+    title: kinds.Name | UnsetType = UNSET
+    description: Maybe[kinds.Text200] = UNSET
+    price: kinds.Price | UnsetType = UNSET
+    vat: kinds.Vat | UnsetType = UNSET
+    unit: kinds.Unit | UnsetType = UNSET
+    bookkeeping: Patch[Accounts] = Patch()
+    regional_sweden: Patch[RegionalItem] = Patch()
+    zero_vat_reason: Maybe[kinds.ZeroVatReason] = UNSET
+    zero_vat_reason_reference: Maybe[str] = UNSET
+
+
+class ItemFields(ItemChanges, frozen=True, kw_only=True):
+    """What a POST may send."""
+
+    item_no: kinds.NewItemNo | UnsetType = UNSET
+    title: kinds.Name
+    price: kinds.Price
+    vat: kinds.Vat
+    unit: kinds.Unit
+
+
+# billograms
+
+
+class RowElectricity(ElectricityCollection, frozen=True):
+    """Legacy fields of electricity sellers in a row."""
+
+    nyttighet: str | None = None
+    objtyp: str | None = None
+    faktforb: str | None = None
+    faktfrek: str | None = None
+
+
+class RowRegional(Value, frozen=True):
+    """What only Sweden has."""
+
+    rotavdrag: bool = False
+    electricity_collection: Annotated[str | None, Json(Patch[RowElectricity])] = None
+
+
+class RowFields(Input, frozen=True, kw_only=True):
+    """A row; what is left out but `count` is taken from the item with this `item_no`."""
+
+    needed: ClassVar[tuple[str, ...]] = ("count",)
+
+    item_no: kinds.RowNo | None = None
+    title: kinds.Title | None = None
+    description: kinds.Text200 | None = None
+    count: kinds.Count | None = None
+    price: kinds.Number | None = None
+    vat: kinds.Percent | None = None
+    unit: kinds.RowUnit | None = None
+    discount: kinds.Number | None = None
+    bookkeeping: Patch[Accounts] = Patch()
+    regional_sweden: Patch[RowRegional] = Patch()
+    zero_vat_reason: kinds.ZeroVatReason | None = None
+    zero_vat_reason_reference: str | None = None
+    external_id: str | None = None
+
+
+class CreditRowFields(RowFields, frozen=True, kw_only=True):
+    """A row to credit: it names an invoiced one by `item_no`, or by `title`, `price` and `vat`."""
+
+    count: kinds.CreditCount | None = None
+
+
+R = TypeVar("R", bound=RowFields)
+
+
+class Rows(Struct, Generic[R], frozen=True):
+    """The rows up to the first that can't be read, and its refusal: the first bad row wins all phases [C]."""
+
+    read: tuple[R, ...]
+    refused: Refusal | None = None
+
+    def __iter__(self) -> Iterator[R]:
+        """The rows in turn; the refusal comes where its row would."""
+        yield from self.read
+        if self.refused is not None:
+            raise self.refused
+
+
+class Collection(Value, frozen=True):
+    """When a billogram goes to collection."""
+
+    delay_days: kinds.DelayDays | None = None
+    amount: kinds.Amount | None = None
+    use_default_settings: bool = False
+
+
+class Pdf(Value, frozen=True):
+    """How the invoice looks."""
+
+    template: str = ""
+
+
+class OnSuccessFields(Input, frozen=True, kw_only=True):
+    """The command that is given at once."""
+
+    command: kinds.SuccessCommand
+    method: kinds.Method | None = None
+
+
+class BillogramChanges(Input, frozen=True, kw_only=True):
+    """What a PUT may send."""
+
+    read_only: ClassVar[tuple[str, ...]] = (
+        *("id", "ocr_number", "state", "url", "recipient_url", "flags", "events", "delivery_method"),
+        *("total_sum", "remaining_sum", "rounding_value", "invoice_fee_vat", "interest_fee"),
+        *("reminder_count", "respite_date", "detailed_sums", "offers", "sales_accepted"),
+        *("created_at", "updated_at", "attested_at"),
+    )
+    hidden: ClassVar[tuple[str, ...]] = ("creditor_unique_value", "invoice_no", "on_success", "_event")
+
+    customer: Annotated[Patch[Recipient], Part("RecipientChanges", {})] = Patch()
+    items: Rows[RowFields] | UnsetType = UNSET
+    invoice_date: Maybe[date] = UNSET
+    due_date: Maybe[date] = UNSET
+    due_days: Maybe[kinds.StoredDueDays] = UNSET
+    currency: Maybe[kinds.Currency] = UNSET
+    invoice_fee: Maybe[kinds.NotNegative] = UNSET
+    reminder_fee: Maybe[kinds.NotNegative] = UNSET
+    interest_rate: Maybe[kinds.NotNegative] = UNSET
+    info: Patch[Info] = Patch()
+    regional_sweden: Patch[Regional] = Patch()
+    creditor_unique_value: kinds.UniqueValue | None = None
+    callbacks: Patch[Callbacks] = Patch()
+    automatic_reminders: Maybe[bool] = UNSET
+    automatic_reminders_settings: Maybe[tuple[Reminder, ...]] = UNSET
+    automatic_collection: Patch[Collection] = Patch()
+    attachment: Maybe[str] = UNSET
+    attachment_content: kinds.Base64 | None = None
+    show_item_gross_prices: Maybe[bool] = UNSET
+    pdf: Patch[Pdf] = Patch()
+    contract: Maybe[kinds.AnyObject] = UNSET
+    invoice_no: kinds.InvoiceNo | None = None
+    on_success: OnSuccessFields | None = None
+    event: kinds.Sell | None = field(default=None, name="_event")
+
+
+class BillogramFields(BillogramChanges, frozen=True, kw_only=True):
+    """What a POST may send."""
+
+    hidden: ClassVar[tuple[str, ...]] = ("_event",)
+
+    customer: Annotated[Patch[Recipient], Part("RecipientFields", {}, needed=("customer_no",))]
+    items: Rows[RowFields]
+    due_days: Maybe[kinds.DueDays] = UNSET
+
+
+# commands of a billogram
+
+
+class MethodFields(Input, frozen=True, kw_only=True):
+    """By which method it is delivered."""
+
+    method: kinds.Method | None = None
+
+
+class MessageFields(Input, frozen=True, kw_only=True):
+    """What is written to the recipient."""
+
+    message: kinds.Message
+
+
+class AmountFields(Input, frozen=True, kw_only=True):
+    """An amount of money."""
+
+    amount: kinds.SomeAmount
+
+
+class CreditFields(Input, frozen=True, kw_only=True):
+    """What is credited: with some modes an amount, or rows."""
+
+    mode: kinds.CreditMode
+    amount: kinds.Amount | None = None
+    items: Rows[CreditRowFields] | UnsetType = UNSET
+    method: kinds.Method | None = None
+
+
+class RemindFields(Input, frozen=True, kw_only=True):
+    """How a reminder is delivered, and what it says."""
+
+    method: kinds.ReminderMethod | None = None
+    message: str | None = None
+
+
+class RespiteFields(Input, frozen=True, kw_only=True):
+    """The last day of a respite."""
+
+    date: kinds.FilledDate
+
+
+class AttachFields(Input, frozen=True, kw_only=True):
+    """The PDF that is attached."""
+
+    filename: kinds.Filled
+    content: kinds.Base64
+
+
+class PayOutFields(Input, frozen=True, kw_only=True):
+    """How much of a stand-alone credit is paid out."""
+
+    mode: kinds.PayOutMode
+    amount: kinds.Amount | None = None
+
+
+class AllocateFields(Input, frozen=True, kw_only=True):
+    """How much of which stand-alone credit is used."""
+
+    amount: kinds.SomeAmount
+    source_id: kinds.Filled
+
+
+# mandates and pictures
+
+
+class MandateFields(Input, frozen=True, kw_only=True):
+    """A mandate that a customer signed."""
+
+    customer_no: kinds.CustomerNo
+    iban: kinds.Filled
+    signed_at: kinds.SignedAt
+
+
+class AmendmentFields(Input, frozen=True, kw_only=True):
+    """The old creditor's mandate."""
+
+    sepa_creditor_identifier: kinds.Filled
+    unique_mandate_reference: kinds.Filled
+
+
+class MigrationFields(Input, frozen=True, kw_only=True):
+    """A mandate that another creditor had."""
+
+    customer_no: kinds.CustomerNo
+    iban: kinds.Filled
+    signed_date: kinds.FilledDate
+    amendment: AmendmentFields
+
+
+class PictureFields(Input, frozen=True, kw_only=True):
+    """A picture, and its type if it is not to be guessed."""
+
+    content: kinds.Base64
+    file_type: kinds.FileType | None = None

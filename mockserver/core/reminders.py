@@ -1,0 +1,53 @@
+"""Which reminder is next, and when: never two on one local day, whoever sends them (behaviour 6.3) [D]."""
+
+from datetime import date, time, timedelta
+
+from mockserver.core import money
+from mockserver.core.model import Account, Billogram, Reminder
+from mockserver.core.settings import AutomaticReminder
+
+AT = time(8)  # of automatic ones
+APART = timedelta(days=1)  # one reminder a day
+_DAY = timedelta(days=1)
+
+
+def first_day_after(last: date) -> date:
+    """The first day on which another reminder may be sent after one of this day."""
+    return last + APART
+
+
+def next_step(billogram: Billogram, account: Account) -> Reminder | AutomaticReminder | None:
+    """The step of the sequence that is next: the billogram's own settings, else the account's [D].
+
+    None: there is none, or it waits, because the billogram is partly paid or little of it is left.
+    """
+    terms, rules = billogram.content.terms, account.settings.invoices
+    steps = terms.automatic_reminders_settings or rules.automatic_reminders
+    index = billogram.dunning.automatic_reminders
+    if not terms.automatic_reminders or index >= len(steps):
+        return None
+    if money.any_received(billogram.sums) and not rules.use_automatic_reminders_partly_paid:
+        return None
+    minimum = rules.automatic_reminders_minimum_principal_sum
+    if minimum is not None and money.unpaid_principal(billogram.sums) < minimum:
+        return None
+    return steps[index]
+
+
+def day_of(step: Reminder | AutomaticReminder, billogram: Billogram, latest: date) -> date:
+    """`delay_days` after due or respite date, or after the last reminder of either kind; in no respite [D].
+
+    `latest` is the latest of due date, respite date and the day of a planned debit.
+    """
+    dunning, debit = billogram.dunning, billogram.debit
+    last, respite = dunning.last_reminder, dunning.respite_date
+    base = latest
+    if dunning.automatic_reminders and last is not None:
+        base = last if respite is None else max(last, respite)
+        base = base if debit is None else max(base, debit.day)
+    day = base + timedelta(days=step.delay_days)
+    if respite is not None:
+        day = max(day, respite + _DAY)
+    if debit is not None:
+        day = max(day, debit.day + _DAY)
+    return day if last is None else max(day, first_day_after(last))

@@ -1,0 +1,70 @@
+"""Accounts created and emptied, perhaps to begin with a fixture (reference: control 1, 4)."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mockserver.control.accounts import AccountBody, ResetBody, birth_of, shown_account
+from mockserver.control.call import Answer, ControlCall
+from mockserver.control.callbacks import checked
+from mockserver.control.errors import ControlError
+from mockserver.emulator import AccountExists, Emulator, LiveAccount
+
+if TYPE_CHECKING:
+    from mockserver.stories.fixtures import Fixture
+
+
+async def create(call: ControlCall) -> Answer:
+    """`POST /_mock/accounts`: makes an account. `key` is shown only here."""
+    body = call.read(AccountBody)
+    fixture = await _fixture(call, body.fixture)
+    if fixture is not None:
+        body = fixture.body(call.sent())
+    if body.callbacks is not None:
+        checked(call, body.callbacks)
+    live = await make(call.emulator, body, fixture, cause=call.request_id)
+    shown = await shown_account(call.emulator, live)
+    if body.key is not None:
+        shown["key"] = body.key
+    return Answer(shown, 201)
+
+
+async def reset(call: ControlCall) -> Answer:
+    """`POST /_mock/accounts/{a}/reset`: empties an account, or loads a fixture into it.
+
+    What it was made with stays, and without a fixture its clock, unless another one is given.
+    """
+    body = call.read(ResetBody)
+    old = await call.live()
+    if body.fixture is not None and body.clock is not None:
+        hint = "the fixture says what the clock shows"
+        raise ControlError(400, "invalid_body", "clock and fixture exclude each other", hint)
+    fixture = await _fixture(call, body.fixture)
+    if fixture is None:
+        clock = {} if body.clock is None else body.clock.given()
+        live = await call.emulator.reset(old, seed=body.seed, cause=call.request_id, **clock)
+    else:
+        live = await fixture.reset(call.emulator, old, body.seed)
+    call.traffic.forget(old.stream)
+    return Answer(await shown_account(call.emulator, live))
+
+
+async def _fixture(call: ControlCall, asked: str | None) -> "Fixture | None":
+    if asked is None:
+        return None
+    from mockserver.stories.fixtures import read  # with YAML, when it is first asked for
+
+    return await asyncio.to_thread(read, asked, call.info.operations)  # in a thread: a file is read
+
+
+async def make(
+    emulator: Emulator, body: AccountBody, fixture: "Fixture | None" = None, *, cause: str
+) -> LiveAccount:
+    """Create the account that a body describes, and load a fixture into it; ControlError."""
+    birth = birth_of(body)
+    try:
+        if fixture is not None:
+            return await fixture.open(emulator, birth)
+        return await emulator.open_account(birth, cause=cause)
+    except AccountExists as error:
+        hint = f"use it, reset it by POST /_mock/accounts/{body.id}/reset, or DELETE it first"
+        raise ControlError(409, "account_exists", str(error), hint) from None

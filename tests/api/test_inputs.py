@@ -1,0 +1,122 @@
+"""How bodies are read by the declarations of their members (reference: api 1.6, 1.7, 1.8)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec import UNSET
+
+from mockserver.api.inputs import Form, form_of, norms, read, read_patch
+from mockserver.api.kinds import KINDS, OF_TYPE
+from mockserver.core import inputs, kinds
+from mockserver.core.inputs import BillogramChanges, BillogramFields, CustomerFields, Input, Patch, Rows
+from mockserver.core.model import Info, Reminder
+from mockserver.core.refusal import Refusal
+from mockserver.core.settings import Settings
+
+BODY: dict[str, Any] = {
+    "customer": {"customer_no": 1},
+    "items": [{"title": "Row", "count": 1, "price": 100, "vat": 25}],
+}
+STEPS = "automatic_reminders_settings"
+INPUTS = [
+    each
+    for each in vars(inputs).values()
+    if isinstance(each, type) and issubclass(each, Input) and each is not Input
+]
+
+
+def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
+    declared = {
+        mark.name
+        for alias in vars(kinds).values()
+        for mark in getattr(alias, "__metadata__", ())
+        if isinstance(mark, kinds.Kind)
+    }
+    assert declared | set(OF_TYPE.values()) == KINDS.keys()
+
+
+@pytest.mark.parametrize("type_", INPUTS, ids=lambda type_: type_.__name__)
+def test_every_input_has_a_norm_with_its_members(type_: type[Input]) -> None:
+    form = form_of(type_)
+    norm = norms(type_)[form.component]
+    assert list(norm["properties"]) == [name for name in form.members if name not in form.hidden]
+    assert norm.get("required", []) == list(form.needed)
+    assert norm["additionalProperties"] is False
+
+
+def test_a_component_is_the_same_wherever_it_is_used() -> None:
+    found = norms(Settings, patch=True)
+    for type_ in INPUTS:
+        for name, norm in norms(type_).items():
+            assert found.setdefault(name, norm) == norm, name
+
+
+def test_what_was_not_given_is_known() -> None:
+    given = read(BillogramFields, BODY | {"due_date": None, "info": {"order_no": "1", "message": None}})
+    assert given.due_date is None
+    assert given.invoice_date is UNSET
+    assert given.info == Patch[Info]((("order_no", "1"), ("message", None)))
+    assert given.callbacks == Patch()
+    assert given.items == Rows(
+        (inputs.RowFields(title="Row", count=Decimal(1), price=Decimal(100), vat=Decimal(25)),)
+    )
+
+
+def test_the_members_of_a_patch_are_in_the_order_of_the_value() -> None:
+    patch = read_patch(Settings, {"invoices": {"pdf": {"template": "x"}, "default_message": 5}, "name": "A"})
+    assert patch.changes == (
+        ("name", "A"),
+        ("invoices", Patch((("default_message", "5"), ("pdf", Patch((("template", "x"),)))))),
+    )
+
+
+def test_a_list_of_values_is_read_whole() -> None:
+    steps = [{"delay_days": "5", "message": None}, {"delay_days": Decimal("7.0"), "message": "Hello"}]
+    given = read(BillogramChanges, {"automatic_reminders_settings": steps}, put=True)
+    assert given.automatic_reminders_settings == (Reminder(5), Reminder(7, "Hello"))
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "path"),
+    [
+        # unknown before wrong before read-only before missing, wherever they are
+        ({"state": "Paid", "currency": 1, "info": {"odd": 1}}, "odd", ("info",)),
+        ({"state": "Paid", "currency": 1, "regional_sweden": {"reversed_vat": 2}}, "currency", ()),
+        ({"id": "x", "regional_sweden": {"autogiro_status": "x"}}, "autogiro_status", ("regional_sweden",)),
+        ({"id": "x", "state": "Paid"}, "id", ()),
+        ({}, "customer", ()),
+        ({"customer": {}, "items": []}, "items", ()),
+        ({"customer": {}, "items": [{}]}, "customer_no", ("customer",)),
+        # in one phase the order of the members counts, not that of the body; unknown ones come last
+        ({"odd": 1, "info": {"odder": 1}}, "odder", ("info",)),
+        ({"pdf": 1, "info": {"message": []}}, "message", ("info",)),
+        ({STEPS: [{"delay_days": -1}, 5]}, "delay_days", (STEPS, 0)),
+        ({STEPS: [5, {"odd": 1}]}, "odd", (STEPS, 1)),
+        ({STEPS: [5]}, STEPS, ()),
+    ],
+)
+def test_the_first_problem_in_the_order_of_the_contract(
+    body: dict[str, Any], field: str, path: tuple[str | int, ...]
+) -> None:
+    for each in (body, dict(reversed(body.items()))):
+        with pytest.raises(Refusal) as refused:
+            read(BillogramFields, each)
+        assert (refused.value.field, refused.value.path) == (field, path)
+
+
+def test_rows_are_read_up_to_the_first_bad_one() -> None:
+    rows = [*BODY["items"], {"vat": "x"}, {"odd": 1}]
+    given = read(BillogramFields, BODY | {"items": rows}).items
+    assert len(given.read) == 1
+    assert given.refused is not None
+    assert (given.refused.field, given.refused.path) == ("vat", ("items", 1))
+
+
+def test_read_only_keys_are_not_looked_at_in_a_put() -> None:
+    assert read(BillogramChanges, {"state": "x", "flags": []}, put=True) == BillogramChanges()
+
+
+def test_forms_are_made_once() -> None:
+    assert form_of(CustomerFields) is form_of(CustomerFields)
+    assert isinstance(form_of(CustomerFields), Form)

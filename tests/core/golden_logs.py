@@ -1,0 +1,109 @@
+"""The golden logs as records, and what a fold of them makes."""
+
+import asyncio
+import lzma
+import tempfile
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from mockserver.core.events import Record
+from mockserver.core.fold import folded
+from mockserver.core.state import KINDS, State
+from mockserver.log import codec
+from mockserver.log.sqlite import SQLiteLog
+from tests.server import ACCOUNT, NO_BODY, Server
+
+LETTER = {"on_success": {"command": "send", "method": "Email+Letter"}}
+_GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@cache
+def golden_logs() -> dict[str, tuple[Record, ...]]:
+    """The records of each account and each snapshot of the golden databases of format 1."""
+    found: dict[str, tuple[Record, ...]] = {}
+    for packed in sorted(_GOLDEN.glob("format1/*.db.xz")):
+        with tempfile.TemporaryDirectory() as place:
+            path = Path(place) / "golden.db"
+            path.write_bytes(lzma.decompress(packed.read_bytes()))
+            for name, records in asyncio.run(_read(path)).items():
+                found[f"{packed.name} {name}"] = records
+    assert len(found) > 50
+    return found
+
+
+async def _read(path: Path) -> dict[str, tuple[Record, ...]]:
+    log = SQLiteLog(path)
+    await log.open()
+    try:
+        streams = [each for each in (await log.pointers()).items() if not each[0].startswith("deliveries:")]
+        return {name: tuple([record async for record in log.read(stream)]) for name, stream in streams}
+    finally:
+        await log.close()
+
+
+@cache
+def upgraded_logs() -> dict[str, tuple[Record, ...]]:
+    """The golden logs as this version would have written them, through bytes."""
+    found = {}
+    for name, records in golden_logs().items():
+        state = State()
+        found[name] = tuple(codec.decode(codec.encode(folded(state, record))) for record in records)
+    return found
+
+
+def tables(records: Iterable[Record]) -> dict[str, dict[Any, Any]]:
+    """All aggregates that a fold of these records makes; nothing that is derived from them."""
+    state = State()
+    for record in records:
+        folded(state, record)
+    return {kind: dict(state.table(kind)) for kind in KINDS}
+
+
+@cache
+def own_log() -> tuple[Record, ...]:
+    """A log that this version writes: letters, interest, reminders, documents, excess money, copies."""
+    server = Server()
+
+    def ask(method: str, path: str, body: Any = NO_BODY) -> Any:
+        return server.call(method, path, body).data
+
+    def mock(path: str, body: Any = NO_BODY) -> None:
+        answer = server.mock("POST", f"/accounts/{ACCOUNT}{path}", body)
+        assert answer.status < 300, answer.body
+
+    try:
+        number = server.customer()
+        customer = {"customer": {"customer_no": number}}
+        late = server.draft(**LETTER, **customer, due_days=10)["id"]
+        row = {"title": "Row", "count": 1, "price": 99.7, "vat": 25}
+        own = server.draft(**customer, invoice_no=700, items=[row])["id"]
+        ask("POST", f"/billogram/{own}/command/send", {"method": "Email+Letter"})
+        ask("POST", "/item", {"item_no": "40", "title": "t", "price": 1, "vat": 25, "unit": "hour"})
+        ask("PUT", "/item/40", {"item_no": "80"})
+        ask("PUT", "/item/80", {"title": "another"})
+        other = server.customer()
+        mock(f"/customers/{other}/simulate/enable-recurring", {"type": "autogiro"})
+        mock(f"/customers/{other}/simulate/verify-email", {"email": "new@example.com"})
+        ask("PUT", f"/customer/{number}", {"customer_no": number + 7, "address": {"city": "lund"}})
+        ask("PUT", f"/customer/{number + 7}", {"name": "Another"})
+        gone = server.draft(customer={"customer_no": number + 7, "name": "Of her own"}, invoice_no=900)["id"]
+        ask("PUT", f"/billogram/{gone}", {"customer": {"name": "Once more"}})
+        ask("DELETE", f"/billogram/{gone}")
+        server.draft(customer={"customer_no": number + 7})
+        mock("/clock/advance", {"by": "50d"})
+        ask("POST", f"/billogram/{late}/command/remind", {"method": "Email"})
+        ask("PUT", f"/billogram/{late}", {"items": [row | {"count": 2}]})
+        mock("/clock/advance", {"by": "5d"})
+        ask("POST", f"/billogram/{late}/command/credit", {"mode": "amount", "amount": 20})
+        mock("/payments", {"amount": 1000, "billogram": late})
+
+        async def read() -> tuple[Record, ...]:
+            live = server.emulator.live(ACCOUNT)
+            assert live is not None
+            return tuple([record async for record in server.emulator.log.read(live.stream)])
+
+        return server.run(read())
+    finally:
+        server.close()
