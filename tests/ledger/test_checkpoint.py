@@ -215,6 +215,29 @@ def test_a_damaged_checkpoint_is_ignored(file: Path, statement: str) -> None:
     server.close()
 
 
+@pytest.mark.parametrize("position", [1, 5, 12])
+def test_a_damaged_record_before_the_checkpoint_closes_its_account(file: Path, position: int) -> None:
+    """Although the checkpoint holds all that the record says: the log is no longer what was answered."""
+    server = Server(database=str(file))
+    life(server)
+    server.run(server.emulator.tidy())
+    live = server.emulator.live(ACCOUNT)
+    assert live is not None
+    assert saved(server) == live.position > 12
+    server.close()
+    with closing(sqlite3.connect(file)) as database, database:
+        where = "where stream = ? and position = ?"
+        (body,) = database.execute(f"select body from records {where}", (live.stream, position)).fetchone()
+        flipped = bytes([body[0] ^ 1]) + body[1:]
+        database.execute(f"update records set body = ? {where}", (flipped, live.stream, position))
+    server = Server(database=str(file))
+    status, data = server.get("/settings").error
+    assert status == "SERVICE_UNAVAILABLE"
+    assert f"stream {live.stream} at position {position}" in data["message"]
+    assert server.get("/settings", account="other").status == 200
+    server.close()
+
+
 def test_a_checkpoint_that_cannot_be_written_is_written_anew_later(file: Path) -> None:
     server = Server(database=str(file))
     life(server)
