@@ -55,7 +55,7 @@ class Moved(Struct):
 
 
 def decided(state: State, due: Due, last: datetime) -> Act:
-    """The act of an entry, at its own moment; one whose moment is past when it comes up: at `last`."""
+    """The act of an entry, at the moment of the entry, but not before `last`, the moment of the last act."""
     act = Act(state, max(due.at, last))
     carry_out(act, due)
     assert act.events, f"{due} changes nothing"
@@ -96,17 +96,17 @@ async def tried(state: State, start: datetime, end: datetime, position: int) -> 
 
 
 def seconds_until(moment: datetime, now: datetime, clock: Clock) -> float | None:
-    """Real seconds until a clock that shows `now` gets to a moment; None when it stands still before it."""
+    """Real seconds until a clock that shows `now` reaches a moment; None when it is frozen before that."""
     if moment <= now:
         return 0.0
     return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
 
 
 class Alarm:
-    """Calls back at the soonest of the moments that it was asked for, or when the machine's clock was set."""
+    """Calls back at the earliest of the requested moments, and when the machine's clock was set."""
 
-    def __init__(self, ring: Callable[[], None], real_time: Callable[[], datetime]) -> None:
-        self._ring = ring
+    def __init__(self, call: Callable[[], None], real_time: Callable[[], datetime]) -> None:
+        self._call = call
         self._real_time = real_time
         self._lag = 0.0  # of the loop's time behind the machine's
         self._handle: asyncio.TimerHandle | None = None
@@ -114,7 +114,7 @@ class Alarm:
         self._when = 0.0
 
     def within(self, seconds: float) -> None:
-        """Ring after so many seconds at the latest."""
+        """Call back after so many seconds at the latest."""
         loop = asyncio.get_running_loop()
         when = loop.time() + min(max(seconds, 0.0), _LONGEST)
         if self._handle is not None and self._loop is loop:
@@ -126,18 +126,18 @@ class Alarm:
 
     def _sleep(self, loop: asyncio.AbstractEventLoop) -> None:
         self._lag = self._real_time().timestamp() - loop.time()
-        self._handle = loop.call_at(min(self._when, loop.time() + _LOOK), self._wakes, loop)
+        self._handle = loop.call_at(min(self._when, loop.time() + _LOOK), self._on_timer, loop)
 
-    def _wakes(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _on_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         self._handle = None
         lag = self._real_time().timestamp() - loop.time()
         if loop.time() < self._when and abs(lag - self._lag) < _SET:
             self._sleep(loop)
         else:
-            self._ring()
+            self._call()
 
     def stop(self) -> None:
-        """Ring no more."""
+        """Do not call back any more."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -148,17 +148,17 @@ class ClockRunner(Watcher):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._alarm = Alarm(self._rung, ledger.real_time)
+        self._alarm = Alarm(self._on_alarm, ledger.real_time)
         ledger.subscribe(self)
-        self._ringing: asyncio.Task[None] | None = None
-        self._rings = False
+        self._working: asyncio.Task[None] | None = None
+        self._alarmed = False
 
     async def stop(self) -> None:
-        """Nothing happens by itself any more."""
+        """Carry out nothing any more."""
         self._alarm.stop()
-        if self._ringing is not None:
-            self._ringing.cancel()
-            await asyncio.wait([self._ringing])
+        if self._working is not None:
+            self._working.cancel()
+            await asyncio.wait([self._working])
 
     async def advance(
         self,
@@ -298,22 +298,22 @@ class ClockRunner(Watcher):
             self._ledger.check_open(live)
 
     async def settle(self, live: LiveAccount) -> None:
-        """Do what is due by now."""
+        """Carry out what is due by now."""
         async with live.lock:
             self._ledger.check_open(live)
             await self._perform(live, self._ledger.now(live), "clock", Moved(live.last, live.last))
 
     def opened(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
-        """What was due meanwhile is done."""
+        """Schedule what became due while the account was closed."""
         self.applied(live)
 
     def applied(self, live: LiveAccount) -> None:
-        """Have the next entry carried out when a live clock gets there; a move looks ahead at its end."""
+        """Schedule the next entry for the moment when a live clock reaches it; after a move, at its end."""
         if not live.moving and (seconds := self._seconds(live)) is not None:
             self._alarm.within(seconds)
 
     def wakes_at(self, live: LiveAccount) -> datetime | None:
-        """When a live clock gets to the next entry."""
+        """The real moment at which a live clock reaches the next entry."""
         seconds = self._seconds(live)
         if seconds is None:
             return None
@@ -326,14 +326,14 @@ class ClockRunner(Watcher):
             return None
         return seconds_until(due.at, self._ledger.now(live), live.account.clock)
 
-    def _rung(self) -> None:
-        self._rings = True
-        if self._ringing is None or self._ringing.done():
-            self._ringing = asyncio.create_task(self._answer_rings(), name="what is due")
+    def _on_alarm(self) -> None:
+        self._alarmed = True
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._do_what_is_due(), name="what is due")
 
-    async def _answer_rings(self) -> None:
-        while self._rings:  # it may ring again while somebody's entries take long
-            self._rings = False
+    async def _do_what_is_due(self) -> None:
+        while self._alarmed:  # the alarm may go off again while entries are carried out
+            self._alarmed = False
             await self._catch_up()
 
     async def _catch_up(self) -> None:

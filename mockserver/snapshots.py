@@ -113,7 +113,7 @@ class Snapshots:
         """Another account of the present state, or of that after an act: by position, or an event in it.
 
         AccountExists, NoSuchAct. The clock of an earlier state shows the moment of its act, callbacks stay,
-        generations begin anew, and the first password that comes is adopted [A].
+        generations start again, and the first password that comes is adopted [A].
         """
         return await self._ledger.decided_again(live, lambda: self._fork(live, name, at, cause))
 
