@@ -12,7 +12,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from heapq import heappop, heappush
 from time import monotonic, perf_counter
@@ -53,6 +53,7 @@ _LOST_RACES = 100  # in a row; more are a failure
 _QUIET, _BUSY = 0.5, 5.0  # seconds without an act before housekeeping; with acts all the time, at the latest
 _CHECKPOINT_AFTER = 1000  # acts
 _LOOK = 0.5  # seconds between two looks at the machine's clock
+_AGAIN = timedelta(seconds=5)  # until an account that could not be read is tried again
 _LOADING = "the list of accounts is being read"
 
 
@@ -416,15 +417,18 @@ class Ledger:
         wakes: list[tuple[datetime, str]] = []
         for name, closed in list(self._closed.items()):
             if not await self._is_current(closed):
-                await self._open_in_background(name)
+                if not await self._open_in_background(name):
+                    heappush(wakes, (self._real_time() + _AGAIN, name))
             elif closed.summary is not None and closed.summary.wake is not None:
                 heappush(wakes, (closed.summary.wake, name))
         while wakes:
             wait = (wakes[0][0] - self._real_time()).total_seconds()
             if wait > 0:
                 await asyncio.sleep(min(wait, _LOOK))  # the machine's clock may be set meanwhile
-            else:
-                await self._open_in_background(heappop(wakes)[1])
+                continue
+            _, name = heappop(wakes)
+            if not await self._open_in_background(name):
+                heappush(wakes, (self._real_time() + _AGAIN, name))
 
     async def _is_current(self, closed: Closed) -> bool:
         """Whether the summary tells of the last act and the last attempt: else the server was killed."""
@@ -436,11 +440,14 @@ class Ledger:
             closed.current = current
         return closed.current
 
-    async def _open_in_background(self, name: str) -> None:
+    async def _open_in_background(self, name: str) -> bool:
+        """Open an account; False when it could not be read just now, but perhaps can be later."""
         try:
             await self.account(name)
         except LogFailed as failure:
             logger.error("account %s can't be opened: %s", name, failure)
+            return isinstance(failure, RecordDamaged)
+        return True
 
     def live_accounts(self) -> Iterator[LiveAccount]:
         """All open accounts, in the order in which they were created."""

@@ -211,6 +211,28 @@ def test_an_account_that_cannot_be_read_just_now_is_read_later(file: Path) -> No
     server.close()
 
 
+def test_what_is_due_is_opened_later_when_it_could_not_be_read(file: Path) -> None:
+    server = Counting(file, clock="live")
+    server.sent()
+    server.close()
+    server = Counting(file, START + timedelta(days=40), clock="live")
+    refusals = []
+    branch = server.emulator.log.branch
+
+    async def refused(stream: str) -> Any:
+        refusals.append(stream)
+        raise LogFailed("the disk does not answer")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server.emulator.log, "branch", refused)
+        server.run(server.emulator.loaded())
+        server.until(lambda: bool(refusals))
+    assert server.emulator.log.branch == branch
+    server.real += timedelta(seconds=6)
+    server.until(lambda: server.opened() == {ACCOUNT})
+    server.close()
+
+
 def test_forks_share_with_their_parent_after_a_restart_too(file: Path) -> None:
     server = Counting(file)
     customer = {"customer_no": server.customer()}
