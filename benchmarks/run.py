@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import branches, kit, large, life, load, papers, peers, report, time, webhooks
+from benchmarks import branches, kit, large, life, load, opening, papers, peers, report, time, webhooks
 from benchmarks.report import Effort, Figure
 
 MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
@@ -13,6 +13,8 @@ MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
     large.account,
     large.memory,
     branches.forks,
+    opening.large_account,
+    opening.forks,
     papers.sending,
     life.start_and_stop,
     webhooks.callbacks,
