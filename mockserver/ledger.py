@@ -258,10 +258,10 @@ def put(live: LiveAccount, kind: str, key: Any, new: Any) -> Any:
     """Replace one aggregate and return the old one; the next checkpoint has it."""
     old = live.state.put(kind, key, new)
     if live.saved is not None and live.saved.position is not None:
-        live.saved.unsaved.add((kind, key))
+        live.saved.unsaved[kind, key] = None
         if kind == ACCOUNT and old is not None and new is not None and dunned_by(old) != dunned_by(new):
             # what is due to each of them has changed, which the checkpoint holds too
-            live.saved.unsaved.update((BILLOGRAM, each) for each in live.state.billograms)
+            live.saved.unsaved.update(((BILLOGRAM, each), None) for each in live.state.billograms)
     return old
 
 

@@ -4,6 +4,7 @@ Reference: behaviour 6.1-6.5, 4.2. Nothing here is stored: whenever a billogram 
 entry is derived anew. How an entry is carried out stands in `deadlines`.
 """
 
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from heapq import heapify, heappop, heappush
 
@@ -69,6 +70,23 @@ class Agenda:
             if len(self._heap) > 64 + 2 * len(self._of):
                 self._heap = list(self._of.values())
                 heapify(self._heap)
+
+    def restore(self, keys: Iterable[str], entries: Iterable[Due | None]) -> None:
+        """Enter many objects that have no entry yet."""
+        for key, due in zip(keys, entries, strict=True):
+            if due is not None:
+                self._of[key] = due
+                heappush(self._heap, due)
+
+    def share(self, other: "Agenda") -> Iterator[None]:
+        """Hold the entries of another agenda where both are equal; it yields after each."""
+        for key, due in self._of.items():
+            its = other.of(key)
+            if its == due:
+                self._of[key] = its
+            yield
+        self._heap = list(self._of.values())
+        heapify(self._heap)
 
     def head(self) -> Due | None:
         """The soonest entry."""

@@ -1,10 +1,11 @@
 """The state of one account: tables of immutable aggregates, and the indexes that `put` keeps beside them."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import reduce
 from heapq import merge
-from itertools import islice
+from itertools import compress, islice
 from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
@@ -30,6 +31,7 @@ KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
 _ALL = "all"
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
 K = TypeVar("K", int, tuple[int, int, str])
+Number = TypeVar("Number", int, str)
 
 
 class View(Protocol):
@@ -74,6 +76,23 @@ class Buckets:
         """Another sum of one that stays."""
         bucket = self.of[value]
         bucket.remaining = money.cents(money.add(money.subtract(bucket.remaining, was), remaining))
+
+    def restore(self, values: list[Any], numbers: list[int], remaining: list[Decimal]) -> None:
+        """Put many billograms in, in the order of their numbers, which are behind all that are in."""
+        entered: dict[Any, tuple[list[int], list[Decimal]]] = {}
+        if values.count(values[0]) == len(values):
+            entered[values[0]] = numbers, remaining
+        else:
+            for value, number, rest in zip(values, numbers, remaining, strict=True):
+                order, sums = entered.setdefault(value, ([], []))
+                order.append(number)
+                sums.append(rest)
+        for value, (order, sums) in entered.items():
+            bucket = self.of.get(value)
+            if bucket is None:
+                bucket = self.of[value] = Bucket([], money.ZERO)
+            bucket.order += order
+            bucket.remaining = money.cents(reduce(money.EXACT.add, sums, bucket.remaining))
 
     def leave(self, value: Any, number: int, remaining: Decimal) -> None:
         """Take a billogram out."""
@@ -134,49 +153,52 @@ class LazyTable(dict[Any, Any]):
         return super().get(key)
 
 
-class Entry(Struct, frozen=True, array_like=True, gc=False):
-    """What the indexes hold of a billogram: they are rebuilt from it without the billogram itself.
+class BillogramEntries(Struct, frozen=True, array_like=True):
+    """What the indexes hold of some billograms, in columns: they are rebuilt from it without the billograms.
 
-    `state` is the public one, None when the billogram is deleted.
+    A state is the public one, None when the billogram is deleted.
     """
 
-    number: int
-    state: str | None
-    customer_no: int
-    remaining: Decimal
-    due: Due | None
-    unique_value: str | None
-    invoice_no: int | None
-    ocr_number: str | None
+    numbers: list[int]
+    states: list[str | None]
+    customers: list[int]
+    remaining: list[Decimal]
+    due: list[Due | None]
+    unique_values: list[str | None]
+    invoice_numbers: list[int | None]
+    ocr_numbers: list[str | None]
 
 
-class PaymentEntry(Struct, frozen=True, array_like=True, gc=False):
-    """What the indexes hold of a payment: the billograms of its parts, and its entry in the agenda."""
+class PaymentEntries(Struct, frozen=True, array_like=True):
+    """What the indexes hold of some payments: the billograms of their parts, and what is due."""
 
-    number: int
-    billograms: tuple[str, ...]
-    due: Due | None
+    numbers: list[int]
+    billograms: list[tuple[str, ...]]
+    due: list[Due | None]
 
 
-def entry_of(billogram: Billogram, due: Due | None) -> Entry:
-    """The entry of a billogram."""
-    deleted = billogram.internal is Internal.DELETED
-    return Entry(
-        billogram.number,
-        None if deleted else public_state(billogram),
-        billogram.recipient.customer_no,
-        billogram.sums.remaining,
-        due,
-        billogram.creditor_unique_value,
-        None if deleted else billogram.invoice_no,
-        None if deleted else billogram.ocr_number,
+def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | None]) -> BillogramEntries:
+    """The entries of these billograms; `due` is by id."""
+    kept = [None if each.internal is Internal.DELETED else each for each in billograms]
+    return BillogramEntries(
+        [each.number for each in billograms],
+        [None if each is None else public_state(each) for each in kept],
+        [each.recipient.customer_no for each in billograms],
+        [each.sums.remaining for each in billograms],
+        [due[each.id] for each in billograms],
+        [each.creditor_unique_value for each in billograms],
+        [None if each is None else each.invoice_no for each in kept],
+        [None if each is None else each.ocr_number for each in kept],
     )
 
 
-def payment_entry_of(payment: IncomingPayment, due: Due | None) -> PaymentEntry:
-    """The entry of a payment."""
-    billograms = tuple(dict.fromkeys(part.billogram for part in payment.allocations))
-    return PaymentEntry(payment.number, billograms, due)
+def payment_entries(payments: Sequence[IncomingPayment], due: Mapping[str, Due | None]) -> PaymentEntries:
+    """The entries of these payments; `due` is by id."""
+    return PaymentEntries(
+        [each.number for each in payments],
+        [tuple(dict.fromkeys(part.billogram for part in each.allocations)) for each in payments],
+        [due[each.id] for each in payments],
+    )
 
 
 class State:
@@ -216,47 +238,72 @@ class State:
         """The aggregate, or None."""
         return self._tables[kind].get(key)
 
-    def restore_billogram(self, key: str, entry: Entry) -> None:
-        """Index a billogram that the table holds already; to be called in the order of their numbers."""
-        self._ids[entry.number] = key
-        if entry.unique_value is not None:
-            self.unique_values[entry.unique_value] = key
-        if entry.invoice_no is not None:
-            self.invoice_numbers[entry.invoice_no] = key
-        if entry.ocr_number is not None:
-            self.ocr_numbers[entry.ocr_number] = key
-        if entry.state is not None:
-            self._all.enter(_ALL, entry.number, entry.remaining)
-            self._by_state.enter(entry.state, entry.number, entry.remaining)
-            self._by_customer.enter(entry.customer_no, entry.number, entry.remaining)
-        self.agenda.put(key, entry.due)
+    def restore_billograms(self, keys: Sequence[str], entries: BillogramEntries) -> None:
+        """Index billograms that the table holds already; to be called in the order of their numbers."""
+        self._ids.update(zip(entries.numbers, keys, strict=True))
+        self.unique_values.update(_known(entries.unique_values, keys))
+        self.invoice_numbers.update(_known(entries.invoice_numbers, keys))
+        self.ocr_numbers.update(_known(entries.ocr_numbers, keys))
+        entered = [state is not None for state in entries.states]
+        numbers = list(compress(entries.numbers, entered))
+        remaining = list(compress(entries.remaining, entered))
+        if numbers:
+            self._all.restore([_ALL] * len(numbers), numbers, remaining)
+            self._by_state.restore(list(compress(entries.states, entered)), numbers, remaining)
+            self._by_customer.restore(list(compress(entries.customers, entered)), numbers, remaining)
+        self.agenda.restore(keys, entries.due)
 
-    def restore_payment(self, key: str, entry: PaymentEntry) -> None:
-        """Index a payment that the table holds already; to be called in the order of their numbers."""
-        for billogram in entry.billograms:
-            self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
-        self.agenda.put(key, entry.due)
+    def restore_payments(self, keys: Sequence[str], entries: PaymentEntries) -> None:
+        """Index payments that the table holds already; to be called in the order of their numbers."""
+        for key, billograms in zip(keys, entries.billograms, strict=True):
+            for billogram in billograms:
+                self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
+        self.agenda.restore(keys, entries.due)
 
-    def restore_rest(self, letters: Iterable[tuple[str, str]]) -> None:
-        """Index what else the tables hold; `letters` are the documents with their billograms, in order."""
-        self.letters.update(letters)
+    def restore_rest(self) -> None:
+        """Index what else the tables hold, but for the letters."""
         self.customer_order.extend(sorted(self.customers))
         self.item_order.extend(sorted(map(item_rank, self.items)))
         for key, source in self.sources.items():
             self._index_source(key, None, source)
 
     def share(self, other: "State") -> Iterator[None]:
-        """Hold the aggregates of another state of a common past where both are equal: it saves memory.
+        """Hold what another state of a common past holds, where both are equal: it saves memory.
 
-        It yields after each aggregate, so that the caller can let others in.
+        It yields after each value, so that the caller can let others in.
         """
         for kind, table in self._tables.items():
             theirs = other.table(kind)
             for key in table:
                 mine, its = _raw(table, key), _raw(theirs, key)
                 if mine is not its and its is not None and _equal(mine, its):
-                    table[key] = its
+                    lazy = isinstance(table, LazyTable) or type(its) is not Packed
+                    table[key] = its if lazy else its.unpacked()
                 yield
+        theirs_by_key: dict[Any, Any] = {}  # each key of the other's tables and indexes, by itself
+        for index in other.keyed():
+            for key in index:
+                theirs_by_key[key] = key
+                yield
+        for index in self.keyed():
+            shared: dict[Any, Any] = {}
+            for key, value in dict.items(index):
+                held = theirs_by_key.get(value, value) if type(value) is str else value
+                shared[theirs_by_key.get(key, key)] = held
+                yield
+            index.clear()  # else it would keep its keys
+            index.update(shared)
+        for buckets in (self._all, self._by_state, self._by_customer):
+            for bucket in buckets.of.values():
+                for place, number in enumerate(bucket.order):
+                    bucket.order[place] = theirs_by_key.get(number, number)
+                    yield
+        yield from self.agenda.share(other.agenda)
+
+    def keyed(self) -> list[dict[Any, Any]]:
+        """The tables, and the indexes whose keys are ids or numbers."""
+        indexes = (self._ids, self.unique_values, self.invoice_numbers, self.ocr_numbers, self.letters)
+        return [*self._tables.values(), *indexes]
 
     def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
         """What an entry of the agenda is about."""
@@ -452,6 +499,10 @@ def _plain(value: Any) -> Any:
     return (
         dict(value.items()) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
     )
+
+
+def _known(values: Iterable[Number | None], keys: Iterable[str]) -> Iterable[tuple[Number, str]]:
+    return [(value, key) for value, key in zip(values, keys, strict=True) if value is not None]
 
 
 _EMPTY = Bucket([], money.ZERO)  # nobody enters it

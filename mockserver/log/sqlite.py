@@ -86,24 +86,26 @@ class SQLiteLog(SQLiteConnection):
 
     async def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
         """The records after a position, its ancestors' first; RecordDamaged when one does not fit."""
-        async for part, position, body in self._chain(stream, after, None):
-            try:
-                record = codec.decode(body)
-            except LogFailed as error:
-                raise RecordDamaged(self.name, part, position, str(error)) from error
-            if record.position != position:
-                raise RecordDamaged(self.name, part, position, f"it is record {record.position}")
-            yield record
+        async for part, rows in self._chain(stream, after, None):
+            for position, body, _ in rows:
+                try:
+                    record = codec.decode(body)
+                except LogFailed as error:
+                    raise RecordDamaged(self.name, part, position, str(error)) from error
+                if record.position != position:
+                    raise RecordDamaged(self.name, part, position, f"it is record {record.position}")
+                yield record
 
     async def verify(self, stream: str, upto: int) -> None:
         """Check the chain of a stream's records up to a position."""
         async for _ in self._chain(stream, 0, upto):
             pass
 
-    async def _chain(
-        self, stream: str, after: int, upto: int | None
-    ) -> AsyncIterator[tuple[str, int, bytes]]:
-        """The records after a position as bytes, each with the stream that it is kept in; checked."""
+    async def _chain(self, stream: str, after: int, upto: int | None) -> AsyncIterator[tuple[str, list[Any]]]:
+        """The records after a position in parts, each with the stream that it is kept in; checked.
+
+        A record is its position, its bytes and its checksum.
+        """
         counted: list[
             tuple[Stream, int, int]
         ] = []  # each part, its last position that counts, the checksum there
@@ -123,18 +125,30 @@ class SQLiteLog(SQLiteConnection):
                 checksum = await self._checksum_at(part.id, position)
             while position < last:
                 rows = await self._read(part.id, position, last)
-                for found, body, kept in rows:
-                    position += 1
-                    checksum = checksums.chained(checksum, body) if isinstance(body, bytes) else -1
-                    if found != position:
-                        raise await self._missing(part.id, position)
-                    if checksum != kept:
-                        raise RecordDamaged(self.name, part.id, position, "its checksum is wrong")
-                    yield part.id, position, body
-                if not rows:
+                intact, damage = self._checked(part.id, position, checksum, rows)
+                if intact:
+                    yield part.id, intact
+                    position, _, checksum = intact[-1]
+                if damage is not None:
+                    raise damage
+                if len(intact) < len(rows) or not rows:
                     raise await self._missing(part.id, position + 1)
             if last == end and checksum != head:
                 raise RecordDamaged(self.name, part.id, last, "it was replaced")
+
+    def _checked(
+        self, stream: str, position: int, checksum: int, rows: list[Any]
+    ) -> tuple[list[Any], RecordDamaged | None]:
+        """The first of these rows that follow each other undamaged, and the damage after them."""
+        for place, (found, body, kept) in enumerate(rows):
+            position += 1
+            if found != position:
+                return rows[:place], None
+            checksum = checksums.chained(checksum, body) if isinstance(body, bytes) else -1
+            if checksum != kept:
+                damage = RecordDamaged(self.name, stream, position, "its checksum is wrong")
+                return rows[:place], damage
+        return rows, None
 
     async def _read(self, stream: str, after: int, last: int) -> list[Any]:
         try:

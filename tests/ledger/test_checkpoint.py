@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import msgpack
 
 from mockserver import checkpoint, ledger
 from mockserver.core import accounts
@@ -115,6 +116,78 @@ def test_later_checkpoints_write_what_has_changed(file: Path) -> None:
         server = reopened(server, file)
         assert saved(server) == server.position()
         assert server.image() == expected == server.fold().image()
+    server.close()
+
+
+@pytest.mark.parametrize("allowed", [0, 1000])
+def test_what_is_changed_again_and_again(file: Path, monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+    """The latest of each is read, whether all is in later segments again or was written anew."""
+    monkeypatch.setattr(checkpoint, "_OUT_OF_DATE", allowed)
+    monkeypatch.setattr(checkpoint, "_IN_SEGMENT", 2)
+    server = Server(database=str(file))
+    life(server)
+    keys = list(server.state().billograms)
+    for number in range(5):
+        for key in reversed(keys):
+            server.call("PUT", f"/billogram/{key}", {"info": {"message": f"message {number}"}})
+            server.command(key, "payment", {"amount": 1})
+        life(server, 1)
+        server.run(server.emulator.tidy())
+        expected = whole(server, ACCOUNT)
+        assert server.fold().image() == expected[0]
+        server = reopened(server, file)
+        assert saved(server) == server.position()
+        assert whole(server, ACCOUNT) == expected
+    server.close()
+
+
+def test_what_was_undone_is_in_no_checkpoint(file: Path) -> None:
+    server = Server(database=str(file))
+    life(server)
+    server.run(server.emulator.tidy())
+    log = server.emulator.log
+
+    async def refused(*_: Any) -> None:
+        raise LogFailed("the disk is full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log, "commit", refused)
+        draft = {
+            "customer": {"customer_no": 1},
+            "items": [{"title": "Row", "count": 1, "price": 1, "vat": 25}],
+        }
+        assert server.call("POST", "/billogram", draft).status == 503
+    life(server, 1)
+    expected = server.image()
+    server.run(server.emulator.tidy())
+    server = reopened(server, file)
+    assert saved(server) == server.position()
+    assert server.image() == expected == server.fold().image()
+    server.close()
+
+
+def test_a_fork_that_is_read_from_records_shares_with_a_parent_from_a_checkpoint(file: Path) -> None:
+    server = Server(database=str(file))
+    life(server)
+    server.mock("POST", f"/accounts/{ACCOUNT}/fork", {"id": "fork"})
+    server.draft(customer={"customer_no": 1})
+    expected = server.image(), server.image("fork")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger, "_CHECKPOINT_AFTER", 5)  # the fork has one act of its own
+        server.run(server.emulator.tidy())
+    server.close()
+    server = Server(database=str(file))
+    mine = server.state()  # it is opened first
+    assert saved(server) is not None
+    its = server.state("fork")
+    assert saved(server, "fork") is None
+    for key in its.billograms:
+        assert its.billograms[key] is mine.billograms[key]
+        assert its.agenda.of(key) is mine.agenda.of(key)
+    for index in ("letters", "ocr_numbers"):
+        for key, letter in zip(getattr(its, index), getattr(mine, index), strict=True):
+            assert key is letter
+    assert (server.image(), server.image("fork")) == expected
     server.close()
 
 
@@ -325,7 +398,9 @@ def test_database_check_compares_a_checkpoint_with_the_records(file: Path) -> No
         log = SQLiteLog(file)
         await log.open()
         head = await log.checkpoint(live.stream)
-        await log.write_checkpoint(live.stream, [CheckpointRow("letters", "000000000", b"\x90")], head)
+        await log.write_checkpoint(
+            live.stream, [CheckpointRow("letters", "000000000", msgpack.encode(([], [])))], head
+        )
         await log.close()
 
     asyncio.run(change())
