@@ -23,6 +23,7 @@ class Act:
     def __init__(self, state: State, now: datetime) -> None:
         self._state = state
         self.now = now
+        self.account: Account = state.find(ACCOUNT, "")  # as it is after the events so far
         self.events: list[Event] = []
         self.changes: dict[tuple[str, Any], Any] = {}
         self._today: date | None = None
@@ -44,12 +45,6 @@ class Act:
     def state(self) -> State:
         """The state from before the act: for its indexes."""
         return self._state
-
-    @property
-    def account(self) -> Account:
-        """The account as it is after the events so far."""
-        changed: Account | None = self.changes.get((ACCOUNT, ""))
-        return self._state.account if changed is None else changed
 
     @property
     def today(self) -> date:
@@ -112,6 +107,8 @@ class Act:
                 self._before[key] = public_state(old) if old is not None else Internal.UNATTESTED
         for kind, name, new in evolve(self, event):
             self.changes[kind, name] = new
+            if kind == ACCOUNT:
+                self.account = new
         self.events.append(event)
         shown = isinstance(event, BillogramEvent)
         self._after.append(public_state(self.changes[BILLOGRAM, key]) if shown else "")
@@ -134,11 +131,11 @@ class Act:
                 state = self._before[key]
             else:
                 state = self._after[index]
-            final = replace(event, state=state)
+            final = event if event.state == state else replace(event, state=state)
             self.events[index] = final
             told.setdefault(key, []).append(final)
         for key, finals in told.items():
             billogram = self.changes[BILLOGRAM, key]
-            if billogram.events:  # a deleted one keeps none
-                history = (*billogram.events[: -len(finals)], *finals)
+            history = (*billogram.events[: -len(finals)], *finals)
+            if billogram.events and billogram.events != history:  # a deleted one keeps none
                 self.changes[BILLOGRAM, key] = replace(billogram, events=history)

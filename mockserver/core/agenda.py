@@ -16,6 +16,7 @@ from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal
 
 _DAY = timedelta(days=1)
 _COLLECTED_AT, _NEWS_AT = time(9), time(10)
+_RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # made once: time changes nothing of all others
 _LAPSE_MONTHS = 36  # after the last collection, or the signing
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
@@ -126,7 +127,7 @@ def next_due(billogram: Billogram, account: Account) -> Due | None:
 def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime]]:
     found: list[tuple[str, datetime]] = []
     internal, dunning, timezone = billogram.internal, billogram.dunning, account.timezone
-    if internal not in (Internal.UNPAID, Internal.COLLECTION):
+    if internal not in _RUNNING:
         return found
     if billogram.delivery.letter_at is not None:
         found.append((LETTER, billogram.delivery.letter_at))

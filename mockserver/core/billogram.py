@@ -9,12 +9,14 @@ from mockserver.core.inputs import BillogramFields, Patch
 from mockserver.core.model import Billogram, Content, Recipient
 from mockserver.core.refusal import InvalidParameter, PermissionDenied
 
+_NOBODY = Recipient(0)
+
 
 def create(act: Act, given: BillogramFields) -> str:
     """Make a draft; returns its id."""
     account = act.account
     content = new_content(act, given)
-    customer_no = given.customer.over(Recipient(0)).customer_no
+    customer_no = given.customer.over(_NOBODY).customer_no
     copy = copy_of(act, customer_no)
     sums = sums_of(content)
     unique, own_number = _check_rules(act, given, sums.total)
@@ -26,6 +28,7 @@ def create(act: Act, given: BillogramFields) -> str:
         events.BillogramCreated(
             events.Mark(key, act.now, uuid),
             sums,
+            events.BillogramCreated.shows,
             number=number,
             customer_no=customer_no,
             content=content,

@@ -81,11 +81,13 @@ class CallbackType(Value, frozen=True):
     summary: str = ""
 
 
-def _billogram_event_shown(state: State, event: BillogramEvent) -> dict[str, Any]:
+def _billogram_event_shown(state: State, event: BillogramEvent) -> dict[str, Any] | None:
     billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
     own, settings = billogram.content.callbacks, state.account.callbacks
     # a billogram's own address takes its own key with it, the account's else [A]
     url, sign_key = (own.url, own.sign_key) if own.url else (settings.url, settings.sign_key)
+    if not url:
+        return None
     drafted = isinstance(event, BillogramCreated)  # create and send may be one act
     return {
         "url": url,

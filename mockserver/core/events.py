@@ -110,7 +110,7 @@ class BillogramEvent(AboutBillogram, frozen=True):
 class BillogramCreated(BillogramEvent, frozen=True, kw_only=True):
     """A draft was made. `recipient` only when it is not the plain copy of the customer."""
 
-    shows = "Unattested"
+    shows: ClassVar[str] = "Unattested"
 
     number: int
     customer_no: int

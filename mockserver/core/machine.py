@@ -13,6 +13,7 @@ from mockserver.core.refusal import InvalidObjectState
 _A, _U, _C = Internal.UNATTESTED, Internal.UNPAID, Internal.COLLECTION
 _F, _S, _E, _D = Internal.FACTORING, Internal.SOLD, Internal.ENDED, Internal.DELETED
 _ALL = (_A, _U, _C, _F, _S, _E)
+_CLAIMED = (_U, _C)
 
 
 class Command(Struct, frozen=True):
@@ -62,11 +63,11 @@ def check_state(billogram: Billogram, command: str) -> None:
 def public_state(billogram: Billogram) -> str:
     """The state that the API shows; it never depends on the time of reading."""
     internal = billogram.internal
-    if internal is Internal.UNPAID:
+    if internal is _U:  # as `Internal.UNPAID`, which is found by a slow way
         return _unpaid_state(billogram)
-    if internal is Internal.COLLECTION:
+    if internal is _C:
         return "Collecting" if billogram.dunning.collecting else "Collection"
-    if internal is Internal.ENDED and billogram.ended_as is not None:
+    if internal is _E and billogram.ended_as is not None:
         return billogram.ended_as
     return str(internal)
 
@@ -93,7 +94,7 @@ def _unpaid_state(billogram: Billogram) -> str:
 def flags(billogram: Billogram) -> list[str]:
     """The flags that events set, and those that follow from the facts (reference: behaviour 2.3)."""
     shown = list(billogram.flags)
-    claimed = billogram.internal in (Internal.UNPAID, Internal.COLLECTION) and not billogram.is_credit
+    claimed = billogram.internal in _CLAIMED and not billogram.is_credit
     if claimed and money.any_received(billogram.sums) and billogram.sums.remaining:
         shown.append("partly paid")
     if any(row.rotavdrag for row in billogram.content.items):

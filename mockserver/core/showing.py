@@ -34,9 +34,13 @@ class DetailedSumsShape(TypedDict):
     regional_sweden: RotavdragSumShape
 
 
-@lru_cache(maxsize=8192)
 def as_number(value: Decimal) -> int | Decimal:
     """An integer when whole (`60`), else a float (`67.2`) [R]."""
+    return _as_number(value) if value else 0  # as many are
+
+
+@lru_cache(maxsize=8192)
+def _as_number(value: Decimal) -> int | Decimal:
     return int(value) if value == value.to_integral_value() else value.normalize(EXACT)
 
 

@@ -29,6 +29,7 @@ SOURCE, OUTCOMES = "payment source", "outcomes"
 
 KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
 _ALL = "all"
+_DELETED = Internal.DELETED  # here, as finding a member of an enumeration takes its time
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
 K = TypeVar("K", int, tuple[int, int, str])
 Number = TypeVar("Number", int, str)
@@ -70,12 +71,12 @@ class Buckets:
         if bucket is None:
             bucket = self.of[value] = Bucket([], money.ZERO)
         _insert(bucket.order, number)
-        bucket.remaining = money.cents(money.EXACT.add(bucket.remaining, remaining))
+        bucket.remaining = money.EXACT.add(bucket.remaining, remaining)
 
     def change(self, value: Any, was: Decimal, remaining: Decimal) -> None:
         """Another sum of one that stays."""
         bucket = self.of[value]
-        bucket.remaining = money.cents(money.add(money.subtract(bucket.remaining, was), remaining))
+        bucket.remaining = money.add(money.subtract(bucket.remaining, was), remaining)
 
     def restore(self, values: list[Any], numbers: list[int], remaining: list[Decimal]) -> None:
         """Put many billograms in, in the order of their numbers, which are behind all that are in."""
@@ -98,7 +99,7 @@ class Buckets:
         """Take a billogram out."""
         bucket = self.of[value]
         _remove(bucket.order, number)
-        bucket.remaining = money.cents(money.subtract(bucket.remaining, remaining))
+        bucket.remaining = money.subtract(bucket.remaining, remaining)
         if not bucket.order:
             del self.of[value]
 
@@ -394,8 +395,8 @@ class State:
             del self._ids[old.number]
             if old.creditor_unique_value is not None:
                 del self.unique_values[old.creditor_unique_value]
-        left = None if old is None or old.internal is Internal.DELETED else old
-        entered = None if new is None or new.internal is Internal.DELETED else new
+        left = None if old is None or old.internal is _DELETED else old
+        entered = None if new is None or new.internal is _DELETED else new
         self._index_numbers(key, left, entered)
         self._index_letters(key, () if old is None else old.documents, () if new is None else new.documents)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
