@@ -169,8 +169,11 @@ async def send_answer(
 
 def header(scope: Scope, name: bytes) -> bytes | None:
     """The last header with this lower-case name, or None."""
-    found: bytes | None = dict(scope["headers"]).get(name)
-    return found
+    for each, value in reversed(scope["headers"]):
+        if each == name:
+            found: bytes = value
+            return found
+    return None
 
 
 def base_of(scope: Scope) -> str:

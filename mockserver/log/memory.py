@@ -43,6 +43,11 @@ class MemoryLog:
 
     def append(self, write: Write) -> None:
         """Keep it at once."""
+        if isinstance(write, Append):  # as most are: it is sooner done
+            if write.record.position != self._end(write.stream) + 1:
+                raise PositionTaken(write.stream)
+            self._records[write.stream].append(write.record)
+            return
         self._check((write,))
         self._keep(write)
 
