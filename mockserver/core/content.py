@@ -49,15 +49,14 @@ _NOTHING, _NO_ACCOUNTS = RowFields(), Accounts()
 
 def new_content(act: Act, given: BillogramFields) -> Content:
     """The content of a new draft; null is the same as not given."""
-    defaults = _default_terms(act)
-    invoice_date = settled(given.invoice_date, defaults.invoice_date, defaults.invoice_date)
+    invoice_date = settled(given.invoice_date, act.today, act.today)
     due_date, due_days = _due(
         settled(given.due_date, None, None),
         settled(given.due_days, None, None),
         invoice_date,
-        defaults.due_days,
+        act.account.default_due_days,
     )
-    terms = replace(defaults, invoice_date=invoice_date, due_date=due_date, due_days=due_days)
+    terms = _default_terms(act, invoice_date, due_date, due_days)
     blank = Content(
         terms=_terms(act, terms, given),
         items=_rows(act, given.items),
@@ -128,13 +127,12 @@ def _check_https(act: Act, given: Patch[Callbacks]) -> None:
             raise invalid("url", ("callbacks",), rule="callbacks.https", url=url)
 
 
-def _default_terms(act: Act) -> Terms:
-    account, settings = act.account, act.account.settings.invoices
-    today = act.today
+def _default_terms(act: Act, invoice_date: date, due_date: date, due_days: int) -> Terms:
+    settings = act.account.settings.invoices
     return Terms(
-        invoice_date=today,
-        due_date=today,
-        due_days=account.default_due_days,
+        invoice_date=invoice_date,
+        due_date=due_date,
+        due_days=due_days,
         invoice_fee=settings.default_invoice_fee,
         reminder_fee=settings.default_reminder_fee,
         interest_rate=settings.default_interest_rate,
@@ -148,7 +146,7 @@ def _terms(act: Act, base: Terms, given: BillogramChanges) -> Terms:
     """The terms with what was sent of them, but the dates."""
     if _is_untouched(given):  # as most are: it is sooner done
         return base
-    defaults = _default_terms(act)
+    defaults = _default_terms(act, base.invoice_date, base.due_date, base.due_days)
     automatic, steps = _reminders(act, base, given)
     collection = given.automatic_collection.over(
         Collection(base.collection_delay_days, base.collection_amount, base.collection_default_settings)

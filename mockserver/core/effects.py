@@ -31,12 +31,12 @@ def effect_of(old: Billogram, changes: Mapping[str, Any], **more: Any) -> Effect
 
 def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
     account: Account = view.find(ACCOUNT, "")
-    more: dict[str, Any] = {}
     if isinstance(event, events.BillogramCreated):
         # an own number raises the series from the draft's creation on [A]
         if event.invoice_no is None or event.invoice_no <= account.highest_invoice_no:
             return event
         return replace(event, effect=Effect(highest_invoice_no=event.invoice_no))
+    more: dict[str, Any] = {}
     old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
     rule = _EFFECTS.get(type(event))
     changes = {} if rule is None else rule(old, event)
