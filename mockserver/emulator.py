@@ -76,7 +76,7 @@ class Emulator(Ledger):
                 continue
             if live.account.key_hash is None and key:
                 await self.execute(live, lambda act: accounts.adopt(act, key), cause=cause, rule="key")
-            if accounts.key_fits(live.account, key):
+            if accounts.key_matches(live.account, key):
                 return live
             if await kept(live.pending):  # the key that it was compared with is durable
                 return None
@@ -98,7 +98,7 @@ class Emulator(Ledger):
     async def open_as(self, account: Account, *, cause: str, rule: str) -> LiveAccount:
         """Let an account begin with these values, in a new root stream."""
         live = LiveAccount(account.id, new_stream())
-        act = Act(live.state, account.clock.reads(self.real_time()))
+        act = Act(live.state, account.clock.now_at(self.real_time()))
         accounts.open_account(act, account)
         await durable(self.begin(live, act, (Branch(live.stream),), cause=cause, rule=rule))
         return live

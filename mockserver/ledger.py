@@ -27,7 +27,7 @@ from mockserver.core.callbacks import Planned
 from mockserver.core.events import FORMAT, AccountLoaded, AttemptMade, Record, SnapshotTaken
 from mockserver.core.fold import folded
 from mockserver.core.model import Account, Clock, Value, replace
-from mockserver.core.state import ACCOUNT, BILLOGRAM, State, dunned_by
+from mockserver.core.state import ACCOUNT, BILLOGRAM, State, dunning_inputs
 from mockserver.log import interface
 from mockserver.log.interface import (
     Append,
@@ -177,7 +177,7 @@ class Summary(Struct, frozen=True):
     def overview(self, real: datetime) -> Overview:
         """The account as it is listed at a real moment."""
         account = _accounts.decode(self.account)
-        now = max(account.clock.reads(real), self.last)
+        now = max(account.clock.now_at(real), self.last)
         return Overview(account, now, self.customers, self.billograms, self.position)
 
 
@@ -259,7 +259,12 @@ def put(live: LiveAccount, kind: str, key: Any, new: Any) -> Any:
     old = live.state.put(kind, key, new)
     if live.saved is not None and live.saved.position is not None:
         live.saved.unsaved[kind, key] = None
-        if kind == ACCOUNT and old is not None and new is not None and dunned_by(old) != dunned_by(new):
+        if (
+            kind == ACCOUNT
+            and old is not None
+            and new is not None
+            and dunning_inputs(old) != dunning_inputs(new)
+        ):
             # what is due to each of them has changed, which the checkpoint holds too
             live.saved.unsaved.update(((BILLOGRAM, each), None) for each in live.state.billograms)
     return old
@@ -735,11 +740,11 @@ class Ledger:
     def durable_now(self, live: LiveAccount) -> datetime:
         """The account's time as far as it is durable: a move that is not brings no retry yet."""
         assert live.durable_clock is not None, "no act of it is durable"
-        return max(live.durable_clock.reads(self._real_time()), live.durable_last)
+        return max(live.durable_clock.now_at(self._real_time()), live.durable_last)
 
     def now(self, live: LiveAccount) -> datetime:
         """The account's time; it is never before its last act."""
-        return max(live.account.clock.reads(self._real_time()), live.last)
+        return max(live.account.clock.now_at(self._real_time()), live.last)
 
     def clock_after(self, act: Act, given: dict[str, object]) -> Clock:
         """The clock of an act's account with another mode, moment or speed, from the act's moment on."""

@@ -310,7 +310,7 @@ def test_import_contracts_are_kept() -> None:
 
 
 def test_every_command_of_the_machine_is_one_of_the_api() -> None:
-    assert set(machine.COMMANDS) - {"delete", "put"} == set(COMMANDS)
+    assert set(machine.TRANSITIONS) - {"delete", "put"} == set(COMMANDS)
 
 
 def test_requirements_are_pinned_and_name_no_registry() -> None:

@@ -47,7 +47,7 @@ def make(act: Act, body: Body) -> str:
     """Decide that operation; returns the id of what is made."""
     given = read(BillogramFields, body())
     key = drafts.create(act, given)
-    attachments.attach(act, act.billogram(key), attachments.given(None, given))
+    attachments.attach(act, act.billogram(key), attachments.from_request(None, given))
     if given.on_success is not None and given.on_success.command == "send":
         drafts.send(act, act.billogram(key), given.on_success.method)
     elif given.on_success is not None or given.event is not None:  # the old form of it knows only sell [C]
@@ -165,7 +165,7 @@ def change(act: Act, key: str, body: Body, base: str) -> None:
     _check_fixed(billogram, given)
     content = changed_content(act, billogram.content, given)
     recipient = drafts.recipient_after(act, billogram, given.customer)
-    file = attachments.given(billogram.attachment, given)
+    file = attachments.from_request(billogram.attachment, given)
     if billogram.internal is Internal.UNATTESTED:
         drafts.change(act, billogram, content, recipient)
         attachments.attach(act, act.billogram(key), file)

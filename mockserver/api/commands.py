@@ -63,7 +63,7 @@ def _send(act: Act, billogram: Billogram, given: MethodFields) -> None:
 
 def _message(act: Act, billogram: Billogram, given: MessageFields) -> None:
     """Writes to the recipient."""
-    messages.write(act, billogram, given.message)
+    messages.send(act, billogram, given.message)
 
 
 def _credit(act: Act, billogram: Billogram, given: CreditFields) -> None:
@@ -118,7 +118,7 @@ def _collect(act: Act, billogram: Billogram, _: NoFields) -> None:
 
 def _respite(act: Act, billogram: Billogram, given: RespiteFields) -> None:
     """Gives more time, to the end of a date."""
-    respite.give(act, billogram, given.date)
+    respite.grant(act, billogram, given.date)
 
 
 def _remove_respite(act: Act, billogram: Billogram, _: NoFields) -> None:

@@ -25,7 +25,7 @@ from mockserver.api.kinds import (
 )
 from mockserver.core import settings
 from mockserver.core.inputs import Accounts, Input, Patch, PaymentType, RowFields, Rows
-from mockserver.core.kinds import SECOND_NAMES, Json, Kind, Part
+from mockserver.core.kinds import SECOND_NAMES, Json, Kind, MemberSubset
 from mockserver.core.model import ElectricityCollection
 from mockserver.core.refusal import (
     InvalidParameter,
@@ -104,7 +104,7 @@ class _Walk:
 class Form:
     """The members of a type of objects, from its declaration. `patch`: any part of them may be sent."""
 
-    def __init__(self, type_: type[Struct], part: Part | None = None, *, patch: bool) -> None:
+    def __init__(self, type_: type[Struct], part: MemberSubset | None = None, *, patch: bool) -> None:
         self.type, self.patch = type_, patch
         name = _COMPONENTS.get(type_, type_.__name__)
         own = name if name.endswith(("Fields", "Changes")) else f"{name}Fields"

@@ -44,7 +44,7 @@ async def fetch(call: Call) -> bytes:
         return document, billogram.documents[0].invoice_no
 
     document, claim_no = await call.read(view)
-    kept = call.pdf_cache.kept(call.live.id, document)
+    kept = call.pdf_cache.get(call.live.id, document)
     if kept is not None:
         return await asyncio.to_thread(_answer, kept)
     loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ async def fetch(call: Call) -> bytes:
 
 
 def _drawn(call: Call, document: Document, claim_no: int) -> bytes:
-    return _answer(call.pdf_cache.pdf(call.live.id, document, claim_no))
+    return _answer(call.pdf_cache.get_or_render(call.live.id, document, claim_no))
 
 
 def _answer(made: bytes) -> bytes:

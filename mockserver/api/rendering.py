@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from mockserver.api.shapes import EventShape
 from mockserver.core.events import BillogramEvent
-from mockserver.core.kinds import Part
+from mockserver.core.kinds import MemberSubset
 from mockserver.core.model import Address
 from mockserver.core.money import EXACT
 from mockserver.core.showing import as_number, event_data, render_sums, timestamp
@@ -38,7 +38,7 @@ def optional_day(day: date | None) -> str | None:
     return None if day is None else day.isoformat()
 
 
-def render_address(address: Address, part: Part) -> dict[str, str | bool]:
+def render_address(address: Address, part: MemberSubset) -> dict[str, str | bool]:
     """The members of an address that are shown where it stands, in both dialects."""
     return {wire: getattr(address, name) for wire, name in part.names.items()}
 

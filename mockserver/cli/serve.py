@@ -16,7 +16,7 @@ from typing import Any
 
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
-from mockserver.core.accounts import key_fits
+from mockserver.core.accounts import key_matches
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
@@ -166,7 +166,7 @@ def _loaded(emulator: Emulator, fixture: str) -> tuple[str, str] | None:
     """Id and key of the account of a fixture, if they open it: one that was there may have another key."""
     name, key = id_and_key(read_fixture(fixture))
     account = emulator.known().get(name)
-    return (name, key) if ":" not in name and account is not None and key_fits(account, key) else None
+    return (name, key) if ":" not in name and account is not None and key_matches(account, key) else None
 
 
 def _free_name(emulator: Emulator) -> str:
@@ -174,7 +174,7 @@ def _free_name(emulator: Emulator) -> str:
     known = emulator.known()
     for name in itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2))):
         account = known.get(name)
-        if name not in known or (account is not None and key_fits(account, _KEY)):
+        if name not in known or (account is not None and key_matches(account, _KEY)):
             return name
     raise AssertionError("not reached: names don't end")
 

@@ -178,7 +178,7 @@ async def change(call: ControlCall) -> Answer:
         changes["callbacks"] = checked(call, body.callbacks)
     key = changes.pop("key", None)
     if key is not None:
-        changes["key_hash"] = accounts.hashed(live.id, key)
+        changes["key_hash"] = accounts.hash_key(live.id, key)
 
     def decide(act: Act) -> None:
         if "features" in changes:

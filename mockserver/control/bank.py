@@ -150,7 +150,7 @@ async def recall(call: ControlCall) -> Answer:
     body = call.read(RecallBody)
     live = await call.live()
     shares = body.allocations
-    asked = recalls.Asked(
+    asked = recalls.RecallRequest(
         type=body.type,
         code=body.code,
         amount=body.amount,
@@ -222,7 +222,7 @@ async def lay_down(call: ControlCall) -> Answer:
         raise ControlError(400, "invalid_body", message, "give one of them")
     plan = OutcomePlan(tuple(_outcome(each) for each in body.plan), **match)
     await call.emulator.execute(
-        live, lambda act: outcomes.lay_down(act, plan), cause=call.request_id, rule="outcomes"
+        live, lambda act: outcomes.configure(act, plan), cause=call.request_id, rule="outcomes"
     )
     return Answer(render_plan(plan))
 

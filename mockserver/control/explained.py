@@ -14,7 +14,7 @@ from mockserver.control.explain_shapes import ExplainedShape, StateShape, StepSh
 from mockserver.control.reasons import EVIDENCE, Reason, reason_of
 from mockserver.control.remedies import World
 from mockserver.control.requests import plain
-from mockserver.core.machine import COMMANDS, flags, public_state
+from mockserver.core.machine import TRANSITIONS, flags, public_state
 from mockserver.core.model import Internal
 from mockserver.core.showing import as_number
 from mockserver.core.state import State
@@ -78,7 +78,7 @@ def taken_apart(entry: Entry, rule: str) -> Refused:
     name = None
     if key is not None and len(steps) == 2:
         name = {"PUT": "put", "DELETE": "delete"}.get(entry.method)
-    elif key is not None and len(steps) == 4 and steps[2] == "command" and steps[3] in COMMANDS:
+    elif key is not None and len(steps) == 4 and steps[2] == "command" and steps[3] in TRANSITIONS:
         name = steps[3]
     return Refused(entry, rule, path, parse_qs(query, keep_blank_values=True), body, whole, key, name)
 

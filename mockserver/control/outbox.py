@@ -59,7 +59,7 @@ def _found(state: State, wanted: str | None) -> list[Found]:
         number = passed[key] = passed.get(key, -1) + 1
         billogram = state.billograms[key]
         document: Document = billogram.documents[number]
-        if outbox.leaves(document):
+        if outbox.is_sent(document):
             found.append((billogram, document, _customer(state, billogram)))
     return found
 
@@ -76,7 +76,7 @@ async def fetch(call: ControlCall) -> Answer:
     def view(state: State) -> LetterShape:
         billogram = state.billograms.get(state.letters.get(key, ""))
         document = None if billogram is None else by_letter(billogram, key)
-        if billogram is None or document is None or not outbox.leaves(document):
+        if billogram is None or document is None or not outbox.is_sent(document):
             raise unknown("letter", key, "GET …/outbox")
         found = billogram, document, _customer(state, billogram)
         return _render(found, call.base, state.account.timezone)
@@ -85,7 +85,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 def _render(found: Found, base: str, timezone: str) -> LetterShape:
-    each = outbox.sent(*found, base)
+    each = outbox.message(*found, base)
     return {
         "letter_id": each.letter_id,
         "at": shown(each.at, timezone),

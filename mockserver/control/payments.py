@@ -126,7 +126,7 @@ async def create(call: ControlCall) -> Answer:
         nonlocal key
         key = payments.receive(
             act,
-            payments.Reported(
+            payments.ReportedPayment(
                 amount=body.amount,
                 shares=_shares(act.state, body),
                 scheme=body.scheme,

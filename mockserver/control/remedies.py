@@ -19,7 +19,7 @@ from mockserver.control.explain_shapes import StepShape
 from mockserver.core import accounts, calendar, collection, delivery, factoring, money, recalls
 from mockserver.core.act import Act
 from mockserver.core.funds import SETTLED
-from mockserver.core.machine import COMMANDS
+from mockserver.core.machine import TRANSITIONS
 from mockserver.core.model import Account, Billogram, Internal, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, SOURCE, State
@@ -198,7 +198,7 @@ def plain(world: World, name: str) -> list[Any]:
 def allowed(world: World) -> list[StepShape]:
     """Each command of the table that would be accepted now, with the body that was tried."""
     found = []
-    for name in COMMANDS:
+    for name in TRANSITIONS:
         body = _accepted(world, name, plain(world, name))
         if body is not _NONE:
             found.append(_api_step(world, name, body, "would be accepted now"))
@@ -296,7 +296,7 @@ def _recall(world: World) -> Iterator[Edge]:
     """Money of it is taken back: what it has settled is open again."""
     for payment in world.state.payments_of(world.key):
         if payment.status == SETTLED:
-            after = _done(world, partial(recalls.recall, payment=payment, asked=recalls.Asked()))
+            after = _done(world, partial(recalls.recall, payment=payment, request=recalls.RecallRequest()))
             if after is not None:
                 path = f"/payments/{payment.id}/recall"
                 why = "the bank takes the payment back, which opens the billogram again"

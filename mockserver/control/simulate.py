@@ -41,7 +41,7 @@ class Deed(Struct, frozen=True):
 
 def _message(act: Act, billogram: Billogram, given: MessageBody) -> None:
     """The recipient writes to the creditor."""
-    messages.arrive(act, billogram, given.message)
+    messages.receive(act, billogram, given.message)
 
 
 def _view(act: Act, billogram: Billogram, _: NothingBody) -> None:
@@ -62,12 +62,12 @@ class ScheduleBody(Body):
 
 def _schedule(act: Act, billogram: Billogram, given: ScheduleBody) -> None:
     """The recipient plans a payment by the mandate that there is; without `date` for the usual day."""
-    debits.plan_by_hand(act, billogram, given.date)
+    debits.plan_manually(act, billogram, given.date)
 
 
 def _cancel_scheduled(act: Act, billogram: Billogram, _: NothingBody) -> None:
     """The recipient cancels the payment that is planned."""
-    debits.cancel_by_hand(act, billogram)
+    debits.cancel_manually(act, billogram)
 
 
 class CollectorPaymentBody(Body):

@@ -1,4 +1,4 @@
-"""Accounts: opened, changed, emptied; their clocks (reference: control 1)."""
+"""Accounts and their clocks: how they are created, changed, reset, forked (reference: control 1)."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a M
 
 
 class NewAccount(Value, frozen=True):
-    """What an account is made with; None: the server's default."""
+    """The values that an account is created with. None means the server's default."""
 
     id: str
     key: str | None = None
@@ -29,11 +29,11 @@ class NewAccount(Value, frozen=True):
     default_due_days: int = 30
     market: str = "Sweden"
     pdf_delay: str = "0s"
-    settings: Callable[[Settings], Settings] | None = None  # from those of a new account
+    settings: Callable[[Settings], Settings] | None = None  # changes the settings of a new account
 
 
 class Defaults(Value, frozen=True):
-    """What the server gives to accounts that name nothing else; `seed` is mixed into theirs."""
+    """The server's values for accounts that set none of their own. `seed` is mixed into their seeds."""
 
     clock_mode: str = "live"
     now: datetime | None = None
@@ -43,7 +43,7 @@ class Defaults(Value, frozen=True):
 
 
 def created(new: NewAccount, defaults: Defaults, order: int, seed: int, real: datetime) -> Account:
-    """The account that is made with these values at this real moment."""
+    """Return the account that these values create at the real moment `real`."""
     mode = new.clock_mode or defaults.clock_mode
     now = new.now or defaults.now or (FROZEN_START if mode == "frozen" else real)
     settings = new_settings(new.id, calendar.local_date(now, new.timezone).year)
@@ -52,7 +52,7 @@ def created(new: NewAccount, defaults: Defaults, order: int, seed: int, real: da
     return Account(
         id=new.id,
         order=order,
-        key_hash=None if new.key is None else hashed(new.id, new.key),
+        key_hash=None if new.key is None else hash_key(new.id, new.key),
         seed=seed if new.seed is None else new.seed,
         clock=started(mode, now, real),
         timezone=new.timezone,
@@ -67,44 +67,44 @@ def created(new: NewAccount, defaults: Defaults, order: int, seed: int, real: da
 
 
 @lru_cache(maxsize=1024)
-def hashed(account: str, key: str) -> str:
-    """How the log keeps the key of an account."""
+def hash_key(account: str, key: str) -> str:
+    """Return the salted hash of an account's key, which is what the log stores."""
     salt = blake2b(account.encode("utf-8", "surrogatepass"), digest_size=16).digest()
     return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=24, salt=salt).hexdigest()
 
 
-def key_fits(account: Account, key: str) -> bool:
-    """Whether this is the account's key; compared in constant time."""
-    return account.key_hash is not None and compare_digest(account.key_hash, hashed(account.id, key))
+def key_matches(account: Account, key: str) -> bool:
+    """Whether this is the account's key. The comparison takes constant time."""
+    return account.key_hash is not None and compare_digest(account.key_hash, hash_key(account.id, key))
 
 
 def open_account(act: Act, account: Account) -> None:
-    """First act of a root stream."""
+    """Open an account: the first act of a root stream."""
     act.add(events.AccountOpened(account))
 
 
 def adopt(act: Act, key: str) -> None:
-    """The first password that comes to an account without a key becomes its key."""
+    """Make the first password that an account without a key receives its key."""
     if act.account.key_hash is None:
-        change(act, replace(act.account, key_hash=hashed(act.account.id, key)))
+        change(act, replace(act.account, key_hash=hash_key(act.account.id, key)))
 
 
 def change(act: Act, new: Account) -> None:
-    """Put a changed account in place of the present one."""
-    if agenda.followed(act.account) != agenda.followed(new):
+    """Replace the account with a changed one."""
+    if agenda.agenda_inputs(act.account) != agenda.agenda_inputs(new):
         new = replace(new, dunning_changed_at=act.now)
     act.add(events.AccountChanged(new))
 
 
 def move_clock(act: Act, clock: Clock) -> None:
-    """The end of a move: the clock shows the new moment."""
+    """Set the clock to a new moment, at the end of a move."""
     act.add(events.ClockMoved(clock))
 
 
 def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
-    """The account as a reset makes it anew: what it was made with stays, counters start again.
+    """Return the account after a reset: it keeps the values of its creation, and its counters restart.
 
-    The generation goes on, so that event_uuid and callback_id are never those of before.
+    The generation increases, so that no event_uuid or callback_id from before the reset is used again.
     """
     return replace(
         account,
@@ -121,24 +121,28 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
 
 
 def restored(account: Account, present: Account, clock: Clock) -> Account:
-    """The account of a snapshot, key and settings too; its place and the next generation are its own."""
+    """Return the account of a snapshot, with its key and settings, to replace the `present` one.
+
+    It keeps the present order, and takes the generation after the present one.
+    """
     return replace(account, order=present.order, generation=present.generation + 1, clock=clock)
 
 
 def forked(account: Account, name: str, *, order: int, seed: int, clock: Clock) -> Account:
-    """Another account of the same state. It adopts the first password that comes: its hash holds the id.
+    """Return another account with the same state.
 
-    What is drawn from now on follows its own seed. Callbacks stay, and generations begin anew.
+    The hash of a key contains the account's id, so the fork has no key and adopts the first password that
+    it receives. It draws new ids from its own seed, keeps the callback settings, and starts at generation 0.
     """
     return replace(account, id=name, order=order, key_hash=None, seed=seed, clock=clock, generation=0)
 
 
 def moved(clock: Clock, real: datetime, given: Mapping[str, Any]) -> Clock:
-    """The clock with another mode, moment or speed; it goes on from what it shows at `real`."""
-    now = given.get("now", clock.reads(real))
+    """Return the clock with another mode, moment or speed; by default it continues from what it shows now."""
+    now = given.get("now", clock.now_at(real))
     return started(given.get("mode", clock.mode), now, real, given.get("speed", clock.speed))
 
 
 def started(mode: str, now: datetime, real: datetime, speed: float = 1.0) -> Clock:
-    """A clock that shows `now` at the real moment `real`; a frozen one doesn't know the real moment."""
+    """Return a clock that shows `now` at the real moment `real`. A frozen clock does not store `real`."""
     return Clock(mode=mode, now=now, real=now if mode == "frozen" else real, speed=speed)

@@ -1,4 +1,4 @@
-"""One act while it is being decided: the state seen through the events so far."""
+"""An act while it is being decided, and the state as its events so far have changed it."""
 
 from datetime import date, datetime
 from typing import Any
@@ -16,10 +16,10 @@ _DELETED = Internal.DELETED  # here, as finding a member of an enumeration takes
 
 
 class Act:
-    """Collects what a decision makes happen. The state itself is only read.
+    """Collects the events of one decision. It reads the state and never changes it.
 
-    A decision adds events in the order in which they are told; `close` then settles what their callbacks
-    show, and leaves the events for the log and the changed aggregates for `State.put`.
+    A decision adds events in the order in which they are published. `close` then sets the state that their
+    callbacks show. Afterwards `events` goes to the log, and `changes` to `State.put`.
     """
 
     def __init__(self, state: State, now: datetime) -> None:
@@ -35,17 +35,17 @@ class Act:
     # reading
 
     def find(self, kind: str, key: Any) -> Any:
-        """The aggregate as it is after the events so far, or None."""
+        """Return the aggregate as the events so far have changed it, or None."""
         changed = (kind, key)
         return self.changes[changed] if changed in self.changes else self._state.find(kind, key)
 
     def recipient(self, customer_no: int) -> Recipient:
-        """The copy that a billogram made now would keep of this customer; billograms share it."""
+        """Return the copy of this customer that a billogram created now would hold; billograms share it."""
         return self.customer(customer_no).copy
 
     @property
     def state(self) -> State:
-        """The state from before the act: for its indexes."""
+        """The state before the act. Use it for its indexes only."""
         return self._state
 
     @property
@@ -56,34 +56,34 @@ class Act:
         return self._today
 
     def billogram(self, key: str) -> Billogram:
-        """The billogram with this id; NotFound when there is none or it was deleted."""
+        """Return the billogram with this id. Raise NotFound when it does not exist or was deleted."""
         found: Billogram | None = self.find(BILLOGRAM, key)
         if found is None or found.internal is _DELETED:
             raise no_object(key)
         return found
 
     def customer(self, customer_no: int) -> Customer:
-        """The customer with this number; NotFound when there is none."""
+        """Return the customer with this number. Raise NotFound when it does not exist."""
         found: Customer | None = self.find(CUSTOMER, customer_no)
         if found is None:
             raise no_object(customer_no)
         return found
 
     def item(self, item_no: str) -> Item | None:
-        """The item of the register with this number, or None."""
+        """Return the item of the register with this number, or None."""
         found: Item | None = self.find(ITEM, item_no)
         return found
 
     # adding
 
     def mark(self, billogram: Billogram) -> Mark:
-        """The mark of the next event of this billogram."""
+        """Return the mark (billogram, time, uuid) of the next event of this billogram."""
         account = self.account
         uuid = numbers.event_uuid(account.seed, account.generation, billogram.number, len(billogram.events))
         return Mark(billogram.id, self.now, uuid)
 
     def sources_of(self, customer_no: int) -> list[PaymentSource]:
-        """The mandates of a customer, as they are after the events so far, in order of creation."""
+        """Return the mandates of a customer as the events so far have changed them, in order of creation."""
         changed = {
             key: new for (kind, key), new in self.changes.items() if kind == SOURCE and new is not None
         }
@@ -91,17 +91,17 @@ class Act:
         return [source for source in known.values() if source.customer_no == customer_no]
 
     def new_number(self, kind: str) -> int:
-        """The number of the next aggregate of a kind of which none is ever removed."""
+        """Return the number of the next aggregate of a kind whose aggregates are never removed."""
         made = sum(each == kind and self._state.find(kind, key) is None for each, key in self.changes)
         return self._state.count(kind) + made + 1
 
     def new_letter(self, billogram: Billogram) -> str:
-        """The id of the next document of a billogram."""
+        """Return the id of the next document of a billogram."""
         return numbers.letter_id(self.account.seed, billogram.number, len(billogram.documents))
 
     def add(self, event: Event) -> None:
-        """Let an event happen, with all that it changes."""
-        event = effects.decided(self, event)
+        """Complete an event with everything that it changes, and apply it."""
+        event = effects.complete(self, event)
         if isinstance(event, BillogramEvent):
             key = event.mark.billogram
             if key not in self._before:
@@ -116,28 +116,28 @@ class Act:
         self._after.append(public_state(self.changes[BILLOGRAM, key]) if shown else "")
 
     def close(self) -> None:
-        """Give each event the state that its callback shows (behaviour 2.1) [R for Payment, else A].
+        """Set the state that the callback of each event shows (behaviour 2.1) [R for Payment, else A].
 
-        If the act ends a billogram, all its events but `BillogramEnded` show the state from before the act;
-        in every other case the state after that event. Some types always show a fixed one.
+        If the act ends a billogram, its events other than `BillogramEnded` show the state before the act.
+        Otherwise an event shows the state after itself. Some event types always show a fixed state.
         """
         ended = {e.mark.billogram for e in self.events if isinstance(e, BillogramEnded)}
-        told: dict[str, list[BillogramEvent]] = {}
+        published: dict[str, list[BillogramEvent]] = {}
         for index, event in enumerate(self.events):
             if not isinstance(event, BillogramEvent):
                 continue
             key = event.mark.billogram
-            if event.shows is not None:
-                state = event.shows
+            if event.callback_state is not None:
+                state = event.callback_state
             elif key in ended and not isinstance(event, BillogramEnded):
                 state = self._before[key]
             else:
                 state = self._after[index]
             final = event if event.state == state else replace(event, state=state)
             self.events[index] = final
-            told.setdefault(key, []).append(final)
-        for key, finals in told.items():
+            published.setdefault(key, []).append(final)
+        for key, finals in published.items():
             billogram = self.changes[BILLOGRAM, key]
             history = (*billogram.events[: -len(finals)], *finals)
-            if billogram.events and billogram.events != history:  # a deleted one keeps none
+            if billogram.events and billogram.events != history:  # a deleted billogram keeps no events
                 self.changes[BILLOGRAM, key] = replace(billogram, events=history)

@@ -1,7 +1,7 @@
-"""What is going to happen by itself: derived from state and settings, one next entry per object.
+"""What will happen automatically: one next entry for each object, derived from state and settings.
 
-Reference: behaviour 6.1-6.5, 4.2. Nothing here is stored: whenever a billogram or its account is put, its
-entry is derived anew. How an entry is carried out stands in `deadlines`.
+Reference: behaviour 6.1-6.5, 4.2. No entry is stored in the log: each change of a billogram or of its account
+derives the entry again. `deadlines` executes entries.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,13 +16,13 @@ from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal
 
 _DAY = timedelta(days=1)
 _COLLECTED_AT, _NEWS_AT = time(9), time(10)
-_RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # made once: time changes nothing of all others
-_LAPSE_MONTHS = 36  # after the last collection, or the signing
+_RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # created once: time changes nothing of all others
+_LAPSE_MONTHS = 36  # after the last collection, or after the signature
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
 RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
 MANDATE, LAPSE, ORDER, DEBIT, RECALL = "mandate", "mandate lapses", "autogiro order", "direct debit", "recall"
-RANKS = {  # among entries of one moment [A]
+RANKS = {  # the order of entries that are due at the same moment [A]
     MANDATE: 1,
     LAPSE: 1,
     ORDER: 1,
@@ -39,11 +39,11 @@ RANKS = {  # among entries of one moment [A]
 
 
 class Due(Struct, frozen=True, order=True, gc=False):
-    """One entry; they are carried out in the order of its members.
+    """One entry of the agenda. Entries are executed in the order of these members.
 
-    `at` is its moment in UTC, `number` that of the object in order of creation, `entry` counts the entries
-    of one object at one moment, `rule` says what will happen, to what has this `key`: a billogram, a mandate
-    or a payment.
+    `at` is the moment in UTC. `number` is the object's number in order of creation. `entry` counts the
+    entries of one object at one moment. `rule` names what will happen, and `key` the billogram, mandate or
+    payment that it will happen to.
     """
 
     at: datetime
@@ -55,14 +55,14 @@ class Due(Struct, frozen=True, order=True, gc=False):
 
 
 class Agenda:
-    """The next entry of each object, the soonest first."""
+    """The next entry of each object, earliest first."""
 
     def __init__(self) -> None:
         self._of: dict[str, Due] = {}
-        self._heap: list[Due] = []  # also entries that are not right any more: known by not being in `_of`
+        self._heap: list[Due] = []  # may contain outdated entries: those that are not in `_of`
 
     def put(self, key: str, due: Due | None) -> None:
-        """Replace the entry of an object."""
+        """Replace the entry of an object; None removes it."""
         if due is None:
             self._of.pop(key, None)
         elif self._of.get(key) != due:
@@ -90,7 +90,7 @@ class Agenda:
         heapify(self._heap)
 
     def head(self) -> Due | None:
-        """The soonest entry."""
+        """Return the earliest entry, or None."""
         heap = self._heap
         while heap:
             due = heap[0]
@@ -100,15 +100,15 @@ class Agenda:
         return None
 
     def entries(self) -> list[Due]:
-        """All of them in order."""
+        """Return all entries in order."""
         return sorted(self._of.values())
 
     def of(self, key: str) -> Due | None:
-        """The entry of one object."""
+        """Return the entry of one object, or None."""
         return self._of.get(key)
 
     def copy(self) -> "Agenda":
-        """One that changes apart from this one."""
+        """Return an independent copy."""
         other = Agenda()
         other._of = dict(self._of)  # its own kind
         other._heap = list(self._heap)
@@ -116,7 +116,7 @@ class Agenda:
 
 
 def next_due(billogram: Billogram, account: Account) -> Due | None:
-    """What time will do to this billogram next; None: nothing."""
+    """Return the next automatic entry of this billogram, or None."""
     moments = _moments(billogram, account)
     if not moments:
         return None
@@ -143,10 +143,10 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
         found.append((RESPITE, calendar.day_start(dunning.respite_date + _DAY, timezone)))
     elif becomes_overdue(dunning):
         found.append((OVERDUE, overdue_at(billogram, timezone)))
-    if interest.runs(billogram) and not dunning.interest_started:
+    if interest.accrues(billogram) and not dunning.interest_started:
         starts = calendar.day_start(interest.first_day(billogram), timezone)
         floor = _floor(billogram, account)
-        if starts < floor:  # what made it due came later: the next 00:05 [A]
+        if starts < floor:  # it became due by a later change: interest starts at the next 00:05 [A]
             starts = calendar.next_day_start(floor, timezone)
         found.append((INTEREST, starts))
     reminder = reminder_at(billogram, account)
@@ -159,14 +159,14 @@ def _moments(billogram: Billogram, account: Account) -> list[tuple[str, datetime
 
 
 def _debit(debit: Debit, timezone: str) -> tuple[str, datetime]:
-    """An autogiro order goes to the bank the bank day before; then, on its day, the bank answers."""
+    """Return the next step of a debit: the autogiro order one bank day before, then the bank's answer."""
     if debit.scheme == AUTOGIRO and not debit.ordered:
         return ORDER, calendar.day_start(banking.before(debit.day, 1, AUTOGIRO), timezone)
     return DEBIT, _at(debit.day, calendar.BANK_TIME, timezone)
 
 
 def source_due(source: PaymentSource, timezone: str) -> Due | None:
-    """What time will do to a mandate next: it becomes active, or lapses."""
+    """Return the next automatic entry of a mandate: it becomes active, or it lapses."""
     if not source.usable:
         return None
     rule, at = LAPSE, calendar.day_start(lapses_on(source, timezone), timezone)
@@ -180,24 +180,28 @@ def source_due(source: PaymentSource, timezone: str) -> Due | None:
 
 
 def lapses_on(source: PaymentSource, timezone: str) -> date:
-    """36 months after its last collection, or its signing."""
+    """Return the date 36 months after the mandate's last collection, or after its signature."""
     last = source.last_collection or calendar.local_date(source.signed_at, timezone)
     return calendar.months_after(last, _LAPSE_MONTHS)
 
 
 def recall_due(payment: IncomingPayment, number: int) -> Due | None:
-    """That the bank takes a payment back, as was laid down; `number` is that of its first billogram."""
+    """Return the entry for the configured recall of a payment; `number` is that of its first billogram."""
     planned = payment.planned_recall
     return None if planned is None else Due(planned.at, RANKS[RECALL], number, 0, RECALL, payment.id)
 
 
 def becomes_overdue(dunning: Dunning) -> bool:
-    """Once per opening [R: nightly], and once more for each respite given after it came; not in a respite."""
+    """Whether the billogram will become overdue.
+
+    That happens once each time it is opened [R: nightly], and once more for each respite granted after it was
+    overdue. It does not happen during a respite.
+    """
     return not dunning.respite_active and (dunning.respited or not dunning.overdue)
 
 
 def overdue_at(billogram: Billogram, timezone: str) -> datetime:
-    """00:05 on the day after the latest of due date, respite date and the day of a planned debit [R]."""
+    """Return 00:05 local on the day after the latest of due date, respite date and planned debit [R]."""
     return calendar.day_start(_latest(billogram) + _DAY, timezone)
 
 
@@ -210,7 +214,7 @@ def _latest(billogram: Billogram) -> date:
 
 
 def reminder_at(billogram: Billogram, account: Account) -> datetime | None:
-    """08:00 on the day of the next automatic reminder; a moment that is past already: the next 08:00."""
+    """Return 08:00 local on the day of the next automatic reminder, or the next 08:00 if that has passed."""
     step = reminders.next_step(billogram, account)
     if step is None:
         return None
@@ -220,9 +224,9 @@ def reminder_at(billogram: Billogram, account: Account) -> datetime | None:
 
 
 def collection_at(billogram: Billogram, account: Account) -> datetime | None:
-    """09:00, `delay_days` after the latest of due date, respite and last reminder; None: never.
+    """Return 09:00 local, `delay_days` after the latest of due date, respite and last reminder, or None.
 
-    Once only: what the agency gave back is not handed to it again by itself [A].
+    It happens once: a billogram that the agency returned is not sent to it again automatically [A].
     """
     terms, dunning = billogram.content.terms, billogram.dunning
     delay, amount = terms.collection_delay_days, terms.collection_amount
@@ -244,7 +248,11 @@ def _at(day: date, at: time, timezone: str) -> datetime:
 
 
 def _not_before(day: date, at: time, billogram: Billogram, account: Account) -> datetime:
-    """The local time of a day; if that was past when it became due, of the first day on which it is not."""
+    """Return the moment of a local time on a day.
+
+    If that moment is before the last change of the facts behind it, return the same time on the first day on
+    which it is not.
+    """
     timezone, floor = account.timezone, _floor(billogram, account)
     moment = _at(day, at, timezone)
     if moment < floor:
@@ -255,13 +263,16 @@ def _not_before(day: date, at: time, billogram: Billogram, account: Account) -> 
 
 
 def _floor(billogram: Billogram, account: Account) -> datetime:
-    """When the facts that it follows from were last changed."""
+    """Return when the facts that the entries of a billogram depend on last changed."""
     changed = account.dunning_changed_at
     return billogram.updated_at if changed is None else max(billogram.updated_at, changed)
 
 
-def followed(account: Account) -> tuple[object, ...]:
-    """What of an account its entries follow: what becomes due by a change of it waits for its next time."""
+def agenda_inputs(account: Account) -> tuple[object, ...]:
+    """Return the values of an account that its agenda depends on.
+
+    An entry that becomes due by a change of these values waits for its next regular time of day.
+    """
     rules = account.settings.invoices
     return (
         account.timezone,
@@ -276,7 +287,7 @@ def followed(account: Account) -> tuple[object, ...]:
 def reason(
     due: Due, subject: Billogram | PaymentSource | IncomingPayment, account: Account
 ) -> tuple[str | None, str]:
-    """The billogram that an entry is about, if any, and why it stands there, for a person."""
+    """Return the id of the billogram that an entry concerns, if any, and the reason for it in plain words."""
     if isinstance(subject, Billogram):
         return subject.id, _REASONS[due.rule](subject, account)
     if isinstance(subject, PaymentSource):
@@ -293,13 +304,12 @@ def _why_overdue(billogram: Billogram, _: Account) -> str:
 
 def _why_interest(billogram: Billogram, _: Account) -> str:
     terms, respite = billogram.content.terms, billogram.dunning.respite_date
-    free = terms.invoice_date + interest.FREE
+    free = terms.invoice_date + interest.GRACE_PERIOD
     begins = f"interest of {terms.interest_rate:f} % begins: the day after"
     if respite is not None and respite > max(terms.due_date, free):
         return f"{begins} the respite to {respite}"
-    return (
-        f"{begins} the later of due date {terms.due_date} and invoice date + {interest.FREE.days} days {free}"
-    )
+    grace = f"invoice date + {interest.GRACE_PERIOD.days} days {free}"
+    return f"{begins} the later of due date {terms.due_date} and {grace}"
 
 
 def _why_reminder(billogram: Billogram, account: Account) -> str:

@@ -1,4 +1,4 @@
-"""The file that goes with a billogram: a PDF (reference: api 8.2, 8.9)."""
+"""The PDF file that is attached to a billogram (reference: api 8.2, 8.9)."""
 
 import base64
 import binascii
@@ -7,31 +7,35 @@ from msgspec import UnsetType
 
 from mockserver.core import events
 from mockserver.core.act import Act
-from mockserver.core.inputs import BillogramChanges, settled
+from mockserver.core.inputs import BillogramChanges, resolve
 from mockserver.core.model import Attachment, Billogram
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination
 
 MAX_SIZE = 10 * 1024 * 1024  # bytes [A]
-_NAME = "attachment.pdf"  # of content that came without one [A]
+_NAME = "attachment.pdf"  # of content that was sent without a name [A]
 
 
 def attach(act: Act, billogram: Billogram, attachment: Attachment | None) -> None:
-    """Attach a file, or take it away; no event of Billogram."""
+    """Attach a file, or remove it (None). This is no event of Billogram."""
     if attachment != billogram.attachment:
         act.add(events.AttachmentChanged(billogram.id, act.now, attachment))
 
 
 def pdf(filename: str, content: str) -> Attachment:
-    """The file of command `attach`; InvalidParameter for what is no PDF of at most 10 MiB in base64."""
+    """Return the file of command `attach`.
+
+    Raise InvalidParameter unless the content is a PDF of at most 10 MiB in base64.
+    """
     return Attachment(filename, _decoded(content))
 
 
-def given(present: Attachment | None, sent: BillogramChanges) -> Attachment | None:
-    """The file after `attachment` and `attachment_content` of a request.
+def from_request(present: Attachment | None, sent: BillogramChanges) -> Attachment | None:
+    """Return the file after `attachment` and `attachment_content` of a request.
 
-    A name alone is a new name for the file that is there, refused without one [A]; null takes it away.
+    A name without content renames the present file, and is refused when there is none [A]. Null removes the
+    file.
     """
-    name = settled(sent.attachment, present.filename if present else None, None)
+    name = resolve(sent.attachment, present.filename if present else None, None)
     if sent.attachment_content:
         return Attachment(name or (present.filename if present else _NAME), _decoded(sent.attachment_content))
     if isinstance(sent.attachment, UnsetType):

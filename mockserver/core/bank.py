@@ -8,20 +8,20 @@ from mockserver.core.state import PAYMENT, SOURCE
 
 
 def answer(act: Act, billogram: Billogram) -> None:
-    """The outcome that was laid down; what remains at that moment is collected."""
+    """Answer a planned debit with its configured outcome. A success collects what remains at that moment."""
     debit = billogram.debit
     assert debit is not None, "it was on the agenda"
     payment: IncomingPayment = act.find(PAYMENT, debit.payment)
     source: PaymentSource = act.find(SOURCE, debit.source)
-    outcome = outcomes.drawn(act, billogram, source)
+    outcome = outcomes.next_outcome(act, billogram, source)
     if outcome.reject is not None:
         recalls.fail(act, payment, outcome.reject)
         return
     amount = billogram.sums.remaining
     settled = replace(payment, status=SETTLED, amount=amount, at=act.now, unmatched=amount)
-    settled = payments.placed(act, settled, ((billogram.id, amount),))
+    settled = payments.with_allocations(act, settled, ((billogram.id, amount),))
     recall = outcomes.planned_recall(act, outcome, settled)
     act.add(events.PaymentStored(replace(settled, planned_recall=recall)))
-    # a migrated one is complete with its first collection [D]
+    # the first collection completes the migration of a mandate [D]
     status = ACTIVE if source.status == PENDING else source.status
     act.add(events.SourceStored(replace(source, status=status, last_collection=settled.date)))

@@ -1,4 +1,4 @@
-"""Bank days: of Sweden, and of TARGET, by which SEPA settles (reference: behaviour 6.4, 6.6, 8.1)."""
+"""Bank days of Sweden and of TARGET, which SEPA uses for settlement (reference: behaviour 6.4, 6.6, 8.1)."""
 
 from datetime import date, timedelta
 from functools import lru_cache
@@ -10,32 +10,32 @@ _SATURDAY = 5
 
 
 def next_swedish_day(day: date) -> date:
-    """The first Swedish bank day after a date."""
+    """Return the first Swedish bank day after a date."""
     return after(day, 1, AUTOGIRO)
 
 
 def is_open(day: date, scheme: str) -> bool:
-    """Whether banks settle on a date: Swedish bank days for autogiro, TARGET for the rest."""
+    """Whether banks settle on a date. Autogiro uses Swedish bank days, the other schemes use TARGET."""
     closed = _swedish(day.year) if scheme == AUTOGIRO else _target(day.year)
     return day.weekday() < _SATURDAY and day not in closed
 
 
 def first_from(day: date, scheme: str) -> date:
-    """The first bank day from a date on."""
+    """Return the first bank day on or after a date."""
     while not is_open(day, scheme):
         day += _DAY
     return day
 
 
 def after(day: date, count: int, scheme: str) -> date:
-    """So many bank days after a date; 0: the date itself."""
+    """Return the date `count` bank days after a date; with 0 the date itself."""
     for _ in range(count):
         day = first_from(day + _DAY, scheme)
     return day
 
 
 def before(day: date, count: int, scheme: str) -> date:
-    """So many bank days before a date."""
+    """Return the date `count` bank days before a date."""
     for _ in range(count):
         day -= _DAY
         while not is_open(day, scheme):
@@ -59,5 +59,5 @@ def _target(year: int) -> frozenset[date]:
 
 
 def _midsummer_eve(year: int) -> date:
-    """The Friday from 19 to 25 June; a bank holiday, as are 24 and 31 December [A]."""
+    """Return the Friday from 19 to 25 June. It is a bank holiday, as are 24 and 31 December [A]."""
     return next(day for day in (date(year, 6, number) for number in range(19, 26)) if day.weekday() == 4)

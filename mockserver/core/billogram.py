@@ -1,4 +1,4 @@
-"""Drafts: made, changed, sent, deleted (reference: behaviour 3.1, 2.4, 4.1)."""
+"""Drafts: how they are created, changed, sent and deleted (reference: behaviour 3.1, 2.4, 4.1)."""
 
 from decimal import Decimal
 
@@ -13,11 +13,11 @@ _NOBODY = Recipient(0)
 
 
 def create(act: Act, given: BillogramFields) -> str:
-    """Make a draft; returns its id."""
+    """Create a draft and return its id."""
     account = act.account
     content = new_content(act, given)
     customer_no = given.customer.over(_NOBODY).customer_no
-    copy = copy_of(act, customer_no)
+    copy = recipient_copy(act, customer_no)
     sums = sums_of(content)
     unique, own_number = _check_rules(act, given, sums.total)
     recipient = overridden(copy, given.customer)
@@ -28,7 +28,7 @@ def create(act: Act, given: BillogramFields) -> str:
         events.BillogramCreated(
             events.Mark(key, act.now, uuid),
             sums,
-            events.BillogramCreated.shows,
+            events.BillogramCreated.callback_state,
             number=number,
             customer_no=customer_no,
             content=content,
@@ -40,8 +40,11 @@ def create(act: Act, given: BillogramFields) -> str:
     return key
 
 
-def copy_of(act: Act, customer_no: int) -> Recipient:
-    """The copy of a customer that a billogram would keep; refused when there is none."""
+def recipient_copy(act: Act, customer_no: int) -> Recipient:
+    """Return the copy of a customer that a billogram would hold.
+
+    Raise InvalidParameter when there is no such customer.
+    """
     if act.find("customer", customer_no) is None:
         raise InvalidParameter(  # [A]
             f"Customer with customer_no={customer_no} not found",
@@ -54,7 +57,7 @@ def copy_of(act: Act, customer_no: int) -> Recipient:
 
 
 def change(act: Act, billogram: Billogram, content: Content, recipient: Recipient) -> None:
-    """Rewrite a draft; when nothing differs, nothing happens."""
+    """Change a draft. Nothing happens when nothing differs."""
     sums = sums_of(content)
     if sums.total < 0:
         _check_credits_allowed(act, sums.total)
@@ -63,14 +66,17 @@ def change(act: Act, billogram: Billogram, content: Content, recipient: Recipien
 
 
 def recipient_after(act: Act, billogram: Billogram, given: Patch[Recipient]) -> Recipient:
-    """The copied customer after a PUT: another number makes the copy anew [R]; the rest overrides it."""
+    """Return the copied customer after a PUT.
+
+    Another customer number copies that customer again [R]. The other members override the copy.
+    """
     old = billogram.recipient
     number = given.over(old).customer_no
-    return overridden(old if number == old.customer_no else copy_of(act, number), given)
+    return overridden(old if number == old.customer_no else recipient_copy(act, number), given)
 
 
 def send(act: Act, billogram: Billogram, method: str | None) -> None:
-    """Command `send`: numbers are assigned, the invoice is made, and what is due at once happens."""
+    """Command `send`: assign the numbers, create the invoice, and apply what is due immediately."""
     account = act.account
     if billogram.is_credit:
         _check_credits_allowed(act, billogram.sums.total)
@@ -89,12 +95,15 @@ def send(act: Act, billogram: Billogram, method: str | None) -> None:
             original_delivery_method=method,
         )
     )
-    delivery.hand_over_first(act, billogram.id, method)
-    opened(act, billogram.id)
+    delivery.deliver_first_invoice(act, billogram.id, method)
+    open_claim(act, billogram.id)
 
 
-def opened(act: Act, key: str) -> None:
-    """What follows at once when a billogram is asked for: its end, or what is due already."""
+def open_claim(act: Act, key: str) -> None:
+    """Apply what follows immediately when a billogram is first claimed from the customer.
+
+    A billogram with a total of 0 ends. Otherwise a debit is planned, and what is already due happens.
+    """
     billogram = act.billogram(key)
     if not billogram.sums.total:
         act.add(events.BillogramEnded(act.mark(billogram), billogram.sums, ended_as="Ended"))  # [C]
@@ -104,12 +113,15 @@ def opened(act: Act, key: str) -> None:
 
 
 def delete(act: Act, billogram: Billogram) -> None:
-    """Delete a draft: its id is not found any more."""
+    """Delete a draft. Its id is not found afterwards."""
     act.add(events.Deleted(act.mark(billogram), billogram.sums))
 
 
 def _check_rules(act: Act, given: BillogramFields, total: Decimal) -> tuple[str | None, int | None]:
-    """Rules of the account: unique value, own invoice number, stand-alone credits."""
+    """Check the rules of the account, and return the unique value and the own invoice number.
+
+    Both must be new in the account, and stand-alone credits must be enabled for a negative total.
+    """
     unique, own_number = given.creditor_unique_value, given.invoice_no
     if unique is not None and unique in act.state.unique_values:
         raise InvalidParameter(
@@ -133,7 +145,7 @@ def _check_rules(act: Act, given: BillogramFields, total: Decimal) -> tuple[str 
 
 
 def _check_credits_allowed(act: Act, total: Decimal) -> None:
-    """A negative total is a stand-alone credit, which Billogram must have switched on [D]."""
+    """Refuse a stand-alone credit (negative total) unless the account has the feature enabled [D]."""
     if not act.account.features.standalone_credits:
         raise PermissionDenied(
             "stand-alone credits are not enabled for this account",

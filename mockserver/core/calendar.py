@@ -99,7 +99,7 @@ def absolute(text: str) -> timedelta:
             return _exact(parts)
         except OverflowError:
             pass
-    raise _no_duration(text, "30s, 15m, 2h or PT2H")
+    raise _invalid_duration(text, "30s, 15m, 2h or PT2H")
 
 
 def after(start: datetime, span: str, timezone: str) -> datetime:
@@ -111,7 +111,7 @@ def after(start: datetime, span: str, timezone: str) -> datetime:
     assert start.tzinfo is not None
     parts = _parts(span)
     if parts is None:
-        raise _no_duration(span, "30s, 2h, 30d, 1mo or P1M")
+        raise _invalid_duration(span, "30s, 2h, 30d, 1mo or P1M")
     try:
         end = _stepped(start.astimezone(UTC), parts, timezone) + _exact(parts)
     except OverflowError:
@@ -151,6 +151,6 @@ def _stepped(start: datetime, parts: dict[str, str], timezone: str) -> datetime:
     return max(start, moment(day, local.time(), timezone))
 
 
-def _no_duration(text: str, examples: str) -> ValueError:
+def _invalid_duration(text: str, examples: str) -> ValueError:
     shown = text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
     return ValueError(f"not a duration: {shown} (try {examples})")

@@ -27,7 +27,7 @@ from mockserver.core.funds import Recall
 from mockserver.core.machine import public_state
 from mockserver.core.model import Billogram, CallbackSettings, Value
 from mockserver.core.money import ZERO, add
-from mockserver.core.sepa import words
+from mockserver.core.sepa import reason_text
 from mockserver.core.showing import as_number, event_data, render_sums, timestamp
 from mockserver.core.signature import legacy
 from mockserver.core.state import BILLOGRAM, State
@@ -59,7 +59,7 @@ class Planned(Value, frozen=True):
     ocr_number: str | None = None
     attested_at: datetime | None = None
     custom: str | None = None
-    told: dict[str, Any] | None = None  # what the other types say
+    payload: dict[str, Any] | None = None  # what the other types say
 
     @property
     def event_type(self) -> str | None:
@@ -68,7 +68,7 @@ class Planned(Value, frozen=True):
 
 
 class CallbackType(Value, frozen=True):
-    """One type of callback. `shows` gives what of `Planned` is its own, or None: nothing is sent.
+    """One type of callback. `fields` gives what of `Planned` is its own, or None: nothing is sent.
 
     `events` are those that bring it about; none: it is not sent yet. `first`: before all others of its act.
     `summary` is what a receiver reads about it in the OpenAPI document.
@@ -76,12 +76,12 @@ class CallbackType(Value, frozen=True):
 
     name: str
     events: tuple[type[Event], ...] = ()
-    shows: Callable[[State, Any], dict[str, Any] | None] = lambda state, event: None
+    fields: Callable[[State, Any], dict[str, Any] | None] = lambda state, event: None
     first: bool = False
     summary: str = ""
 
 
-def _billogram_event_shown(state: State, event: BillogramEvent) -> dict[str, Any] | None:
+def _billogram_event_fields(state: State, event: BillogramEvent) -> dict[str, Any] | None:
     billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
     own, settings = billogram.content.callbacks, state.account.callbacks
     # a billogram's own address takes its own key with it, the account's else [A]
@@ -100,11 +100,11 @@ def _billogram_event_shown(state: State, event: BillogramEvent) -> dict[str, Any
     }
 
 
-def _recall_shown(state: State, event: RecallMade) -> dict[str, Any] | None:
-    return {"told": _recall_told(state, event.recall)} if event.recall.payables else None
+def _recall_fields(state: State, event: RecallMade) -> dict[str, Any] | None:
+    return {"payload": _recall_payload(state, event.recall)} if event.recall.payables else None
 
 
-def _recipient_shown(state: State, event: RecipientUpdated) -> dict[str, Any] | None:
+def _recipient_fields(state: State, event: RecipientUpdated) -> dict[str, Any] | None:
     if not state.account.features.recipient_updated_callback:
         return None
     customer: dict[str, Any] = {"customer_number": event.customer_no}
@@ -112,15 +112,15 @@ def _recipient_shown(state: State, event: RecipientUpdated) -> dict[str, Any] | 
         customer["updated_email"] = event.email
     if event.recurring:
         customer["updated_recurring_payment_type"] = event.recurring_type
-    return {"told": {"customer": customer}}
+    return {"payload": {"customer": customer}}
 
 
-def _registration_shown(_: State, event: EinvoiceRegistered) -> dict[str, Any]:
+def _registration_fields(_: State, event: EinvoiceRegistered) -> dict[str, Any]:
     customer_number = str(event.customer_no)  # a string [D]
-    return {"told": {"recipient_information": {"customer_number": customer_number}}}
+    return {"payload": {"recipient_information": {"customer_number": customer_number}}}
 
 
-def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
+def _recall_payload(state: State, recall: Recall) -> dict[str, Any]:
     total = ZERO
     payables = []
     for payable in recall.payables:
@@ -144,7 +144,7 @@ def _recall_told(state: State, recall: Recall) -> dict[str, Any]:
                 },
             }
         )
-    reason = None if recall.code is None else {"code": recall.code, "message": words(recall.code)}
+    reason = None if recall.code is None else {"code": recall.code, "message": reason_text(recall.code)}
     return {
         "payment_recall": {
             "incoming_payment_id": recall.payment,
@@ -163,26 +163,26 @@ BILLOGRAM_EVENT = CallbackType(
     "BillogramEvent",
     # "every" [A], except the one that the callback of the whole recall includes
     tuple(each for each in EVENTS if issubclass(each, BillogramEvent) and each is not PaymentRecalled),
-    _billogram_event_shown,
+    _billogram_event_fields,
     summary="Something happened to a billogram",
 )
 RECIPIENT_UPDATED = CallbackType(
     "RecipientUpdated",
     (RecipientUpdated,),
-    _recipient_shown,
+    _recipient_fields,
     summary="A customer verified an address, or changed the recurring payment",
 )
 PAYMENT_RECALLED = CallbackType(
     "PaymentRecalled",
     (RecallMade,),
-    _recall_shown,
+    _recall_fields,
     first=True,  # before what the recall leads to [A]
     summary="Money was taken back",
 )
 EINVOICE_CREATED = CallbackType(
     "EinvoiceRegistrationCreated",
     (EinvoiceRegistered,),  # [D]
-    _registration_shown,
+    _registration_fields,
     summary="A customer registered for e-invoices",
 )
 TABLE = (
@@ -217,7 +217,7 @@ def _planned(state: State, record: Record, index: int, row: CallbackType, event:
     settings = account.callbacks
     if settings.types is not None and row.name not in settings.types:
         return None
-    shown = row.shows(state, event)
+    shown = row.fields(state, event)
     if shown is None:
         return None
     url, sign_key = shown.pop("url", settings.url), shown.pop("sign_key", settings.sign_key)
@@ -244,16 +244,16 @@ def body(planned: Planned) -> bytes:
     Compact, pure ASCII, plain slashes, keys in alphabetical order [A; the order R]. Whole amounts are
     integers, unlike in the REST answers [R].
     """
-    said: dict[str, Any] = {
+    payload: dict[str, Any] = {
         "callback_id": planned.callback_id,
         "callback_timestamp": planned.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         "callback_type": planned.type,
     }
-    if planned.told is not None:
-        said |= planned.told
+    if planned.payload is not None:
+        payload |= planned.payload
     if planned.event is not None:
-        said |= _billogram_event(planned, planned.event)
-    encoded = _encoder.encode(said)
+        payload |= _billogram_event(planned, planned.event)
+    encoded = _encoder.encode(payload)
     if encoded.isascii():
         return encoded
     return _NOT_ASCII.sub(_escaped, encoded.decode()).encode()

@@ -10,10 +10,10 @@ from mockserver.core.refusal import InvalidObjectState, invalid
 def change_sent(
     act: Act, billogram: Billogram, content: Content, recipient: Recipient, attachment: Attachment | None
 ) -> None:
-    """Rewrite a sent billogram; when nothing differs, nothing happens.
+    """Change a sent billogram. Nothing happens when nothing differs.
 
-    Another total makes a document over the difference. What was paid beyond a smaller one is owed to the
-    customer.
+    A changed total creates a document over the difference. What was paid beyond a smaller total is owed to
+    the customer.
     """
     if attachment != billogram.attachment:
         act.add(events.AttachmentChanged(billogram.id, act.now, attachment))
@@ -32,9 +32,9 @@ def change_sent(
     if new.total != old.total:
         _document(act, act.billogram(billogram.id), new)
     if content.terms.due_date != billogram.content.terms.due_date and new.remaining > 0:
-        debits.move(act, billogram.id, "due_date")  # with the new amount: the plan changes once
-    debits.follow(act, billogram.id, "invoice")
-    dunning_dates.overdue_if_past(act, billogram.id)
+        debits.reschedule(act, billogram.id, "due_date")  # with the new amount: the plan changes once
+    debits.sync(act, billogram.id, "invoice")
+    dunning_dates.mark_overdue_if_past(act, billogram.id)
     after = act.billogram(billogram.id)
     if new.total != old.total and not after.sums.remaining and not after.is_credit:
         ended_as = "Paid" if money.any_received(old) else "Credited"
@@ -42,7 +42,7 @@ def change_sent(
 
 
 def _sums_after(billogram: Billogram, content: Content) -> Sums:
-    """The sums with the new rows, and what has happened so far."""
+    """Return the sums with the new rows and with the payments, fees and credits so far."""
     old, new = billogram.sums, sums_of(content)
     if _priced(content) == _priced(billogram.content):
         return replace(old, rotavdrag=new.rotavdrag)
@@ -52,7 +52,7 @@ def _sums_after(billogram: Billogram, content: Content) -> Sums:
             rule="put.credited",
             credited_sum=old.credited,
         )
-    after = money.still_let_go(
+    after = money.keep_waived(
         old,
         replace(
             new,
@@ -69,16 +69,16 @@ def _sums_after(billogram: Billogram, content: Content) -> Sums:
 
 
 def _priced(content: Content) -> tuple[object, ...]:
-    """What a change of makes a document; `reversed_vat` is as one of the rows [A]."""
+    """Return the content whose change creates a document; `reversed_vat` counts like a row [A]."""
     return content.items, content.terms.invoice_fee, bool(content.regional.reversed_vat)
 
 
 def _document(act: Act, billogram: Billogram, new: Sums) -> None:
-    """A debit invoice over what is more, or a credit invoice over what is less."""
+    """Create an invoice over an increase of the total, or a credit invoice over a decrease."""
     old = billogram.sums
     method = billogram.content.terms.delivery_method
     if not delivery.possible(act, billogram, method):
-        method = "DoNotNotify"  # its address is gone: it is made, and does not leave [A]
+        method = "DoNotNotify"  # the address was removed: the document is created, but not sent [A]
     invoice_no = act.account.highest_invoice_no + 1
     mark, letter_id = act.mark(billogram), act.new_letter(billogram)
     booked, freed = credits.booked_vat(billogram), money.ZERO
@@ -96,7 +96,7 @@ def _document(act: Act, billogram: Billogram, new: Sums) -> None:
     else:
         if not billogram.is_credit:
             freed = max(money.negated(new.remaining), money.ZERO)
-            new = credits.without(new, freed)
+            new = credits.without_freed(new, freed)
         act.add(
             events.Credit(
                 mark,
@@ -108,6 +108,6 @@ def _document(act: Act, billogram: Billogram, new: Sums) -> None:
                 vat=money.subtract(booked, new.vat),
             )
         )
-    delivery.hand_over(act, billogram.id, method)
+    delivery.deliver(act, billogram.id, method)
     if freed:
-        credits.owe(act, billogram.id, freed)
+        credits.record_liability(act, billogram.id, freed)

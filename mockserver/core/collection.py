@@ -9,7 +9,7 @@ from mockserver.core.refusal import InvalidObjectState, PermissionDenied, invali
 
 
 def collect(act: Act, billogram: Billogram) -> None:
-    """Command `collect`: handed to the agency, with the interest so far."""
+    """Command `collect`: hand the billogram over to the agency, with the interest accrued so far."""
     if not act.account.features.collection:
         raise PermissionDenied("collection is not enabled for this account", rule="feature.collection")
     dunning.check_unpaid_in_time(act, billogram, "collect")
@@ -17,7 +17,7 @@ def collect(act: Act, billogram: Billogram) -> None:
 
 
 def hand_over(act: Act, billogram: Billogram) -> None:
-    """The same by itself, when the account wants it so."""
+    """Hand the billogram over to the agency, with the interest accrued so far. Nothing is checked."""
     sums, claim = dunning.with_claim(act, billogram)
     act.add(
         events.Collection(
@@ -28,11 +28,11 @@ def hand_over(act: Act, billogram: Billogram) -> None:
             claimed=claim,
         )
     )
-    debits.follow(act, billogram.id, "collection")
+    debits.sync(act, billogram.id, "collection")
 
 
-def news(act: Act, billogram: Billogram) -> None:
-    """The agency has taken it up, the next Swedish bank day [C, A]."""
+def update_status(act: Act, billogram: Billogram) -> None:
+    """Record that the agency accepted the case, on the next Swedish bank day [C, A]."""
     act.add(
         events.CollectionStatusUpdate(
             act.mark(billogram),
@@ -44,7 +44,7 @@ def news(act: Act, billogram: Billogram) -> None:
 
 
 def receive(act: Act, billogram: Billogram, amount: Decimal) -> None:
-    """Money that was paid to the agency; more than remains is refused."""
+    """Book money that was paid to the agency. More than the remaining sum is refused."""
     _check_with_agency(billogram)
     sums = billogram.sums
     if amount > sums.remaining:
@@ -64,7 +64,7 @@ def receive(act: Act, billogram: Billogram, amount: Decimal) -> None:
 
 
 def end(act: Act, billogram: Billogram) -> None:
-    """The agency closes the case; what was not paid stays unpaid in the sums [A]."""
+    """Close the case at the agency. What was not paid stays unpaid in the sums [A]."""
     _check_with_agency(billogram)
     act.add(
         events.CollectionEnded(
@@ -76,14 +76,14 @@ def end(act: Act, billogram: Billogram) -> None:
 
 
 def cancel(act: Act, billogram: Billogram) -> None:
-    """The case is withdrawn: the billogram is open again; no debit by itself, as after a recall [A]."""
+    """Withdraw the case and reopen the billogram. No debit is planned, as after a recall [A]."""
     _check_with_agency(billogram)
     act.add(
         events.CollectionCancelled(
             act.mark(billogram), billogram.sums, collector_reference=_reference(act, billogram)
         )
     )
-    dunning_dates.overdue_if_past(act, billogram.id)
+    dunning_dates.mark_overdue_if_past(act, billogram.id)
 
 
 def _check_with_agency(billogram: Billogram) -> None:

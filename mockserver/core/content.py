@@ -1,6 +1,6 @@
 """What the creditor writes: terms, rows, texts, the copied customer (reference: api 8.2-8.6, behaviour 3.1).
 
-The same functions write a new draft over the defaults of the account and an old one over what it holds.
+The same functions apply a request to the account's defaults (a new draft) and to a stored billogram.
 """
 
 from datetime import date, timedelta
@@ -22,7 +22,7 @@ from mockserver.core.inputs import (
     RowFields,
     RowRegional,
     Rows,
-    settled,
+    resolve,
 )
 from mockserver.core.model import (
     Address,
@@ -43,16 +43,16 @@ from mockserver.core.settings import bookkeeping_accounts
 
 T = TypeVar("T")
 
-MAX_DUE_DAYS = 365  # as sent [A]
+MAX_DUE_DAYS = 365  # that a client may send [A]
 _NOTHING, _NO_ACCOUNTS = RowFields(), Accounts()
 
 
 def new_content(act: Act, given: BillogramFields) -> Content:
-    """The content of a new draft; null is the same as not given."""
-    invoice_date = settled(given.invoice_date, act.today, act.today)
+    """Return the content of a new draft. Null has the same meaning as an absent member."""
+    invoice_date = resolve(given.invoice_date, act.today, act.today)
     due_date, due_days = _due(
-        settled(given.due_date, None, None),
-        settled(given.due_days, None, None),
+        resolve(given.due_date, None, None),
+        resolve(given.due_days, None, None),
         invoice_date,
         act.account.default_due_days,
     )
@@ -66,26 +66,26 @@ def new_content(act: Act, given: BillogramFields) -> Content:
 
 
 def changed_content(act: Act, base: Content, given: BillogramChanges) -> Content:
-    """The content of a draft after a PUT: null puts a scalar back to its default (reference: api 1.8)."""
+    """Return the content of a draft after a PUT. Null resets a scalar to its default (reference: api 1.8)."""
     terms = _terms(act, _redated(act, base.terms, given), given)
     items = base.items if isinstance(given.items, UnsetType) else _rows(act, given.items)
-    message = base.info.message and act.account.settings.invoices.default_message  # null, over a text
+    message = base.info.message and act.account.settings.invoices.default_message  # the default for null
     return _texts(act, replace(base, terms=terms, items=items), given, Info(message=message))
 
 
 def _redated(act: Act, old: Terms, given: BillogramChanges) -> Terms:
-    """The terms with the dates of a PUT; what is sent back as it was is not given."""
+    """Return the terms with the dates of a PUT. A value that equals the stored one counts as absent."""
     sent_date = _changed(given.invoice_date, old.invoice_date)
     due_date = _changed(given.due_date, old.due_date)
     due_days = _changed(given.due_days, old.due_days)
-    days = settled(due_days, 0, 0)
+    days = resolve(due_days, 0, 0)
     if days > MAX_DUE_DAYS:
         raise invalid("due_days", rule="body.value", due_days=days, maximum=MAX_DUE_DAYS)
     if sent_date is UNSET and due_date is UNSET and due_days is UNSET:
         return old
-    invoice_date = settled(sent_date, old.invoice_date, act.today)
+    invoice_date = resolve(sent_date, old.invoice_date, act.today)
     default_days = act.account.default_due_days if None in (due_date, due_days) else old.due_days
-    due = _due(settled(due_date, None, None), settled(due_days, None, None), invoice_date, default_days)
+    due = _due(resolve(due_date, None, None), resolve(due_days, None, None), invoice_date, default_days)
     return replace(old, invoice_date=invoice_date, due_date=due[0], due_days=due[1])
 
 
@@ -94,7 +94,7 @@ def _changed(given: Maybe[T], stored: T) -> Maybe[T]:
 
 
 def sums_of(content: Content) -> Sums:
-    """The sums of a billogram with this content on which nothing has happened yet."""
+    """Return the sums of a billogram with this content before any payment, fee or credit."""
     return money.invoiced(
         content.items,
         invoice_fee=content.terms.invoice_fee,
@@ -105,9 +105,9 @@ def sums_of(content: Content) -> Sums:
 
 
 def _texts(act: Act, base: Content, given: BillogramChanges, defaults: Info) -> Content:
-    """The content with the other members. Null in `info` means its default."""
+    """Return the content with the members other than terms and rows. Null in `info` means its default."""
     _check_https(act, given.callbacks)
-    contract = settled(given.contract, base.contract, None)
+    contract = resolve(given.contract, base.contract, None)
     if contract == base.contract and not (given.info or given.regional_sweden or given.callbacks):
         return base
     return replace(
@@ -120,7 +120,10 @@ def _texts(act: Act, base: Content, given: BillogramChanges, defaults: Info) -> 
 
 
 def _check_https(act: Act, given: Patch[Callbacks]) -> None:
-    """The real service sends to https addresses only [D]; here as the account wants it [A]."""
+    """Refuse an http callback address if the account requires https.
+
+    The real service sends to https addresses only [D]; here it is a setting of the account [A].
+    """
     if given and act.account.callbacks.require_https:
         url = given.over(Callbacks()).url
         if url is not None and url.startswith("http:"):
@@ -143,8 +146,8 @@ def _default_terms(act: Act, invoice_date: date, due_date: date, due_days: int) 
 
 
 def _terms(act: Act, base: Terms, given: BillogramChanges) -> Terms:
-    """The terms with what was sent of them, but the dates."""
-    if _is_untouched(given):  # as most are: it is sooner done
+    """Return the terms with the members of a request, except the dates."""
+    if _is_untouched(given):  # most requests: this path is faster
         return base
     defaults = _default_terms(act, base.invoice_date, base.due_date, base.due_days)
     automatic, steps = _reminders(act, base, given)
@@ -153,11 +156,11 @@ def _terms(act: Act, base: Terms, given: BillogramChanges) -> Terms:
     )
     return replace(
         base,
-        currency=settled(given.currency, base.currency, defaults.currency),
-        invoice_fee=settled(given.invoice_fee, base.invoice_fee, defaults.invoice_fee),
-        reminder_fee=settled(given.reminder_fee, base.reminder_fee, defaults.reminder_fee),
-        interest_rate=settled(given.interest_rate, base.interest_rate, defaults.interest_rate),
-        show_item_gross_prices=settled(
+        currency=resolve(given.currency, base.currency, defaults.currency),
+        invoice_fee=resolve(given.invoice_fee, base.invoice_fee, defaults.invoice_fee),
+        reminder_fee=resolve(given.reminder_fee, base.reminder_fee, defaults.reminder_fee),
+        interest_rate=resolve(given.interest_rate, base.interest_rate, defaults.interest_rate),
+        show_item_gross_prices=resolve(
             given.show_item_gross_prices, base.show_item_gross_prices, defaults.show_item_gross_prices
         ),
         pdf_template=given.pdf.over(Pdf(base.pdf_template), Pdf(defaults.pdf_template)).template,
@@ -184,8 +187,11 @@ def _is_untouched(given: BillogramChanges) -> bool:
 
 
 def _reminders(act: Act, base: Terms, given: BillogramChanges) -> tuple[bool, tuple[Reminder, ...]]:
-    """Own settings switch automatic reminders on, a lone `[]` off, null means the account's;
-    `automatic_reminders` in the same body wins [D]."""
+    """Return whether reminders are automatic, and the billogram's own sequence.
+
+    A sequence of its own turns automatic reminders on, an empty one (`[]`) turns them off, and null means the
+    account's setting. `automatic_reminders` in the same body takes precedence [D].
+    """
     automatic, steps = base.automatic_reminders, base.automatic_reminders_settings
     wanted, own = given.automatic_reminders, given.automatic_reminders_settings
     by_account = bool(act.account.settings.invoices.automatic_reminders)
@@ -202,7 +208,7 @@ def _reminders(act: Act, base: Terms, given: BillogramChanges) -> tuple[bool, tu
 def _due(
     due_date: date | None, due_days: int | None, invoice_date: date, default_days: int
 ) -> tuple[date, int]:
-    """Due date and days: either one is enough, both must agree [A]; neither, the default [D]."""
+    """Return due date and due days. One of them is enough; both must agree [A]; neither: the default [D]."""
     if due_date is None:
         days = default_days if due_days is None else due_days
         if days > (LAST_DATE - invoice_date).days + 365:
@@ -227,7 +233,10 @@ def _rows(act: Act, items: Rows[RowFields]) -> tuple[Row, ...]:
 
 
 def _row(act: Act, sent: RowFields, path: tuple[str | int, ...]) -> Row:
-    """One row. A known item gives what is left out; an unknown number is that of a single-use row [C]."""
+    """Return one row.
+
+    A known item supplies what the row leaves out. An unknown item number belongs to a single-use row [C].
+    """
     known = None if sent.item_no is None else act.item(sent.item_no)
     taken = _NOTHING if known is None else _from_register(known)
     title = taken.title if sent.title is None else sent.title
@@ -271,7 +280,7 @@ def _first(sent: str | None, taken: str | None) -> str | None:
 
 
 def _from_register(item: Item) -> RowFields:
-    """What a row leaves out."""
+    """Return the members of a row that its item supplies."""
     return RowFields(
         title=item.title,
         description=item.description,
@@ -284,8 +293,11 @@ def _from_register(item: Item) -> RowFields:
 
 
 def overridden(copy: Recipient, given: Patch[Recipient]) -> Recipient:
-    """The copy with what was sent beside the number [S]; null changes nothing but a part of an address."""
-    if given.changes == (("customer_no", copy.customer_no),):  # as most are: it is sooner done
+    """Return the copied customer with the members that were sent in addition to its number [S].
+
+    Null resets a part of an address, and otherwise changes nothing.
+    """
+    if given.changes == (("customer_no", copy.customer_no),):  # most requests: this path is faster
         return copy
     blank = Address()
     defaults = replace(copy, address=blank, delivery_address=blank, permanent_establishment_address=blank)

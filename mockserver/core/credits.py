@@ -13,7 +13,7 @@ from mockserver.core.refusal import InvalidObjectState, invalid, missing
 MODES = ("full", "items", "amount", "remaining", "rest", "principal")
 
 
-class Part(Value, frozen=True):
+class CreditedAmounts(Value, frozen=True):
     """What a credit invoice is about: `vat` and `fees` are contained in the amount."""
 
     amount: Decimal
@@ -42,30 +42,30 @@ def credit(act: Act, billogram: Billogram, given: CreditFields) -> None:
             rows=part.rows,
         )
     )
-    delivery.hand_over(act, billogram.id, method)
+    delivery.deliver(act, billogram.id, method)
     if freed:
-        owe(act, billogram.id, freed)
+        record_liability(act, billogram.id, freed)
     losses.write_off_automatically(act, billogram.id)
-    debits.follow(act, billogram.id, "credit")
+    debits.sync(act, billogram.id, "credit")
     after = act.billogram(billogram.id)
     if not after.sums.remaining and after.internal is not Internal.ENDED:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Credited"))  # [C]
 
 
-def owe(act: Act, key: str, freed: Decimal) -> None:
+def record_liability(act: Act, key: str, freed: Decimal) -> None:
     """Paid money that a credit set free is owed to the customer [A]."""
     after = act.billogram(key)
     act.add(events.OverpaymentCustomerLiability(act.mark(after), after.sums, amount=freed))
-    payments.set_free(act, key, freed)
+    payments.release(act, key, freed)
 
 
 def credited(sums: Sums, amount: Decimal) -> tuple[Sums, Decimal]:
     """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum."""
     freed = max(money.subtract(amount, sums.remaining), money.ZERO)
-    return without(replace(sums, credited=money.subtract(sums.credited, amount)), freed), freed
+    return without_freed(replace(sums, credited=money.subtract(sums.credited, amount)), freed), freed
 
 
-def without(sums: Sums, freed: Decimal) -> Sums:
+def without_freed(sums: Sums, freed: Decimal) -> Sums:
     """The sums without paid money that was set free; that of the collector goes last [A]."""
     own = min(freed, money.negated(sums.paid))
     after = replace(
@@ -104,7 +104,7 @@ def _nothing_left(sums: Sums) -> InvalidObjectState:
     )
 
 
-def _part(billogram: Billogram, given: CreditFields, left: Decimal) -> Part:
+def _part(billogram: Billogram, given: CreditFields, left: Decimal) -> CreditedAmounts:
     mode, sums = given.mode, billogram.sums
     if mode not in MODES:  # a bad value: it is looked at after state and facts [A]
         raise invalid("mode", rule="credit.mode", mode=mode, known=MODES)
@@ -125,7 +125,7 @@ def _part(billogram: Billogram, given: CreditFields, left: Decimal) -> Part:
     return _contained(billogram, amount)
 
 
-def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None) -> Part:
+def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None) -> CreditedAmounts:
     """The amount with the VAT and the fees in it.
 
     It settles as money does: principal, then fees, which carry no VAT. The VAT is the given one, else its
@@ -143,10 +143,10 @@ def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None
     own = money.subtract(amount, fees)
     vat_left = booked_vat(billogram)
     if own == uncredited:
-        return Part(amount, vat_left, fees)
+        return CreditedAmounts(amount, vat_left, fees)
     if vat is None or fees:
         vat = money.share(vat_left, own, uncredited)
-    return Part(amount, min(max(vat, money.ZERO), max(vat_left, money.ZERO)), fees)
+    return CreditedAmounts(amount, min(max(vat, money.ZERO), max(vat_left, money.ZERO)), fees)
 
 
 def booked_vat(billogram: Billogram) -> Decimal:
@@ -165,7 +165,9 @@ def booked_vat(billogram: Billogram) -> Decimal:
 _FIRST = (events.BillogramSent, events.BillogramSold, events.FactoringDenied)
 
 
-def _by_rows(billogram: Billogram, items: Rows[CreditRowFields] | UnsetType, left: Decimal) -> Part:
+def _by_rows(
+    billogram: Billogram, items: Rows[CreditRowFields] | UnsetType, left: Decimal
+) -> CreditedAmounts:
     if isinstance(items, UnsetType):
         raise missing("items")
     counts = _uncredited_counts(billogram)
@@ -217,7 +219,7 @@ def _row(
         raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
     counts[key] = money.add(counts[key], count)
     invoiced = money.add(*(row.count for row in found))
-    discount = money.fine_share(money.add(*(row.discount for row in found)), count, invoiced)
+    discount = money.precise_share(money.add(*(row.discount for row in found)), count, invoiced)
     return replace(found[0], count=count, discount=discount)
 
 

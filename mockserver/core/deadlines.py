@@ -20,15 +20,15 @@ from mockserver.core.model import Billogram
 from mockserver.core.state import PAYMENT
 
 _BILLOGRAMS: dict[str, Callable[[Act, Billogram], None]] = {
-    agenda.ORDER: debits.order,
+    agenda.ORDER: debits.send_order,
     agenda.DEBIT: bank.answer,
-    agenda.NEWS: collection.news,
+    agenda.NEWS: collection.update_status,
     agenda.RESPITE: respite.end,
-    agenda.OVERDUE: dunning_dates.overdue,
-    agenda.INTEREST: dunning_dates.interest_started,
+    agenda.OVERDUE: dunning_dates.mark_overdue,
+    agenda.INTEREST: dunning_dates.start_interest,
     agenda.REMINDER: dunning.remind_automatically,
     agenda.COLLECTION: collection.hand_over,
-    agenda.LETTER: delivery.letter_after_all,
+    agenda.LETTER: delivery.send_fallback_letter,
 }
 _SOURCES: dict[str, Callable[[Act, PaymentSource], None]] = {
     agenda.MANDATE: sources.activate,

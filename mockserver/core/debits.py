@@ -65,7 +65,7 @@ def plan(act: Act, key: str, day: date | None = None) -> None:
     )
 
 
-def plan_by_hand(act: Act, billogram: Billogram, day: date | None) -> None:
+def plan_manually(act: Act, billogram: Billogram, day: date | None) -> None:
     """The recipient plans one, for a day of his own or the usual one."""
     if billogram.debit is not None:
         raise InvalidObjectState(
@@ -85,7 +85,7 @@ def plan_by_hand(act: Act, billogram: Billogram, day: date | None) -> None:
         )
 
 
-def cancel_by_hand(act: Act, billogram: Billogram) -> None:
+def cancel_manually(act: Act, billogram: Billogram) -> None:
     """The recipient cancels what is planned."""
     if billogram.debit is None:
         raise InvalidObjectState(
@@ -98,7 +98,7 @@ def cancel_by_hand(act: Act, billogram: Billogram) -> None:
             act.mark(billogram), billogram.sums, payment_type=payment.scheme, payment_update_reason="user"
         )
     )
-    dunning_dates.overdue_if_past(act, billogram.id)
+    dunning_dates.mark_overdue_if_past(act, billogram.id)
 
 
 def own_day(act: Act, billogram: Billogram, scheme: str) -> date:
@@ -109,7 +109,7 @@ def own_day(act: Act, billogram: Billogram, scheme: str) -> date:
     return banking.first_from(day, scheme)
 
 
-def follow(act: Act, key: str, reason: str) -> None:
+def sync(act: Act, key: str, reason: str) -> None:
     """The amount is what remains; when nothing does, or it is with the agency, nothing is planned."""
     billogram = act.billogram(key)
     if billogram.debit is None:
@@ -120,13 +120,13 @@ def follow(act: Act, key: str, reason: str) -> None:
         _update(act, billogram, billogram.sums.remaining, billogram.debit.day, reason)
 
 
-def move(act: Act, key: str, reason: str, *, told_anyway: bool = False) -> None:
+def reschedule(act: Act, key: str, reason: str, *, even_if_unchanged: bool = False) -> None:
     """Another respite or due date: planned anew, never before tomorrow."""
     billogram = act.billogram(key)
     if billogram.debit is None:
         return
     day = own_day(act, billogram, billogram.debit.scheme)
-    if told_anyway or day != billogram.debit.day:
+    if even_if_unchanged or day != billogram.debit.day:
         _update(act, billogram, billogram.sums.remaining, day, reason)
 
 
@@ -142,7 +142,7 @@ def cancel(act: Act, key: str, reason: str) -> None:
     )
 
 
-def mark(act: Act, key: str) -> None:
+def sync_autogiro_flag(act: Act, key: str) -> None:
     """The flag of autogiro follows the mandates: it comes to open billograms, and goes from all [A]."""
     billogram = act.billogram(key)
     source = usable_source(act, billogram)
@@ -152,7 +152,7 @@ def mark(act: Act, key: str) -> None:
         act.add(events.AutogiroMarked(key, act.now, on))
 
 
-def order(act: Act, billogram: Billogram) -> None:
+def send_order(act: Act, billogram: Billogram) -> None:
     """An autogiro order goes to the bank."""
     act.add(events.DebitOrdered(billogram.id, act.now))
 

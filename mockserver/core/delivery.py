@@ -85,10 +85,10 @@ def resend(act: Act, billogram: Billogram, method: str | None) -> None:
             delivery_method=method,
         )
     )
-    hand_over(act, billogram.id, method)
+    deliver(act, billogram.id, method)
 
 
-def hand_over(act: Act, key: str, method: str) -> None:
+def deliver(act: Act, key: str, method: str) -> None:
     """What is known of the delivery of a document at once: bad addresses bounce [A]."""
     billogram = act.billogram(key)
     to = billogram.recipient
@@ -98,7 +98,7 @@ def hand_over(act: Act, key: str, method: str) -> None:
         act.add(events.DeliverySmsFailed(act.mark(billogram), billogram.sums, customer_phone=to.phone))
 
 
-def hand_over_first(act: Act, key: str, method: str) -> None:
+def deliver_first_invoice(act: Act, key: str, method: str) -> None:
     """The same for the first invoice: an e-invoice is handed over at once."""
     billogram = act.billogram(key)
     if method in (*EINVOICE, "EDI"):
@@ -112,7 +112,7 @@ def hand_over_first(act: Act, key: str, method: str) -> None:
                 electronic_id=edi_of(billogram.content, customer) if method == "EDI" else None,
             )
         )
-    hand_over(act, key, method)
+    deliver(act, key, method)
 
 
 def identifier_of(registration: EinvoiceRegistration) -> str | None:
@@ -120,13 +120,13 @@ def identifier_of(registration: EinvoiceRegistration) -> str | None:
     return registration.identifier or registration.codice_destinatario or registration.pec
 
 
-def letter_after_all(act: Act, billogram: Billogram) -> None:
+def send_fallback_letter(act: Act, billogram: Billogram) -> None:
     """The link of an e-mail or SMS was not opened in time; without an address only a flag is set [A]."""
     to = billogram.recipient
     if not has_address(to):
         act.add(events.LetterUndelivered(billogram.id, act.now))
         return
-    sent = _followed(billogram)
+    sent = _event_before_letter(billogram)
     mark = act.mark(billogram)
     if channel_of(sent.delivery_method) == "SMS":
         act.add(events.SmsNotAccepted(mark, billogram.sums, customer_phone=to.phone))
@@ -144,9 +144,9 @@ def letter_after_all(act: Act, billogram: Billogram) -> None:
     )
 
 
-def _followed(billogram: Billogram) -> events.LetterEvent:
+def _event_before_letter(billogram: Billogram) -> events.LetterEvent:
     """What the letter comes after."""
-    return next(each for each in reversed(billogram.events) if letters.is_followed(each))
+    return next(each for each in reversed(billogram.events) if letters.may_be_followed(each))
 
 
 def last_channel(billogram: Billogram) -> str | None:

@@ -49,7 +49,7 @@ class Document(Value, frozen=True):
         return channel_of(self.method)
 
 
-def decided(earlier: Sums, event: events.LetterEvent) -> events.DocumentAmounts:
+def amounts_of(earlier: Sums, event: events.LetterEvent) -> events.DocumentAmounts:
     """What the document of an event is about; `earlier` are the sums before it."""
     sums = event.sums
     if isinstance(event, events.InvoiceSent):

@@ -92,7 +92,7 @@ def _send(act: Act, billogram: Billogram, method: str, message: str | None, *, a
             claimed=claim,
         )
     )
-    delivery.hand_over(act, billogram.id, method)
+    delivery.deliver(act, billogram.id, method)
     if method == "Letter" and not delivery.has_address(billogram.recipient):
         act.add(events.LetterUndelivered(billogram.id, act.now))
-    debits.follow(act, billogram.id, "fee")
+    debits.sync(act, billogram.id, "fee")

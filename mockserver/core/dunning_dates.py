@@ -7,14 +7,14 @@ from mockserver.core.model import Billogram, Internal
 
 def after_sending(act: Act, key: str) -> None:
     """Whatever of it is already past when a billogram is sent happens at once, in that act [A]."""
-    overdue_if_past(act, key)
+    mark_overdue_if_past(act, key)
     billogram = act.billogram(key)
     starts = calendar.day_start(interest.first_day(billogram), act.account.timezone)
-    if interest.runs(billogram) and starts <= act.now:
-        interest_started(act, billogram)
+    if interest.accrues(billogram) and starts <= act.now:
+        start_interest(act, billogram)
 
 
-def overdue_if_past(act: Act, key: str) -> None:
+def mark_overdue_if_past(act: Act, key: str) -> None:
     """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A].
 
     Not while the agency has it [A]: then it comes when the case is withdrawn.
@@ -25,15 +25,15 @@ def overdue_if_past(act: Act, key: str) -> None:
     if billogram.is_credit or not billogram.sums.remaining or not agenda.becomes_overdue(billogram.dunning):
         return
     if agenda.overdue_at(billogram, act.account.timezone) <= act.now:
-        overdue(act, billogram)
+        mark_overdue(act, billogram)
 
 
-def overdue(act: Act, billogram: Billogram) -> None:
+def mark_overdue(act: Act, billogram: Billogram) -> None:
     """The due date has passed."""
     act.add(events.Overdue(act.mark(billogram), billogram.sums))
 
 
-def interest_started(act: Act, billogram: Billogram) -> None:
+def start_interest(act: Act, billogram: Billogram) -> None:
     """Interest runs from today on."""
     rate = billogram.content.terms.interest_rate
     act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))

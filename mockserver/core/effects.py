@@ -15,7 +15,7 @@ from mockserver.core.model import Account, Autogiro, Billogram, Interest, Intern
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, View, is_digits
 
 
-def decided(view: View, event: Event) -> Event:
+def complete(view: View, event: Event) -> Event:
     """The event with all that it changes."""
     if isinstance(event, BillogramEvent):
         return _of_billogram(view, event)
@@ -42,11 +42,11 @@ def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
     changes = {} if rule is None else rule(old, event)
     content = event.content if isinstance(event, events.DataChange) else None
     new = replace(old, sums=event.sums, content=content or old.content, **changes)
-    runs = interest.rolled(old, new, event.mark.at, account.timezone)
+    runs = interest.accrued(old, new, event.mark.at, account.timezone)
     if runs is not new.interest:
         changes["interest"] = runs
     if isinstance(event, LetterEvent):
-        amounts = documents.decided(old.sums, event)
+        amounts = documents.amounts_of(old.sums, event)
         if amounts is not events.AMOUNTS_OF_SUMS:
             more["document"] = amounts
         if event.invoice_no > account.highest_invoice_no:

@@ -100,7 +100,7 @@ class BillogramEvent(AboutBillogram, frozen=True):
     """An event of a billogram. `state` is what the callback shows, which is not always what comes after."""
 
     keys: ClassVar[tuple[str, ...]] = ()  # members of the public `data`; none: it is null
-    shows: ClassVar[str | None] = None  # the fixed state of its callback
+    callback_state: ClassVar[str | None] = None  # the fixed state of its callback
 
     mark: Mark
     sums: Sums
@@ -110,7 +110,7 @@ class BillogramEvent(AboutBillogram, frozen=True):
 class BillogramCreated(BillogramEvent, frozen=True, kw_only=True):
     """A draft was made. `recipient` only when it is not the plain copy of the customer."""
 
-    shows: ClassVar[str] = "Unattested"
+    callback_state: ClassVar[str] = "Unattested"
 
     number: int
     customer_no: int
@@ -131,7 +131,7 @@ class LetterEvent(BillogramEvent, frozen=True, kw_only=True):
 class BillogramSent(LetterEvent, frozen=True, kw_only=True):
     """Attested, and the first invoice sent."""
 
-    shows = "Sending"  # seen in callbacks only [C]
+    callback_state = "Sending"  # seen in callbacks only [C]
     keys = (
         *LETTER,
         "original_delivery_method",
@@ -560,7 +560,7 @@ class BillogramEnded(BillogramEvent, frozen=True, kw_only=True):
 class Deleted(BillogramEvent, frozen=True):
     """The draft is gone; its id is not found any more. Callback only [C]."""
 
-    shows = "Deleted"
+    callback_state = "Deleted"
 
 
 # Events of ours

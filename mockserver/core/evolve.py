@@ -38,21 +38,21 @@ _AS_DECIDED = (
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
     """The changes that an event brings, to be `put` in this order."""
     if isinstance(event, BillogramNote):
-        return _noted(view, event)
+        return _apply_note(view, event)
     row = _ROWS.get(type(event))
     if row is not None:
         return row(view, event)
     assert isinstance(event, BillogramEvent), event
-    return _happened(view, event)
+    return _apply_billogram_event(view, event)
 
 
-def _noted(view: View, event: BillogramNote) -> tuple[Change, ...]:
+def _apply_note(view: View, event: BillogramNote) -> tuple[Change, ...]:
     old: Billogram = view.find(BILLOGRAM, event.billogram)
     new = replace(old, updated_at=event.at, **_changes(old, event))
     return ((BILLOGRAM, old.id, new),)
 
 
-def _happened(view: View, event: BillogramEvent) -> tuple[Change, ...]:
+def _apply_billogram_event(view: View, event: BillogramEvent) -> tuple[Change, ...]:
     old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
     new = replace(
         old,

@@ -59,8 +59,8 @@ def deny(act: Act, billogram: Billogram) -> None:
             factoring_reference=numbers.factoring_reference(act.account.seed, billogram.number),
         )
     )
-    delivery.hand_over_first(act, billogram.id, method)
-    drafts.opened(act, billogram.id)
+    delivery.deliver_first_invoice(act, billogram.id, method)
+    drafts.open_claim(act, billogram.id)
 
 
 def check_offered(billogram: Billogram) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Generic, TypeAlias, TypeVar, Union
 from msgspec import UNSET, Struct, UnsetType, field
 
 from mockserver.core import kinds
-from mockserver.core.kinds import Json, Part
+from mockserver.core.kinds import Json, MemberSubset
 from mockserver.core.model import (
     ADDRESS,
     DELIVERY_ADDRESS,
@@ -69,14 +69,14 @@ def _default_of(kind: type[Struct], name: str) -> object:
     return kind.__struct_defaults__[fields.index(name) - len(fields)]
 
 
-def settled(given: Maybe[T], stored: T, default: T) -> T:
+def resolve(given: Maybe[T], stored: T, default: T) -> T:
     """A member after a request: as it was if it was not given, its default if null was."""
     if isinstance(given, UnsetType):
         return stored
     return default if given is None else given
 
 
-def kept(given: T | UnsetType, stored: T) -> T:
+def resolve_required(given: T | UnsetType, stored: T) -> T:
     """A required member after a request: as it was if it was not given."""
     return stored if isinstance(given, UnsetType) else given
 
@@ -280,7 +280,7 @@ class BillogramChanges(Input, frozen=True, kw_only=True):
     )
     hidden: ClassVar[tuple[str, ...]] = ("creditor_unique_value", "invoice_no", "on_success", "_event")
 
-    customer: Annotated[Patch[Recipient], Part("RecipientChanges", {})] = Patch()
+    customer: Annotated[Patch[Recipient], MemberSubset("RecipientChanges", {})] = Patch()
     items: Rows[RowFields] | UnsetType = UNSET
     invoice_date: Maybe[date] = UNSET
     due_date: Maybe[date] = UNSET
@@ -311,7 +311,7 @@ class BillogramFields(BillogramChanges, frozen=True, kw_only=True):
 
     hidden: ClassVar[tuple[str, ...]] = ("_event",)
 
-    customer: Annotated[Patch[Recipient], Part("RecipientFields", {}, needed=("customer_no",))]
+    customer: Annotated[Patch[Recipient], MemberSubset("RecipientFields", {}, needed=("customer_no",))]
     items: Rows[RowFields]
     due_days: Maybe[kinds.DueDays] = UNSET
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from mockserver.core import calendar, money
 from mockserver.core.model import Billogram, Interest, Internal, replace
 
-FREE = timedelta(days=30)  # after the invoice date [S]
+GRACE_PERIOD = timedelta(days=30)  # after the invoice date [S]
 _DAY = timedelta(days=1)
 _YEAR = Decimal(36500)  # 365 days, percent
 
@@ -18,7 +18,7 @@ _YEAR = Decimal(36500)  # 365 days, percent
 def first_day(billogram: Billogram) -> date:
     """The day after the latest of due date, invoice date + 30 days [S], respite, and a planned debit."""
     terms, respite, debit = billogram.content.terms, billogram.dunning.respite_date, billogram.debit
-    latest = max(terms.due_date, terms.invoice_date + FREE)
+    latest = max(terms.due_date, terms.invoice_date + GRACE_PERIOD)
     if respite is not None and respite > latest:
         latest = respite
     if debit is not None and debit.day > latest:
@@ -36,12 +36,12 @@ def claim(billogram: Billogram, today: date) -> Decimal:
     return max(money.subtract(total, billogram.interest.claimed), money.ZERO)
 
 
-def runs(billogram: Billogram) -> bool:
+def accrues(billogram: Billogram) -> bool:
     """Whether it grows by the facts as they are, once its first day has come."""
     return bool(_daily(billogram))
 
 
-def rolled(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Interest:
+def accrued(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Interest:
     """The interest of `new`: the days before a change that matters are added up by the facts of `old`.
 
     Days before a late sending count as unpaid ones: until then nothing is added up [A].

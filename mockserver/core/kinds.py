@@ -18,7 +18,7 @@ class Kind(Struct, frozen=True):
     name: str
 
 
-class Part(Struct, frozen=True):
+class MemberSubset(Struct, frozen=True):
     """Of the members of a value only these can be sent here; the OpenAPI document calls the object so.
 
     A name that leads to another one is a second name of that member.

@@ -9,7 +9,7 @@ from mockserver.core.model import Delivery
 WAIT = timedelta(hours=48)  # [S]
 
 
-def is_followed(event: events.BillogramEvent) -> TypeGuard[events.LetterEvent]:
+def may_be_followed(event: events.BillogramEvent) -> TypeGuard[events.LetterEvent]:
     """Whether a letter may follow: not what a change or a credit sent in the meantime."""
     kinds = events.BillogramSent | events.Resent | events.FactoringDenied
     return isinstance(event, kinds) and event.delivery_method.endswith("+Letter")
@@ -17,7 +17,7 @@ def is_followed(event: events.BillogramEvent) -> TypeGuard[events.LetterEvent]:
 
 def due_after(event: events.LetterEvent, delivery: Delivery) -> datetime | None:
     """When a letter goes out after this event, unless the link is opened before; None: no letter follows."""
-    if not is_followed(event) or delivery.viewed:  # opened once [A]
+    if not may_be_followed(event) or delivery.viewed:  # opened once [A]
         return None
     return event.mark.at + WAIT
 

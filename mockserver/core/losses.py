@@ -52,7 +52,7 @@ def settle_underpayment(act: Act, billogram: Billogram) -> None:
         raise InvalidObjectState(
             "nothing was received: there is no underpayment", rule="settle-underpayment.paid", paid=sums.paid
         )
-    after = money.let_go(sums)
+    after = money.waive(sums)
     act.add(events.UnderpaymentSettled(act.mark(billogram), after, amount=sums.remaining))
     _end(act, billogram.id, "Paid", "settled")
 
@@ -61,7 +61,7 @@ def confirm_loss(act: Act, billogram: Billogram) -> None:
     """Command `confirmed-loss`: what remains is lost; no write-down is needed before [S]."""
     _check_debit(billogram, "confirmed-loss")
     sums = billogram.sums
-    act.add(events.ConfirmedLoss(act.mark(billogram), money.let_go(sums), amount=sums.remaining))
+    act.add(events.ConfirmedLoss(act.mark(billogram), money.waive(sums), amount=sums.remaining))
     _end(act, billogram.id, "Ended", "loss")
 
 
@@ -88,6 +88,6 @@ def _check_debit(billogram: Billogram, command: str) -> None:
 
 
 def _end(act: Act, key: str, ended_as: str, reason: str) -> None:
-    debits.follow(act, key, reason)
+    debits.sync(act, key, reason)
     after = act.billogram(key)
     act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as=ended_as))

@@ -1,6 +1,6 @@
 """The state machine of a billogram, as two tables (reference: behaviour 2.1 and 2.2).
 
-`COMMANDS` says from where each command may be given and where it leads; `public_state` names what the
+`TRANSITIONS` says from where each command may be given and where it leads; `public_state` names what the
 API shows. The diagram in the documentation is made from the table.
 """
 
@@ -16,7 +16,7 @@ _ALL = (_A, _U, _C, _F, _S, _E)
 _CLAIMED = (_U, _C)
 
 
-class Command(Struct, frozen=True):
+class Transition(Struct, frozen=True):
     """`name` in the refusal, the states it may be given in, the states it may lead to (none: it stays)."""
 
     name: str
@@ -24,33 +24,33 @@ class Command(Struct, frozen=True):
     leads: tuple[Internal, ...] = ()
 
 
-COMMANDS: dict[str, Command] = {
-    "delete": Command("Delete", (_A,), (_D,)),
-    "put": Command("Update", (_A, _U), (_E,)),
-    "send": Command("Send", (_A,), (_U, _E)),
-    "sell": Command("Sell", (_A,), (_F,)),
-    "resend": Command("Resend", (_U,)),
-    "remind": Command("Remind", (_U,)),
-    "collect": Command("Collect", (_U,), (_C,)),
-    "payment": Command("Payment", (_U, _C), (_E,)),
-    "settle-underpayment": Command("SettleUnderpayment", (_U,), (_E,)),
-    "credit": Command("Credit", (_U, _S, _E), (_E,)),
-    "writeoff": Command("Writeoff", (_U,), (_E,)),
-    "writedown": Command("Writedown", (_U, _C)),
-    "revert-writedown": Command("RevertWritedown", (_U, _C)),
-    "confirmed-loss": Command("ConfirmedLoss", (_U, _C), (_E,)),
-    "respite": Command("Respite", (_U,)),
-    "remove-respite": Command("RemoveRespite", (_U,)),
-    "message": Command("Message", _ALL),
-    "attach": Command("Attach", _ALL),
-    "credit-payment": Command("CreditPayment", (_U,), (_E,)),
-    "credit-allocate": Command("CreditAllocate", (_U,), (_E,)),
+TRANSITIONS: dict[str, Transition] = {
+    "delete": Transition("Delete", (_A,), (_D,)),
+    "put": Transition("Update", (_A, _U), (_E,)),
+    "send": Transition("Send", (_A,), (_U, _E)),
+    "sell": Transition("Sell", (_A,), (_F,)),
+    "resend": Transition("Resend", (_U,)),
+    "remind": Transition("Remind", (_U,)),
+    "collect": Transition("Collect", (_U,), (_C,)),
+    "payment": Transition("Payment", (_U, _C), (_E,)),
+    "settle-underpayment": Transition("SettleUnderpayment", (_U,), (_E,)),
+    "credit": Transition("Credit", (_U, _S, _E), (_E,)),
+    "writeoff": Transition("Writeoff", (_U,), (_E,)),
+    "writedown": Transition("Writedown", (_U, _C)),
+    "revert-writedown": Transition("RevertWritedown", (_U, _C)),
+    "confirmed-loss": Transition("ConfirmedLoss", (_U, _C), (_E,)),
+    "respite": Transition("Respite", (_U,)),
+    "remove-respite": Transition("RemoveRespite", (_U,)),
+    "message": Transition("Message", _ALL),
+    "attach": Transition("Attach", _ALL),
+    "credit-payment": Transition("CreditPayment", (_U,), (_E,)),
+    "credit-allocate": Transition("CreditAllocate", (_U,), (_E,)),
 }
 
 
 def check_state(billogram: Billogram, command: str) -> None:
     """Refuse a command that its state does not know [D for delete, A for the rest]."""
-    row = COMMANDS[command]
+    row = TRANSITIONS[command]
     if billogram.internal not in row.sources:
         raise InvalidObjectState(
             f"Event {row.name} not supported in state Billogram_State_{billogram.internal}",

@@ -6,14 +6,14 @@ from mockserver.core.model import Billogram
 from mockserver.core.refusal import InvalidParameter, invalid
 
 
-def write(act: Act, billogram: Billogram, text: str) -> None:
+def send(act: Act, billogram: Billogram, text: str) -> None:
     """Command `message`: not empty [C], no maximum [A]."""
     if not text:
         raise invalid("message", rule="message.text")
     act.add(events.CreditorMessage(act.mark(billogram), billogram.sums, message=text))
 
 
-def arrive(act: Act, billogram: Billogram, text: str) -> None:
+def receive(act: Act, billogram: Billogram, text: str) -> None:
     """The recipient writes, from the page that a sent billogram has (reference: behaviour 7)."""
     if not text:
         raise InvalidParameter(

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace as replace  # for whoever imports the values
 
 from mockserver.core import kinds
-from mockserver.core.kinds import Part
+from mockserver.core.kinds import MemberSubset
 from mockserver.core.settings import Settings
 
 ZERO = Decimal(0)
@@ -67,17 +67,17 @@ def _members(text: str) -> dict[str, str]:
 _LINES = "address_line_2 address_line_3 administrative_area dependent_locality organization sorting_code"
 _TOWN = "zipcode city country"
 # which members an address has depends on where it stands; that of an establishment is of the dialect of 2026
-ADDRESS = Part(
+ADDRESS = MemberSubset(
     "AddressFields",
     _members(
         f"street_address address_line_1 {_LINES} careof use_careof_as_attention attention {_TOWN}",
     ),
 )
-DELIVERY_ADDRESS = Part(
+DELIVERY_ADDRESS = MemberSubset(
     "DeliveryAddressFields",
     _members(f"name street_address address_line_1 {_LINES} careof attention {_TOWN}"),
 )
-PERMANENT_ADDRESS = Part(
+PERMANENT_ADDRESS = MemberSubset(
     "PermanentAddressFields", _members(f"name additional_name family_name address_line_1 {_LINES} {_TOWN}")
 )
 
@@ -466,7 +466,7 @@ class Clock(Value, frozen=True):
     real: datetime
     speed: float = 1.0
 
-    def reads(self, real: datetime) -> datetime:
+    def now_at(self, real: datetime) -> datetime:
         """What this clock shows at a real moment."""
         if self.mode == "frozen":
             return self.now

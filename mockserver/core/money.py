@@ -57,7 +57,7 @@ def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return cents(ROUNDING.divide(ROUNDING.multiply(value, part), whole))
 
 
-def fine_share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+def precise_share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     """The same, far beyond the six decimals that come in: what is made of it is rounded once, as a sum."""
     return ROUNDING.divide(ROUNDING.multiply(value, part), whole).quantize(_FINE, context=ROUNDING)
 
@@ -116,7 +116,7 @@ def invoiced(
     )
 
 
-def settled(sums: Sums) -> Decimal:
+def total_settled(sums: Sums) -> Decimal:
     """What was settled so far, by money or credits."""
     return negated(add(sums.paid, sums.credited, sums.collector_paid))
 
@@ -131,41 +131,41 @@ def unpaid_principal(sums: Sums) -> Decimal:
 
     What was let go is not unpaid, though nothing settled it.
     """
-    return max(subtract(_principal(sums), settled(sums)), ZERO)
+    return max(subtract(_principal(sums), total_settled(sums)), ZERO)
 
 
 def _principal(sums: Sums) -> Decimal:
     """All of it but what was let go, which moved `rounding` (reference: behaviour 3.3)."""
-    return subtract(sums.total, _gone(sums))
+    return subtract(sums.total, _waived(sums))
 
 
-def _gone(sums: Sums) -> Decimal:
+def _waived(sums: Sums) -> Decimal:
     """The part of the principal that was let go."""
     return subtract(sums.rounding_value, sums.rounding)
 
 
 def without_unpaid_fees(sums: Sums) -> Sums:
     """The fees fall to what was paid of them: the reminder fee first, then the interest (behaviour 2.2)."""
-    over = max(subtract(settled(sums), _principal(sums)), ZERO)
+    over = max(subtract(total_settled(sums), _principal(sums)), ZERO)
     reminder_fee = min(sums.reminder_fee, over)
     interest_fee = min(sums.interest_fee, subtract(over, reminder_fee))
     return with_remaining(replace(sums, reminder_fee=reminder_fee, interest_fee=interest_fee))
 
 
-def let_go(sums: Sums) -> Sums:
+def waive(sums: Sums) -> Sums:
     """Nothing remains, though it was not paid: `rounding` takes up what is left of the principal [A]."""
     kept = without_unpaid_fees(sums)
     return replace(kept, rounding=subtract(kept.rounding, kept.remaining), remaining=ZERO)
 
 
-def still_let_go(old: Sums, new: Sums) -> Sums:
+def keep_waived(old: Sums, new: Sums) -> Sums:
     """New sums of one of which a part had been let go: that part stays so (reference: behaviour 8.2).
 
     All of it as long as something remains; below that as much as makes nothing remain, so that money is
     owed back only for a total that is less than what was paid [A].
     """
     whole = with_remaining(new)
-    gone = max(min(_gone(old), whole.total, whole.remaining), ZERO)
+    gone = max(min(_waived(old), whole.total, whole.remaining), ZERO)
     return with_remaining(replace(whole, rounding=subtract(whole.rounding, gone))) if gone else whole
 
 

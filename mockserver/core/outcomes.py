@@ -39,7 +39,7 @@ def key_of(plan: OutcomePlan) -> str:
     return "account" if plan.customer_no is None else f"customer_no:{plan.customer_no}"
 
 
-def lay_down(act: Act, plan: OutcomePlan) -> None:
+def configure(act: Act, plan: OutcomePlan) -> None:
     """Lay down a plan, in place of the one that is there; what it names must exist."""
     for kind, key in (
         (BILLOGRAM, plan.billogram),
@@ -80,7 +80,7 @@ def _bad(message: str, hint: str) -> InvalidParameter:
     return InvalidParameter(message, rule="outcomes.plan", field="plan", hint=hint)
 
 
-def drawn(act: Act, billogram: Billogram, source: PaymentSource) -> Outcome:
+def next_outcome(act: Act, billogram: Billogram, source: PaymentSource) -> Outcome:
     """The outcome of a collection: of the first queue that is not empty; then of the test accounts."""
     for key in (
         f"billogram:{billogram.id}",

@@ -18,7 +18,7 @@ from mockserver.core.refusal import InvalidObjectState, InvalidParameter, invali
 from mockserver.core.state import BILLOGRAM, PAYMENT
 
 
-class Reported(Value, frozen=True):
+class ReportedPayment(Value, frozen=True):
     """Money as the bank reports it; `shares` are the billograms it is for, and how much of it for each."""
 
     amount: Decimal
@@ -47,11 +47,11 @@ def pay(act: Act, billogram: Billogram, amount: Decimal) -> None:
     remaining = billogram.sums.remaining
     if not 0 < amount <= remaining:
         raise invalid("amount", rule="payment.amount", amount=amount, remaining=remaining)
-    given = Reported(amount, shares=((billogram.id, amount),), scheme=MANUAL)
-    _store(act, placed(act, _new(act, given, billogram.content.terms.currency), given.shares))
+    given = ReportedPayment(amount, shares=((billogram.id, amount),), scheme=MANUAL)
+    _store(act, with_allocations(act, _new(act, given, billogram.content.terms.currency), given.shares))
 
 
-def receive(act: Act, given: Reported) -> str:
+def receive(act: Act, given: ReportedPayment) -> str:
     """Money at the bank; returns the payment's id.
 
     Each share is booked on its billogram up to the debt; the excess is adjusted, or owed to the customer.
@@ -78,11 +78,11 @@ def receive(act: Act, given: Reported) -> str:
             amount=given.amount,
         )
     named = {key: _known(act, key) for key, _ in given.shares}
-    shares = tuple(share for share in given.shares if takes_money(named[share[0]]))
+    shares = tuple(share for share in given.shares if accepts_money(named[share[0]]))
     payment = _new(act, given, _currency(named.values()))
     if not shares:
         payment = replace(payment, currency=None)  # until it is placed
-    _store(act, placed(act, payment, shares))
+    _store(act, with_allocations(act, payment, shares))
     return payment.id
 
 
@@ -106,7 +106,7 @@ def allocate(act: Act, payment: IncomingPayment, key: str, amount: Decimal | Non
             amount=amount,
             unmatched=payment.unmatched,
         )
-    if not takes_money(billogram):
+    if not accepts_money(billogram):
         raise InvalidObjectState(
             f"billogram {key} takes no money",
             rule="payment.payable",
@@ -116,10 +116,10 @@ def allocate(act: Act, payment: IncomingPayment, key: str, amount: Decimal | Non
     currency = billogram.content.terms.currency
     if payment.currency not in (None, currency):
         raise _two_currencies({str(payment.currency), currency})
-    _store(act, placed(act, replace(payment, currency=currency), ((key, amount),)))
+    _store(act, with_allocations(act, replace(payment, currency=currency), ((key, amount),)))
 
 
-def takes_money(billogram: Billogram) -> bool:
+def accepts_money(billogram: Billogram) -> bool:
     """Whether money of the bank can be booked on it: not on drafts, sold ones, stand-alone credits [S]."""
     open_ones = (Internal.UNPAID, Internal.COLLECTION, Internal.ENDED)
     return billogram.internal in open_ones and not billogram.is_credit
@@ -133,7 +133,7 @@ def _known(act: Act, key: str) -> Billogram:
     return found
 
 
-def set_free(act: Act, key: str, amount: Decimal) -> None:
+def release(act: Act, key: str, amount: Decimal) -> None:
     """Paid money that a credit set free is owed to the customer: the newest allocation first."""
     order = {event.mark.uuid: index for index, event in enumerate(act.billogram(key).events)}
     parts = [
@@ -155,7 +155,7 @@ def set_free(act: Act, key: str, amount: Decimal) -> None:
             break
 
 
-def _new(act: Act, given: Reported, currency: str | None) -> IncomingPayment:
+def _new(act: Act, given: ReportedPayment, currency: str | None) -> IncomingPayment:
     number = act.new_number(PAYMENT)
     usual = "BANKGIRO" if currency in ("SEK", None) else "SEPA_CREDIT_TRANSFER"  # [A]
     return IncomingPayment(
@@ -195,14 +195,18 @@ def _two_currencies(found: set[str]) -> InvalidParameter:
     )
 
 
-def placed(act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal], ...]) -> IncomingPayment:
+def with_allocations(
+    act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal], ...]
+) -> IncomingPayment:
     """The payment after unmatched money of it was booked on these billograms; it is not stored here."""
     for key, amount in shares:
-        payment = _placed_on(act, payment, act.billogram(key), amount)
+        payment = _allocate_to(act, payment, act.billogram(key), amount)
     return payment
 
 
-def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount: Decimal) -> IncomingPayment:
+def _allocate_to(
+    act: Act, payment: IncomingPayment, billogram: Billogram, amount: Decimal
+) -> IncomingPayment:
     """Book unmatched money on one billogram; what is beyond the debt stays on the payment (behaviour 5)."""
     ended = billogram.internal is Internal.ENDED
     part = money.ZERO if ended else min(amount, billogram.sums.remaining)
@@ -227,7 +231,7 @@ def _placed_on(act: Act, payment: IncomingPayment, billogram: Billogram, amount:
         payment = replace(payment, **{name: money.add(getattr(payment, name), excess)})
     if not ended:
         losses.write_off_automatically(act, billogram.id)
-        debits.follow(act, billogram.id, "payment")
+        debits.sync(act, billogram.id, "payment")
     after = act.billogram(billogram.id)
     if not ended and not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Paid"))

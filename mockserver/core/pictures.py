@@ -31,12 +31,12 @@ def picture(content: str, file_type: str | None = None) -> Picture:
         decoded = base64.b64decode("".join(content.split()), validate=True)
     except (binascii.Error, ValueError):
         decoded = b""
-    found = kind_of(decoded)
+    found = file_type_of(decoded)
     if found is None:
         raise InvalidParameter("invalid content", rule="picture.content", size=len(decoded), known=FILE_TYPES)
     return Picture(decoded, file_type or found)
 
 
-def kind_of(content: bytes) -> str | None:
+def file_type_of(content: bytes) -> str | None:
     """The file type by the first bytes."""
     return next((kind for start, kind in _BEGINNINGS.items() if content.startswith(start)), None)

@@ -18,9 +18,13 @@ Bounds = tuple[date | None, date | None]
 
 
 class Window(Struct, frozen=True):
-    """`words` as a person reads it, and the first and last day of it for a settlement day; None: no bound."""
+    """A period in which money may be taken back.
 
-    words: str
+    `description` is for people. `bounds` gives the first and last day of the period for a settlement day;
+    None means that the period has no bound on that side.
+    """
+
+    description: str
     bounds: Callable[[date], Bounds]
 
 

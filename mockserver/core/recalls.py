@@ -10,7 +10,7 @@ from mockserver.core.refusal import InvalidObjectState, Refusal
 from mockserver.core.state import SOURCE
 
 
-class Asked(Value, frozen=True):
+class RecallRequest(Value, frozen=True):
     """What is asked for; None: the usual one, all of it, in order."""
 
     type: str | None = None
@@ -21,21 +21,21 @@ class Asked(Value, frozen=True):
     shares: tuple[tuple[str, Decimal], ...] | None = None
 
 
-def recall(act: Act, payment: IncomingPayment, asked: Asked) -> Recall:
+def recall(act: Act, payment: IncomingPayment, request: RecallRequest) -> Recall:
     """Take a payment back, or stop one that is planned; InvalidObjectState for what SEPA does not know."""
-    kind = sepa.kind_of(payment, asked.type)
-    if kind not in sepa.TABLE or asked.type == sepa.TRANSFER_RECALL:
+    kind = sepa.kind_of(payment, request.type)
+    if kind not in sepa.TABLE or request.type == sepa.TRANSFER_RECALL:
         raise InvalidObjectState(
             f"SEPA knows no {kind}",
             rule="sepa.type",
             hint=f"one of {', '.join(name for name in sepa.TABLE if ' ' not in name)}",
             type=kind,
         )
-    code = asked.code or sepa.TABLE[kind].default
+    code = request.code or sepa.TABLE[kind].default
     sepa.check(payment, kind, code, act.today)
     if payment.status == SCHEDULED:
-        return _stopped(act, payment, kind, code, asked)
-    return _taken_back(act, payment, kind, code, asked)
+        return _cancel_planned(act, payment, kind, code, request)
+    return _recall_settled(act, payment, kind, code, request)
 
 
 def recall_as_planned(act: Act, payment: IncomingPayment) -> None:
@@ -43,7 +43,7 @@ def recall_as_planned(act: Act, payment: IncomingPayment) -> None:
     planned = payment.planned_recall
     assert planned is not None, "it was on the agenda"
     try:
-        recall(act, replace(payment, planned_recall=None), Asked(planned.type, planned.code))
+        recall(act, replace(payment, planned_recall=None), RecallRequest(planned.type, planned.code))
     except Refusal as refusal:
         act.add(events.RecallDropped(payment.id, refusal.message))
 
@@ -61,7 +61,7 @@ def fail(act: Act, payment: IncomingPayment, code: str) -> None:
     if payment.scheme != SEPA:
         after = act.billogram(billogram.id)
         act.add(events.AutogiroFailed(act.mark(after), after.sums, full_status=code))
-    dunning_dates.overdue_if_past(act, billogram.id)
+    dunning_dates.mark_overdue_if_past(act, billogram.id)
     _end_mandate(act, payment, code)
 
 
@@ -72,8 +72,8 @@ def _end_mandate(act: Act, payment: IncomingPayment, code: str | None) -> None:
         sources.end(act, source, status)
 
 
-def _made(
-    act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked, amount: Decimal
+def _recall_of(
+    act: Act, payment: IncomingPayment, kind: str, code: str | None, request: RecallRequest, amount: Decimal
 ) -> Recall:
     return Recall(
         id=numbers.recall_id(act.account.seed, payment.number, payment.recalls),
@@ -81,26 +81,28 @@ def _made(
         scheme=payment.scheme,
         type=sepa.CANCELLATION if kind == sepa.TRANSFER_RECALL else kind,
         code=code,
-        message=asked.message or ("" if code is None else sepa.words(code)),
+        message=request.message or ("" if code is None else sepa.reason_text(code)),
         executed_on=act.today,
         amount=amount,
-        fee=asked.fee,
+        fee=request.fee,
     )
 
 
-def _stopped(act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked) -> Recall:
-    if asked.shares is not None or asked.amount not in (None, payment.amount):
+def _cancel_planned(
+    act: Act, payment: IncomingPayment, kind: str, code: str | None, request: RecallRequest
+) -> Recall:
+    if request.shares is not None or request.amount not in (None, payment.amount):
         raise InvalidObjectState(  # [A]
             f"a planned payment is stopped as a whole, {payment.amount}",
             rule="sepa.whole",
             hint="leave out amount and allocations",
             amount=payment.amount,
         )
-    made = _made(act, payment, kind, code, asked, payment.amount)
+    made = _recall_of(act, payment, kind, code, request, payment.amount)
     assert payment.planned_for is not None, "it is planned"
     if kind in (sepa.REVOCATION, sepa.CANCELLATION):
         debits.cancel(act, payment.planned_for, kind)
-        dunning_dates.overdue_if_past(act, payment.planned_for)
+        dunning_dates.mark_overdue_if_past(act, payment.planned_for)
     else:
         assert code is not None, "those have a reason"
         fail(act, payment, code)
@@ -108,9 +110,11 @@ def _stopped(act: Act, payment: IncomingPayment, kind: str, code: str | None, as
     return made
 
 
-def _taken_back(act: Act, payment: IncomingPayment, kind: str, code: str | None, asked: Asked) -> Recall:
+def _recall_settled(
+    act: Act, payment: IncomingPayment, kind: str, code: str | None, request: RecallRequest
+) -> Recall:
     left = money.subtract(payment.amount, payment.recalled)
-    free, shares = _shares(payment, asked, left)
+    free, shares = _shares(payment, request, left)
     amount = money.add(free, *(part for _, part in shares))
     payables, kept = [], payment
     for key, part in shares:
@@ -128,27 +132,29 @@ def _taken_back(act: Act, payment: IncomingPayment, kind: str, code: str | None,
         )
     )
     _end_mandate(act, payment, code)
-    made = replace(_made(act, payment, kind, code, asked, amount), payables=tuple(payables))
+    made = replace(_recall_of(act, payment, kind, code, request, amount), payables=tuple(payables))
     act.add(events.RecallMade(made))
     return made
 
 
 def _shares(
-    payment: IncomingPayment, asked: Asked, left: Decimal
+    payment: IncomingPayment, request: RecallRequest, left: Decimal
 ) -> tuple[Decimal, list[tuple[str, Decimal]]]:
     """How much is taken of what is on no billogram, and then of each: in order, or the shares given [D]."""
     free = money.add(payment.unmatched, payment.adjustment, payment.liability)
     on = _by_billogram(payment.allocations)
-    if asked.shares is not None:
-        shared = money.add(*(part for _, part in asked.shares))
-        amount = shared if asked.amount is None else asked.amount
+    if request.shares is not None:
+        shared = money.add(*(part for _, part in request.shares))
+        amount = shared if request.amount is None else request.amount
         taken = money.subtract(amount, shared)
-        names = [key for key, _ in asked.shares]
-        fits = all(0 < part <= on.get(key, money.ZERO) for key, part in asked.shares)
+        names = [key for key, _ in request.shares]
+        fits = all(0 < part <= on.get(key, money.ZERO) for key, part in request.shares)
         if not fits or len(set(names)) < len(names) or not 0 <= taken <= free:
-            raise _too_much(f"of {payment.id} at most {_said(on)} is on billograms, and {free} on none", left)
-        return taken, list(asked.shares)
-    amount = left if asked.amount is None else asked.amount
+            raise _too_much(
+                f"of {payment.id} at most {_list_amounts(on)} is on billograms, and {free} on none", left
+            )
+        return taken, list(request.shares)
+    amount = left if request.amount is None else request.amount
     if not 0 < amount <= left:
         raise _too_much(f"{left} of payment {payment.id} was not taken back yet", left)
     taken = min(free, amount)
@@ -167,7 +173,7 @@ def _by_billogram(parts: tuple[Allocation, ...]) -> dict[str, Decimal]:
     return found
 
 
-def _said(on: dict[str, Decimal]) -> str:
+def _list_amounts(on: dict[str, Decimal]) -> str:
     return ", ".join(f"{amount:f} on {key}" for key, amount in on.items()) or "nothing"
 
 
@@ -208,7 +214,7 @@ def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, parts: list
     dunning = billogram.dunning
     if dunning.respite_active and dunning.respite_date is not None and dunning.respite_date < act.today:
         act.add(events.RespiteEnded(billogram.id, act.now))  # it passed while the billogram was ended
-    debits.follow(act, billogram.id, "payment")
-    debits.mark(act, billogram.id)
-    dunning_dates.overdue_if_past(act, billogram.id)
+    debits.sync(act, billogram.id, "payment")
+    debits.sync_autogiro_flag(act, billogram.id)
+    dunning_dates.mark_overdue_if_past(act, billogram.id)
     return Payable(billogram.id, amount, mark.uuid, uuids)

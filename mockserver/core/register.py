@@ -10,8 +10,8 @@ from mockserver.core.inputs import (
     ItemFields,
     PaymentType,
     RegionalItem,
-    kept,
-    settled,
+    resolve,
+    resolve_required,
 )
 from mockserver.core.model import Address, Contact, Customer, Item, Recipient, replace
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination, invalid
@@ -25,7 +25,7 @@ _LONGEST_ITEM_NO = 30  # characters, when it is not all digits [D]
 def create_customer(act: Act, given: CustomerFields) -> int:
     """Enter a customer; returns its number: the given one, else the highest existing + 1 [D]."""
     order = act.state.customer_order
-    number = kept(given.customer_no, order[-1] + 1 if order else 1)
+    number = resolve_required(given.customer_no, order[-1] + 1 if order else 1)
     _check_free(act, number)
     blank = Customer(
         customer_no=number,
@@ -56,30 +56,30 @@ def change_customer(act: Act, customer: Customer, given: CustomerChanges) -> int
 
 def _customer_with(act: Act, base: Customer, given: CustomerChanges) -> Customer:
     """The customer with what was sent; null puts a member back to its default."""
-    name = kept(given.name, base.name)
+    name = resolve_required(given.name, base.name)
     changed = replace(
         base,
-        customer_no=kept(given.customer_no, base.customer_no),
+        customer_no=resolve_required(given.customer_no, base.customer_no),
         name=name,
-        company_type=settled(given.company_type, base.company_type, "business"),
-        org_no=settled(given.org_no, base.org_no, ""),
-        vat_no=settled(given.vat_no, base.vat_no, ""),
-        language=settled(given.language, base.language, None),
-        notes=settled(given.notes, base.notes, ""),
+        company_type=resolve(given.company_type, base.company_type, "business"),
+        org_no=resolve(given.org_no, base.org_no, ""),
+        vat_no=resolve(given.vat_no, base.vat_no, ""),
+        language=resolve(given.language, base.language, None),
+        notes=resolve(given.notes, base.notes, ""),
         contact=given.contact.over(base.contact, Contact(name=name)),
         address=given.address.over(base.address, Address(country=country_of(act.account.settings))),
         delivery_address=given.delivery_address.over(base.delivery_address),
         permanent_establishment_address=given.permanent_establishment_address.over(
             base.permanent_establishment_address
         ),
-        letter_forwarding_enabled=settled(
+        letter_forwarding_enabled=resolve(
             given.letter_forwarding_enabled, base.letter_forwarding_enabled, False
         ),
         recurring_payment_type=given.payment_settings.over(
             PaymentType(base.recurring_payment_type)
         ).recurring_payment_type,
         edi=given.edi.over(base.edi),
-        regional_sweden=settled(given.regional_sweden, base.regional_sweden, None),
+        regional_sweden=resolve(given.regional_sweden, base.regional_sweden, None),
     )
     check_addresses(changed, ())
     return changed
@@ -156,18 +156,18 @@ def _item_with(base: Item, given: ItemChanges) -> Item:
     book = given.bookkeeping.over(Accounts(base.income_account, base.vat_account, base.objects))
     return replace(
         base,
-        item_no=kept(given.item_no, base.item_no),
-        title=kept(given.title, base.title),
-        description=settled(given.description, base.description, ""),
-        price=kept(given.price, base.price),
-        vat=kept(given.vat, base.vat),
-        unit=kept(given.unit, base.unit),
+        item_no=resolve_required(given.item_no, base.item_no),
+        title=resolve_required(given.title, base.title),
+        description=resolve(given.description, base.description, ""),
+        price=resolve_required(given.price, base.price),
+        vat=resolve_required(given.vat, base.vat),
+        unit=resolve_required(given.unit, base.unit),
         income_account=book.income_account,
         vat_account=book.vat_account,
         objects=book.objects,
         rotavdrag=given.regional_sweden.over(RegionalItem(base.rotavdrag)).rotavdrag,
-        zero_vat_reason=settled(given.zero_vat_reason, base.zero_vat_reason, None),
-        zero_vat_reason_reference=settled(
+        zero_vat_reason=resolve(given.zero_vat_reason, base.zero_vat_reason, None),
+        zero_vat_reason_reference=resolve(
             given.zero_vat_reason_reference, base.zero_vat_reason_reference, None
         ),
     )

@@ -7,13 +7,13 @@ from mockserver.core.model import Account, Billogram, Reminder
 from mockserver.core.settings import AutomaticReminder
 
 AT = time(8)  # of automatic ones
-APART = timedelta(days=1)  # one reminder a day
+MIN_INTERVAL = timedelta(days=1)  # one reminder a day
 _DAY = timedelta(days=1)
 
 
 def first_day_after(last: date) -> date:
     """The first day on which another reminder may be sent after one of this day."""
-    return last + APART
+    return last + MIN_INTERVAL
 
 
 def next_step(billogram: Billogram, account: Account) -> Reminder | AutomaticReminder | None:

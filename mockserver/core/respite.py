@@ -8,7 +8,7 @@ from mockserver.core.model import Billogram
 from mockserver.core.refusal import InvalidObjectState, invalid, on_credit
 
 
-def give(act: Act, billogram: Billogram, day: date) -> None:
+def grant(act: Act, billogram: Billogram, day: date) -> None:
     """Command `respite`: to the end of a date later than the due date [D] and later than today [C].
 
     It may replace an active one, by an earlier date too.
@@ -19,7 +19,7 @@ def give(act: Act, billogram: Billogram, day: date) -> None:
     if day <= due or day <= act.today:
         raise invalid("date", rule="respite.date", date=day, due_date=due, today=act.today)
     act.add(events.Respite(act.mark(billogram), billogram.sums, date=day.isoformat()))
-    debits.move(act, billogram.id, "respite", told_anyway=True)
+    debits.reschedule(act, billogram.id, "respite", even_if_unchanged=True)
 
 
 def remove(act: Act, billogram: Billogram) -> None:
@@ -27,8 +27,8 @@ def remove(act: Act, billogram: Billogram) -> None:
     if not billogram.dunning.respite_active:
         raise InvalidObjectState("no respite is set", rule="remove-respite.active")
     act.add(events.RespiteRemoved(act.mark(billogram), billogram.sums))
-    debits.move(act, billogram.id, "respite", told_anyway=True)
-    dunning_dates.overdue_if_past(act, billogram.id)
+    debits.reschedule(act, billogram.id, "respite", even_if_unchanged=True)
+    dunning_dates.mark_overdue_if_past(act, billogram.id)
 
 
 def end(act: Act, billogram: Billogram) -> None:

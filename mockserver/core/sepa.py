@@ -110,7 +110,7 @@ class Option(Struct, frozen=True):
     reason: str
 
 
-def words(code: str) -> str:
+def reason_text(code: str) -> str:
     """The name of a reason with blanks between its words."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", CODES[code].name)
 
@@ -139,10 +139,12 @@ def options(payment: IncomingPayment, today: date) -> list[Option]:
         first, last = (None, None) if window is None else window.bounds(payment.date)
         codes = codes_of(kind)
         problem = _problem(kind, payment, None, today)
-        said = problem.message if problem is not None else f"{row.who}: {window.words if window else ''}"
+        said = (
+            problem.message if problem is not None else f"{row.who}: {window.description if window else ''}"
+        )
         if kind == TRANSFER_RECALL and problem is not None and _problem(kind, payment, "FRAD", today) is None:
             first, last = THIRTEEN_MONTHS.bounds(payment.date)
-            problem, said = None, f"{row.who}: {THIRTEEN_MONTHS.words}, FRAD only"
+            problem, said = None, f"{row.who}: {THIRTEEN_MONTHS.description}, FRAD only"
             codes = ("FRAD",)
         name = CANCELLATION if kind == TRANSFER_RECALL else kind
         found.append(Option(name, codes, first, last, problem is None, said))
@@ -188,7 +190,7 @@ def _problem(kind: str, payment: IncomingPayment, code: str | None, today: date)
         return _refused(f"{kind} is not possible in the B2B scheme", payment, rule="sepa.b2b")
     first, last = window.bounds(payment.date)
     if (first is not None and today < first) or (last is not None and today > last):
-        said = f"{kind} is possible {window.words}, D = {payment.date}"
+        said = f"{kind} is possible {window.description}, D = {payment.date}"
         span = f"{'…' if first is None else first} to {'…' if last is None else last}"
         return _refused(f"{said}: {span}, and it is {today}", payment, rule="sepa.window")
     return None

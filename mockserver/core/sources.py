@@ -100,7 +100,7 @@ def end(act: Act, source: PaymentSource, status: str) -> None:
     act.add(events.SourceStored(replace(source, status=status)))
     for billogram in _planned_by(act, source):
         debits.cancel(act, billogram.id, "mandate")
-        dunning_dates.overdue_if_past(act, billogram.id)
+        dunning_dates.mark_overdue_if_past(act, billogram.id)
     _mark(act, source)
 
 
@@ -108,7 +108,7 @@ def _mark(act: Act, source: PaymentSource) -> None:
     """The billograms of its customer show whether autogiro pays them."""
     if source.scheme == AUTOGIRO:
         for billogram in _of_customer(act, source.customer_no):
-            debits.mark(act, billogram.id)
+            debits.sync_autogiro_flag(act, billogram.id)
 
 
 def _planned_by(act: Act, source: PaymentSource) -> list[Billogram]:

@@ -39,7 +39,7 @@ def pay_out(act: Act, billogram: Billogram, mode: str, amount: Decimal | None) -
             payer_name=act.account.settings.name,  # the creditor pays [A]
         )
     )
-    _used_up(act, billogram.id)
+    _end_if_used_up(act, billogram.id)
 
 
 def allocate(act: Act, debit: Billogram, amount: Decimal, source_id: str) -> None:
@@ -76,11 +76,11 @@ def allocate(act: Act, debit: Billogram, amount: Decimal, source_id: str) -> Non
             )
         )
     losses.write_off_automatically(act, debit.id)
-    debits.follow(act, debit.id, "credit")
+    debits.sync(act, debit.id, "credit")
     after = act.billogram(debit.id)
     if not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Credited"))  # [C]
-    _used_up(act, source.id)
+    _end_if_used_up(act, source.id)
 
 
 def _source(act: Act, debit: Billogram, source_id: str) -> Billogram:
@@ -89,7 +89,7 @@ def _source(act: Act, debit: Billogram, source_id: str) -> Billogram:
         raise _invalid_source(source_id)
     if not found.is_credit or found.internal is not Internal.UNPAID:
         raise InvalidObjectState(
-            f"billogram {source_id} {_how_to_mend(found)}",
+            f"billogram {source_id} {_remedy(found)}",
             rule="credit-allocate.source",
             state=found.internal,
             total_sum=found.sums.total,
@@ -105,7 +105,7 @@ def _source(act: Act, debit: Billogram, source_id: str) -> Billogram:
     return found
 
 
-def _how_to_mend(found: Billogram) -> str:
+def _remedy(found: Billogram) -> str:
     if not found.is_credit:
         return "is no stand-alone credit: use one whose total is negative"
     if found.internal is Internal.UNATTESTED:
@@ -121,7 +121,7 @@ def _moved(sums: Sums, amount: Decimal) -> Sums:
     return money.with_remaining(replace(sums, credited=money.add(sums.credited, amount)))
 
 
-def _used_up(act: Act, key: str) -> None:
+def _end_if_used_up(act: Act, key: str) -> None:
     after = act.billogram(key)
     if not after.sums.remaining:
         act.add(events.BillogramEnded(act.mark(after), after.sums, ended_as="Paid"))  # [A]

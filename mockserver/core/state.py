@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.agenda import Agenda, Due, followed, next_due, recall_due, source_due
+from mockserver.core.agenda import Agenda, Due, agenda_inputs, next_due, recall_due, source_due
 from mockserver.core.documents import Document
 from mockserver.core.funds import IncomingPayment, OutcomePlan, PaymentSource
 from mockserver.core.machine import public_state
@@ -343,7 +343,7 @@ class State:
             self._index_payment(key, old, new)
         elif kind == SOURCE:
             self._index_source(key, old, new)
-        elif kind == ACCOUNT and old is not None and new is not None and dunned_by(old) != dunned_by(new):
+        elif kind == ACCOUNT and old and new and dunning_inputs(old) != dunning_inputs(new):
             for billogram in self.billograms.values():
                 self.agenda.put(billogram.id, next_due(billogram, new))
             for source in self.sources.values():
@@ -517,9 +517,9 @@ def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[
     return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
 
 
-def dunned_by(account: Account) -> tuple[object, ...]:
+def dunning_inputs(account: Account) -> tuple[object, ...]:
     """What of an account the deadlines of all its billograms follow, and since when they do."""
-    return account.dunning_changed_at, *followed(account)
+    return account.dunning_changed_at, *agenda_inputs(account)
 
 
 def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:

@@ -9,10 +9,10 @@ from mockserver.core import delivery, events
 from mockserver.core.documents import CREDIT, REMINDER, Document
 from mockserver.core.model import Billogram, Customer, Value
 from mockserver.documents import words
-from mockserver.documents.pdf_content import Part
+from mockserver.documents.pdf_content import DocumentTotals
 
 
-class Sent(Value, frozen=True):
+class OutboxMessage(Value, frozen=True):
     """One document on its way. `to`: e-mail, phone, identifier, or the lines of a postal address."""
 
     letter_id: str
@@ -29,12 +29,12 @@ class Sent(Value, frozen=True):
     attachment: str | None
 
 
-def leaves(document: Document) -> bool:
+def is_sent(document: Document) -> bool:
     """Whether it leaves the house at all."""
     return document.channel is not None
 
 
-def sent(billogram: Billogram, document: Document, customer: Customer | None, base: str) -> Sent:
+def message(billogram: Billogram, document: Document, customer: Customer | None, base: str) -> OutboxMessage:
     """How a document leaves. `base` is the address of the server for whoever looks; `customer` helps out
     where no event tells to whom an e-invoice went.
     """
@@ -42,7 +42,7 @@ def sent(billogram: Billogram, document: Document, customer: Customer | None, ba
     assert channel is not None, "it leaves the house"
     link = f"{base}/r/{document.ocr_number}/{document.link}" if document.link else None
     title = f"{words.title(document)} {document.invoice_no} från {document.settings.name}"
-    return Sent(
+    return OutboxMessage(
         letter_id=document.letter_id,
         at=document.at,
         billogram=billogram.id,
@@ -71,24 +71,24 @@ def _to(billogram: Billogram, document: Document, customer: Customer | None) -> 
             return delivery.edi_of(document.content, customer) or ""
     registered = None if customer is None else customer.einvoice
     known = None if registered is None else delivery.identifier_of(registered)
-    return _told(billogram, document) or known or ""
+    return _einvoice_identifier(billogram, document) or known or ""
 
 
-def _told(billogram: Billogram, document: Document) -> str | None:
+def _einvoice_identifier(billogram: Billogram, document: Document) -> str | None:
     """The identifier that an event tells: the one behind its letter, else the last one before it."""
-    told, passed = None, False
+    found, passed = None, False
     for event in billogram.events:
         if isinstance(event, events.LetterEvent):
             if passed:
                 break
             passed = event.letter_id == document.letter_id
         elif isinstance(event, events.EfakturaSent) and event.recipient_identifier is not None:
-            told = event.recipient_identifier
-    return told
+            found = event.recipient_identifier
+    return found
 
 
 def _facts(document: Document) -> list[tuple[str, str]]:
-    part, currency = Part(document), document.content.terms.currency
+    part, currency = DocumentTotals(document), document.content.terms.currency
     found = [("Fakturanummer", str(document.invoice_no)), (part.asks, f"{words.amount(part.due)} {currency}")]
     found += [pair for pair in part.after() if pair[0] != "varav moms"]
     if document.kind != CREDIT:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from mockserver.documents.pdf_content import Line, Pair, PdfContent
-from mockserver.documents.words import shown
+from mockserver.documents.words import printable
 
 WIDTH, HEIGHT = 210.0, 297.0
 LEFT, RIGHT, TOP = 20.0, 190.0, 16.0
@@ -44,7 +44,7 @@ class Box(Struct, frozen=True):
     shade: int
 
 
-class Place(Struct, frozen=True):
+class LogotypeBox(Struct, frozen=True):
     """Where the logotype stands."""
 
     x: float
@@ -53,7 +53,7 @@ class Place(Struct, frozen=True):
     height: float
 
 
-Page = list[Text | Box | Place]
+Page = list[Text | Box | LogotypeBox]
 
 
 class Metrics(Struct, frozen=True):
@@ -96,7 +96,7 @@ class _Layout:
             self._fit(LEFT, 24.5, pdf_content.creditor, 15, MIDDLE - LEFT - 8, bold=True)
         else:
             scale = min(LOGOTYPE[0] / logotype[0], LOGOTYPE[1] / logotype[1])
-            self._pages[0].append(Place(LEFT, 12.5, logotype[0] * scale, logotype[1] * scale))
+            self._pages[0].append(LogotypeBox(LEFT, 12.5, logotype[0] * scale, logotype[1] * scale))
         self._fit(MIDDLE, 24.5, pdf_content.title, 22, RIGHT - MIDDLE, bold=True)
         y = 46.0
         for line in pdf_content.recipient:
@@ -116,7 +116,7 @@ class _Layout:
 
     def table(self) -> None:
         """The rows, under a heading on each page."""
-        self._room(22)
+        self._ensure_room(22)
         self._heading()
         for line in self._pdf_content.lines:
             self._row(line)
@@ -127,12 +127,12 @@ class _Layout:
         pdf_content, left = self._pdf_content, MIDDLE - 12
         size = _STEP * (len(pdf_content.sums) + len(pdf_content.after)) + 16
         self._y += 4
-        self._room(min(size, 180))
+        self._ensure_room(min(size, 180))
         for pair in pdf_content.sums:
-            self._room(_STEP)
+            self._ensure_room(_STEP)
             self._sum(pair, left, _BODY)
             self._y += _STEP
-        self._room(_STEP * len(pdf_content.after) + 9)
+        self._ensure_room(_STEP * len(pdf_content.after) + 9)
         self._box(left, self._y - 2.6, RIGHT - left, 0.4, BLACK)
         self._y += 3.2
         self._sum(pdf_content.due, left, 13, bold=True)
@@ -144,7 +144,7 @@ class _Layout:
         for note in pdf_content.notes:
             self._paragraph(note, _SMALL, _NARROW + 0.3, GREY)
         if pdf_content.payment:
-            self._pay()
+            self._payment_band()
 
     def finished(self) -> list[Page]:
         """The pages, each with its number and the footer."""
@@ -194,35 +194,35 @@ class _Layout:
         titles = list(self._wrapped(line.cells[at], _BODY, width)) or [""]
         # beside it there are no numbers
         below = list(self._wrapped(line.below, _SMALL, max(width, RIGHT - 31 - x)))
-        self._room(min(_STEP * len(titles) + _NARROW * len(below), 40), again=True)
+        self._ensure_room(min(_STEP * len(titles) + _NARROW * len(below), 40), again=True)
         cells = list(line.cells)
         cells[at] = ""
         self._cells(cells, _BODY)
         for text in titles:
-            self._room(0, again=True)
+            self._ensure_room(0, again=True)
             self._put(x + inset, self._y, text, _BODY)
             self._y += _STEP
         self._y -= 0.6 if below else 0
         for text in below:
-            self._room(0, again=True)
+            self._ensure_room(0, again=True)
             self._put(x + inset, self._y, text, _SMALL, shade=GREY)
             self._y += _NARROW
         self._y += 1.4
 
     def _sum(self, pair: Pair, left: float, size: float, *, bold: bool = False) -> None:
         label, value = pair
-        width = self._metrics.width(shown(value), size, bold=bold)
+        width = self._metrics.width(printable(value), size, bold=bold)
         self._fit(left, self._y, label, size, max(RIGHT - left - width - 4.5, 20), bold=bold)
         self._fit(left, self._y, value, size, RIGHT - left - 1.5, bold=bold, right=True)
 
-    def _pay(self) -> None:
+    def _payment_band(self) -> None:
         """The band above the footer of the last page."""
         top = self._foot - 23
         if self._y > top - 1:
             self._break()
         self._box(LEFT, top, RIGHT - LEFT, 17, PALE)
         self._box(LEFT, top, 1.2, 17, BLACK)
-        values = [shown(value) for _, value in self._pdf_content.payment]
+        values = [printable(value) for _, value in self._pdf_content.payment]
         widths = [min(self._metrics.width(value, 11.5, bold=True), 62.0) for value in values]
         free = RIGHT - LEFT - 8
         gap = max((free - sum(widths)) / len(widths), 5)
@@ -259,11 +259,11 @@ class _Layout:
             return
         self._y += 2
         for line in self._wrapped(text, size, RIGHT - LEFT):
-            self._room(step)
+            self._ensure_room(step)
             self._put(LEFT, self._y, line, size, shade=shade)
             self._y += step
 
-    def _room(self, height: float, *, again: bool = False) -> None:
+    def _ensure_room(self, height: float, *, again: bool = False) -> None:
         """Go on on a new page when there is no room; `again`: under the heading of the rows."""
         if self._y + height > self._foot - 4:
             self._break()
@@ -308,7 +308,7 @@ class _Layout:
         self, text: str, size: float, width: float, *, bold: bool, whole: bool = False
     ) -> tuple[str, float]:
         """The text and a size at which it is no wider than this; cut, unless it must be `whole`."""
-        text = shown(text).replace("\n", " ")
+        text = printable(text).replace("\n", " ")
         wide = self._metrics.width(text, size, bold=bold)
         if wide <= width:
             return text, size
@@ -319,7 +319,7 @@ class _Layout:
 
     def _wrapped(self, text: str, size: float, width: float) -> Iterator[str]:
         """The lines of a text; a word that is too wide is broken."""
-        for paragraph in shown(text).split("\n") if text else ():
+        for paragraph in printable(text).split("\n") if text else ():
             line, room = "", width
             for word in paragraph.split(" "):
                 wide = self._width_of(word, size)

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 from mockserver.core.documents import Document
 from mockserver.core.model import Picture
 from mockserver.documents import words
-from mockserver.documents.pages import Box, Metrics, Page, Place, Text, pages
+from mockserver.documents.pages import Box, LogotypeBox, Metrics, Page, Text, pages
 from mockserver.documents.pdf_content import pdf_content
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 MAX_PIXELS = 16_000_000  # of a picture; a larger one is left out [A]
-_SHARP = 560, 200  # pixels, to which a picture is brought down: some 230 to the inch
-_MOST = 256  # PDFs that are kept
-_MOST_BYTES = 16 * 1024 * 1024
+_MAX_PICTURE_SIZE = 560, 200  # pixels, to which a picture is brought down: some 230 to the inch
+_MAX_PDFS = 256  # PDFs that are kept
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 def render(document: Document, claim_no: int) -> bytes:
@@ -48,7 +48,7 @@ def render(document: Document, claim_no: int) -> bytes:
     pdf.set_producer("mockserver")
     pdf.set_title(f"{words.title(document)} {document.invoice_no}")
     pdf.set_lang("sv")
-    for page in laid_out(document, claim_no):
+    for page in layout(document, claim_no):
         pdf.add_page()
         for part in page:
             match part:
@@ -59,13 +59,13 @@ def render(document: Document, claim_no: int) -> bytes:
                 case Box():
                     pdf.set_fill_color(part.shade)
                     pdf.rect(part.x, part.y, part.width, part.height, style="F")
-                case Place():
+                case LogotypeBox():
                     assert picture is not None, "a place is only made for one"
                     pdf.image(picture, part.x, part.y, part.width, part.height)
     return bytes(pdf.output())
 
 
-def laid_out(document: Document, claim_no: int) -> list[Page]:
+def layout(document: Document, claim_no: int) -> list[Page]:
     """Its pages, not drawn yet."""
     picture = _picture_of(document)
     return pages(pdf_content(document, claim_no), metrics(), None if picture is None else picture.size)
@@ -94,11 +94,11 @@ def _picture(logotype: Picture) -> "Image | None":
         with Image.open(BytesIO(logotype.content), formats=("PNG", "JPEG", "GIF")) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 return None
-            opened.draft("RGB", _SHARP)
+            opened.draft("RGB", _MAX_PICTURE_SIZE)
             plain = opened.convert("RGBA")
     except Exception:  # whatever a reader of pictures raises for a broken one: the invoice must be made
         return None
-    plain.thumbnail(_SHARP)
+    plain.thumbnail(_MAX_PICTURE_SIZE)
     flat = Image.new("RGB", plain.size, "white")
     flat.paste(plain, mask=plain)
     return flat
@@ -108,35 +108,35 @@ class PdfCache:
     """The newest PDFs, by the very document that they show; used from several threads."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], tuple[Document, bytes]] = OrderedDict()
+        self._cached: OrderedDict[tuple[str, str], tuple[Document, bytes]] = OrderedDict()
         self._size = 0
         self._lock = Lock()
 
-    def kept(self, account: str, document: Document) -> bytes | None:
+    def get(self, account: str, document: Document) -> bytes | None:
         """The PDF of a document of an account, if it is kept."""
         key = account, document.letter_id
         with self._lock:
-            found = self._kept.get(key)
+            found = self._cached.get(key)
             if found is None or found[0] is not document:
                 return None
-            self._kept.move_to_end(key)
+            self._cached.move_to_end(key)
             return found[1]
 
-    def pdf(self, account: str, document: Document, claim_no: int) -> bytes:
+    def get_or_render(self, account: str, document: Document, claim_no: int) -> bytes:
         """The same, drawn now if it is not."""
-        found = self.kept(account, document)
+        found = self.get(account, document)
         if found is not None:
             return found
         made, key = render(document, claim_no), (account, document.letter_id)
         with self._lock:
-            self._forget(key)
-            self._kept[key] = document, made
+            self._evict(key)
+            self._cached[key] = document, made
             self._size += len(made)
-            while len(self._kept) > _MOST or self._size > _MOST_BYTES:
-                self._forget(next(iter(self._kept)))
+            while len(self._cached) > _MAX_PDFS or self._size > _MAX_BYTES:
+                self._evict(next(iter(self._cached)))
         return made
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        old = self._kept.pop(key, None)
+    def _evict(self, key: tuple[str, str]) -> None:
+        old = self._cached.pop(key, None)
         if old is not None:
             self._size -= len(old[1])

@@ -56,7 +56,7 @@ class PdfContent(Struct, frozen=True):
 
 def pdf_content(document: Document, claim_no: int) -> PdfContent:
     """What a document says. `claim_no`: the number of the first invoice of its claim."""
-    part = Part(document)
+    part = DocumentTotals(document)
     columns, title_at, lines = _table(document, part, claim_no)
     currency = document.content.terms.currency
     return PdfContent(
@@ -78,7 +78,7 @@ def pdf_content(document: Document, claim_no: int) -> PdfContent:
     )
 
 
-class Part:
+class DocumentTotals:
     """What a document is about: all of a claim, a change of it, or a credit by rows or amount."""
 
     def __init__(self, document: Document) -> None:
@@ -148,8 +148,8 @@ class Part:
             ("Krediterat", sums.credited),
             ("Betalt", money.add(sums.paid, sums.collector_paid)),
         ]
-        told = [(label, words.amount(value)) for label, value in more if value]
-        return found + told if told or document.kind == REMINDER else []
+        shown = [(label, words.amount(value)) for label, value in more if value]
+        return found + shown if shown or document.kind == REMINDER else []
 
     def after(self) -> list[Pair]:
         """What a change or a credit leaves to be paid."""
@@ -190,7 +190,7 @@ class Part:
         return found
 
 
-def _facts(document: Document, part: Part, claim_no: int) -> list[Pair]:
+def _facts(document: Document, part: DocumentTotals, claim_no: int) -> list[Pair]:
     terms = document.content.terms
     made = calendar.local_date(document.at, document.timezone)
     own = not (part.partial or part.changed)
@@ -226,7 +226,7 @@ def _references(document: Document) -> list[Pair]:
     return [(label, value) for label, value in found if value]
 
 
-def _table(document: Document, part: Part, claim_no: int) -> tuple[list[Column], int, list[Line]]:
+def _table(document: Document, part: DocumentTotals, claim_no: int) -> tuple[list[Column], int, list[Line]]:
     """The columns that are needed, which one holds the titles, and the rows."""
     if part.partial and not part.rows:
         line = Line((f"Kreditering av faktura {claim_no}", words.amount(part.amount)))
@@ -266,7 +266,7 @@ def _line(row: Row, numbered: bool, discounted: bool, gross: bool) -> Line:
     return Line((*([row.item_no or ""] if numbered else []), row.title, *cells), row.description)
 
 
-def _payment(document: Document, part: Part) -> list[Pair]:
+def _payment(document: Document, part: DocumentTotals) -> list[Pair]:
     """Where, how and when to pay what is asked for."""
     if document.kind == CREDIT or document.sums.remaining <= 0:
         return []
@@ -283,7 +283,7 @@ def _payment(document: Document, part: Part) -> list[Pair]:
     return found
 
 
-def _notes(document: Document, part: Part) -> list[str]:
+def _notes(document: Document, part: DocumentTotals) -> list[str]:
     content, sums = document.content, document.sums
     found = []
     if content.regional.reversed_vat:

@@ -29,7 +29,7 @@ _LETTERS = str.maketrans(  # those that have no mark to be taken off, and what i
 )
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """A text in the letters that the fonts of a PDF have (cp1252): marks are left off, the rest is `?`.
 
     Line breaks stay, but for those at the end; what else can't be seen is a blank.

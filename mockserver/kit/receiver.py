@@ -81,7 +81,7 @@ class Webhook:
 def _billograms(planned: Planned) -> tuple[str, ...]:
     if planned.billogram is not None:
         return (planned.billogram,)
-    recall = (planned.told or {}).get("payment_recall", {})
+    recall = (planned.payload or {}).get("payment_recall", {})
     return tuple(payable["billogram"]["id"] for payable in recall.get("payables", ()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mockserver.api import shapes
-from mockserver.core.accounts import key_fits
+from mockserver.core.accounts import key_matches
 from tests.documented import hold
 from tests.server import ACCOUNT, KEY, Answer, Server, basic
 from tests.shapes import check
@@ -78,7 +78,7 @@ def test_it_is_picked_instead_of_the_credentials(server: Server, authorization: 
     assert ask(server, headers, "POST", "/customer", b'{"name": "B"}').data["customer_no"] == 2
     assert names(server) == [ACCOUNT, "other"]
     assert len(server.state().customer_order) == 2
-    assert key_fits(server.state().account, KEY)
+    assert key_matches(server.state().account, KEY)
 
 
 @pytest.mark.parametrize("authorization", [None, "", "  "])

@@ -173,7 +173,7 @@ def test_a_reminder_says_its_message(server: Server) -> None:
     key = sent(server)
     billogram = server.state().billograms[key]
     reminder = replace(papers.document(server, key), kind=REMINDER, message="Har ni glömt oss?")
-    told = outbox.sent(billogram, reminder, None, "http://mock.test")
+    told = outbox.message(billogram, reminder, None, "http://mock.test")
     assert told.subject == "Påminnelse 1 från Snöskottarna Åre AB"
     assert "Vi påminner om en faktura" in told.text
     assert "Har ni glömt oss?" in told.text

@@ -430,7 +430,7 @@ def test_the_newest_allocation_is_set_free_first(server: Server, freed: str, lef
     pay(server, 60, allocations=[{"billogram": other, "amount": 10}, {"billogram": key, "amount": 50}])
     allocate(server, first["id"], key, amount=30)
     act = Act(server.state(), server.state().account.clock.now)
-    payments.set_free(act, key, Decimal(freed))
+    payments.release(act, key, Decimal(freed))
     found = [act.find("payment", each["id"]) for each in server.mock("GET", PAYMENTS).json]
     booked = [
         next(part.amount for part in found[number].allocations if part.billogram == key)

@@ -603,7 +603,7 @@ def test_an_empty_message_is_refused_wherever_it_comes_from(server: Server) -> N
     key = server.sent()["id"]
     act = Act(server.state(), server.state().account.clock.now)
     with pytest.raises(InvalidParameter) as caught:
-        messages.arrive(act, act.billogram(key), "")
+        messages.receive(act, act.billogram(key), "")
     assert (caught.value.rule, caught.value.field) == ("simulate.message", "message")
     assert act.events == []
     assert told_as(caught.value).status == 400

@@ -122,10 +122,10 @@ def _window(window: recall_windows.Window) -> Callable[[Server], Any]:
 
 RULES = {
     "a letter after 48 hours": Rule(letters, "WAIT", timedelta(hours=24), _letter_at),
-    "the first day of interest": Rule(interest, "FREE", timedelta(days=20), _interest),
+    "the first day of interest": Rule(interest, "GRACE_PERIOD", timedelta(days=20), _interest),
     "the basis of interest": Rule(interest, "_YEAR", Decimal(36000), _interest),
     "the hour of reminders": Rule(reminders, "AT", time(11), _automatic),
-    "one reminder a day": Rule(reminders, "APART", timedelta(days=3), _automatic),
+    "one reminder a day": Rule(reminders, "MIN_INTERVAL", timedelta(days=3), _automatic),
     "the hour of collection": Rule(agenda, "_COLLECTED_AT", time(11), _collected),
     "the hour of news of collection": Rule(agenda, "_NEWS_AT", time(11), _collected),
     "the hour of the night": Rule(calendar, "DAY_BEGINS", time(3), _overdue),
@@ -139,7 +139,7 @@ RULES = {
     "36 months": Rule(agenda, "_LAPSE_MONTHS", 24, _mandate),
     "the amounts of documents": Rule(
         documents,
-        "decided",
+        "amounts_of",
         lambda earlier, event: DocumentAmounts(Decimal(1), Decimal(2), "reminder"),
         _documents,
     ),
@@ -215,9 +215,9 @@ def test_the_own_log_means_the_same_after_one_rule_was_changed(
 
 # the rules that a newcomer looks for: the file, and the constant that is defined there and nowhere else
 FOUND = {
-    "one reminder a day": ("core/reminders.py", "APART"),
+    "one reminder a day": ("core/reminders.py", "MIN_INTERVAL"),
     "13 months": ("core/recall_windows.py", "_MONTHS"),
-    "first day of interest": ("core/interest.py", "FREE"),
+    "first day of interest": ("core/interest.py", "GRACE_PERIOD"),
     "letter after 48 hours": ("core/letters.py", "WAIT"),
     "small excess of 10 kronor": ("core/overpayments.py", "SMALL_EXCESS"),
 }

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import UNSET
 
-from mockserver.core.inputs import Patch, RowFields, Rows, kept, settled
+from mockserver.core.inputs import Patch, RowFields, Rows, resolve, resolve_required
 from mockserver.core.model import Address, Contact, Info, Recipient
 from mockserver.core.refusal import Refusal, invalid
 
@@ -53,8 +53,8 @@ def test_what_changes_nothing_gives_the_stored_value_itself() -> None:
 
 
 def test_a_member_after_a_request() -> None:
-    assert (settled(UNSET, 1, 2), settled(None, 1, 2), settled(3, 1, 2)) == (1, 2, 3)
-    assert (kept(UNSET, 1), kept(3, 1)) == (1, 3)
+    assert (resolve(UNSET, 1, 2), resolve(None, 1, 2), resolve(3, 1, 2)) == (1, 2, 3)
+    assert (resolve_required(UNSET, 1), resolve_required(3, 1)) == (1, 3)
 
 
 def test_a_bad_row_is_refused_in_its_turn() -> None:

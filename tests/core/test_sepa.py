@@ -333,8 +333,8 @@ def test_the_table_of_reasons() -> None:
         assert (sepa.TRANSFER_RECALL in row.types) is (code in RECALL_OF_TRANSFER)
     assert {kind: sepa.TABLE[kind].default for kind in RULES} == DEFAULTS
     assert sepa.TABLE[sepa.TRANSFER_RECALL].default == "DUPL"
-    assert sepa.words("MD06") == "Refund Request By End Customer"
-    said = {code: sepa.words(code) for code in RECALL_OF_TRANSFER}
+    assert sepa.reason_text("MD06") == "Refund Request By End Customer"
+    said = {code: sepa.reason_text(code) for code in RECALL_OF_TRANSFER}
     assert said == {"DUPL": "Duplicate Payment", "TECH": "Technical Problem", "FRAD": "Fraudulent Origin"}
 
 

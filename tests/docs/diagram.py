@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator
 
-from mockserver.core.machine import COMMANDS
+from mockserver.core.machine import TRANSITIONS
 from mockserver.core.model import Internal
 
 _COLUMNS = tuple(state for state in Internal if state is not Internal.DELETED)
@@ -14,7 +14,7 @@ _COLUMNS = tuple(state for state in Internal if state is not Internal.DELETED)
 def diagram() -> str:
     """Which command leads from which state to which, in Mermaid."""
     moves: dict[tuple[Internal, Internal], list[str]] = {}
-    for name, command in COMMANDS.items():
+    for name, command in TRANSITIONS.items():
         for source in command.sources:
             for target in command.leads:
                 if source is not target:
@@ -38,7 +38,7 @@ def table() -> str:
 def _rows() -> Iterator[str]:
     yield f"| command | {' | '.join(f'`{state}`' for state in _COLUMNS)} |"
     yield f"|---|{'---|' * len(_COLUMNS)}"
-    for name, command in COMMANDS.items():
+    for name, command in TRANSITIONS.items():
         targets = ", ".join(f"`{state}`" for state in command.leads)
         allowed = f"→ {targets}" if targets else "stays"
         cells = (allowed if state in command.sources else "" for state in _COLUMNS)

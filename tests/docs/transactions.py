@@ -37,7 +37,7 @@ def _name(name: str) -> str:
 
 
 def _said(window: Window | None) -> str:
-    return "not possible" if window is None else window.words
+    return "not possible" if window is None else window.description
 
 
 if __name__ == "__main__":

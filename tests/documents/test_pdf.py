@@ -322,7 +322,7 @@ def test_long_words_and_numbers_stay_in_their_columns(server: Server) -> None:
     ]
     key = sent(server, items=rows, info={"message": "W" * 350, "your_reference": "W" * 35})
     found = document(server, key)
-    for page in pdf.laid_out(found, 1):
+    for page in pdf.layout(found, 1):
         for part in page:
             if isinstance(part, Text):
                 end = part.x + pdf.metrics().width(part.text, part.size, bold=part.bold)
@@ -465,25 +465,25 @@ def test_what_it_says_of_itself(server: Server) -> None:
 
 
 def test_the_shelf_keeps_the_newest(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf, "_MOST", 2)
+    monkeypatch.setattr(pdf, "_MAX_PDFS", 2)
     papers_of = [document(server, sent(server)) for _ in range(3)]
     pdf_cache = pdf.PdfCache()
-    first = [pdf_cache.pdf("a", each, 1) for each in papers_of]
-    assert pdf_cache.pdf("a", papers_of[2], 1) is first[2]
-    assert pdf_cache.pdf("a", papers_of[0], 1) is not first[0]
-    assert pdf_cache.pdf("a", papers_of[0], 1) == first[0]
+    first = [pdf_cache.get_or_render("a", each, 1) for each in papers_of]
+    assert pdf_cache.get_or_render("a", papers_of[2], 1) is first[2]
+    assert pdf_cache.get_or_render("a", papers_of[0], 1) is not first[0]
+    assert pdf_cache.get_or_render("a", papers_of[0], 1) == first[0]
     # after a reset the same id comes again, perhaps of another document
     other = replace(papers_of[0], message="Another one")
-    assert pdf_cache.pdf("a", other, 1) != first[0]
+    assert pdf_cache.get_or_render("a", other, 1) != first[0]
 
 
 def test_the_shelf_is_bounded_in_bytes(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     one = document(server, sent(server))
     pdf_cache = pdf.PdfCache()
-    made = pdf_cache.pdf("a", one, 1)
-    monkeypatch.setattr(pdf, "_MOST_BYTES", len(made) - 1)
-    assert pdf_cache.pdf("b", one, 1) == made
-    assert pdf_cache.pdf("a", one, 1) is not made
+    made = pdf_cache.get_or_render("a", one, 1)
+    monkeypatch.setattr(pdf, "_MAX_BYTES", len(made) - 1)
+    assert pdf_cache.get_or_render("b", one, 1) == made
+    assert pdf_cache.get_or_render("a", one, 1) is not made
 
 
 def test_nothing_of_it_is_imported_before_the_first_pdf() -> None:

@@ -67,15 +67,15 @@ def test_counts(value: str, text: str) -> None:
     ],
 )
 def test_letters_that_the_fonts_do_not_have_are_written_plainly(given: str, seen: str) -> None:
-    assert words.shown(given) == seen
+    assert words.printable(given) == seen
 
 
 @given(st.text(st.characters()))
 def test_whatever_is_written_can_be_shown(text: str) -> None:
-    seen = words.shown(text)
+    seen = words.printable(text)
     seen.encode("cp1252")
     assert all(letter == "\n" or ord(letter) >= 32 for letter in seen)
-    assert words.shown(seen) == seen
+    assert words.printable(seen) == seen
 
 
 @pytest.mark.parametrize(

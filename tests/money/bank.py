@@ -196,11 +196,11 @@ class Banked(Model):
             payment.amount = one.remaining
             act.tell(one, "PaymentSystemUpdated")
 
-    def replan(self, act: Act, one: Billogram, *, told_anyway: bool = True) -> None:
+    def replan(self, act: Act, one: Billogram, *, even_if_unchanged: bool = True) -> None:
         if one.debit is not None:
             payment = self.payments[one.debit.payment]
             day = self._own_day(one, payment.scheme)
-            if told_anyway or day != one.debit.day:
+            if even_if_unchanged or day != one.debit.day:
                 payment.day = one.debit.day = day
                 payment.amount = one.remaining
                 act.tell(one, "PaymentSystemUpdated")

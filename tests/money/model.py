@@ -399,7 +399,7 @@ class Model:
         """What is planned follows the debt."""
         raise NotImplementedError
 
-    def replan(self, act: Act, one: Billogram, *, told_anyway: bool = True) -> None:
+    def replan(self, act: Act, one: Billogram, *, even_if_unchanged: bool = True) -> None:
         """Another respite, or due date."""
         raise NotImplementedError
 
@@ -770,7 +770,7 @@ class Model:
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
         if moved and one.remaining > 0:  # with the new amount: told once
-            self.replan(act, one, told_anyway=False)
+            self.replan(act, one, even_if_unchanged=False)
         if more:
             self.follow(act, one)
         act.overdue_if_past(one)

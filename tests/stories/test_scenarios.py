@@ -95,13 +95,13 @@ _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
     "paid-too-much": (overpayments, "SMALL_EXCESS", {"SEK": Decimal(1)}, "pay_little"),
     "credit-in-full": (
         machine,
-        "COMMANDS",
-        machine.COMMANDS | {"credit": machine.Command("Credit", (Internal.SOLD,))},
+        "TRANSITIONS",
+        machine.TRANSITIONS | {"credit": machine.Transition("Credit", (Internal.SOLD,))},
         "credit",
     ),
-    "standalone-credit": (standalone, "_used_up", lambda *_: None, "used_up"),
+    "standalone-credit": (standalone, "_end_if_used_up", lambda *_: None, "used_up"),
     "more-time-for-a-debit": (banking, "_target", lambda _: frozenset(), "respite"),
-    "reminders-by-hand": (interest, "FREE", interest.FREE * 2, "overdue"),
+    "reminders-by-hand": (interest, "GRACE_PERIOD", interest.GRACE_PERIOD * 2, "overdue"),
     "refund-recall": (
         sepa,
         "TABLE",

@@ -1040,7 +1040,7 @@ async def flooded(inside: Inside, keys: list[str], number: int) -> None:
 
         def decide(act: Act, key: str = key) -> None:
             for _ in range(number):
-                messages.write(act, act.billogram(key), "Hello")
+                messages.send(act, act.billogram(key), "Hello")
 
         await inside.server.emulator.execute(inside.kept.live, decide, cause="test", rule="message")
 
