@@ -1,4 +1,4 @@
-"""Local time and UTC. Nothing else turns one into the other (reference: behaviour 6.1)."""
+"""Local time and UTC. This is the only module that converts between them (reference: behaviour 6.1)."""
 
 import re
 from calendar import monthrange
@@ -13,20 +13,20 @@ _ISO = re.compile(
     r"(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?",
     re.ASCII,
 )
-_MAX_TEXT = 40  # of a span [A]
+_MAX_TEXT = 40  # characters of a span [A]
 _DAY = timedelta(days=1)
 
 BANK_TIME = time(10)  # when banks answer [A]
-DAY_BEGINS = time(0, 5)  # when the dates of billograms are looked at [R: nightly, just after midnight]
+DAY_BEGINS = time(0, 5)  # when the dates of billograms are checked [R: nightly, just after midnight]
 
-# Dates outside are refused at the edge, so that adding days or zones never leaves the calendar [A].
+# Dates outside this range are refused at the edge, so that arithmetic never leaves the calendar [A].
 FIRST_DATE = date(1900, 1, 1)
 LAST_DATE = date(8999, 12, 31)
 
 
 @lru_cache(maxsize=64)
 def zone(name: str) -> ZoneInfo:
-    """The zone of this IANA name; ValueError for an unknown one."""
+    """Return the zone with this IANA name. Raise ValueError for an unknown name."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
@@ -34,14 +34,15 @@ def zone(name: str) -> ZoneInfo:
 
 
 def local_date(moment: datetime, timezone: str) -> date:
-    """The date on the wall of the account at a moment."""
+    """Return the local date in a time zone at a moment."""
     return moment.astimezone(zone(timezone)).date()
 
 
 def moment(day: date, at: time, timezone: str) -> datetime:
-    """The moment of a local time, in UTC.
+    """Return the moment of a local time, in UTC.
 
-    A time that a change of the clocks skips is the first instant after it; a double one is the first.
+    For a local time that a change to summer time skips, it is the first instant after the gap. For one that
+    occurs twice, it is the first of the two.
     """
     local = datetime.combine(day, at.replace(fold=0), zone(timezone))
     first = local.astimezone(UTC)
@@ -61,26 +62,26 @@ def moment(day: date, at: time, timezone: str) -> datetime:
 
 @lru_cache(maxsize=4096)
 def day_moment(day: date, at: time, timezone: str) -> datetime:
-    """The moment of a local time, remembered: many billograms share a deadline."""
+    """Return the moment of a local time in UTC. It is cached, because many billograms share a deadline."""
     return moment(day, at, timezone)
 
 
-@lru_cache(maxsize=4096)  # asked for at every change of a billogram
+@lru_cache(maxsize=4096)  # needed at every change of a billogram
 def day_start(day: date, timezone: str) -> datetime:
-    """When the dates of billograms are looked at on a day: 00:05 local."""
+    """Return 00:05 local on a day, in UTC: the moment at which the dates of billograms are checked."""
     return moment(day, DAY_BEGINS, timezone)
 
 
 def months_after(day: date, months: int) -> date:
-    """The same day so many months later, cut at the month's end."""
+    """Return the same day of the month `months` later, or the last day of a shorter month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def next_day_start(moment: datetime, timezone: str) -> datetime:
-    """The first 00:05 local after a moment.
+    """Return the first 00:05 local after a moment, in UTC.
 
-    Each date has one, as in `day_start`: the first of two, and the first instant after a skipped one.
+    Each date has exactly one, as in `day_start`, even when 00:05 occurs twice or is skipped.
     """
     day = local_date(moment, timezone)
     while (start := day_start(day, timezone)) <= moment:
@@ -89,9 +90,9 @@ def next_day_start(moment: datetime, timezone: str) -> datetime:
 
 
 def absolute(text: str) -> timedelta:
-    """A span of hours, minutes and seconds: `2h`, `15m`, `0.3s`, `PT2H30M` (reference: control 1).
+    """Parse a span of hours, minutes and seconds: `2h`, `15m`, `0.3s`, `PT2H30M` (reference: control 1).
 
-    ValueError for anything else; calendar steps such as `30d` are none of these.
+    Raise ValueError for anything else, also for calendar steps such as `30d`.
     """
     parts = _parts(text)
     if parts is not None and parts.keys() <= {"h", "m", "s"}:
@@ -103,10 +104,11 @@ def absolute(text: str) -> timedelta:
 
 
 def after(start: datetime, span: str, timezone: str) -> datetime:
-    """The moment a span after another one: `2h`, `30d`, `1mo`, `P1M`, `P1DT2H` (reference: control 1).
+    """Return the moment a span after a start: `2h`, `30d`, `1mo`, `P1M`, `P1DT2H` (reference: control 1).
 
-    Years to days are steps on the account's calendar, at the same local time; then hours to seconds are
-    absolute. Never before the start. ValueError for what is no span, and for an end after the last year.
+    Years to days are steps on the account's calendar at the same local time. Hours to seconds are absolute,
+    and are added afterwards. The result is never before the start. Raise ValueError for a text that is no
+    span, and for an end after the last year.
     """
     assert start.tzinfo is not None
     parts = _parts(span)
@@ -138,7 +140,7 @@ def _exact(parts: dict[str, str]) -> timedelta:
 
 
 def _stepped(start: datetime, parts: dict[str, str], timezone: str) -> datetime:
-    """The start after the years to days of a span: months first, cut at the month's end [A]."""
+    """Return the start moved by the years to days of a span: months first, cut at the month's end [A]."""
     years, months, weeks, days = (int(parts.get(unit, 0)) for unit in ("y", "mo", "w", "d"))
     if not (years or months or weeks or days):
         return start

@@ -1,7 +1,7 @@
-"""Which callbacks an act brings about, and what they say (reference: webhooks 1-3, 6).
+"""Which callbacks an act causes, and their payloads (reference: webhooks 1-3, 6).
 
-`plan` is a pure function of the act and the state right after it; pending is what was planned for all acts
-less the results that were recorded.
+`plan` is a pure function of the act and the state directly after it. The pending callbacks are those planned
+for all acts, minus the results that were recorded.
 """
 
 import re
@@ -38,10 +38,11 @@ _NOT_ASCII = re.compile("[^\x00-\x7f]")
 
 
 class Planned(Value, frozen=True):
-    """One callback that is to be sent.
+    """One callback to be sent.
 
-    URL, key and the other settings are those of the moment of the event [A]. `at` is the moment of the act,
-    by the account's clock; `position`, `cause` and `rule` are those of its record.
+    URL, key and the other settings are those at the moment of the event [A]. `at` is the moment of the act
+    by the account's clock, in UTC. `position`, `cause` and `rule` are those of its record. A BillogramEvent
+    sets `event`, every other type sets `payload`: the members after the three that all callbacks have.
     """
 
     id: str
@@ -59,19 +60,20 @@ class Planned(Value, frozen=True):
     ocr_number: str | None = None
     attested_at: datetime | None = None
     custom: str | None = None
-    payload: dict[str, Any] | None = None  # what the other types say
+    payload: dict[str, Any] | None = None
 
     @property
     def event_type(self) -> str | None:
-        """Of a BillogramEvent."""
+        """The name of the event, for a BillogramEvent; else None."""
         return None if self.event is None else type(self.event).__name__
 
 
 class CallbackType(Value, frozen=True):
-    """One type of callback. `fields` gives what of `Planned` is its own, or None: nothing is sent.
+    """One type of callback.
 
-    `events` are those that bring it about; none: it is not sent yet. `first`: before all others of its act.
-    `summary` is what a receiver reads about it in the OpenAPI document.
+    `events` are the events that cause it; a type without events is not sent yet. `fields` returns the members
+    of `Planned` that are specific to the type, or None if nothing is sent. `first` puts it before all other
+    callbacks of its act. `summary` is its description in the OpenAPI document.
     """
 
     name: str
@@ -84,7 +86,7 @@ class CallbackType(Value, frozen=True):
 def _billogram_event_fields(state: State, event: BillogramEvent) -> dict[str, Any] | None:
     billogram: Billogram = state.find(BILLOGRAM, event.mark.billogram)
     own, settings = billogram.content.callbacks, state.account.callbacks
-    # a billogram's own address takes its own key with it, the account's else [A]
+    # a billogram's own address is used with its own key, the account's address with the account's key [A]
     url, sign_key = (own.url, own.sign_key) if own.url else (settings.url, settings.sign_key)
     if not url:
         return None
@@ -133,7 +135,7 @@ def _recall_payload(state: State, recall: Recall) -> dict[str, Any]:
                 "billogram": {
                     "id": billogram.id,
                     "remaining_amount": as_number(billogram.sums.remaining),
-                    "state": public_state(billogram),  # after it was opened again [A]
+                    "state": public_state(billogram),  # after it was reopened [A]
                     "invoice_no": billogram.invoice_no,
                     "event": {
                         "type": type(event).__name__,
@@ -176,7 +178,7 @@ PAYMENT_RECALLED = CallbackType(
     "PaymentRecalled",
     (RecallMade,),
     _recall_fields,
-    first=True,  # before what the recall leads to [A]
+    first=True,  # before the callbacks that the recall causes [A]
     summary="Money was taken back",
 )
 EINVOICE_CREATED = CallbackType(
@@ -201,7 +203,7 @@ _BY_EVENT = {event: row for row in TABLE for event in row.events}
 
 
 def plan(state: State, record: Record) -> tuple[Planned, ...]:
-    """The callbacks of an act, in the order of its events; `state` is the one right after it."""
+    """Return the callbacks of an act in the order of its events; `state` is the state directly after it."""
     found: list[Planned] = []
     for index, event in enumerate(record.events):
         row = _BY_EVENT.get(type(event))
@@ -212,7 +214,10 @@ def plan(state: State, record: Record) -> tuple[Planned, ...]:
 
 
 def _planned(state: State, record: Record, index: int, row: CallbackType, event: Event) -> Planned | None:
-    """None where it is not wanted, or there is no address: the account's, unless its row has another [A]."""
+    """Return the callback of one event, or None if its type is disabled or it has no address.
+
+    The address is the account's, unless the fields of the type contain another one [A].
+    """
     account = state.account
     settings = account.callbacks
     if settings.types is not None and row.name not in settings.types:
@@ -239,10 +244,10 @@ def _planned(state: State, record: Record, index: int, row: CallbackType, event:
 
 
 def body(planned: Planned) -> bytes:
-    """The bytes that are posted, the same at each attempt.
+    """Return the bytes that are posted. They are the same at each attempt.
 
-    Compact, pure ASCII, plain slashes, keys in alphabetical order [A; the order R]. Whole amounts are
-    integers, unlike in the REST answers [R].
+    The JSON is compact, pure ASCII, with unescaped slashes and keys in alphabetical order [A; the order R].
+    Whole amounts are integers, unlike in the REST answers [R].
     """
     payload: dict[str, Any] = {
         "callback_id": planned.callback_id,
@@ -282,7 +287,7 @@ def _billogram_event(planned: Planned, event: BillogramEvent) -> dict[str, Any]:
 
 
 def _compact(planned: Planned, event: BillogramEvent) -> dict[str, Any]:
-    """The billogram as callbacks show it: not the REST object [R]."""
+    """Return the billogram as callbacks show it, which is not the REST object [R]."""
     ocr, sums = planned.ocr_number, event.sums
     return {
         "id": event.mark.billogram,

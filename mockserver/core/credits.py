@@ -14,7 +14,7 @@ MODES = ("full", "items", "amount", "remaining", "rest", "principal")
 
 
 class CreditedAmounts(Value, frozen=True):
-    """What a credit invoice is about: `vat` and `fees` are contained in the amount."""
+    """What a credit invoice credits, in the billogram's currency. `amount` includes `vat` and `fees`."""
 
     amount: Decimal
     vat: Decimal
@@ -23,7 +23,7 @@ class CreditedAmounts(Value, frozen=True):
 
 
 def credit(act: Act, billogram: Billogram, given: CreditFields) -> None:
-    """Command `credit`: what was paid beyond the debt that is left is owed to the customer."""
+    """Command `credit`. What was paid beyond the remaining debt is owed to the customer."""
     left = _check_creditable(billogram)
     part = _part(billogram, given, left)
     method = given.method or billogram.content.terms.delivery_method
@@ -53,20 +53,20 @@ def credit(act: Act, billogram: Billogram, given: CreditFields) -> None:
 
 
 def record_liability(act: Act, key: str, freed: Decimal) -> None:
-    """Paid money that a credit set free is owed to the customer [A]."""
+    """Record that the customer is owed the paid money that a credit released [A]."""
     after = act.billogram(key)
     act.add(events.OverpaymentCustomerLiability(act.mark(after), after.sums, amount=freed))
     payments.release(act, key, freed)
 
 
 def credited(sums: Sums, amount: Decimal) -> tuple[Sums, Decimal]:
-    """The sums after a credit, and how much paid money it set free: what exceeds the remaining sum."""
+    """Return the sums after a credit, and the released paid money: what exceeds the remaining sum."""
     freed = max(money.subtract(amount, sums.remaining), money.ZERO)
     return without_freed(replace(sums, credited=money.subtract(sums.credited, amount)), freed), freed
 
 
 def without_freed(sums: Sums, freed: Decimal) -> Sums:
-    """The sums without paid money that was set free; that of the collector goes last [A]."""
+    """Return the sums without the released paid money; the collector's payments are reduced last [A]."""
     own = min(freed, money.negated(sums.paid))
     after = replace(
         sums,
@@ -77,12 +77,12 @@ def without_freed(sums: Sums, freed: Decimal) -> Sums:
 
 
 def creditable(sums: Sums) -> Decimal:
-    """Everything invoiced and not credited yet, claimed fees and interest too [A]."""
+    """Return everything that is invoiced and not credited yet, with claimed fees and interest [A]."""
     return money.add(sums.gross, sums.rounding, sums.reminder_fee, sums.interest_fee, sums.credited)
 
 
 def _check_creditable(billogram: Billogram) -> Decimal:
-    """Facts of the object: no stand-alone credit, and something left to credit. Returns how much."""
+    """Return how much can be credited. Refuse a stand-alone credit, and one with nothing left to credit."""
     if billogram.is_credit:
         raise InvalidObjectState(
             "a stand-alone credit cannot be credited",
@@ -106,14 +106,14 @@ def _nothing_left(sums: Sums) -> InvalidObjectState:
 
 def _part(billogram: Billogram, given: CreditFields, left: Decimal) -> CreditedAmounts:
     mode, sums = given.mode, billogram.sums
-    if mode not in MODES:  # a bad value: it is looked at after state and facts [A]
+    if mode not in MODES:  # a bad value is checked after the state and the facts [A]
         raise invalid("mode", rule="credit.mode", mode=mode, known=MODES)
     if mode == "items":
         return _by_rows(billogram, given.items, left)
     if not isinstance(given.items, UnsetType):
-        tuple(given.items)  # not looked at, but not nonsense either
+        tuple(given.items)  # the rows are not used, but an invalid row is still refused
     amount = left
-    if mode == "amount" and given.amount is not None:  # without one in full: a documented warning [C]
+    if mode == "amount" and given.amount is not None:  # without an amount in full: a documented warning [C]
         amount = given.amount
         if not 0 < amount <= left:
             raise invalid("amount", rule="credit.amount", amount=amount, left=left)
@@ -126,10 +126,11 @@ def _part(billogram: Billogram, given: CreditFields, left: Decimal) -> CreditedA
 
 
 def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None) -> CreditedAmounts:
-    """The amount with the VAT and the fees in it.
+    """Return the amount with the VAT and the fees that it includes.
 
-    It settles as money does: principal, then fees, which carry no VAT. The VAT is the given one, else its
-    share of what no document has credited yet; the last credit takes what is left of it, so that they add up.
+    Like a payment, it settles the principal first and then the fees, which have no VAT. The VAT is the given
+    one, or the amount's share of the VAT that no document has credited yet. The last credit takes the rest of
+    the VAT, so that the credits add up.
     """
     sums = billogram.sums
     earlier = [each for each in billogram.events if isinstance(each, events.Credit) and each.sums.credited]
@@ -150,7 +151,7 @@ def _contained(billogram: Billogram, amount: Decimal, vat: Decimal | None = None
 
 
 def booked_vat(billogram: Billogram) -> Decimal:
-    """The VAT of its invoices, less that of its credit invoices."""
+    """Return the VAT of the billogram's invoices minus the VAT of its credit invoices."""
     total = money.ZERO
     for each in billogram.events:
         if isinstance(each, _FIRST):
@@ -190,12 +191,12 @@ _Equal = tuple[str | None, str, Decimal, Decimal]
 
 
 def _equal(row: Row) -> _Equal:
-    """Rows that are the same in these count as one [A]."""
+    """Return the values by which rows are compared: rows with equal values count as one [A]."""
     return row.item_no, row.title, row.price, row.vat
 
 
 def _uncredited_counts(billogram: Billogram) -> dict[_Equal, Decimal]:
-    """How much of each row was invoiced and is not credited by rows yet."""
+    """Return the count of each row that was invoiced and is not credited by rows yet."""
     taken_back = [row for each in billogram.events if isinstance(each, events.Credit) for row in each.rows]
     counts: dict[_Equal, Decimal] = {}
     for row in (*billogram.content.items, *taken_back):
@@ -210,7 +211,7 @@ def _row(
     path: tuple[str | int, ...],
     counts: dict[_Equal, Decimal],
 ) -> Row:
-    """One credited row: the invoiced one that it names, with a negative count and a part of its discount."""
+    """Return one credited row: the invoiced row with a negative count and its share of the discount."""
     if item.count is None:
         raise missing("count", path)
     found = _named(billogram, item, path)
@@ -224,7 +225,7 @@ def _row(
 
 
 def _named(billogram: Billogram, item: CreditRowFields, path: tuple[str | int, ...]) -> list[Row]:
-    """The invoiced rows, all equal, that a row names by number, or by title, price and VAT [A]."""
+    """Return the equal invoiced rows that a row identifies by number, or by title, price and VAT [A]."""
     if item.item_no is None and not item.title:
         raise missing("title", path)
     found = [

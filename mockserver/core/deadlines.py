@@ -1,4 +1,4 @@
-"""How each rule of the agenda is carried out (reference: behaviour 6.1) [A]."""
+"""Executes the entries of the agenda: which function belongs to which rule (reference: behaviour 6.1) [A]."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS))
 
 
 def carry_out(act: Act, due: agenda.Due) -> None:
-    """Do what an entry says, to the billogram, mandate or payment that it names."""
+    """Execute the rule of an entry on the billogram, mandate or payment that it names."""
     if due.rule in _BILLOGRAMS:
         _BILLOGRAMS[due.rule](act, act.billogram(due.key))
     elif due.rule in _SOURCES:

@@ -1,4 +1,4 @@
-"""Direct debits: planned, and kept right until the bank answers (reference: behaviour 6.6)."""
+"""Direct debits: planned, and kept up to date until the bank answers (reference: behaviour 6.6)."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ _CURRENCY = {SEPA: "EUR", AUTOGIRO: "SEK"}  # [A]
 
 
 def usable_source(act: Act, billogram: Billogram) -> PaymentSource | None:
-    """The newest mandate that serves this billogram [A]."""
+    """Return the newest usable mandate for this billogram's currency, or None [A]."""
     currency = billogram.content.terms.currency
     found = [
         source
@@ -27,7 +27,10 @@ def usable_source(act: Act, billogram: Billogram) -> PaymentSource | None:
 
 
 def plan(act: Act, key: str, day: date | None = None) -> None:
-    """Plan one, where there is a mandate and something to collect, and none is planned."""
+    """Plan a direct debit if there is a mandate and something to collect, and none is planned.
+
+    `day` is moved to the next bank day. None means the usual day of `own_day`.
+    """
     billogram = act.billogram(key)
     open_debit = billogram.internal is Internal.UNPAID and not billogram.is_credit
     if not open_debit or not billogram.sums.remaining or billogram.debit is not None:
@@ -66,7 +69,7 @@ def plan(act: Act, key: str, day: date | None = None) -> None:
 
 
 def plan_manually(act: Act, billogram: Billogram, day: date | None) -> None:
-    """The recipient plans one, for a day of his own or the usual one."""
+    """Plan a direct debit for the recipient, on the given day or on the usual one."""
     if billogram.debit is not None:
         raise InvalidObjectState(
             f"a payment is planned for {billogram.debit.day} already",
@@ -86,7 +89,7 @@ def plan_manually(act: Act, billogram: Billogram, day: date | None) -> None:
 
 
 def cancel_manually(act: Act, billogram: Billogram) -> None:
-    """The recipient cancels what is planned."""
+    """Cancel the planned direct debit for the recipient."""
     if billogram.debit is None:
         raise InvalidObjectState(
             "no payment is planned", rule="simulate.not_scheduled", hint="plan one: simulate/schedule-payment"
@@ -102,7 +105,7 @@ def cancel_manually(act: Act, billogram: Billogram) -> None:
 
 
 def own_day(act: Act, billogram: Billogram, scheme: str) -> date:
-    """The first bank day from the latest of due date, respite date, tomorrow."""
+    """Return the first bank day on or after the latest of due date, respite date and tomorrow."""
     day = max(billogram.content.terms.due_date, act.today + _DAY)
     if billogram.dunning.respite_active and billogram.dunning.respite_date is not None:
         day = max(day, billogram.dunning.respite_date)
@@ -110,7 +113,10 @@ def own_day(act: Act, billogram: Billogram, scheme: str) -> date:
 
 
 def sync(act: Act, key: str, reason: str) -> None:
-    """The amount is what remains; when nothing does, or it is with the agency, nothing is planned."""
+    """Adapt the planned debit to the billogram: its amount is what remains.
+
+    It is cancelled when nothing remains, and when the collection agency has the case.
+    """
     billogram = act.billogram(key)
     if billogram.debit is None:
         return
@@ -121,7 +127,10 @@ def sync(act: Act, key: str, reason: str) -> None:
 
 
 def reschedule(act: Act, key: str, reason: str, *, even_if_unchanged: bool = False) -> None:
-    """Another respite or due date: planned anew, never before tomorrow."""
+    """Move the planned debit after a change of respite or due date, to tomorrow at the earliest.
+
+    `even_if_unchanged` publishes an update although the day is the same.
+    """
     billogram = act.billogram(key)
     if billogram.debit is None:
         return
@@ -131,7 +140,7 @@ def reschedule(act: Act, key: str, reason: str, *, even_if_unchanged: bool = Fal
 
 
 def cancel(act: Act, key: str, reason: str) -> None:
-    """Nothing is planned any more, and the recipient is not the cause."""
+    """Cancel the planned debit for a reason other than the recipient's wish."""
     billogram = act.billogram(key)
     payment = _payment(act, billogram)
     act.add(events.PaymentStored(replace(payment, status="cancelled")))
@@ -143,7 +152,7 @@ def cancel(act: Act, key: str, reason: str) -> None:
 
 
 def sync_autogiro_flag(act: Act, key: str) -> None:
-    """The flag of autogiro follows the mandates: it comes to open billograms, and goes from all [A]."""
+    """Adapt the flag of autogiro to the mandates: set it on open billograms, remove it from any [A]."""
     billogram = act.billogram(key)
     source = usable_source(act, billogram)
     on = source is not None and source.scheme == AUTOGIRO
@@ -153,7 +162,7 @@ def sync_autogiro_flag(act: Act, key: str) -> None:
 
 
 def send_order(act: Act, billogram: Billogram) -> None:
-    """An autogiro order goes to the bank."""
+    """Send the autogiro order to the bank."""
     act.add(events.DebitOrdered(billogram.id, act.now))
 
 

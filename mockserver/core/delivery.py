@@ -1,4 +1,4 @@
-"""Delivery: the methods, the data each needs, and what becomes of what was sent (reference: behaviour 4)."""
+"""Delivery: the methods, the data that each needs, and the results (reference: behaviour 4)."""
 
 from mockserver.core import events, letters
 from mockserver.core.act import Act
@@ -23,7 +23,7 @@ EINVOICE = ("Einvoice", "Efaktura")
 
 
 def check_method(act: Act, billogram: Billogram, method: str) -> None:
-    """Refuse an unknown method, and one whose data is missing."""
+    """Refuse an unknown delivery method, and a method whose data is missing."""
     if method not in METHODS:
         raise invalid("method", rule="delivery.method", method=method, known=METHODS)
     absent = _missing(act, billogram, method)
@@ -34,7 +34,7 @@ def check_method(act: Act, billogram: Billogram, method: str) -> None:
 
 
 def possible(act: Act, billogram: Billogram, method: str) -> bool:
-    """Whether the data for a known method is there."""
+    """Whether the billogram has the data that a known method needs."""
     return _missing(act, billogram, method) is None
 
 
@@ -54,25 +54,25 @@ def _missing(act: Act, billogram: Billogram, method: str) -> str | None:
 
 
 def has_address(to: Recipient) -> bool:
-    """Whether a letter can be sent: to the delivery address if it has a street, else to the address."""
+    """Whether a letter can be sent: to the delivery address if that has a street, else to the address."""
     place = to.delivery_address if to.delivery_address.street_address else to.address
     return bool(place.street_address and place.zipcode and place.city)
 
 
 def registration_of(act: Act, billogram: Billogram) -> EinvoiceRegistration | None:
-    """The e-invoice registration of the customer whose copy the billogram holds."""
+    """Return the e-invoice registration of the billogram's customer, or None."""
     customer = act.find(CUSTOMER, billogram.recipient.customer_no)
     return None if customer is None else customer.einvoice
 
 
 def edi_of(content: Content, customer: Customer | None) -> str | None:
-    """The EDI address: the billogram's own [C], else that of the customer in the register [D]."""
+    """Return the EDI address: the billogram's own [C], else that of the customer in the register [D]."""
     own = content.regional.edi.electronic_id
     return own or (None if customer is None else customer.edi.electronic_id)
 
 
 def resend(act: Act, billogram: Billogram, method: str | None) -> None:
-    """Command `resend`: the invoice as it now is, by any method; the billogram's own stays [A]."""
+    """Command `resend`: send the present invoice by any method. The billogram keeps its own method [A]."""
     method = method or billogram.content.terms.delivery_method
     check_method(act, billogram, method)
     assert billogram.invoice_no is not None, "a sent one has its number"
@@ -89,7 +89,7 @@ def resend(act: Act, billogram: Billogram, method: str | None) -> None:
 
 
 def deliver(act: Act, key: str, method: str) -> None:
-    """What is known of the delivery of a document at once: bad addresses bounce [A]."""
+    """Deliver a document, and record a failure that is known immediately: bad addresses bounce [A]."""
     billogram = act.billogram(key)
     to = billogram.recipient
     if method.startswith("Email") and bounces(to.email):
@@ -99,7 +99,10 @@ def deliver(act: Act, key: str, method: str) -> None:
 
 
 def deliver_first_invoice(act: Act, key: str, method: str) -> None:
-    """The same for the first invoice: an e-invoice is handed over at once."""
+    """Deliver the first invoice. An e-invoice or EDI invoice also has its own event.
+
+    A failure that is known immediately is recorded: bad addresses bounce [A].
+    """
     billogram = act.billogram(key)
     if method in (*EINVOICE, "EDI"):
         registration = registration_of(act, billogram) if method in EINVOICE else None
@@ -116,12 +119,15 @@ def deliver_first_invoice(act: Act, key: str, method: str) -> None:
 
 
 def identifier_of(registration: EinvoiceRegistration) -> str | None:
-    """By what the recipient of e-invoices is known in his market."""
+    """Return the identifier of a recipient of e-invoices in their market."""
     return registration.identifier or registration.codice_destinatario or registration.pec
 
 
 def send_fallback_letter(act: Act, billogram: Billogram) -> None:
-    """The link of an e-mail or SMS was not opened in time; without an address only a flag is set [A]."""
+    """Send a letter because the link of an e-mail or SMS was not opened in time.
+
+    Without a postal address only a flag is set [A].
+    """
     to = billogram.recipient
     if not has_address(to):
         act.add(events.LetterUndelivered(billogram.id, act.now))
@@ -145,18 +151,18 @@ def send_fallback_letter(act: Act, billogram: Billogram) -> None:
 
 
 def _event_before_letter(billogram: Billogram) -> events.LetterEvent:
-    """What the letter comes after."""
+    """Return the newest event that a letter may follow."""
     return next(each for each in reversed(billogram.events) if letters.may_be_followed(each))
 
 
 def last_channel(billogram: Billogram) -> str | None:
-    """How something reached the recipient last."""
+    """Return the channel of the last document that was sent to the recipient, or None."""
     channels = [channel_of(each.method) for each in billogram.documents]
     return next((each for each in reversed(channels) if each), None)
 
 
 def view(act: Act, billogram: Billogram) -> None:
-    """The recipient opens the link: told once (reference: behaviour 4.2)."""
+    """Record that the recipient opens the link; only the first time is an event (behaviour 4.2)."""
     check_sent(billogram)
     if not billogram.delivery.viewed:
         act.add(
@@ -170,7 +176,7 @@ def view(act: Act, billogram: Billogram) -> None:
 
 
 def fail(act: Act, billogram: Billogram) -> None:
-    """What was sent last could not be delivered (reference: behaviour 10)."""
+    """Record that the last document could not be delivered (reference: behaviour 10)."""
     check_sent(billogram)
     mark, sums, to = act.mark(billogram), billogram.sums, billogram.recipient
     channel = last_channel(billogram)
@@ -198,7 +204,7 @@ def fail(act: Act, billogram: Billogram) -> None:
 
 
 def check_sent(billogram: Billogram) -> None:
-    """Nobody has got a draft [A]."""
+    """Refuse a draft: no recipient has received it [A]."""
     if billogram.internal is Internal.UNATTESTED:
         raise InvalidObjectState(
             f"billogram {billogram.id} has not been sent: its recipient knows nothing of it",
@@ -209,11 +215,11 @@ def check_sent(billogram: Billogram) -> None:
 
 
 def bounces(email: str) -> bool:
-    """Addresses that can't be reached, for tests: local part `bounce` or ending in `+bounce` [A]."""
+    """Whether an e-mail address always fails, for tests: local part `bounce` or ending in `+bounce` [A]."""
     local = email.partition("@")[0]
     return local == "bounce" or local.endswith("+bounce")
 
 
 def unreachable(phone: str) -> bool:
-    """Phone numbers that can't be reached, for tests: those ending in 0000 [A]."""
+    """Whether a phone number always fails, for tests: it ends in 0000 [A]."""
     return phone.endswith("0000")

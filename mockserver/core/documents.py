@@ -1,6 +1,6 @@
-"""Documents: invoices, credit invoices and what else leaves the house (reference: behaviour 1, 4.2).
+"""Documents: invoices, credit invoices and reminders (reference: behaviour 1, 4.2).
 
-A document never changes: it holds what it was made from, shared with the aggregates of that moment.
+A document never changes. It holds the values it was made from, and shares them with the aggregates.
 """
 
 from datetime import datetime
@@ -14,13 +14,14 @@ INVOICE, CREDIT, REMINDER = "invoice", "credit", "reminder"
 
 
 class Document(Value, frozen=True):
-    """One document, as it was when it left.
+    """One document, as it was when it was sent.
 
-    `kind`: an invoice, a credit invoice (of a stand-alone credit too) or a reminder; `method` is the delivery
-    method by which it left. `sums` are those right after it. `amount` is what it asks for, or credits: below
-    0 only on a stand-alone credit; `vat` is contained in it. `earlier` is what was invoiced
-    before it, where it is about a change. `rows` are those of a credit by rows, with negative counts; else
-    the rows are those of the content. All sums are in the currency of `content.terms`.
+    `kind` is an invoice, a credit invoice (also of a stand-alone credit) or a reminder. `method` is its
+    delivery method. `at` is in UTC. `sums` are the billogram's sums directly after it. `amount` is what it
+    demands or credits, including `vat`; it is negative only on a stand-alone credit. `earlier` is the total
+    that was invoiced before, for a document about a change. `rows` are those of a credit by rows, with
+    negative counts; otherwise the rows are those of `content`. All sums are in the currency of
+    `content.terms`.
     """
 
     letter_id: str
@@ -41,16 +42,16 @@ class Document(Value, frozen=True):
     earlier: Decimal = Decimal(0)
     rows: tuple[Row, ...] = ()
     message: str | None = None
-    attachment: str | None = None  # name of the file that goes with it
+    attachment: str | None = None  # name of the attached file
 
     @property
     def channel(self) -> str | None:
-        """How it leaves: `Email`, `SMS`, `Letter`, `Einvoice` or `EDI`; None: not at all."""
+        """The channel: `Email`, `SMS`, `Letter`, `Einvoice` or `EDI`; None if the document is not sent."""
         return channel_of(self.method)
 
 
 def amounts_of(earlier: Sums, event: events.LetterEvent) -> events.DocumentAmounts:
-    """What the document of an event is about; `earlier` are the sums before it."""
+    """Return the amounts of an event's document; `earlier` are the sums before the event."""
     sums = event.sums
     if isinstance(event, events.InvoiceSent):
         added = money.subtract(sums.total, earlier.total)
@@ -64,18 +65,18 @@ def amounts_of(earlier: Sums, event: events.LetterEvent) -> events.DocumentAmoun
 
 
 def _kind(sums: Sums) -> str:
-    """An invoice over less than nothing is that of a stand-alone credit."""
+    """Return the kind of an invoice: one with a negative total belongs to a stand-alone credit."""
     return CREDIT if sums.total < 0 else INVOICE
 
 
 def channel_of(method: str) -> str | None:
-    """How a delivery method reaches the recipient at first."""
+    """Return the first channel of a delivery method, or None."""
     first = method.partition("+")[0]
     return {"DoNotNotify": None, "Efaktura": "Einvoice"}.get(first, first)
 
 
 def latest(billogram: Billogram, *, invoice_no: int | None = None) -> Document | None:
-    """The latest invoice, credit invoices included [A]; or the one with this number, as last sent."""
+    """Return the latest invoice or credit invoice [A], or the one with this number as it was last sent."""
     found: list[Document] = [each for each in billogram.documents if each.kind != REMINDER]
     if invoice_no is not None:
         found = [each for each in found if each.invoice_no == invoice_no]
@@ -83,10 +84,10 @@ def latest(billogram: Billogram, *, invoice_no: int | None = None) -> Document |
 
 
 def by_letter(billogram: Billogram, letter_id: str) -> Document | None:
-    """The document with this id."""
+    """Return the document with this id, or None."""
     return next((each for each in billogram.documents if each.letter_id == letter_id), None)
 
 
 def available_at(document: Document, pdf_delay: str) -> datetime:
-    """When its PDF can be had [C, A]; the delay is a span of hours, minutes and seconds."""
+    """Return when the PDF becomes available [C, A]; the delay is a span of hours, minutes and seconds."""
     return document.at + calendar.absolute(pdf_delay)

@@ -1,4 +1,4 @@
-"""Reminders, and what they claim (reference: behaviour 6.3, 6.4)."""
+"""Reminders, and the fees and interest that they claim (reference: behaviour 6.3, 6.4)."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ METHODS = ("Email", "Letter", "SMS")  # of a reminder [C]
 
 
 def remind(act: Act, billogram: Billogram, method: str | None, message: str | None) -> None:
-    """Command `remind`: never two on one local day, whoever sends them [D]."""
+    """Command `remind`. At most one reminder is sent per local day, manual or automatic [D]."""
     check_unpaid_in_time(act, billogram, "remind")
     last = billogram.dunning.last_reminder
     if last is not None and act.today < reminders.first_day_after(last):
@@ -26,7 +26,7 @@ def remind(act: Act, billogram: Billogram, method: str | None, message: str | No
 
 
 def remind_automatically(act: Act, billogram: Billogram) -> None:
-    """The next step of the sequence; it goes by letter when the data for its method is missing."""
+    """Send the next reminder of the sequence, by letter when the data for its method is missing."""
     step = reminders.next_step(billogram, act.account)
     assert step is not None, "it was on the agenda"
     method = usual_method(billogram)
@@ -36,7 +36,7 @@ def remind_automatically(act: Act, billogram: Billogram) -> None:
 
 
 def usual_method(billogram: Billogram) -> str:
-    """How a reminder leaves that names no method (reference: behaviour 4.1)."""
+    """Return the delivery method of a reminder that names none (reference: behaviour 4.1)."""
     method = billogram.content.terms.delivery_method.partition("+")[0]
     if method in METHODS:
         return method
@@ -44,7 +44,10 @@ def usual_method(billogram: Billogram) -> str:
 
 
 def check_unpaid_in_time(act: Act, billogram: Billogram, command: str) -> None:
-    """Facts that a demand needs: a debit, its due date passed by local dates, no respite."""
+    """Refuse a reminder or collection on a stand-alone credit, before or on the due date, and in a respite.
+
+    Dates are local dates of the account.
+    """
     terms, dunning = billogram.content.terms, billogram.dunning
     if billogram.is_credit:
         raise on_credit(command, billogram.sums.total)
@@ -65,7 +68,7 @@ def check_unpaid_in_time(act: Act, billogram: Billogram, command: str) -> None:
 
 
 def with_claim(act: Act, billogram: Billogram) -> tuple[Sums, Decimal]:
-    """The sums with the interest so far, and how much of it is new."""
+    """Return the sums with the interest accrued so far, and how much of it is new."""
     claim = interest.claim(billogram, act.today)
     sums = billogram.sums
     return replace(sums, interest_fee=money.add(sums.interest_fee, claim)), claim

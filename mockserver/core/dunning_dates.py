@@ -6,7 +6,7 @@ from mockserver.core.model import Billogram, Internal
 
 
 def after_sending(act: Act, key: str) -> None:
-    """Whatever of it is already past when a billogram is sent happens at once, in that act [A]."""
+    """Apply, in the act that sends a billogram, the dunning dates that have already passed [A]."""
     mark_overdue_if_past(act, key)
     billogram = act.billogram(key)
     starts = calendar.day_start(interest.first_day(billogram), act.account.timezone)
@@ -15,9 +15,10 @@ def after_sending(act: Act, key: str) -> None:
 
 
 def mark_overdue_if_past(act: Act, key: str) -> None:
-    """A due date that is past comes at once; interest of any other act waits for the next 00:05 [A].
+    """Make a billogram overdue immediately if its due date has passed.
 
-    Not while the agency has it [A]: then it comes when the case is withdrawn.
+    Interest that starts by an act other than sending waits for the next 00:05 local [A]. While the agency has
+    the case nothing happens [A]; the billogram becomes overdue when the case is withdrawn.
     """
     billogram = act.billogram(key)
     if billogram.internal is not Internal.UNPAID:
@@ -29,11 +30,11 @@ def mark_overdue_if_past(act: Act, key: str) -> None:
 
 
 def mark_overdue(act: Act, billogram: Billogram) -> None:
-    """The due date has passed."""
+    """Make the billogram overdue."""
     act.add(events.Overdue(act.mark(billogram), billogram.sums))
 
 
 def start_interest(act: Act, billogram: Billogram) -> None:
-    """Interest runs from today on."""
+    """Start late interest from today on."""
     rate = billogram.content.terms.interest_rate
     act.add(events.InterestStarted(act.mark(billogram), billogram.sums, interest_rate=rate))

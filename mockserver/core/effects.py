@@ -1,7 +1,7 @@
 """Decides what an event changes in its billogram, customer or account (reference: behaviour 2-6).
 
-`decided` completes an event with these values before it happens, so that `evolve` only copies. Letters,
-interest, direct debits and documents have modules of their own for their rules.
+`complete` adds these values to an event before it is applied, so that `evolve` only copies them. The rules of
+letters, interest, direct debits and documents are in modules of their own.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, View, is_digits
 
 
 def complete(view: View, event: Event) -> Event:
-    """The event with all that it changes."""
+    """Return the event with everything that it changes."""
     if isinstance(event, BillogramEvent):
         return _of_billogram(view, event)
     rule = _OTHERS.get(type(event))
@@ -24,7 +24,7 @@ def complete(view: View, event: Event) -> Event:
 
 
 def effect_of(old: Billogram, changes: Mapping[str, Any], **more: Any) -> Effect:
-    """The effect of these changes, of which only those count that are different from what is there."""
+    """Return the effect of these changes, without those that are equal to the present values."""
     found = {name: value for name, value in changes.items() if value != getattr(old, name)}
     return Effect(**found, **more) if found or more else NO_EFFECT
 
@@ -32,7 +32,7 @@ def effect_of(old: Billogram, changes: Mapping[str, Any], **more: Any) -> Effect
 def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
     account: Account = view.find(ACCOUNT, "")
     if isinstance(event, events.BillogramCreated):
-        # an own number raises the series from the draft's creation on [A]
+        # an own invoice number raises the series as soon as the draft is created [A]
         if event.invoice_no is None or event.invoice_no <= account.highest_invoice_no:
             return event
         return replace(event, effect=Effect(highest_invoice_no=event.invoice_no))
@@ -56,7 +56,7 @@ def _of_billogram(view: View, event: BillogramEvent) -> BillogramEvent:
 
 
 def _handed_over(old: Billogram, event: LetterEvent) -> dict[str, Any]:
-    """A document has left: what failed before is forgotten; some are followed by a letter."""
+    """Return what a sent document changes: earlier failures are cleared, and a letter may follow."""
     changes: dict[str, Any] = {}
     if event.delivery_method != "DoNotNotify":
         changes = with_flags(old, without=("delivery failed",))
@@ -170,7 +170,7 @@ def _ended(old: Billogram, event: events.BillogramEnded) -> dict[str, Any]:
     return changes | with_flags(old, without=("written down",))
 
 
-# events that have no row change nothing of their billogram but the sums, and what `evolve` copies
+# an event without a row changes only the sums of its billogram, and what `evolve` copies
 _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.BillogramSent: _sent,
     events.InvoiceSent: _handed_over,
@@ -240,7 +240,7 @@ def _note(rule: Callable[[Billogram, Any], dict[str, Any]]) -> Callable[[View, A
 
 
 def _item(view: View, event: events.ItemCreated | events.ItemChanged) -> Event:
-    """Numbers of deleted items are not used again [R]."""
+    """Raise the highest item number, so that numbers of deleted items are not reused [R]."""
     account: Account = view.find(ACCOUNT, "")
     number = _digits(event.item)
     return event if number <= account.highest_item_no else replace(event, highest_item_no=number)

@@ -1,4 +1,4 @@
-"""That a customer takes e-invoices (reference: api 2.2)."""
+"""Registrations of customers for e-invoices (reference: api 2.2)."""
 
 from msgspec import structs
 
@@ -9,13 +9,14 @@ from mockserver.core.model import Customer, EinvoiceRegistration
 from mockserver.core.refusal import InvalidParameter, PermissionDenied, invalid, missing
 
 SWEDEN, NORWAY, FINLAND, ITALY = ("Sweden", "Norway", "Finland", "Italy")
-_MEMBERS = {SWEDEN: ("identifier",), ITALY: ("pec", "codice_destinatario")}  # where it can be done here [D]
+# the markets in which the API can create a registration [D]
+_MEMBERS = {SWEDEN: ("identifier",), ITALY: ("pec", "codice_destinatario")}
 
 
 def register(act: Act, customer: Customer, given: EinvoiceFields) -> EinvoiceRegistration:
-    """Register a customer, in place of what there was; `updated_at` of the customer stays [A].
+    """Register a customer, and replace an earlier registration. The customer's `updated_at` is unchanged [A].
 
-    Elsewhere recipients register with their bank [A].
+    In markets other than Sweden and Italy, recipients register with their bank [A].
     """
     market = act.account.market
     if market not in _MEMBERS:
@@ -26,7 +27,7 @@ def register(act: Act, customer: Customer, given: EinvoiceFields) -> EinvoiceReg
         )
     sent = {name: value for name, value in structs.asdict(given).items() if value}
     for name in sent:
-        if name not in _MEMBERS[market]:  # it belongs to the other market [A]
+        if name not in _MEMBERS[market]:  # a member of the other market [A]
             raise invalid(name, rule="einvoice.member", market=market)
     if not sent and market == SWEDEN:
         raise missing("identifier")

@@ -1,7 +1,7 @@
-"""What has happened: the events of the log, and the record (one act) that holds them.
+"""The events of the log, and the record (one act) that contains them.
 
-An event is listed once: by its class, whose name is its tag in the log. An event carries every value that was
-decided, so that `evolve` only copies, and a corrected rule never changes what an existing log means.
+The name of an event's class is its tag in the log. An event carries every value that was decided, so that
+`evolve` only copies, and a corrected rule never changes what an existing log means.
 """
 
 from datetime import date, datetime
@@ -35,7 +35,7 @@ from mockserver.core.model import (
     Value,
 )
 
-FORMAT = 2  # of the records that are written now
+FORMAT = 2  # format version of newly written records
 
 LETTER = ("invoice_no", "letter_id", "delivery_method")
 SUMS = ("remaining_sum", "total_sum")
@@ -46,7 +46,7 @@ class Event(Value, frozen=True, tag=True):
 
 
 class DocumentAmounts(Value, frozen=True):
-    """What was decided for the document of an event; an amount that is not set is that of the sums."""
+    """What was decided for the document of an event. An amount that is not set is taken from the sums."""
 
     amount: Decimal | UnsetType = UNSET
     vat: Decimal | UnsetType = UNSET
@@ -58,7 +58,7 @@ AMOUNTS_OF_SUMS = DocumentAmounts()
 
 
 class Effect(Value, frozen=True):
-    """What was decided to change in the billogram of an event; a member that is not set stays as it is.
+    """What was decided to change in the billogram of an event. A member that is not set is unchanged.
 
     `highest_invoice_no` is a counter of the account.
     """
@@ -79,17 +79,17 @@ NO_EFFECT = Effect()
 
 
 class AboutBillogram(Event, frozen=True, kw_only=True):
-    """Base of those that change a billogram."""
+    """Base of the events that change a billogram."""
 
     effect: Effect = NO_EFFECT
 
 
-# Billogram's own events under their own names (reference: webhooks 7): each carries what its callback shows,
-# the sums after it, and a state
+# Billogram's own events under their own names (reference: webhooks 7). Each carries what its callback shows:
+# its data, the sums after it, and a state.
 
 
 class Mark(Value, frozen=True):
-    """Which billogram, when, and the event's own uuid."""
+    """The billogram of an event, its moment in UTC, and its uuid."""
 
     billogram: str
     at: datetime
@@ -97,10 +97,10 @@ class Mark(Value, frozen=True):
 
 
 class BillogramEvent(AboutBillogram, frozen=True):
-    """An event of a billogram. `state` is what the callback shows, which is not always what comes after."""
+    """An event of a billogram. `state` is what the callback shows, not always the state after the event."""
 
-    keys: ClassVar[tuple[str, ...]] = ()  # members of the public `data`; none: it is null
-    callback_state: ClassVar[str | None] = None  # the fixed state of its callback
+    keys: ClassVar[tuple[str, ...]] = ()  # members of the public `data`, which is null without any
+    callback_state: ClassVar[str | None] = None  # the fixed state that the callback shows, if any
 
     mark: Mark
     sums: Sums
@@ -108,7 +108,7 @@ class BillogramEvent(AboutBillogram, frozen=True):
 
 
 class BillogramCreated(BillogramEvent, frozen=True, kw_only=True):
-    """A draft was made. `recipient` only when it is not the plain copy of the customer."""
+    """A draft was created. `recipient` is set only when it differs from the copy of the customer."""
 
     callback_state: ClassVar[str] = "Unattested"
 
@@ -121,7 +121,7 @@ class BillogramCreated(BillogramEvent, frozen=True, kw_only=True):
 
 
 class LetterEvent(BillogramEvent, frozen=True, kw_only=True):
-    """Base of those that made a document: it has a `letter_id`, and leaves by a method."""
+    """Base of the events that create a document, which has a `letter_id` and a delivery method."""
 
     invoice_no: int
     letter_id: str
@@ -129,7 +129,7 @@ class LetterEvent(BillogramEvent, frozen=True, kw_only=True):
 
 
 class BillogramSent(LetterEvent, frozen=True, kw_only=True):
-    """Attested, and the first invoice sent."""
+    """The draft was attested and its first invoice sent."""
 
     callback_state = "Sending"  # seen in callbacks only [C]
     keys = (
@@ -148,7 +148,7 @@ class BillogramSent(LetterEvent, frozen=True, kw_only=True):
 
 
 class EfakturaSent(BillogramEvent, frozen=True, kw_only=True):
-    """Sent as e-invoice or EDI."""
+    """The invoice was sent as e-invoice or by EDI."""
 
     keys = ("recipient_identifier", "electronic_id")
 
@@ -179,7 +179,7 @@ class Overdue(BillogramEvent, frozen=True):
 
 
 class InterestStarted(BillogramEvent, frozen=True, kw_only=True):
-    """Late interest runs from now on, `interest_rate` percent a year."""
+    """Late interest accrues from now on, `interest_rate` percent a year."""
 
     keys = ("interest_rate",)
 
@@ -187,7 +187,7 @@ class InterestStarted(BillogramEvent, frozen=True, kw_only=True):
 
 
 class Payment(BillogramEvent, frozen=True, kw_only=True):
-    """Money received: `amount` is all that came for this billogram, of which the debt at most was booked."""
+    """Money was received. `amount` is all of it; at most the debt was booked on the billogram."""
 
     keys = (
         "amount",
@@ -207,18 +207,18 @@ class Payment(BillogramEvent, frozen=True, kw_only=True):
 
 
 class Credit(LetterEvent, frozen=True, kw_only=True):
-    """A credit invoice was made: `amount` is its sum."""
+    """A credit invoice was created: `amount` is its sum."""
 
     keys = (*LETTER, "amount", *SUMS)
 
     amount: Decimal
     vat: Decimal = ZERO  # part of the amount
     fees: Decimal = ZERO  # part of the amount, without VAT
-    rows: tuple[Row, ...] = ()  # what is credited, by its rows
+    rows: tuple[Row, ...] = ()  # the credited rows, for a credit by rows
 
 
 class OverpaymentAdjustment(BillogramEvent, frozen=True, kw_only=True):
-    """A little more than the debt was paid; the rest is adjusted."""
+    """A little more than the debt was paid. The excess, `amount`, is adjusted."""
 
     keys = ("amount", *SUMS)
 
@@ -226,7 +226,7 @@ class OverpaymentAdjustment(BillogramEvent, frozen=True, kw_only=True):
 
 
 class OverpaymentCustomerLiability(BillogramEvent, frozen=True, kw_only=True):
-    """Money beyond the debt, owed to the customer."""
+    """More than the debt was paid. The excess, `amount`, is owed to the customer."""
 
     keys = ("amount", *SUMS)
 
@@ -234,7 +234,7 @@ class OverpaymentCustomerLiability(BillogramEvent, frozen=True, kw_only=True):
 
 
 class InvoiceSent(LetterEvent, frozen=True, kw_only=True):
-    """A further invoice, over what a change added."""
+    """A further invoice was sent, over what a change added."""
 
     keys = (*LETTER, *SUMS)
 
@@ -248,20 +248,24 @@ class Resent(LetterEvent, frozen=True, kw_only=True):
 
 
 class LetterSent(LetterEvent, frozen=True, kw_only=True):
-    """The link was not opened in time: a letter went to the post."""
+    """The link was not opened in time, and a letter was sent."""
 
     keys = LETTER
 
 
 class DataChange(BillogramEvent, frozen=True, kw_only=True):
-    """A sent billogram was changed. Both are set when they are new, the sums by a document that follows."""
+    """A sent billogram was changed.
+
+    `content` and `recipient` are set when they changed. A change of the total follows as an event with its
+    own document.
+    """
 
     content: Content | None = None
     recipient: Recipient | None = None
 
 
 class DeliveryAccepted(BillogramEvent, frozen=True, kw_only=True):
-    """The recipient opened the bill; `type` is how the link came to him."""
+    """The recipient opened the bill. `type` is the channel by which they received the link."""
 
     keys = ("customer_email", "ip", "type")
 
@@ -297,7 +301,7 @@ class EfakturaFailed(BillogramEvent, frozen=True, kw_only=True):
 
 
 class UnderpaymentSettled(BillogramEvent, frozen=True, kw_only=True):
-    """What remained after a payment was let go: `amount`. Our name."""
+    """What remained after a payment was waived: `amount`. The name is ours."""
 
     keys = ("amount", *SUMS)
 
@@ -305,7 +309,7 @@ class UnderpaymentSettled(BillogramEvent, frozen=True, kw_only=True):
 
 
 class ConfirmedLoss(BillogramEvent, frozen=True, kw_only=True):
-    """What remained was booked as lost: `amount`. Our name."""
+    """What remained was booked as lost: `amount`. The name is ours."""
 
     keys = ("amount", *SUMS)
 
@@ -321,7 +325,7 @@ class Writeoff(BillogramEvent, frozen=True, kw_only=True):
 
 
 class Writedown(BillogramEvent, frozen=True, kw_only=True):
-    """What remains is feared to be lost: `amount`. A mark for the bookkeeping, no more [S]."""
+    """What remains, `amount`, is expected to be lost. It is only a mark for the bookkeeping [S]."""
 
     keys = ("amount",)
 
@@ -329,7 +333,7 @@ class Writedown(BillogramEvent, frozen=True, kw_only=True):
 
 
 class RevertWritedown(BillogramEvent, frozen=True, kw_only=True):
-    """The mark was taken away: `amount` is what it was set for."""
+    """A write-down was reverted. `amount` is what had been written down."""
 
     keys = ("amount",)
 
@@ -337,7 +341,7 @@ class RevertWritedown(BillogramEvent, frozen=True, kw_only=True):
 
 
 class CreditAllocated(BillogramEvent, frozen=True, kw_only=True):
-    """Part of a stand-alone credit, the source, went to a debit, the target: one event on each. Our name."""
+    """Part of a stand-alone credit (source) was used for a debit (target): one event on each. Our name."""
 
     keys = ("amount", "source_id", "target_id", *SUMS)
 
@@ -347,7 +351,7 @@ class CreditAllocated(BillogramEvent, frozen=True, kw_only=True):
 
 
 class ReminderSent(LetterEvent, frozen=True, kw_only=True):
-    """A reminder: `reminder_fee` is what was charged so far; interest so far was claimed."""
+    """A reminder was sent. `reminder_fee` is the fee charged so far; accrued interest was claimed."""
 
     keys = (*LETTER, "reminder_fee", "reminder_count", "message", *SUMS)
 
@@ -356,11 +360,11 @@ class ReminderSent(LetterEvent, frozen=True, kw_only=True):
     day: date
     message: str | None = None
     automatic: bool = False
-    claimed: Decimal = ZERO  # interest, with this one
+    claimed: Decimal = ZERO  # interest that this reminder claimed
 
 
 class Respite(BillogramEvent, frozen=True, kw_only=True):
-    """More time was given, to the end of `date`."""
+    """A respite was granted, to the end of `date`."""
 
     keys = ("date",)
 
@@ -368,22 +372,22 @@ class Respite(BillogramEvent, frozen=True, kw_only=True):
 
 
 class RespiteRemoved(BillogramEvent, frozen=True):
-    """It was withdrawn."""
+    """The respite was withdrawn."""
 
 
 class Collection(BillogramEvent, frozen=True, kw_only=True):
-    """Handed to the collection agency; interest so far was claimed."""
+    """The billogram was handed over to the collection agency; accrued interest was claimed."""
 
     keys = ("collector_method", "collector_reference", *SUMS)
 
     collector_reference: str
     day: date
     collector_method: str | None = None
-    claimed: Decimal = ZERO  # interest, with it
+    claimed: Decimal = ZERO  # interest that this claimed
 
 
 class CollectionStatusUpdate(BillogramEvent, frozen=True, kw_only=True):
-    """News of the agency: it has taken it up."""
+    """The collection agency accepted the case."""
 
     keys = ("collector_reference", "full_status", "message")
 
@@ -393,7 +397,7 @@ class CollectionStatusUpdate(BillogramEvent, frozen=True, kw_only=True):
 
 
 class CollectorPayment(BillogramEvent, frozen=True, kw_only=True):
-    """Paid to the agency."""
+    """Money was paid to the collection agency."""
 
     keys = ("amount", "collector_reference", *SUMS)
 
@@ -402,7 +406,7 @@ class CollectorPayment(BillogramEvent, frozen=True, kw_only=True):
 
 
 class CollectionCancelled(BillogramEvent, frozen=True, kw_only=True):
-    """The case was withdrawn."""
+    """The collection case was withdrawn."""
 
     keys = ("collector_reference", "message")
 
@@ -411,7 +415,7 @@ class CollectionCancelled(BillogramEvent, frozen=True, kw_only=True):
 
 
 class CollectionEnded(BillogramEvent, frozen=True, kw_only=True):
-    """The case was closed."""
+    """The collection case was closed."""
 
     keys = ("collector_reference", "message")
 
@@ -420,7 +424,7 @@ class CollectionEnded(BillogramEvent, frozen=True, kw_only=True):
 
 
 class PaymentScheduled(BillogramEvent, frozen=True, kw_only=True):
-    """A direct debit is planned."""
+    """A direct debit was planned."""
 
     keys = ("payment_type", "payment_amount", "payment_date")
 
@@ -432,7 +436,7 @@ class PaymentScheduled(BillogramEvent, frozen=True, kw_only=True):
 
 
 class PaymentSystemUpdated(BillogramEvent, frozen=True, kw_only=True):
-    """The plan changed, of itself."""
+    """The planned direct debit changed automatically."""
 
     keys = ("payment_type", "payment_amount", "payment_date", "payment_update_reason")
 
@@ -443,7 +447,7 @@ class PaymentSystemUpdated(BillogramEvent, frozen=True, kw_only=True):
 
 
 class PaymentSystemCancelled(BillogramEvent, frozen=True, kw_only=True):
-    """Nothing is planned any more."""
+    """The planned direct debit was cancelled automatically."""
 
     keys = ("payment_type", "payment_update_reason")
 
@@ -452,7 +456,7 @@ class PaymentSystemCancelled(BillogramEvent, frozen=True, kw_only=True):
 
 
 class PaymentUserCancelled(BillogramEvent, frozen=True, kw_only=True):
-    """The recipient cancelled what was planned."""
+    """The recipient cancelled the planned direct debit."""
 
     keys = ("payment_type", "payment_update_reason")
 
@@ -461,7 +465,7 @@ class PaymentUserCancelled(BillogramEvent, frozen=True, kw_only=True):
 
 
 class PaymentFailed(BillogramEvent, frozen=True, kw_only=True):
-    """The bank refused before settlement."""
+    """The bank refused a payment before settlement."""
 
     keys = ("payment_type", "payment_failure_reason")
 
@@ -470,7 +474,7 @@ class PaymentFailed(BillogramEvent, frozen=True, kw_only=True):
 
 
 class AutogiroFailed(BillogramEvent, frozen=True, kw_only=True):
-    """An autogiro order failed, mostly for lack of money [D]."""
+    """An autogiro order failed, usually because of insufficient funds [D]."""
 
     keys = ("full_status",)
 
@@ -478,7 +482,7 @@ class AutogiroFailed(BillogramEvent, frozen=True, kw_only=True):
 
 
 class PaymentRecalled(BillogramEvent, frozen=True, kw_only=True):
-    """Money was taken back; an ended billogram is open again. Its callback is one of its own [D]."""
+    """Money was taken back; an ended billogram is open again. It has a callback type of its own [D]."""
 
     keys = ("recalled_amount", "related_payment_event_uuids")
 
@@ -503,7 +507,7 @@ class RecurringPaymentDisabled(BillogramEvent, frozen=True, kw_only=True):
 
 
 class FactoringRequest(BillogramEvent, frozen=True, kw_only=True):
-    """Offered for sale."""
+    """The claim was offered for sale."""
 
     keys = ("factoring_method", "factoring_reference", "sells_for")
 
@@ -515,7 +519,7 @@ class FactoringRequest(BillogramEvent, frozen=True, kw_only=True):
 
 
 class BillogramSold(LetterEvent, frozen=True, kw_only=True):
-    """The sale was accepted; the invoice is made."""
+    """The sale was accepted, and the invoice was created."""
 
     keys = ("factoring_method", "factoring_reference", "sold_for")
 
@@ -525,7 +529,7 @@ class BillogramSold(LetterEvent, frozen=True, kw_only=True):
 
 
 class FactoringDenied(LetterEvent, frozen=True, kw_only=True):
-    """The sale was refused; the invoice is made, and asked for as any other."""
+    """The sale was refused. The invoice was created and is claimed like any other."""
 
     keys = ("factoring_method", "factoring_reference", "message")
 
@@ -552,29 +556,29 @@ class CreditorMessage(BillogramEvent, frozen=True, kw_only=True):
 
 
 class BillogramEnded(BillogramEvent, frozen=True, kw_only=True):
-    """Nothing more to collect. `ended_as` is the public state that follows."""
+    """The billogram ended: nothing is left to collect. `ended_as` is the public state that follows."""
 
     ended_as: str
 
 
 class Deleted(BillogramEvent, frozen=True):
-    """The draft is gone; its id is not found any more. Callback only [C]."""
+    """The draft was deleted. Its id is not found any more; the event is seen in callbacks only [C]."""
 
     callback_state = "Deleted"
 
 
-# Events of ours
+# Events that the mock server adds
 
 
 class BillogramNote(AboutBillogram, frozen=True):
-    """Something that happened to a billogram, and is no event of Billogram."""
+    """Base of the changes of a billogram that are no events of Billogram."""
 
     billogram: str
     at: datetime
 
 
 class DraftChanged(BillogramNote, frozen=True):
-    """A draft was rewritten. No event of Billogram [R]."""
+    """A draft was changed. No event of Billogram [R]."""
 
     content: Content
     recipient: Recipient
@@ -582,41 +586,41 @@ class DraftChanged(BillogramNote, frozen=True):
 
 
 class LetterUndelivered(BillogramNote, frozen=True):
-    """A letter was due, and there is no address. No event of Billogram, only a flag [A]."""
+    """A letter was due, but there is no address. No event of Billogram, only a flag [A]."""
 
 
 class RespiteEnded(BillogramNote, frozen=True):
-    """Its last day is over. No event of Billogram [A]."""
+    """The last day of a respite is over. No event of Billogram [A]."""
 
 
 class AutogiroMarked(BillogramNote, frozen=True):
-    """A mandate of autogiro came, or is gone. No event of Billogram, only a flag [A]."""
+    """A mandate of autogiro was added or ended. No event of Billogram, only a flag [A]."""
 
     on: bool
 
 
 class AttachmentChanged(BillogramNote, frozen=True):
-    """A file was attached, or taken away. No event of Billogram [A]."""
+    """A file was attached or removed. No event of Billogram [A]."""
 
     attachment: Attachment | None
 
 
 class PictureChanged(Event, frozen=True):
-    """The `logotype` or the `coverphoto` of the account was set, or taken away."""
+    """The `logotype` or the `coverphoto` of the account was set or removed."""
 
     name: str
     picture: Picture | None
 
 
 class EinvoiceRegistered(Event, frozen=True):
-    """A customer registered for e-invoices, or anew."""
+    """A customer registered for e-invoices, or changed the registration."""
 
     customer_no: int
     registration: EinvoiceRegistration
 
 
 class AccountOpened(Event, frozen=True):
-    """First event of a root stream: the account as it was made, or as a reset made it anew."""
+    """The first event of a root stream: the account as it was created or reset."""
 
     account: Account
 
@@ -628,92 +632,92 @@ class AccountChanged(Event, frozen=True):
 
 
 class AccountLoaded(Event, frozen=True):
-    """The last act of a fixture. What came before is history: none of its callbacks is to be sent [A]."""
+    """A fixture was loaded: its last event. No callback of an earlier act is sent [A]."""
 
     account: Account
 
 
 class ClockMoved(Event, frozen=True):
-    """The clock of the account was moved forward: the end of a move."""
+    """The clock of the account was moved forward. This event ends the move."""
 
     clock: Clock
 
 
 class SnapshotTaken(Event, frozen=True):
-    """The one act of a snapshot's own stream: what the clock shows, and the how manieth it is."""
+    """A snapshot was taken: the only act of its stream. `number` counts the snapshots."""
 
     clock: Clock
     number: int
 
 
 class PaymentStored(Event, frozen=True):
-    """A payment came in, or its parts moved. What that means for a billogram, its own events tell."""
+    """A payment was received, or its allocation changed. Effects on billograms are events of their own."""
 
     payment: IncomingPayment
 
 
 class SourceStored(Event, frozen=True):
-    """A mandate was made, or changed."""
+    """A mandate was created or changed."""
 
     source: PaymentSource
 
 
 class DebitOrdered(BillogramNote, frozen=True):
-    """An autogiro order went to the bank. No event of Billogram [A]."""
+    """An autogiro order was sent to the bank. No event of Billogram [A]."""
 
 
 class OutcomesLaidDown(Event, frozen=True):
-    """What the bank will answer, under the key of what it is for; None: no longer laid down."""
+    """The outcomes of direct debits were configured for what `key` names, or removed (None)."""
 
     key: str
     plan: OutcomePlan | None
 
 
 class RecallMade(Event, frozen=True):
-    """Money was taken back, in one step from all billograms it was on."""
+    """A payment was recalled, in one step from all billograms that it was booked on."""
 
     recall: Recall
 
 
 class RecallDropped(Event, frozen=True):
-    """A recall that was laid down could not be made any more, and why."""
+    """A configured recall was not possible any more, for this reason."""
 
     payment: str
     reason: str
 
 
 class RecipientUpdated(Event, frozen=True):
-    """A customer verified an e-mail address, or changed the recurring payment: only that is not None."""
+    """A customer verified an e-mail address (`email`), or changed the recurring payment (`recurring`)."""
 
     customer_no: int
     email: str | None = None
     recurring: bool = False
     recurring_type: str | None = None
-    copy: Recipient | None = None  # with the address, as billograms copy it from then on
+    copy: Recipient | None = None  # the copy with the new address, for billograms created later
 
 
 class CustomerCreated(Event, frozen=True):
-    """A customer entered the register."""
+    """A customer was created."""
 
     customer: Customer
 
 
 class CustomerChanged(Event, frozen=True):
-    """A customer was changed; `before` is the number it had."""
+    """A customer was changed. `before` is its previous number."""
 
     before: int
     customer: Customer
 
 
 class ItemCreated(Event, frozen=True):
-    """An item entered the register."""
+    """An item was created."""
 
     item: Item
-    highest_item_no: int | UnsetType = UNSET  # of the account, when it is another one by this
+    highest_item_no: int | UnsetType = UNSET  # of the account, set when this event raises it
 
 
 class ItemChanged(Event, frozen=True):
-    """An item was changed; `before` is the number it had."""
+    """An item was changed. `before` is its previous number."""
 
     before: str
     item: Item
@@ -721,16 +725,17 @@ class ItemChanged(Event, frozen=True):
 
 
 class ItemDeleted(Event, frozen=True):
-    """An item left the register; rows keep what they took from it."""
+    """An item was deleted. Rows keep what they copied from it."""
 
     item_no: str
 
 
 class AttemptMade(Event, frozen=True, kw_only=True):
-    """One attempt to deliver a callback; `at` is its planned moment by the account's clock.
+    """One attempt to deliver a callback. `at` is its planned moment by the account's clock, in UTC.
 
-    It stands in the second stream of an account, which the fold never reads. `delivery` is the id of the
-    delivery, `after` the last act when it was made, `pending`: it will be tried again.
+    It is stored in the second stream of an account, which the fold never reads. `delivery` is the id of the
+    delivery, and `after` the position of the last act when the attempt was made. `pending` means that another
+    attempt will follow.
     """
 
     delivery: str
@@ -741,10 +746,10 @@ class AttemptMade(Event, frozen=True, kw_only=True):
     error: str | None
     duration_ms: float
     timestamp: str | None = None  # header Billogram-Request-Timestamp, when it was signed
-    headers: str = ""  # of the answer, cut: a line for each
-    body: str = ""  # of the answer, cut
-    replay: bool = False  # or a copy
-    signed: str = "good"  # how, as a delivery policy has it
+    headers: str = ""  # of the response, truncated, one line each
+    body: str = ""  # of the response, truncated
+    replay: bool = False  # a replay or a copy of a delivery
+    signed: str = "good"  # the kind of signature, chosen by a delivery policy
     dropped: bool = False  # by a delivery policy: nothing was sent, and nothing will be
 
 
@@ -756,14 +761,14 @@ EVENTS = tuple(
 if TYPE_CHECKING:
     AnyEvent = Event
 else:
-    AnyEvent = reduce(or_, EVENTS)  # what the decoder picks from by the tag
+    AnyEvent = reduce(or_, EVENTS)  # the decoder chooses the class by the tag
 
 
 class Record(Value, frozen=True):
-    """One act: what one cause brought about, in one step, at one moment.
+    """One act: the events that one cause had, in one step, at one moment (`at`, in UTC).
 
-    `position` counts from 1 in its stream, `cause` is the id of the request (or what else caused it),
-    `rule` the command or rule that decided.
+    `position` counts from 1 in its stream. `cause` is the id of the request, or names another cause. `rule`
+    is the command or rule that decided.
     """
 
     position: int
@@ -775,7 +780,7 @@ class Record(Value, frozen=True):
 
     @property
     def billograms(self) -> list[str]:
-        """The billograms that it is about."""
+        """The ids of the billograms that its events concern."""
         found: dict[str, None] = {}
         for event in self.events:
             if isinstance(event, BillogramEvent):

@@ -1,4 +1,4 @@
-"""`evolve`: what an event makes of the state. It copies what the event says, decides nothing, never fails."""
+"""`evolve` applies an event to the state. It copies the event's values, decides nothing and never fails."""
 
 from collections.abc import Callable
 from typing import Any
@@ -36,7 +36,7 @@ _AS_DECIDED = (
 
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
-    """The changes that an event brings, to be `put` in this order."""
+    """Return the changes that an event makes to the state, to be `put` in this order."""
     if isinstance(event, BillogramNote):
         return _apply_note(view, event)
     row = _ROWS.get(type(event))
@@ -71,7 +71,7 @@ def _apply_billogram_event(view: View, event: BillogramEvent) -> tuple[Change, .
 
 
 def _changes(old: Billogram, event: AboutBillogram) -> dict[str, Any]:
-    """What was decided, and the members of its own that the event brings to its billogram."""
+    """Return the changes of a billogram: what was decided, and the event's own members."""
     row, effect = _COPIES.get(type(event)), event.effect
     changes = {} if row is None else row(old, event)
     for name in _AS_DECIDED:
@@ -82,7 +82,7 @@ def _changes(old: Billogram, event: AboutBillogram) -> dict[str, Any]:
 
 
 def _document(view: View, new: Billogram, event: LetterEvent) -> Document:
-    """The document that an event made: from the billogram after it, and from what of the account it shows."""
+    """Return the document of an event, made from the billogram after it and from the account's settings."""
     account, decided = view.find(ACCOUNT, ""), event.effect.document
     return Document(
         letter_id=event.letter_id,
@@ -164,7 +164,7 @@ def _created(view: View, event: events.BillogramCreated) -> tuple[Change, ...]:
 
 
 def _deleted(view: View, event: events.Deleted) -> tuple[Change, ...]:
-    """What is left keeps id and creditor_unique_value taken; an own invoice number is free again [A]."""
+    """Delete a draft: its id and creditor_unique_value stay in use, its invoice number is free again [A]."""
     old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
     left = replace(
         old,
@@ -204,7 +204,7 @@ def _outcomes_laid_down(_: View, event: events.OutcomesLaidDown) -> tuple[Change
 
 
 def _recall_made(_: View, event: events.RecallMade) -> tuple[Change, ...]:
-    return ()  # what it did, the events beside it did
+    return ()  # the other events of the act contain the changes
 
 
 def _recall_dropped(view: View, event: events.RecallDropped) -> tuple[Change, ...]:

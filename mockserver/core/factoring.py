@@ -1,4 +1,4 @@
-"""Claims offered for sale: legacy, known from client code (reference: behaviour 2.2)."""
+"""The sale of claims (factoring): a legacy feature known from client code (reference: behaviour 2.2)."""
 
 from mockserver.core import billogram as drafts
 from mockserver.core import delivery, events, numbers
@@ -8,7 +8,7 @@ from mockserver.core.refusal import InvalidObjectState, PermissionDenied
 
 
 def sell(act: Act, billogram: Billogram) -> None:
-    """Command `sell`: an OCR number of nine digits, no invoice number yet."""
+    """Command `sell`: offer the claim. It has an OCR number of nine digits, and no invoice number yet."""
     account = act.account
     if not account.features.factoring:
         raise PermissionDenied("factoring is not enabled for this account", rule="feature.factoring")
@@ -25,7 +25,7 @@ def sell(act: Act, billogram: Billogram) -> None:
 
 
 def accept(act: Act, billogram: Billogram) -> None:
-    """The buyer takes it; the invoice is made."""
+    """Record that the buyer accepts the claim, and create the invoice."""
     check_offered(billogram)
     act.add(
         events.BillogramSold(
@@ -41,9 +41,9 @@ def accept(act: Act, billogram: Billogram) -> None:
 
 
 def deny(act: Act, billogram: Billogram) -> None:
-    """The buyer refuses it: the invoice is made and leaves by the draft's method, as far as it can [A].
+    """Record that the buyer refuses the claim. The invoice is sent by the draft's method, if possible [A].
 
-    Only now is it claimed from the customer: a debit is planned, as when it is sent [A].
+    Only now is it claimed from the customer: a debit is planned, as in the command `send` [A].
     """
     check_offered(billogram)
     method = billogram.content.terms.delivery_method
@@ -64,7 +64,7 @@ def deny(act: Act, billogram: Billogram) -> None:
 
 
 def check_offered(billogram: Billogram) -> None:
-    """Only what is offered can be taken or refused."""
+    """Refuse a billogram that is not offered for sale."""
     if billogram.internal is not Internal.FACTORING:
         raise InvalidObjectState(
             f"billogram {billogram.id} is not offered for sale",

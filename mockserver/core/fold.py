@@ -1,4 +1,4 @@
-"""The fold: puts the acts of a log into a state, and upgrades those of older formats."""
+"""The fold: applies the acts of a log to a state, and upgrades acts of older formats."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ from mockserver.core.state import State
 
 
 def folded(state: State, record: Record, put: Callable[[str, Any, Any], Any] | None = None) -> Record:
-    """Put what an act changed, and return the record as this version would have written it.
+    """Apply an act to the state, and return the record as this version would have written it.
 
-    `put` is called instead of `state.put`: it has to call that one.
+    `put`, if given, is called instead of `state.put`, and has to call it.
     """
     put = put or state.put
     events: list[Event] = []

@@ -1,4 +1,4 @@
-"""Values of the bank: money that came or is planned, mandates, and what was laid down in advance."""
+"""Values of the bank: received and planned payments, mandates, and configured outcomes."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,7 +12,7 @@ SCHEDULED, SETTLED = "scheduled", "settled"  # of a payment; also failed and can
 
 
 class Allocation(Value, frozen=True):
-    """What of a payment was booked on one billogram, and the `Payment` event that told of it."""
+    """The part of a payment that was booked on one billogram, and the uuid of its `Payment` event."""
 
     billogram: str
     amount: Decimal
@@ -20,7 +20,7 @@ class Allocation(Value, frozen=True):
 
 
 class PlannedRecall(Value, frozen=True):
-    """That the bank will take a payment back, as an outcome plan laid down."""
+    """A recall by the bank that an outcome plan configured. `at` is in UTC."""
 
     at: datetime
     type: str
@@ -28,11 +28,12 @@ class PlannedRecall(Value, frozen=True):
 
 
 class IncomingPayment(Value, frozen=True):
-    """Money that arrived, or is planned (reference: behaviour 1, 5, 6.6; control 1).
+    """A payment that was received or is planned (reference: behaviour 1, 5, 6.6; control 1).
 
-    The parts of a settled one add up to `amount`: the allocations, `unmatched` (not placed yet), `adjustment`
-    and `liability` (beyond the debt) and `recalled`. `currency` is None until a billogram gives it one.
-    `number` counts in the account. `planned_for` is the billogram of a direct debit.
+    The parts of a settled payment add up to `amount`: the allocations, `unmatched` (not allocated yet),
+    `adjustment` and `liability` (beyond the debt) and `recalled`. `currency` is None until the payment is
+    allocated to a billogram. `number` counts in the account. `planned_for` is the billogram of a direct debit.
+    `at` is in UTC, `date` is a local date.
     """
 
     id: str
@@ -76,12 +77,12 @@ class PaymentSource(Value, frozen=True):
 
     @property
     def usable(self) -> bool:
-        """Whether money can be collected by it: also while it is pending [A]."""
+        """Whether money can be collected with this mandate. That includes a pending mandate [A]."""
         return self.status in (PENDING, ACTIVE)
 
 
 class Outcome(Value, frozen=True):
-    """What the bank will answer to one collection: a rejection, or ok, perhaps with a recall after it."""
+    """The bank's answer to one direct debit: a rejection, or a success that a recall may follow."""
 
     reject: str | None = None
     recall: str | None = None  # type
@@ -90,7 +91,10 @@ class Outcome(Value, frozen=True):
 
 
 class OutcomePlan(Value, frozen=True):
-    """A queue of outcomes, used up one by one, for what `match` names: all members None for the account."""
+    """A queue of outcomes, each used once, for a billogram, payment source or customer.
+
+    If all three are None, it is for the account.
+    """
 
     plan: tuple[Outcome, ...]
     billogram: str | None = None
@@ -99,7 +103,7 @@ class OutcomePlan(Value, frozen=True):
 
 
 class Payable(Value, frozen=True):
-    """What a recall took from one billogram, its event, and the events of the money."""
+    """The part of a recall that was taken from one billogram: its event, and the events of the payments."""
 
     billogram: str
     amount: Decimal
@@ -108,7 +112,7 @@ class Payable(Value, frozen=True):
 
 
 class Recall(Value, frozen=True):
-    """Money that was taken back (reference: behaviour 8.2). `amount` is all of it, payables or not."""
+    """A recall (reference: behaviour 8.2). `amount` is its total, also what was on no billogram."""
 
     id: str
     payment: str

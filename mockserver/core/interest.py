@@ -1,7 +1,7 @@
-"""Late interest: it runs silently, and is asked for when it is claimed (reference: behaviour 6.4).
+"""Late interest. It accrues without any event until it is claimed (reference: behaviour 6.4).
 
-Simple, by local day on the unpaid principal, actual/365 [A]. A day counts by the facts at its 00:05, so the
-days up to a change are added up by the facts before it; between two claims no sum changes by itself [R].
+It is simple interest by local day on the unpaid principal, actual/365 [A]. A day counts by the facts at its
+00:05, so the days up to a change are added up by the facts before it. Between two claims no sum changes [R].
 """
 
 from datetime import date, datetime, timedelta
@@ -16,7 +16,7 @@ _YEAR = Decimal(36500)  # 365 days, percent
 
 
 def first_day(billogram: Billogram) -> date:
-    """The day after the latest of due date, invoice date + 30 days [S], respite, and a planned debit."""
+    """Return the day after the latest of due date, invoice date + 30 days [S], respite, and planned debit."""
     terms, respite, debit = billogram.content.terms, billogram.dunning.respite_date, billogram.debit
     latest = max(terms.due_date, terms.invoice_date + GRACE_PERIOD)
     if respite is not None and respite > latest:
@@ -27,9 +27,10 @@ def first_day(billogram: Billogram) -> date:
 
 
 def claim(billogram: Billogram, today: date) -> Decimal:
-    """What a claim today adds: the total up to and including today, rounded, less what was claimed.
+    """Return the interest that a claim today adds, in the billogram's currency.
 
-    Never less than nothing: a day that was claimed before its 00:05 is not given back [A].
+    It is the total up to and including today, rounded, minus what was claimed before. It is never negative: a
+    day that was claimed before its 00:05 is not given back [A].
     """
     product = _product_before(billogram, today + _DAY)
     total = money.cents(money.ROUNDING.divide(product, _YEAR))
@@ -37,17 +38,17 @@ def claim(billogram: Billogram, today: date) -> Decimal:
 
 
 def accrues(billogram: Billogram) -> bool:
-    """Whether it grows by the facts as they are, once its first day has come."""
+    """Whether interest accrues by the present facts, once its first day has come."""
     return bool(_daily(billogram))
 
 
 def accrued(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Interest:
-    """The interest of `new`: the days before a change that matters are added up by the facts of `old`.
+    """Return the interest of `new`: the days before a relevant change are added up by the facts of `old`.
 
-    Days before a late sending count as unpaid ones: until then nothing is added up [A].
+    The days before a late sending count as unpaid, because nothing is added up until then [A].
     """
     if old.internal is Internal.ENDED and new.internal is Internal.UNPAID:
-        return Interest(since=next_day(at, timezone))  # open again: what was not claimed is dropped [A]
+        return Interest(since=next_day(at, timezone))  # reopened: unclaimed interest is dropped [A]
     if old.internal in (Internal.UNATTESTED, Internal.FACTORING) or _same(old, new):
         return new.interest
     day = next_day(at, timezone)
@@ -55,7 +56,7 @@ def accrued(old: Billogram, new: Billogram, at: datetime, timezone: str) -> Inte
 
 
 def next_day(at: datetime, timezone: str) -> date:
-    """The first day whose 00:05 has not come at a moment: the first that counts by what happens now."""
+    """Return the first local day whose 00:05 is after a moment: the first day that a change now affects."""
     day = calendar.local_date(at, timezone)
     return day + _DAY if calendar.day_start(day, timezone) <= at else day
 
@@ -70,7 +71,7 @@ def _product_before(billogram: Billogram, day: date) -> Decimal:
 
 
 def _daily(billogram: Billogram) -> Decimal:
-    """Unpaid principal times rate; none on a partly paid billogram [S], while paid, in Collection."""
+    """Return unpaid principal times rate. It is 0 if partly paid [S], while paid, and in Collection."""
     if billogram.internal is not Internal.UNPAID or billogram.is_credit or money.any_received(billogram.sums):
         return money.ZERO
     rate = billogram.content.terms.interest_rate
@@ -78,7 +79,7 @@ def _daily(billogram: Billogram) -> Decimal:
 
 
 def _same(old: Billogram, new: Billogram) -> bool:
-    """Whether a day counts the same: mostly seen at once, as what an event leaves alone stays the object."""
+    """Whether interest is equal for both. Unchanged parts are usually the same objects, which is fast."""
     if (
         old.sums is new.sums
         and old.content is new.content

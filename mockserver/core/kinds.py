@@ -1,7 +1,7 @@
-"""Which values a member takes from a client, said where the member is declared (reference: api 1.6).
+"""Which values a client may send for a member, declared together with the member (reference: api 1.6).
 
-A plain `str`, `bool` or `date` says it by its type, any other member by the name of a kind. The edge has a
-reader and a norm for each kind.
+A plain `str`, `bool` or `date` is declared by its type, any other member by the name of a kind. The edge has
+a reader and a schema for each kind.
 """
 
 from collections.abc import Mapping
@@ -13,15 +13,15 @@ from msgspec import Struct
 
 
 class Kind(Struct, frozen=True):
-    """The name of a row of the edge's table of readers."""
+    """A kind of value: the name of a row in the edge's table of readers."""
 
     name: str
 
 
 class MemberSubset(Struct, frozen=True):
-    """Of the members of a value only these can be sent here; the OpenAPI document calls the object so.
+    """The members of a value that can be sent in one place, and the name of that object in OpenAPI.
 
-    A name that leads to another one is a second name of that member.
+    `names` maps names in the request to members; two names may lead to the same member.
     """
 
     component: str
@@ -30,7 +30,7 @@ class MemberSubset(Struct, frozen=True):
 
 
 class Json(Struct, frozen=True):
-    """An object or a list of objects of this type that is checked, and then kept as JSON text."""
+    """An object, or a list of objects, of this type. It is checked, and then stored as JSON text."""
 
     type: Any
 
@@ -45,7 +45,7 @@ Text200: TypeAlias = Annotated[str, Kind("text 200")]
 Text350: TypeAlias = Annotated[str, Kind("text 350")]
 UniqueValue: TypeAlias = Annotated[str, Kind("unique value")]
 Name: TypeAlias = Annotated[str, Kind("name")]  # never empty
-Title: TypeAlias = Annotated[str, Kind("title")]  # null is not given, as in all that is required once
+Title: TypeAlias = Annotated[str, Kind("title")]  # null counts as absent, as in all required members
 Filled: TypeAlias = Annotated[str, Kind("filled")]  # a text that must not be empty
 Message: TypeAlias = Annotated[str, Kind("message")]
 Zipcode: TypeAlias = Annotated[str, Kind("zipcode")]

@@ -1,4 +1,4 @@
-"""Money that will not come: fees written off, claims let go (reference: behaviour 2.2, 3.3, 5)."""
+"""Money that will not be paid: written-off fees, waived claims, losses (reference: behaviour 2.2, 3.3, 5)."""
 
 from mockserver.core import debits, events, money
 from mockserver.core.act import Act
@@ -9,7 +9,7 @@ WRITTEN_DOWN = "written down"
 
 
 def write_off(act: Act, billogram: Billogram) -> None:
-    """Command `writeoff`: only fees or interest may remain; they fall to what was paid of them."""
+    """Command `writeoff`: reduce fees and interest to what was paid of them. No principal may remain."""
     _check_debit(billogram, "writeoff")
     sums = billogram.sums
     principal = money.unpaid_principal(sums)
@@ -25,9 +25,9 @@ def write_off(act: Act, billogram: Billogram) -> None:
 
 
 def write_off_automatically(act: Act, key: str) -> None:
-    """The account's `automatic_writeoff`, once the principal is settled [R field, A rule].
+    """Apply the account's `automatic_writeoff` once the principal is settled [R field, A rule].
 
-    Not in Collection [A]. The billogram is not ended here: whoever settled it does that.
+    It does not apply in Collection [A]. The caller, which settled the principal, ends the billogram.
     """
     billogram, rule = act.billogram(key), act.account.settings.invoices.automatic_writeoff
     sums = billogram.sums
@@ -45,7 +45,7 @@ def _drop_fees(act: Act, billogram: Billogram) -> None:
 
 
 def settle_underpayment(act: Act, billogram: Billogram) -> None:
-    """Command `settle-underpayment`: something was received, and all that remains is let go, fees too."""
+    """Command `settle-underpayment`: waive all that remains, with fees. Something must have been received."""
     _check_debit(billogram, "settle-underpayment")
     sums = billogram.sums
     if not money.any_received(sums):
@@ -58,7 +58,7 @@ def settle_underpayment(act: Act, billogram: Billogram) -> None:
 
 
 def confirm_loss(act: Act, billogram: Billogram) -> None:
-    """Command `confirmed-loss`: what remains is lost; no write-down is needed before [S]."""
+    """Command `confirmed-loss`: book what remains as lost. No write-down is needed before [S]."""
     _check_debit(billogram, "confirmed-loss")
     sums = billogram.sums
     act.add(events.ConfirmedLoss(act.mark(billogram), money.waive(sums), amount=sums.remaining))
@@ -66,7 +66,7 @@ def confirm_loss(act: Act, billogram: Billogram) -> None:
 
 
 def write_down(act: Act, billogram: Billogram) -> None:
-    """Command `writedown`: a mark for the bookkeeping; the state stays [S]."""
+    """Command `writedown`: set a mark for the bookkeeping. The state is unchanged [S]."""
     _check_debit(billogram, "writedown")
     if WRITTEN_DOWN in billogram.flags:
         raise InvalidObjectState("it is written down already", rule="writedown.once")
@@ -75,7 +75,7 @@ def write_down(act: Act, billogram: Billogram) -> None:
 
 
 def revert_writedown(act: Act, billogram: Billogram) -> None:
-    """Command `revert-writedown`: the mark is taken away."""
+    """Command `revert-writedown`: remove the mark of the write-down."""
     if WRITTEN_DOWN not in billogram.flags:
         raise InvalidObjectState("it is not written down", rule="revert-writedown.written_down")
     marks = [each for each in billogram.events if isinstance(each, events.Writedown)]
