@@ -32,8 +32,8 @@ class IncomingPayment(Value, frozen=True):
 
     The parts of a settled payment add up to `amount`: the allocations, `unmatched` (not allocated yet),
     `adjustment` and `liability` (beyond the debt) and `recalled`. `currency` is None until the payment is
-    allocated to a billogram. `number` counts in the account. `planned_for` is the billogram of a direct debit.
-    `at` is in UTC, `date` is a local date.
+    allocated to a billogram. `number` counts in the account. `planned_for` is the billogram of a direct
+    debit. `at` is in UTC, `date` is a local date.
     """
 
     id: str

@@ -1,8 +1,8 @@
-"""What clients send, as frozen types that know what was not given (reference: api 2-12).
+"""Request bodies as frozen types, which know the members that were absent (reference: api 2-12).
 
-A member is `UNSET` when it was not given and `None` when null was sent, which puts it back to its default.
-Where both mean the same, as in a row, it is `None`. An object of which any part can be sent is a `Patch` of
-the value that is kept of it, so that its members are declared once: in the value.
+A member is `UNSET` when it was absent and `None` when null was sent, which resets it to its default. Where
+both mean the same, as in a row, it is `None`. An object that can be sent in part is a `Patch` of the stored
+value, so that its members are declared once: in the value.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ Maybe: TypeAlias = Union[T, UnsetType, None]  # noqa: UP007  # an alias with a p
 
 
 class Patch(Struct, Generic[S], frozen=True):
-    """The members of an object that were given, in the order of the value. False if there are none."""
+    """The members of an object that were sent, in the order of its fields. False if there are none."""
 
     changes: tuple[tuple[str, object], ...] = ()
 
@@ -47,10 +47,11 @@ class Patch(Struct, Generic[S], frozen=True):
         return bool(self.changes)
 
     def over(self, base: S, defaults: S | None = None) -> S:
-        """`base` with what was given; null puts a member back to what `defaults`, else its type, has there.
+        """Return `base` with the members that were sent.
 
-        Of the two names of a street line the one that differs from the stored value counts; if both do, the
-        last, `address_line_1` [A].
+        Null resets a member to its value in `defaults`, or to the default of the type if there are none. Of
+        the two names of a street line, the one that differs from the stored value counts; if both differ, the
+        last counts, `address_line_1` [A].
         """
         changed: dict[str, object] = {}
         for name, value in self.changes:
@@ -70,22 +71,23 @@ def _default_of(kind: type[Struct], name: str) -> object:
 
 
 def resolve(given: Maybe[T], stored: T, default: T) -> T:
-    """A member after a request: as it was if it was not given, its default if null was."""
+    """Return a member after a request: the stored value if it was absent, its default if it was null."""
     if isinstance(given, UnsetType):
         return stored
     return default if given is None else given
 
 
 def resolve_required(given: T | UnsetType, stored: T) -> T:
-    """A required member after a request: as it was if it was not given."""
+    """Return a required member after a request: the stored value if it was absent."""
     return stored if isinstance(given, UnsetType) else given
 
 
 class Input(Struct, frozen=True, kw_only=True):
-    """Base of the bodies.
+    """Base of the request bodies.
 
-    `read_only` are keys that may be sent back unchanged in a PUT, `hidden` members that the OpenAPI document
-    does not show, `needed` those that it shows as required although the core asks for them.
+    `read_only` are keys that may be sent back unchanged in a PUT. `hidden` are members that the OpenAPI
+    document does not show. `needed` are members that it shows as required although the type has a default,
+    because the core checks them.
     """
 
     read_only: ClassVar[tuple[str, ...]] = ()
@@ -101,13 +103,13 @@ class NoFields(Input, frozen=True, kw_only=True):
 
 
 class PaymentType(Value, frozen=True):
-    """How a customer is to pay again and again."""
+    """The recurring payment of a customer."""
 
     recurring_payment_type: str | None = None
 
 
 class CustomerChanges(Input, frozen=True, kw_only=True):
-    """What a PUT may send."""
+    """The members of a customer that a PUT may send."""
 
     read_only: ClassVar[tuple[str, ...]] = ("links", "created_at", "updated_at")
 
@@ -129,7 +131,7 @@ class CustomerChanges(Input, frozen=True, kw_only=True):
 
 
 class CustomerFields(CustomerChanges, frozen=True, kw_only=True):
-    """What a POST may send."""
+    """The members of a customer that a POST may send."""
 
     customer_no: kinds.NewCustomerNo | UnsetType = UNSET
     name: kinds.Name
@@ -147,7 +149,7 @@ class EinvoiceFields(Input, frozen=True, kw_only=True):
 
 
 class Accounts(Value, frozen=True):
-    """How an item or a row is booked."""
+    """The bookkeeping accounts of an item or a row."""
 
     income_account: str = ""
     vat_account: str = ""
@@ -155,13 +157,13 @@ class Accounts(Value, frozen=True):
 
 
 class RegionalItem(Value, frozen=True):
-    """What only Sweden has."""
+    """Members of an item that only Sweden has."""
 
     rotavdrag: bool | None = None
 
 
 class ItemChanges(Input, frozen=True, kw_only=True):
-    """What a PUT may send."""
+    """The members of an item that a PUT may send."""
 
     read_only: ClassVar[tuple[str, ...]] = ("created_at", "updated_at")
 
@@ -178,7 +180,7 @@ class ItemChanges(Input, frozen=True, kw_only=True):
 
 
 class ItemFields(ItemChanges, frozen=True, kw_only=True):
-    """What a POST may send."""
+    """The members of an item that a POST may send."""
 
     item_no: kinds.NewItemNo | UnsetType = UNSET
     title: kinds.Name
@@ -200,14 +202,14 @@ class RowElectricity(ElectricityCollection, frozen=True):
 
 
 class RowRegional(Value, frozen=True):
-    """What only Sweden has."""
+    """Members of a row that only Sweden has."""
 
     rotavdrag: bool = False
     electricity_collection: Annotated[str | None, Json(Patch[RowElectricity])] = None
 
 
 class RowFields(Input, frozen=True, kw_only=True):
-    """A row; what is left out but `count` is taken from the item with this `item_no`."""
+    """A row. The item with this `item_no` supplies what is left out, except `count`."""
 
     needed: ClassVar[tuple[str, ...]] = ("count",)
 
@@ -227,7 +229,7 @@ class RowFields(Input, frozen=True, kw_only=True):
 
 
 class CreditRowFields(RowFields, frozen=True, kw_only=True):
-    """A row to credit: it names an invoiced one by `item_no`, or by `title`, `price` and `vat`."""
+    """A row to credit. It identifies an invoiced row by `item_no`, or by `title`, `price` and `vat`."""
 
     count: kinds.CreditCount | None = None
 
@@ -236,20 +238,23 @@ R = TypeVar("R", bound=RowFields)
 
 
 class Rows(Struct, Generic[R], frozen=True):
-    """The rows up to the first that can't be read, and its refusal: the first bad row wins all phases [C]."""
+    """The rows before the first invalid one, and its refusal.
 
-    read: tuple[R, ...]
-    refused: Refusal | None = None
+    The first bad row is reported before anything that a later phase refuses in other rows [C].
+    """
+
+    valid: tuple[R, ...]
+    refusal: Refusal | None = None
 
     def __iter__(self) -> Iterator[R]:
-        """The rows in turn; the refusal comes where its row would."""
-        yield from self.read
-        if self.refused is not None:
-            raise self.refused
+        """Yield the valid rows, then raise the refusal of the first invalid one."""
+        yield from self.valid
+        if self.refusal is not None:
+            raise self.refusal
 
 
 class Collection(Value, frozen=True):
-    """When a billogram goes to collection."""
+    """When a billogram is handed over to collection automatically."""
 
     delay_days: kinds.DelayDays | None = None
     amount: kinds.Amount | None = None
@@ -257,20 +262,20 @@ class Collection(Value, frozen=True):
 
 
 class Pdf(Value, frozen=True):
-    """How the invoice looks."""
+    """The layout of the invoice."""
 
     template: str = ""
 
 
 class OnSuccessFields(Input, frozen=True, kw_only=True):
-    """The command that is given at once."""
+    """The command that is executed immediately after the creation."""
 
     command: kinds.SuccessCommand
     method: kinds.Method | None = None
 
 
 class BillogramChanges(Input, frozen=True, kw_only=True):
-    """What a PUT may send."""
+    """The members of a billogram that a PUT may send."""
 
     read_only: ClassVar[tuple[str, ...]] = (
         *("id", "ocr_number", "state", "url", "recipient_url", "flags", "events", "delivery_method"),
@@ -307,7 +312,7 @@ class BillogramChanges(Input, frozen=True, kw_only=True):
 
 
 class BillogramFields(BillogramChanges, frozen=True, kw_only=True):
-    """What a POST may send."""
+    """The members of a billogram that a POST may send."""
 
     hidden: ClassVar[tuple[str, ...]] = ("_event",)
 
@@ -320,13 +325,13 @@ class BillogramFields(BillogramChanges, frozen=True, kw_only=True):
 
 
 class MethodFields(Input, frozen=True, kw_only=True):
-    """By which method it is delivered."""
+    """The delivery method."""
 
     method: kinds.Method | None = None
 
 
 class MessageFields(Input, frozen=True, kw_only=True):
-    """What is written to the recipient."""
+    """The message to the recipient."""
 
     message: kinds.Message
 
@@ -338,7 +343,7 @@ class AmountFields(Input, frozen=True, kw_only=True):
 
 
 class CreditFields(Input, frozen=True, kw_only=True):
-    """What is credited: with some modes an amount, or rows."""
+    """What is credited. Some modes have an amount, or rows."""
 
     mode: kinds.CreditMode
     amount: kinds.Amount | None = None
@@ -347,7 +352,7 @@ class CreditFields(Input, frozen=True, kw_only=True):
 
 
 class RemindFields(Input, frozen=True, kw_only=True):
-    """How a reminder is delivered, and what it says."""
+    """The delivery method of a reminder, and its text."""
 
     method: kinds.ReminderMethod | None = None
     message: str | None = None
@@ -399,7 +404,7 @@ class AmendmentFields(Input, frozen=True, kw_only=True):
 
 
 class MigrationFields(Input, frozen=True, kw_only=True):
-    """A mandate that another creditor had."""
+    """A mandate that is migrated from another creditor."""
 
     customer_no: kinds.CustomerNo
     iban: kinds.Filled
@@ -408,7 +413,7 @@ class MigrationFields(Input, frozen=True, kw_only=True):
 
 
 class PictureFields(Input, frozen=True, kw_only=True):
-    """A picture, and its type if it is not to be guessed."""
+    """A picture, and optionally its type; by default the type is detected."""
 
     content: kinds.Base64
     file_type: kinds.FileType | None = None

@@ -17,7 +17,10 @@ _CLAIMED = (_U, _C)
 
 
 class Transition(Struct, frozen=True):
-    """`name` in the refusal, the states it may be given in, the states it may lead to (none: it stays)."""
+    """One command: its `name` in refusals, the states that allow it, and the states that it may lead to.
+
+    Without `leads` the state is unchanged.
+    """
 
     name: str
     sources: tuple[Internal, ...]
@@ -49,7 +52,7 @@ TRANSITIONS: dict[str, Transition] = {
 
 
 def check_state(billogram: Billogram, command: str) -> None:
-    """Refuse a command that its state does not know [D for delete, A for the rest]."""
+    """Refuse a command that the billogram's state does not allow [D for delete, A for the rest]."""
     row = TRANSITIONS[command]
     if billogram.internal not in row.sources:
         raise InvalidObjectState(
@@ -61,7 +64,7 @@ def check_state(billogram: Billogram, command: str) -> None:
 
 
 def public_state(billogram: Billogram) -> str:
-    """The state that the API shows; it never depends on the time of reading."""
+    """Return the state that the API shows. It never depends on the time of reading."""
     internal = billogram.internal
     if internal is _U:  # as `Internal.UNPAID`, which is found by a slow way
         return _unpaid_state(billogram)
@@ -73,7 +76,7 @@ def public_state(billogram: Billogram) -> str:
 
 
 def _unpaid_state(billogram: Billogram) -> str:
-    """The first that holds, in the order of behaviour 2.1 [A]."""
+    """Return the first state whose condition is true, in the order of behaviour 2.1 [A]."""
     sums, dunning = billogram.sums, billogram.dunning
     if billogram.is_credit:
         return "Unpaid"
@@ -92,7 +95,7 @@ def _unpaid_state(billogram: Billogram) -> str:
 
 
 def flags(billogram: Billogram) -> list[str]:
-    """The flags that events set, and those that follow from the facts (reference: behaviour 2.3)."""
+    """Return the flags that events set, and those that are derived (reference: behaviour 2.3)."""
     shown = list(billogram.flags)
     claimed = billogram.internal in _CLAIMED and not billogram.is_credit
     if claimed and money.any_received(billogram.sums) and billogram.sums.remaining:

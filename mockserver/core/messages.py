@@ -7,14 +7,14 @@ from mockserver.core.refusal import InvalidParameter, invalid
 
 
 def send(act: Act, billogram: Billogram, text: str) -> None:
-    """Command `message`: not empty [C], no maximum [A]."""
+    """Command `message`: send a message to the recipient. It must not be empty [C]; no maximum length [A]."""
     if not text:
         raise invalid("message", rule="message.text")
     act.add(events.CreditorMessage(act.mark(billogram), billogram.sums, message=text))
 
 
 def receive(act: Act, billogram: Billogram, text: str) -> None:
-    """The recipient writes, from the page that a sent billogram has (reference: behaviour 7)."""
+    """Record a message of the recipient, from the page of a sent billogram (reference: behaviour 7)."""
     if not text:
         raise InvalidParameter(
             "the message is empty", rule="simulate.message", field="message", hint="send some text"

@@ -1,9 +1,9 @@
-"""What the state is made of: frozen values, nested as the API nests them.
+"""The values of the state: frozen, and nested as the API nests them.
 
-`msgspec.Struct` rather than frozen dataclasses: measured on CPython 3.11 a value of twenty fields is made
-18 times and replaced 38 times faster, and the log reads and writes them without a second description.
-Money is `Decimal` in the currency of its billogram, moments are aware datetimes in UTC, dates are local dates
-of the account's zone.
+They are `msgspec.Struct` rather than frozen dataclasses: on CPython 3.11 a value of twenty fields is
+created 18 times and replaced 38 times faster, and the log reads and writes them without a second description.
+Money is `Decimal` in the currency of its billogram. Moments are aware datetimes in UTC. Dates are local dates
+of the account's time zone.
 """
 
 from datetime import UTC, date, datetime
@@ -12,22 +12,22 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 from msgspec import Struct
-from msgspec.structs import replace as replace  # for whoever imports the values
+from msgspec.structs import replace as replace  # exported together with the values
 
 from mockserver.core import kinds
 from mockserver.core.kinds import MemberSubset
 from mockserver.core.settings import Settings
 
 ZERO = Decimal(0)
-_LAST = datetime(8999, 12, 31, tzinfo=UTC)  # where a clock ends
+_LAST = datetime(8999, 12, 31, tzinfo=UTC)  # the last moment that a clock shows
 
 
 class Value(Struct, frozen=True, gc=False, omit_defaults=True):
-    """Base of all values. They hold nothing that points back, so the collector need not visit them."""
+    """Base of all values. They contain no reference cycles, so the garbage collector need not visit them."""
 
 
 class Internal(StrEnum):
-    """The small internal state; the public one is derived from it (reference: behaviour 2.1)."""
+    """The internal state, from which the public state is derived (reference: behaviour 2.1)."""
 
     UNATTESTED = "Unattested"
     UNPAID = "Unpaid"
@@ -39,7 +39,7 @@ class Internal(StrEnum):
 
 
 class Address(Value, frozen=True):
-    """One address in either dialect: `street_address` is `address_line_1` [A]."""
+    """One address in either dialect of the API: `street_address` is `address_line_1` [A]."""
 
     name: str = ""
     additional_name: str = ""
@@ -60,13 +60,13 @@ class Address(Value, frozen=True):
 
 
 def _members(text: str) -> dict[str, str]:
-    """Names of the wire, and the members of an address that they lead to."""
+    """Map names in a request to the members of an address."""
     return {name: kinds.SECOND_NAMES.get(name, name) for name in text.split()}
 
 
 _LINES = "address_line_2 address_line_3 administrative_area dependent_locality organization sorting_code"
 _TOWN = "zipcode city country"
-# which members an address has depends on where it stands; that of an establishment is of the dialect of 2026
+# the members of an address depend on its place; that of an establishment has the dialect of 2026
 ADDRESS = MemberSubset(
     "AddressFields",
     _members(
@@ -83,7 +83,7 @@ PERMANENT_ADDRESS = MemberSubset(
 
 
 class Contact(Value, frozen=True):
-    """Whom to write to."""
+    """The contact person of a customer."""
 
     name: str = ""
     email: kinds.Email = ""
@@ -91,7 +91,7 @@ class Contact(Value, frozen=True):
 
 
 class CustomerEdi(Value, frozen=True):
-    """EDI address of a customer."""
+    """The EDI address of a customer."""
 
     electronic_id: str | None = None
     operator: str | None = None
@@ -99,7 +99,7 @@ class CustomerEdi(Value, frozen=True):
 
 
 class EinvoiceRegistration(Value, frozen=True):
-    """That a customer takes e-invoices (reference: api 2.2); which member is set depends on the market."""
+    """A registration for e-invoices (reference: api 2.2). The market decides which member is set."""
 
     registered_at: datetime
     identifier: str | None = None
@@ -108,7 +108,7 @@ class EinvoiceRegistration(Value, frozen=True):
 
 
 class Recipient(Value, frozen=True):
-    """The copy of a customer that a billogram keeps (reference: api 8.3)."""
+    """The copy of a customer that a billogram holds (reference: api 8.3)."""
 
     customer_no: kinds.CustomerNo
     name: str = ""
@@ -125,7 +125,7 @@ class Customer(Value, frozen=True):
     """A customer of the register (reference: api 2)."""
 
     customer_no: int
-    number: int  # of its creation in the account
+    number: int  # order of creation in the account
     name: str
     created_at: datetime
     updated_at: datetime | None = None
@@ -141,13 +141,13 @@ class Customer(Value, frozen=True):
     letter_forwarding_enabled: bool = False
     recurring_payment_type: str | None = None
     edi: CustomerEdi = CustomerEdi()
-    regional_sweden: str | None = None  # JSON text, kept and never shown [A]
+    regional_sweden: str | None = None  # JSON text, stored and never shown [A]
     einvoice: EinvoiceRegistration | None = None
-    copy: Recipient = Recipient(0)  # what a billogram made now keeps of it; decided whenever it changes
+    copy: Recipient = Recipient(0)  # the copy for billograms created now; decided at each change
 
 
 def copied(customer: Customer) -> Recipient:
-    """The copy of a customer: city in upper case, no attention [R]."""
+    """Return the copy of a customer for billograms: city in upper case, no attention [R]."""
     address = customer.address
     return Recipient(
         customer_no=customer.customer_no,
@@ -166,7 +166,7 @@ class Item(Value, frozen=True):
     """An item of the register (reference: api 3). `price` is per unit without VAT, `vat` percent."""
 
     item_no: str
-    number: int  # of its creation in the account
+    number: int  # order of creation in the account
     title: str
     price: Decimal
     vat: Decimal
@@ -204,9 +204,9 @@ class Row(Value, frozen=True):
 
 
 class Sums(Value, frozen=True):
-    """`detailed_sums` and the three sums beside it. `paid` and `credited` are negative or 0 [R].
+    """`detailed_sums` and the three other sums of a billogram. `paid` and `credited` are negative or 0 [R].
 
-    Made by `money` only: `remaining` is the identity of behaviour 3.3 over the other members.
+    Only `money` creates them: `remaining` is computed from the other members (behaviour 3.3).
     """
 
     net: Decimal = ZERO
@@ -234,7 +234,7 @@ class Reminder(Value, frozen=True):
 
 
 class Terms(Value, frozen=True):
-    """When and how a billogram is to be paid, delivered and dunned."""
+    """The terms of payment, delivery and dunning of a billogram."""
 
     invoice_date: date
     due_date: date
@@ -267,7 +267,7 @@ class Info(Value, frozen=True):
 
 
 class Edi(Value, frozen=True):
-    """EDI address of one billogram."""
+    """The EDI address of one billogram."""
 
     electronic_id: str | None = None
     operator: str | None = None
@@ -321,7 +321,7 @@ class Regional(Value, frozen=True):
 
 
 class Callbacks(Value, frozen=True):
-    """Where this billogram's own events are posted, and what is echoed there."""
+    """Where the events of this billogram are posted, with which key, and a text that they repeat."""
 
     url: kinds.Url | None = None
     sign_key: str | None = None
@@ -329,7 +329,7 @@ class Callbacks(Value, frozen=True):
 
 
 class Content(Value, frozen=True):
-    """What the creditor writes and may change: all of a billogram but its customer and its life."""
+    """What the creditor writes and may change: a billogram without its customer and its history."""
 
     terms: Terms
     items: tuple[Row, ...]
@@ -340,38 +340,38 @@ class Content(Value, frozen=True):
 
 
 class Dunning(Value, frozen=True):
-    """How far the demand for payment has gone. Dates are local ones of the account."""
+    """The progress of dunning. Dates are local dates of the account."""
 
-    overdue: bool = False  # told since it was opened
-    respited: bool = False  # since then a respite was given: it is told once more
+    overdue: bool = False  # the event was published since the billogram was opened
+    respited: bool = False  # a respite was granted since then: the event will be published once more
     interest_started: bool = False  # since it was opened
     reminded: bool = False  # since it was opened
     reminder_count: int = 0
-    automatic_reminders: int = 0  # used of the sequence
-    last_reminder: date | None = None  # of either kind
+    automatic_reminders: int = 0  # steps of the sequence that were used
+    last_reminder: date | None = None  # automatic or manual
     fee_charged: bool = False
-    respite_date: date | None = None  # stays when it has passed
+    respite_date: date | None = None  # kept after it has passed
     respite_active: bool = False
     collected_on: date | None = None
-    collecting: bool = False  # the agency has not taken it up yet
+    collecting: bool = False  # the agency has not accepted the case yet
 
 
 class Interest(Value, frozen=True):
     """Late interest: `product` is the sum over days of unpaid principal times yearly rate in percent."""
 
-    since: date | None = None  # the first day that is not in it yet; None: none is
+    since: date | None = None  # the first day that `product` does not include; None: it includes no day
     product: Decimal = ZERO
-    claimed: Decimal = ZERO  # of it, since it was opened
+    claimed: Decimal = ZERO  # interest claimed since the billogram was opened
 
 
 class Debit(Value, frozen=True):
-    """A direct debit that is planned: the payment it will be, its day, and the mandate it draws on."""
+    """A planned direct debit: the id of its payment, its day, and the mandate that it uses."""
 
     payment: str
     day: date
     scheme: str
     source: str
-    ordered: bool = False  # autogiro: handed to the bank
+    ordered: bool = False  # autogiro: the order was sent to the bank
 
 
 class Autogiro(Value, frozen=True):
@@ -384,14 +384,14 @@ class Autogiro(Value, frozen=True):
 
 
 class Delivery(Value, frozen=True):
-    """What became of what was sent. `letter_at`: when a letter goes out unless the link is opened before."""
+    """The result of delivery. `letter_at` is when a letter is sent unless the link is opened before."""
 
     viewed: bool = False
     letter_at: datetime | None = None
 
 
 class Attachment(Value, frozen=True):
-    """The file that goes with a billogram: a PDF."""
+    """The PDF file that is attached to a billogram."""
 
     filename: str
     content: bytes
@@ -405,7 +405,7 @@ class Picture(Value, frozen=True):
 
 
 class Billogram(Value, frozen=True):
-    """The container of one claim (reference: behaviour 1). `number` counts creations in the account."""
+    """One claim with its history (reference: behaviour 1). `number` is its creation order in the account."""
 
     id: str
     number: int
@@ -420,7 +420,7 @@ class Billogram(Value, frozen=True):
     invoice_no: int | None = None
     ocr_number: str | None = None
     link: str | None = None  # five capitals at the end of its public address
-    ended_as: str | None = None  # public state once internal is Ended
+    ended_as: str | None = None  # the public state while `internal` is Ended
     dunning: Dunning = Dunning()
     interest: Interest = Interest()
     debit: Debit | None = None
@@ -433,12 +433,12 @@ class Billogram(Value, frozen=True):
 
     @property
     def is_credit(self) -> bool:
-        """A stand-alone credit: a negative total after rounding [D]."""
+        """Whether this is a stand-alone credit: its total after rounding is negative [D]."""
         return self.sums.total < 0
 
 
 class CallbackSettings(Value, frozen=True):
-    """Where an account's callbacks go, and how (reference: control 1, webhooks 5)."""
+    """Where and how an account's callbacks are sent (reference: control 1, webhooks 5)."""
 
     url: str | None = None  # None: nothing is sent
     sign_key: str | None = None
@@ -450,7 +450,7 @@ class CallbackSettings(Value, frozen=True):
 
 
 class Features(Value, frozen=True):
-    """What Billogram would have to switch on; here all of it is on at first [A]."""
+    """Features that Billogram enables on request; here all of them are enabled by default [A]."""
 
     standalone_credits: bool = True
     collection: bool = True
@@ -459,7 +459,11 @@ class Features(Value, frozen=True):
 
 
 class Clock(Value, frozen=True):
-    """`frozen`: time stands at `now`. `live`: it was `now` at the real moment `real`, times `speed` since."""
+    """The clock of an account.
+
+    A `frozen` clock always shows `now`. A `live` clock showed `now` at the real moment `real`, and has
+    advanced `speed` times as fast as real time since then.
+    """
 
     mode: str
     now: datetime
@@ -467,37 +471,37 @@ class Clock(Value, frozen=True):
     speed: float = 1.0
 
     def now_at(self, real: datetime) -> datetime:
-        """What this clock shows at a real moment."""
+        """Return what this clock shows at a real moment, at most its last moment. Both are in UTC."""
         if self.mode == "frozen":
             return self.now
         try:
             passed = real - self.real
-            if self.speed != 1:  # a product with a float takes longer than all the rest
+            if self.speed != 1:  # multiplying by a float is slow
                 passed *= self.speed
             return min(self.now + passed, _LAST)
-        except OverflowError:  # a fast one that ran for long
+        except OverflowError:  # a fast clock that ran for a long time
             return _LAST
 
 
 class Account(Value, frozen=True):
-    """One creditor: what an API user's credentials open, and its counters."""
+    """One creditor, which the credentials of an API user give access to, and its counters."""
 
     id: str
-    order: int  # of its birth among the accounts of the server
-    key_hash: str | None  # None until the first password comes and is adopted
+    order: int  # order of creation among the accounts of the server
+    key_hash: str | None  # None until the first password is received and adopted
     seed: int
     clock: Clock
     timezone: str
     settings: Settings
-    first_settings: Settings  # as made; a reset goes back to them
+    first_settings: Settings  # as created; a reset restores them
     features: Features = Features()
     callbacks: CallbackSettings = CallbackSettings()
     default_due_days: int = 30
     market: str = "Sweden"
-    pdf_delay: str = "0s"  # how long a new document's PDF is not available, by the account's clock
-    dunning_changed_at: datetime | None = None  # the rules of dunning, or the zone
+    pdf_delay: str = "0s"  # until a new document's PDF is available, by the account's clock
+    dunning_changed_at: datetime | None = None  # the last change of dunning rules or time zone
     generation: int = 0
     billograms: int = 0  # ever created
     items: int = 0  # ever created
-    highest_item_no: int = 0  # of those that are digits: numbers of deleted items are not reused [R]
+    highest_item_no: int = 0  # among numeric ones: numbers of deleted items are not reused [R]
     highest_invoice_no: int = 0

@@ -1,8 +1,8 @@
-"""Money: decimal, exact, never binary floating point (reference: behaviour 3.3).
+"""Arithmetic with money: decimal and exact, never binary floating point (reference: behaviour 3.3).
 
-All sums are in the currency of their billogram. The two contexts have room for every number that the
-API lets in (below 10^15, six decimals) times another one times a rate, so nothing is ever cut silently:
-in `EXACT` an inexact result is a trap.
+All sums are in the currency of their billogram. Both contexts have enough digits for the product of two
+numbers that the API accepts (below 10^15, six decimals) and a rate, so no digit is lost silently: `EXACT`
+raises an exception for an inexact result.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ _INVOICE_FEE_VAT = Decimal(25)  # percent [R]
 
 
 def add(*values: Decimal) -> Decimal:
-    """The exact sum."""
+    """Return the exact sum."""
     total = ZERO
     for value in values:
         if value:
@@ -38,42 +38,45 @@ def add(*values: Decimal) -> Decimal:
 
 
 def subtract(left: Decimal, right: Decimal) -> Decimal:
-    """The exact difference."""
+    """Return the exact difference."""
     return EXACT.subtract(left, right)
 
 
 def negated(value: Decimal) -> Decimal:
-    """The value with its sign turned; zero stays plain zero."""
+    """Return the value with the opposite sign. Zero has no sign."""
     return EXACT.minus(value)
 
 
 def percent(value: Decimal, rate: Decimal) -> Decimal:
-    """`rate` percent of `value`, exact."""
+    """Return `rate` percent of `value`, exactly."""
     return EXACT.multiply(value, rate).scaleb(-2, EXACT)
 
 
 def share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """`value` times `part` of the `whole`, rounded to two decimals where it does not divide."""
+    """Return `value * part / whole`, rounded to two decimals, half away from zero."""
     return cents(ROUNDING.divide(ROUNDING.multiply(value, part), whole))
 
 
 def precise_share(value: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """The same, far beyond the six decimals that come in: what is made of it is rounded once, as a sum."""
+    """Return `value * part / whole`, rounded to twelve decimals.
+
+    The API accepts six decimals, so this is precise enough for sums of it to be rounded only once.
+    """
     return ROUNDING.divide(ROUNDING.multiply(value, part), whole).quantize(_FINE, context=ROUNDING)
 
 
 def cents(value: Decimal) -> Decimal:
-    """Rounded to two decimals, half away from zero [A]."""
+    """Return the value rounded to two decimals, half away from zero [A]."""
     return value.quantize(_CENT, context=ROUNDING)
 
 
 def total_of(gross: Decimal, currency: str) -> Decimal:
-    """What is asked for: SEK whole kronor [R], half away from zero [A]; others two decimals [A]."""
+    """Return the total to be paid: SEK in whole kronor [R], half away from zero [A]; others unrounded [A]."""
     return gross.quantize(_UNIT, context=ROUNDING) if currency == "SEK" else gross
 
 
 def row_net(row: Row) -> Decimal:
-    """count x price - discount; the discount is an amount off the whole row [R]. Exact."""
+    """Return count x price - discount, exactly. The discount is an amount for the whole row [R]."""
     return EXACT.subtract(EXACT.multiply(row.count, row.price), row.discount)
 
 
@@ -85,10 +88,10 @@ def invoiced(
     reversed_vat: bool = False,
     rotavdrag: Decimal = ZERO,
 ) -> Sums:
-    """The sums of a billogram on which nothing has happened yet.
+    """Return the sums of a billogram before any payment, fee or credit.
 
-    Row net and row VAT are exact; `net` and `vat` are each rounded to two decimals once [R];
-    `reversed_vat` makes all VAT 0 [A]. `rotavdrag` is only repeated [A].
+    Row net and row VAT are exact; `net` and `vat` are each rounded to two decimals once [R]. `reversed_vat`
+    makes all VAT 0 [A]. `rotavdrag` is copied and changes no other sum [A].
     """
     net = invoice_fee
     vat = percent(invoice_fee, _INVOICE_FEE_VAT) if invoice_fee and not reversed_vat else ZERO
@@ -110,42 +113,42 @@ def invoiced(
         total=total,
         remaining=total,
         invoice_fee=invoice_fee,
-        # stays 25 with reversed_vat [A]
+        # it is 25 with reversed_vat too [A]
         invoice_fee_vat=_INVOICE_FEE_VAT if invoice_fee else ZERO,
         rotavdrag=rotavdrag,
     )
 
 
 def total_settled(sums: Sums) -> Decimal:
-    """What was settled so far, by money or credits."""
+    """Return what was settled so far, by payments or credits."""
     return negated(add(sums.paid, sums.credited, sums.collector_paid))
 
 
 def any_received(sums: Sums) -> bool:
-    """Whether money has come and stayed: what the collection agency got is money too [A]."""
+    """Whether money was received and not returned. Money that the collection agency received counts [A]."""
     return bool(sums.paid or sums.collector_paid)
 
 
 def unpaid_principal(sums: Sums) -> Decimal:
-    """What remains of the principal: everything settles it first, then the fees [S].
+    """Return what remains of the principal. Payments and credits settle it first, then the fees [S].
 
-    What was let go is not unpaid, though nothing settled it.
+    The waived part of the principal is not unpaid, although nothing settled it.
     """
     return max(subtract(_principal(sums), total_settled(sums)), ZERO)
 
 
 def _principal(sums: Sums) -> Decimal:
-    """All of it but what was let go, which moved `rounding` (reference: behaviour 3.3)."""
+    """Return the principal without its waived part, which is in `rounding` (reference: behaviour 3.3)."""
     return subtract(sums.total, _waived(sums))
 
 
 def _waived(sums: Sums) -> Decimal:
-    """The part of the principal that was let go."""
+    """Return the waived part of the principal."""
     return subtract(sums.rounding_value, sums.rounding)
 
 
 def without_unpaid_fees(sums: Sums) -> Sums:
-    """The fees fall to what was paid of them: the reminder fee first, then the interest (behaviour 2.2)."""
+    """Return the sums with fees reduced to what was paid of them, reminder fee first (behaviour 2.2)."""
     over = max(subtract(total_settled(sums), _principal(sums)), ZERO)
     reminder_fee = min(sums.reminder_fee, over)
     interest_fee = min(sums.interest_fee, subtract(over, reminder_fee))
@@ -153,16 +156,16 @@ def without_unpaid_fees(sums: Sums) -> Sums:
 
 
 def waive(sums: Sums) -> Sums:
-    """Nothing remains, though it was not paid: `rounding` takes up what is left of the principal [A]."""
+    """Return the sums with everything that remains waived: `rounding` absorbs the unpaid principal [A]."""
     kept = without_unpaid_fees(sums)
     return replace(kept, rounding=subtract(kept.rounding, kept.remaining), remaining=ZERO)
 
 
 def keep_waived(old: Sums, new: Sums) -> Sums:
-    """New sums of one of which a part had been let go: that part stays so (reference: behaviour 8.2).
+    """Return the new sums of a billogram with the part that was waived before (reference: behaviour 8.2).
 
-    All of it as long as something remains; below that as much as makes nothing remain, so that money is
-    owed back only for a total that is less than what was paid [A].
+    The waived part is limited to what makes nothing remain, so that money is owed back only for a total that
+    is less than what was paid [A].
     """
     whole = with_remaining(new)
     gone = max(min(_waived(old), whole.total, whole.remaining), ZERO)
@@ -170,12 +173,15 @@ def keep_waived(old: Sums, new: Sums) -> Sums:
 
 
 def with_remaining(sums: Sums) -> Sums:
-    """The sums with `remaining` by the identity."""
+    """Return the sums with `remaining` computed from the other members."""
     return replace(sums, remaining=remaining_of(sums))
 
 
 def remaining_of(sums: Sums) -> Decimal:
-    """The identity that holds after every event [A, R for the sign of paid]."""
+    """Return the remaining sum, computed from the other members [A, R for the sign of paid].
+
+    This identity is true after every event.
+    """
     return add(
         sums.gross,
         sums.rounding,

@@ -1,6 +1,6 @@
-"""Numbers and ids, drawn from (seed, kind, counter): the same seed and acts give the same ones.
+"""Numbers and ids, derived from (seed, kind, counter): the same seed and acts give the same values.
 
-Formats as observed in real answers (reference: api 8.7, behaviour 3.3).
+The formats are those of real answers (reference: api 8.7, behaviour 3.3).
 """
 
 from functools import lru_cache
@@ -14,17 +14,17 @@ _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def seed_of(text: str) -> int:
-    """The seed of an account that was given none: made from its id."""
+    """Return the seed of an account that has none of its own, derived from its id."""
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=7).digest())
 
 
 def draw(seed: int, kind: str, *counters: int) -> int:
-    """A 256-bit number that looks random and always is the same for the same arguments."""
+    """Return a pseudo-random 256-bit number, which is always the same for the same arguments."""
     return int.from_bytes(_drawn(seed, kind, *counters))
 
 
 def happens(probability: float, seed: int, kind: str, *counters: int) -> bool:
-    """Whether something of this probability happens: always the same for the same arguments."""
+    """Whether an event of this probability happens. The result is always the same for the same arguments."""
     return draw(seed, kind, *counters) >> 203 < probability * 2**53  # 53 bits: a float holds them
 
 
@@ -36,28 +36,34 @@ def _drawn(seed: int, kind: str, *counters: int) -> bytes:
 
 @lru_cache(maxsize=256)
 def _keyed(seed: int) -> blake2b:
-    """The hash of a seed: it is copied, as making it costs more than using it."""
+    """Return the keyed hash of a seed. It is cached and copied, because creating it is slow."""
     return blake2b(digest_size=32, key=str(seed).encode())
 
 
 def factoring_reference(seed: int, number: int) -> str:
-    """Under which a billogram is known to the buyer of claims [A]."""
+    """Return the reference of a billogram at the buyer of claims [A]."""
     return f"F{draw(seed, 'factoring', number) % 10**8:08d}"
 
 
 def collector_reference(seed: int, number: int) -> str:
-    """Under which a billogram is known to the collection agency [A]."""
+    """Return the reference of a billogram at the collection agency [A]."""
     return f"C{draw(seed, 'collector', number) % 10**8:08d}"
 
 
 def factoring_ocr_number(seed: int, number: int, attempt: int) -> str:
-    """Nine digits [R], the last two as of all; `attempt` counts on when it is taken."""
+    """Return an OCR number of nine digits [R]: seven drawn, the length digit 9, and a Luhn check digit.
+
+    `attempt` counts up when the number is in use.
+    """
     digits = f"{1_000_000 + draw(seed, 'factoring ocr', number, attempt) % 9_000_000}9"
     return digits + luhn.calc_check_digit(digits)
 
 
 def _letters(number: int, alphabet: str, length: int) -> str:
-    """The last digits of a number, backwards, as letters; from a table of pairs, as ids are many."""
+    """Return the last digits of a number in the base of an alphabet, lowest first.
+
+    It reads pairs from a table, because many ids are created.
+    """
     pairs, base, eight = _pairs(alphabet)
     letters = []
     for _ in range(length // 8):  # small integers are divided faster
@@ -74,58 +80,61 @@ def _letters(number: int, alphabet: str, length: int) -> str:
 
 @lru_cache(maxsize=4)
 def _pairs(alphabet: str) -> tuple[list[str], int, int]:
-    """All pairs of letters, how many there are, and how many texts of eight letters."""
+    """Return all pairs of letters, their number, and the number of texts of eight letters."""
     pairs = [first + second for second in alphabet for first in alphabet]
     return pairs, len(pairs), len(pairs) ** 4
 
 
 def billogram_id(seed: int, number: int, attempt: int) -> str:
-    """Eight characters; `attempt` counts on when the id is taken."""
+    """Return an id of eight characters; `attempt` counts up when the id is in use."""
     return _letters(draw(seed, "billogram", number, attempt), _ID_ALPHABET, 8)
 
 
 def letter_id(seed: int, number: int, letter: int) -> str:
-    """32 characters: the id of one document of the billogram with this number."""
+    """Return the id, 32 characters, of one document of the billogram with this number."""
     return _letters(draw(seed, "letter", number, letter), _ID_ALPHABET, 32)
 
 
 def link_token(seed: int, number: int) -> str:
-    """The five capitals at the end of a billogram's public address [R]."""
+    """Return the five capitals at the end of a billogram's public address [R]."""
     return _letters(draw(seed, "link", number), _CAPITALS, 5)
 
 
 def event_uuid(seed: int, generation: int, number: int, index: int) -> str:
-    """A version 4 uuid; the generation keeps it apart from the one before a reset."""
+    """Return a version 4 uuid. The generation makes it different from the one before a reset."""
     return _uuid(_drawn(seed, "event", generation, number, index))
 
 
 def callback_id(seed: int, generation: int, position: int, index: int) -> str:
-    """Of the callback of the `index`th event of the act at this position; the generation as above."""
+    """Return the uuid of the callback for the `index`th event of the act at this position.
+
+    The generation makes it different from the one before a reset.
+    """
     return _uuid(_drawn(seed, "callback", generation, position, index))
 
 
 def payment_id(seed: int, number: int) -> str:
-    """Of the `number`th payment of the account: a uuid [D]."""
+    """Return the uuid of the `number`th payment of the account [D]."""
     return _uuid(_drawn(seed, "payment", number))
 
 
 def recall_id(seed: int, payment: int, index: int) -> str:
-    """Of the `index`th recall of the payment with this number: a uuid."""
+    """Return the uuid of the `index`th recall of the payment with this number."""
     return _uuid(_drawn(seed, "recall", payment, index))
 
 
 def source_id(seed: int, number: int) -> str:
-    """Of the `number`th payment source of the account: a uuid [A]."""
+    """Return the uuid of the `number`th payment source of the account [A]."""
     return _uuid(_drawn(seed, "source", number))
 
 
 def mandate_reference(seed: int, number: int) -> str:
-    """26 capitals and digits [A]."""
+    """Return the reference of a mandate: 26 capitals and digits [A]."""
     return _letters(draw(seed, "mandate", number), _CAPITALS + "0123456789", 26)
 
 
 def creditor_identifier(seed: int) -> str:
-    """By which SEPA knows the creditor: of the form of the documented one, never a real one [A]."""
+    """Return the SEPA identifier of the creditor: in the documented form, never a real one [A]."""
     return f"DE00ZZZ{draw(seed, 'creditor') % 10**9:09d}"
 
 
@@ -141,9 +150,11 @@ def _ocr_prefix(seed: int) -> str:
 
 
 def ocr_number(seed: int, invoice_no: int) -> str:
-    """Prefix of the account (8), invoice number (at least 5), a digit of the seed, length mod 10, Luhn check.
+    """Return the OCR number of an invoice.
 
-    16 digits as long as the invoice number has five [R]; longer ones make it longer [A].
+    It consists of the account's prefix (8 digits), the invoice number (at least 5), a digit of the seed, the
+    length modulo 10, and a Luhn check digit. It has 16 digits for an invoice number of five digits [R]; a
+    longer invoice number makes it longer [A].
     """
     digits = f"{_ocr_prefix(seed)}{invoice_no:05d}{draw(seed, 'ocr', invoice_no) % 10}"
     digits += str((len(digits) + 2) % 10)

@@ -1,4 +1,4 @@
-"""What the bank will answer, laid down in advance (reference: behaviour 8.3)."""
+"""Outcomes: the configured answers of the bank to direct debits (reference: behaviour 8.3)."""
 
 import re
 
@@ -18,7 +18,7 @@ from mockserver.core.refusal import InvalidParameter
 from mockserver.core.state import BILLOGRAM, CUSTOMER, OUTCOMES, SOURCE
 
 OK = Outcome()
-# account numbers with a plan of their own, never used up, for testing through the public API only [A]
+# account numbers with a fixed outcome, for tests that use only the public API [A]
 TEST_ACCOUNTS = {
     "0404": Outcome(reject="AM04"),
     "0405": Outcome(recall=sepa.RETURN, code="AM04", after="2b"),
@@ -31,7 +31,7 @@ _BANK_DAYS = re.compile(r"(\d{1,4})b")
 
 
 def key_of(plan: OutcomePlan) -> str:
-    """Under what it is kept: one plan for each thing."""
+    """Return the key under which a plan is stored: one plan per billogram, source, customer or account."""
     if plan.billogram is not None:
         return f"billogram:{plan.billogram}"
     if plan.payment_source is not None:
@@ -40,7 +40,7 @@ def key_of(plan: OutcomePlan) -> str:
 
 
 def configure(act: Act, plan: OutcomePlan) -> None:
-    """Lay down a plan, in place of the one that is there; what it names must exist."""
+    """Configure a plan, and replace an earlier one. What it names must exist."""
     for kind, key in (
         (BILLOGRAM, plan.billogram),
         (SOURCE, plan.payment_source),
@@ -56,7 +56,7 @@ def configure(act: Act, plan: OutcomePlan) -> None:
 
 
 def clear(act: Act) -> None:
-    """Take all plans away."""
+    """Remove all plans."""
     for key in act.state.outcomes:
         act.add(events.OutcomesLaidDown(key, None))
 
@@ -81,7 +81,7 @@ def _bad(message: str, hint: str) -> InvalidParameter:
 
 
 def next_outcome(act: Act, billogram: Billogram, source: PaymentSource) -> Outcome:
-    """The outcome of a collection: of the first queue that is not empty; then of the test accounts."""
+    """Take the outcome of a direct debit from the first non-empty queue, or from the test accounts."""
     for key in (
         f"billogram:{billogram.id}",
         f"payment_source:{source.id}",
@@ -96,7 +96,7 @@ def next_outcome(act: Act, billogram: Billogram, source: PaymentSource) -> Outco
 
 
 def planned_recall(act: Act, outcome: Outcome, payment: IncomingPayment) -> PlannedRecall | None:
-    """The recall that follows a settlement, at its moment."""
+    """Return the recall that follows a settlement, with its moment in UTC, or None."""
     if outcome.recall is None:
         return None
     code = outcome.code or sepa.TABLE[outcome.recall].default

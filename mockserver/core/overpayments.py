@@ -7,5 +7,5 @@ SMALL_EXCESS_ELSEWHERE = Decimal(1)
 
 
 def is_small(excess: Decimal, currency: str) -> bool:
-    """Whether an excess is so small that it is adjusted."""
+    """Whether an excess is small enough to be adjusted."""
     return excess <= SMALL_EXCESS.get(currency, SMALL_EXCESS_ELSEWHERE)

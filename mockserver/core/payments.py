@@ -1,4 +1,4 @@
-"""Money that comes in (reference: behaviour 5)."""
+"""Incoming payments: received, allocated, released (reference: behaviour 5)."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -19,7 +19,7 @@ from mockserver.core.state import BILLOGRAM, PAYMENT
 
 
 class ReportedPayment(Value, frozen=True):
-    """Money as the bank reports it; `shares` are the billograms it is for, and how much of it for each."""
+    """A payment as the bank reports it. `shares` are the billograms that it is for, with their amounts."""
 
     amount: Decimal
     shares: tuple[tuple[str, Decimal], ...] = ()
@@ -31,13 +31,13 @@ class ReportedPayment(Value, frozen=True):
 
 
 def booked(sums: Sums, amount: Decimal) -> Sums:
-    """The sums after an amount has been received: `paid` is negative [R]."""
+    """Return the sums after an amount was received: `paid` is negative [R]."""
     after = replace(sums, paid=money.subtract(sums.paid, amount))
     return replace(after, remaining=money.remaining_of(after))
 
 
 def pay(act: Act, billogram: Billogram, amount: Decimal) -> None:
-    """Command `payment`: money reported by hand, at most what remains (reference: behaviour 2.2)."""
+    """Command `payment`: a manually reported payment, at most what remains (reference: behaviour 2.2)."""
     if billogram.is_credit:
         raise InvalidObjectState(
             "a stand-alone credit cannot be paid, use credit-payment",
@@ -52,10 +52,10 @@ def pay(act: Act, billogram: Billogram, amount: Decimal) -> None:
 
 
 def receive(act: Act, given: ReportedPayment) -> str:
-    """Money at the bank; returns the payment's id.
+    """Receive a payment at the bank and return its id.
 
-    Each share is booked on its billogram up to the debt; the excess is adjusted, or owed to the customer.
-    What is for a billogram that takes no money, and what is beyond the shares, stays unmatched [S, A].
+    Each share is booked on its billogram up to the debt. An excess is adjusted, or owed to the customer. A
+    share for a billogram that accepts no money, and what is in no share, remains unmatched [S, A].
     """
     today = act.today
     if given.day is not None and given.day > today:
@@ -81,13 +81,13 @@ def receive(act: Act, given: ReportedPayment) -> str:
     shares = tuple(share for share in given.shares if accepts_money(named[share[0]]))
     payment = _new(act, given, _currency(named.values()))
     if not shares:
-        payment = replace(payment, currency=None)  # until it is placed
+        payment = replace(payment, currency=None)  # until it is allocated
     _store(act, with_allocations(act, payment, shares))
     return payment.id
 
 
 def allocate(act: Act, payment: IncomingPayment, key: str, amount: Decimal | None) -> None:
-    """Place unmatched money by hand; without an amount all of it."""
+    """Allocate unmatched money to a billogram manually; without an amount all of it."""
     billogram = act.billogram(key)
     amount = payment.unmatched if amount is None else amount
     if not payment.unmatched:
@@ -120,13 +120,13 @@ def allocate(act: Act, payment: IncomingPayment, key: str, amount: Decimal | Non
 
 
 def accepts_money(billogram: Billogram) -> bool:
-    """Whether money of the bank can be booked on it: not on drafts, sold ones, stand-alone credits [S]."""
+    """Whether bank payments can be booked on it: not on drafts, sold claims or stand-alone credits [S]."""
     open_ones = (Internal.UNPAID, Internal.COLLECTION, Internal.ENDED)
     return billogram.internal in open_ones and not billogram.is_credit
 
 
 def _known(act: Act, key: str) -> Billogram:
-    """A deleted one is known: its money is unmatched."""
+    """Return a billogram by its id. A deleted one is found too, and its money remains unmatched."""
     found: Billogram | None = act.find(BILLOGRAM, key)
     if found is None:
         raise no_object(key)
@@ -134,7 +134,7 @@ def _known(act: Act, key: str) -> Billogram:
 
 
 def release(act: Act, key: str, amount: Decimal) -> None:
-    """Paid money that a credit set free is owed to the customer: the newest allocation first."""
+    """Turn paid money that a credit released into a liability, newest allocation first."""
     order = {event.mark.uuid: index for index, event in enumerate(act.billogram(key).events)}
     parts = [
         (order[part.event_uuid], payment.id, index)
@@ -178,7 +178,10 @@ def _store(act: Act, payment: IncomingPayment) -> None:
 
 
 def _currency(named: Iterable[Billogram]) -> str | None:
-    """Of all that a payment is for, of what takes no money too [A]."""
+    """Return the common currency of the named billograms, also of those that accept no money [A].
+
+    Raise InvalidParameter when they have two currencies.
+    """
     found = {each.content.terms.currency for each in named}
     if len(found) > 1:
         raise _two_currencies(found)
@@ -198,7 +201,7 @@ def _two_currencies(found: set[str]) -> InvalidParameter:
 def with_allocations(
     act: Act, payment: IncomingPayment, shares: tuple[tuple[str, Decimal], ...]
 ) -> IncomingPayment:
-    """The payment after unmatched money of it was booked on these billograms; it is not stored here."""
+    """Book unmatched money of a payment on these billograms, and return the payment. It is not stored."""
     for key, amount in shares:
         payment = _allocate_to(act, payment, act.billogram(key), amount)
     return payment
@@ -207,7 +210,7 @@ def with_allocations(
 def _allocate_to(
     act: Act, payment: IncomingPayment, billogram: Billogram, amount: Decimal
 ) -> IncomingPayment:
-    """Book unmatched money on one billogram; what is beyond the debt stays on the payment (behaviour 5)."""
+    """Book unmatched money on one billogram. The payment keeps the excess over the debt (behaviour 5)."""
     ended = billogram.internal is Internal.ENDED
     part = money.ZERO if ended else min(amount, billogram.sums.remaining)
     excess = money.subtract(amount, part)

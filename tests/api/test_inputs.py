@@ -108,9 +108,9 @@ def test_the_first_problem_in_the_order_of_the_contract(
 def test_rows_are_read_up_to_the_first_bad_one() -> None:
     rows = [*BODY["items"], {"vat": "x"}, {"odd": 1}]
     given = read(BillogramFields, BODY | {"items": rows}).items
-    assert len(given.read) == 1
-    assert given.refused is not None
-    assert (given.refused.field, given.refused.path) == ("vat", ("items", 1))
+    assert len(given.valid) == 1
+    assert given.refusal is not None
+    assert (given.refusal.field, given.refusal.path) == ("vat", ("items", 1))
 
 
 def test_read_only_keys_are_not_looked_at_in_a_put() -> None:
