@@ -1,4 +1,4 @@
-"""The application, put together: its edges, the operations of stories, and the log that a database names."""
+"""Builds the application: its HTTP edges, the operations of `stories`, and the log of the database."""
 
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ from mockserver.stories.operations import OPERATIONS
 
 
 class Options(TypedDict, total=False):
-    """What `create_app` and `Mockserver` take; each has the meaning and default of `Configuration`."""
+    """The options of `create_app` and `Mockserver`; meanings and defaults are those of `Configuration`."""
 
     database: str | Path
     closed: bool
@@ -33,7 +33,7 @@ class Options(TypedDict, total=False):
 
 
 def configured(options: Options) -> Configuration:
-    """The configuration of these options."""
+    """The configuration that these options describe."""
     named: dict[str, Any] = dict(options)
     for name in ("database", "fixture"):
         if named.get(name) is not None:
@@ -42,17 +42,17 @@ def configured(options: Options) -> Configuration:
 
 
 def create_app(**options: Unpack[Options]) -> ASGIApp:
-    """An ASGI application: for `httpx.ASGITransport`, or for any ASGI server.
+    """Create an ASGI application, for `httpx.ASGITransport` or for any ASGI server.
 
-    `database` is `memory` or a path. A server that runs the lifespan closes the log at the end; without
-    one (as under `ASGITransport`) a file is opened at the first request, and belongs to the event loop of
-    that request.
+    `database` is `memory` or a path. A server that runs the lifespan closes the log at the end. Without a
+    lifespan (as under `ASGITransport`) the database file is opened at the first request and belongs to the
+    event loop of that request.
     """
     return build(configured(options))
 
 
 def build(configuration: Configuration, log: Log | None = None) -> Application:
-    """The application of a configuration; `log` instead of the one that it names."""
+    """Build the application of a configuration. `log`, if given, replaces the log of its database."""
     if log is None:
         log = _log(configuration.database)
     first = None if configuration.fixture is None else partial(load_fixture, configuration.fixture)
@@ -62,6 +62,6 @@ def build(configuration: Configuration, log: Log | None = None) -> Application:
 def _log(database: str) -> Log:
     if database == MEMORY:
         return MemoryLog()
-    from mockserver.log.sqlite import SQLiteLog  # a log in memory starts without SQLite
+    from mockserver.log.sqlite import SQLiteLog  # not imported for a log in memory
 
     return SQLiteLog(database)

@@ -22,10 +22,10 @@ from mockserver.wire import RequestIds
 
 
 class Application:
-    """An emulator, the sender of its callbacks, and the two edges through which it is reached.
+    """An emulator, the sender of its callbacks, and the two HTTP edges: the API and the control plane.
 
-    A request goes straight to its edge: Starlette's routes would cost a tenth of a GET, and their patterns
-    do not match a path with a line break.
+    A request goes directly to its edge: Starlette's routing would take a tenth of the time of a GET, and its
+    patterns do not match a path with a line break.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Application:
         operations: tuple[Operation, ...] = OPERATIONS,
         first: Callable[[Emulator], Awaitable[None]] | None = None,
     ) -> None:
-        """`operations`: those of the control plane. `first`: what is done before any request is answered."""
+        """`operations` are those of the control plane. `first` runs before any request is answered."""
         callbacks = CallbackSettings(url=configuration.callback_url, sign_key=configuration.sign_key)
         defaults = Defaults(
             clock_mode=configuration.clock,
@@ -62,7 +62,7 @@ class Application:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await send({"type": "websocket.close"})  # refuses the connection: there is no web socket here
+            await send({"type": "websocket.close"})  # refuses the connection: web sockets are not supported
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the log before the first request, and close it after the last one."""
@@ -80,13 +80,13 @@ class Application:
             raise
         await send({"type": "lifespan.shutdown.complete"})
 
-    def hurry(self) -> None:
-        """End the requests that wait for something to happen."""
+    def end_waits(self) -> None:
+        """End the requests that wait for an event or a fault's latency, so that the server can stop."""
         self._control.stop()
         self._api.stop()
 
     async def close(self) -> None:
-        """Stop sending callbacks, finish the writes that are pending, and close the log."""
-        self.hurry()
+        """Stop sending callbacks, finish pending writes, and close the log."""
+        self.end_waits()
         await self.sender.stop()
         await self.emulator.close()

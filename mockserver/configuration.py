@@ -1,4 +1,4 @@
-"""What a server is configured with (reference: control 2)."""
+"""The configuration of a server (reference: control 2)."""
 
 from datetime import datetime
 
@@ -12,18 +12,18 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
     database: str = MEMORY  # or the path of a file
     closed: bool = False
-    clock: str = "live"  # of new accounts: live or frozen
-    now: datetime | None = None  # of new accounts, with zone
-    fixture: str | None = None  # name or file of the one that the server begins with
+    clock: str = "live"  # clock mode of new accounts: live or frozen
+    now: datetime | None = None  # clock of new accounts at their creation, with time zone
+    fixture: str | None = None  # name or file of the fixture that is loaded at the start
     seed: int | None = None
     control_token: str | None = None
     invalid_auth_status: int = 403
-    public_url: str | None = None  # where clients and recipients reach the server, instead of their Host
-    callback_url: str | None = None  # of new accounts: where their callbacks go
-    sign_key: str | None = None  # of new accounts: with which callbacks are signed
-    callback_hosts: tuple[str, ...] | None = None  # where callbacks may go; None: everywhere but ourselves
+    public_url: str | None = None  # base URL in links; None: the Host header of the client
+    callback_url: str | None = None  # receiver of the callbacks of new accounts
+    sign_key: str | None = None  # signs the callbacks of new accounts
+    callback_hosts: tuple[str, ...] | None = None  # allowed receivers; None: all but this server
 
     @property
     def public_base(self) -> str | None:
-        """`public_url` as the beginning of other addresses: without a slash at its end."""
+        """`public_url` without a trailing slash, as the prefix of other URLs; None if it is not set."""
         return None if self.public_url is None else self.public_url.rstrip("/")

@@ -1,4 +1,4 @@
-"""Applications called without a socket: ASGI and WSGI."""
+"""Calls ASGI and WSGI applications in this process, without a socket."""
 
 import asyncio
 import io
@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Message
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
-class Call(Struct, frozen=True):
-    """One request; `target` is a path with its query string."""
+class InProcessRequest(Struct, frozen=True):
+    """A request to an application; `target` is a path with its query string."""
 
     method: str
     target: str
@@ -23,26 +23,26 @@ class Call(Struct, frozen=True):
     body: bytes
 
 
-class Answered(Struct, frozen=True):
-    """What an application answered; the names of the headers are in lower case."""
+class InProcessResponse(Struct, frozen=True):
+    """The response of an application; the names of the headers are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-async def call_asgi(app: ASGIApp, call: Call, host: str) -> Answered:
-    """Its lifespan is not run, as under `httpx.ASGITransport`."""
-    to_come: list[Message] = [{"type": "http.request", "body": call.body, "more_body": False}]
+async def call_asgi(app: ASGIApp, call: InProcessRequest, host: str) -> InProcessResponse:
+    """Call an ASGI application. Its lifespan is not run, as under `httpx.ASGITransport`."""
+    messages: list[Message] = [{"type": "http.request", "body": call.body, "more_body": False}]
     head: Message = {}
     parts: list[bytes] = []
 
     answered = asyncio.Event()
 
     async def receive() -> Message:
-        if to_come:
-            return to_come.pop()
-        await answered.wait()  # who asks earlier wants to know whether the client goes: it doesn't
+        if messages:
+            return messages.pop()
+        await answered.wait()  # an application that waits for the disconnect waits until it has answered
         return {"type": "http.disconnect"}
 
     async def send(message: Message) -> None:
@@ -57,10 +57,10 @@ async def call_asgi(app: ASGIApp, call: Call, host: str) -> Answered:
     if not head:
         raise RuntimeError("the application did not answer")
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in head["headers"]}
-    return Answered(head["status"], headers, b"".join(parts))
+    return InProcessResponse(head["status"], headers, b"".join(parts))
 
 
-def _scope(call: Call, host: str) -> dict[str, Any]:
+def _scope(call: InProcessRequest, host: str) -> dict[str, Any]:
     parts = urlsplit(call.target)
     sent = {"Host": host, "Content-Length": str(len(call.body)), **call.headers}
     return {
@@ -81,13 +81,13 @@ def _scope(call: Call, host: str) -> dict[str, Any]:
     }
 
 
-def call_wsgi(app: WSGIApp, call: Call, host: str) -> Answered:
-    """In the caller's thread."""
-    told: list[tuple[str, list[tuple[str, str]]]] = []
+def call_wsgi(app: WSGIApp, call: InProcessRequest, host: str) -> InProcessResponse:
+    """Call a WSGI application in the caller's thread."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
     parts: list[bytes] = []
 
     def start(status: str, headers: list[tuple[str, str]], _: Any = None) -> Callable[[bytes], None]:
-        told.append((status, headers))
+        started.append((status, headers))
         return parts.append
 
     result = app(_environ(call, host), start)
@@ -97,13 +97,15 @@ def call_wsgi(app: WSGIApp, call: Call, host: str) -> Answered:
         close = getattr(result, "close", None)
         if close is not None:
             close()
-    if not told:
+    if not started:
         raise RuntimeError("the application did not answer")
-    status, headers = told[-1]
-    return Answered(int(status.split()[0]), {name.lower(): value for name, value in headers}, b"".join(parts))
+    status, headers = started[-1]
+    return InProcessResponse(
+        int(status.split()[0]), {name.lower(): value for name, value in headers}, b"".join(parts)
+    )
 
 
-def _environ(call: Call, host: str) -> dict[str, Any]:
+def _environ(call: InProcessRequest, host: str) -> dict[str, Any]:
     parts = urlsplit(call.target)
     environ: dict[str, Any] = {
         "REQUEST_METHOD": call.method,

@@ -1,7 +1,7 @@
-"""JSON Schema of what is sent and what is answered: the blocks that both OpenAPI documents are built of.
+"""JSON Schema of requests and answers: the parts from which both OpenAPI documents are built.
 
-Bodies of the control plane are described from their pydantic models. Answers are described from their
-TypedDicts, closed: what is not named is not answered. None of the rooms is known here.
+The schemas of the control plane's bodies come from their pydantic models. The schemas of answers come from
+their TypedDicts and allow no other members. This module does not know the packages that use it.
 """
 
 import re
@@ -25,7 +25,7 @@ from typing import (
 Schema: TypeAlias = dict[str, Any]
 
 PREFIX = "#/components/schemas/"
-_COMPONENT = "x-component"  # a reference that stands until the document is put together
+_COMPONENT = "x-component"  # a reference by name, which `collected` replaces with a `$ref`
 _PLAIN: dict[Any, Schema] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -37,7 +37,7 @@ _PLAIN: dict[Any, Schema] = {
 
 
 class Form:
-    """Says the form of a member where its type does not."""
+    """The JSON Schema of a member whose type does not determine it."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
@@ -47,12 +47,12 @@ class Form:
 
 
 def component(name: str) -> Schema:
-    """A component by name; whoever puts the document together has it."""
+    """A reference to a component by its name. The document that uses it must provide that component."""
     return {_COMPONENT: name}
 
 
 def optional(schema: Schema) -> Schema:
-    """The same, or null."""
+    """The schema of a value that may also be null."""
     if "type" in schema:
         kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
         found = schema | {"type": [*kinds, "null"]}
@@ -61,7 +61,7 @@ def optional(schema: Schema) -> Schema:
 
 
 def string(maximum: int | None = None, minimum: int | None = None, **more: Any) -> Schema:
-    """A string of so many characters."""
+    """The schema of a string, with its length limits in characters."""
     found: Schema = {"type": "string", **more}
     if maximum is not None:
         found["maxLength"] = maximum
@@ -71,12 +71,12 @@ def string(maximum: int | None = None, minimum: int | None = None, **more: Any) 
 
 
 def integer(low: int, high: int) -> Schema:
-    """An integer within bounds."""
+    """The schema of an integer within inclusive bounds."""
     return {"type": "integer", "minimum": low, "maximum": high}
 
 
 def number(low: int | None = None, high: int | None = None, **more: Any) -> Schema:
-    """A number within bounds; those of every number are +-10^15."""
+    """The schema of a number within inclusive bounds. Without a bound it lies inside +-10^15, exclusive."""
     found: Schema = {"type": "number"}
     found |= {"exclusiveMinimum": -(10**15)} if low is None else {"minimum": low}
     found |= {"exclusiveMaximum": 10**15} if high is None else {"maximum": high}
@@ -84,12 +84,12 @@ def number(low: int | None = None, high: int | None = None, **more: Any) -> Sche
 
 
 def one_word(words: Iterable[str]) -> Schema:
-    """One of these words."""
+    """The schema of a string that is one of these words."""
     return {"type": "string", "enum": list(words)}
 
 
 def closed(members: Schema) -> Schema:
-    """An object with these members, all of them and no other."""
+    """The schema of an object with all of these members and no others."""
     return {
         "type": "object",
         "properties": members,
@@ -99,22 +99,22 @@ def closed(members: Schema) -> Schema:
 
 
 class Components:
-    """The schemas of a document by name, gathered while it is built."""
+    """The schemas of a document by name, collected while it is built."""
 
     def __init__(self, given: Mapping[str, Schema] | None = None) -> None:
-        self._given = given or {}  # what others describe; taken over when it is referred to
+        self._given = given or {}  # schemas from elsewhere, included when they are referred to
         self._shapes: dict[str, tuple[Any, Schema]] = {}
         self._models: dict[str, Any] = {}
         self.more: dict[str, Schema] = {}
 
     def model(self, model: Any) -> Schema:
-        """A reference to the norm of a body."""
+        """A reference to the schema of a body, by its pydantic model."""
         known = self._models.setdefault(model.__name__, model)
         assert known is model, f"two models are called {model.__name__}"
         return {"$ref": PREFIX + model.__name__}
 
     def shape(self, kind: Any) -> Schema:
-        """The schema of an answer of this type."""
+        """The schema of an answer of this type. A TypedDict becomes a component."""
         if kind is Any:
             return {}
         if kind is None or kind in _PLAIN:
@@ -130,7 +130,7 @@ class Components:
             return {"type": "array", "items": self.shape(arguments[0])}
         if origin is dict:
             return {"type": "object", "additionalProperties": self.shape(arguments[1])}
-        assert origin is Literal, f"no form is known of {kind}"
+        assert origin is Literal, f"no schema is known for {kind}"
         return one_word(arguments)
 
     def _annotated(self, arguments: tuple[Any, ...]) -> Schema:
@@ -165,13 +165,13 @@ class Components:
         if known is None:
             schema: Schema = {}
             self._shapes[name] = shape, schema
-            schema |= self.described(shape)
+            schema |= self.object_schema(shape)
         else:
             assert known[0] is shape, f"two shapes are called {name}"
         return {"$ref": PREFIX + name}
 
-    def described(self, shape: Any) -> Schema:
-        """The schema of a TypedDict itself; it becomes no component."""
+    def object_schema(self, shape: Any) -> Schema:
+        """The schema of a TypedDict itself, which does not become a component."""
         members: Schema = {}
         needed = []
         for name, hint in get_type_hints(shape, include_extras=True).items():
@@ -181,31 +181,31 @@ class Components:
                 members[name] = self.shape(hint)
                 needed.append(name)
         found = closed(members) | {"required": needed}
-        text = told(shape)
+        text = description_of(shape)
         return found | ({"description": text} if text else {})
 
-    def gathered(self, document: Schema) -> dict[str, Schema]:
-        """All that a document refers to, by name. References by name are put in on the way."""
+    def collected(self, document: Schema) -> dict[str, Schema]:
+        """All schemas that a document refers to, by name. References by name are replaced with `$ref`."""
         own = {name: schema for name, (_, schema) in self._shapes.items()} | self.more
-        own |= _norms(self._models.values())
+        own |= _model_schemas(self._models.values())
         assert not own.keys() & self._given.keys(), own.keys() & self._given.keys()
         found: dict[str, Schema] = {}
-        ahead = _settle(document)
+        ahead = _resolve(document)
         while ahead:
             name = ahead.pop()
             if name not in found:
                 found[name] = own[name] if name in own else self._given[name]
-                ahead |= _settle(found[name])
+                ahead |= _resolve(found[name])
         return dict(sorted(found.items()))
 
 
-def _norms(models: Iterable[Any]) -> dict[str, Schema]:
-    """The norms of these models and of those they hold."""
-    # not before it is asked for: it is slow to begin
+def _model_schemas(models: Iterable[Any]) -> dict[str, Schema]:
+    """The schemas of these models and of the models that they contain."""
+    # imported when it is needed, since the import is slow
     from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
-    class Norm(GenerateJsonSchema):
-        """Without titles, and without defaults that say nothing."""
+    class Generator(GenerateJsonSchema):
+        """Generates schemas without titles and without defaults that are null."""
 
         def nullable_schema(self, schema: Any) -> Schema:
             return optional(self.generate_inner(schema["schema"]))
@@ -226,7 +226,9 @@ def _norms(models: Iterable[Any]) -> dict[str, Schema]:
     if not ordered:
         return {}
     _, made = models_json_schema(
-        [(model, "validation") for model in ordered], ref_template=PREFIX + "{model}", schema_generator=Norm
+        [(model, "validation") for model in ordered],
+        ref_template=PREFIX + "{model}",
+        schema_generator=Generator,
     )
     found: dict[str, Schema] = made["$defs"]
     for name, schema in found.items():
@@ -237,12 +239,12 @@ def _norms(models: Iterable[Any]) -> dict[str, Schema]:
     return found
 
 
-def _settle(part: Any) -> set[str]:
-    """The names a part refers to; its references by name become those of the document."""
+def _resolve(part: Any) -> set[str]:
+    """The names that a part refers to. Its references by name are replaced with `$ref`."""
     found: set[str] = set()
     if isinstance(part, list):
         for each in part:
-            found |= _settle(each)
+            found |= _resolve(each)
     elif isinstance(part, dict):
         if _COMPONENT in part:
             part["$ref"] = PREFIX + part.pop(_COMPONENT)
@@ -250,7 +252,7 @@ def _settle(part: Any) -> set[str]:
             if name == "$ref" and each.startswith(PREFIX):
                 found.add(each.removeprefix(PREFIX))
             elif name not in ("example", "examples"):
-                found |= _settle(each)
+                found |= _resolve(each)
     return found
 
 
@@ -258,29 +260,29 @@ _LEAD = re.compile(r"^`[^`]*`[.:;]?\s*")
 _EVIDENCE = re.compile(r"\s*\[[DRCSA](?:[ ,;:][^\]]*)?\]²?|\s*\(reference:[^)]*\)")
 
 
-def described(source: Any) -> Schema:
-    """The description of a body: its own docstring, if it has one, without evidence."""
+def own_description(source: Any) -> Schema:
+    """`description` of a body: the docstring of its own class, if there is one, without evidence tags."""
     text = vars(source).get("__doc__")
     return {"description": _EVIDENCE.sub("", cleandoc(text))} if text else {}
 
 
-def told(source: Any) -> str:
-    """What a docstring says to a client: without the path it begins with, and without evidence."""
+def description_of(source: Any) -> str:
+    """A docstring for clients: without the path at its beginning, and without evidence tags."""
     text = _EVIDENCE.sub("", _LEAD.sub("", source.__doc__ or ""))
     text = " ".join(text.split())
     return text[:1].upper() + text[1:]
 
 
 def summary(source: Any) -> Schema:
-    """`summary` and `description` of an operation, from the docstring of what serves it."""
-    first, _, rest = told(source).partition(". ")
+    """`summary` and `description` of an operation, from the docstring of its endpoint."""
+    first, _, rest = description_of(source).partition(". ")
     first = first.removesuffix(".")
-    assert first, f"{source} does not say what it does"
+    assert first, f"{source} has no docstring"
     return {"summary": first} | ({"description": rest} if rest else {})
 
 
 def in_path(path: str, schemas: Mapping[str, Schema]) -> list[Schema]:
-    """The parameters of a path."""
+    """The parameters of a path, with their schemas by name."""
     return [
         {"name": name, "in": "path", "required": True, "schema": schemas[name]}
         for name in re.findall(r"{(\w+)}", path)
@@ -288,9 +290,9 @@ def in_path(path: str, schemas: Mapping[str, Schema]) -> list[Schema]:
 
 
 def link(paths: Schema, member: Callable[[str], str]) -> None:
-    """Add to each answer that makes something where its key goes: the paths that begin with it.
+    """Add links to each answer of a POST that creates an object: to the operations on that object.
 
-    `member` is the JSON pointer of the key in the answer, by the name of the path's parameter.
+    `member` gives the JSON pointer of the object's key in the answer, by the name of the path's parameter.
     """
     for path, methods in paths.items():
         made = methods.get("post", {}).get("responses", {})
@@ -302,25 +304,26 @@ def link(paths: Schema, member: Callable[[str], str]) -> None:
                 continue
             kept = {name: f"$request.path.{name}" for name in re.findall(r"{(\w+)}", path)}
             keys = kept | {found[1]: f"$response.body#{member(found[1])}"}
-            for said in paths[each].values():
-                links[said["operationId"]] = {"operationId": said["operationId"], "parameters": keys}
+            for operation in paths[each].values():
+                name = operation["operationId"]
+                links[name] = {"operationId": name, "parameters": keys}
         if links:
             done["links"] = links
 
 
 def in_query(name: str, schema: Schema, *, required: bool = False) -> Schema:
-    """A parameter of the query."""
+    """A query parameter."""
     return {"name": name, "in": "query", "schema": schema} | ({"required": True} if required else {})
 
 
 def json_body(schema: Schema, example: Any, *, required: bool = True) -> Schema:
-    """A request body."""
+    """A JSON request body with its example."""
     content: Schema = {"schema": schema} | ({} if example is None else {"example": example})
     return {"content": {"application/json": content}} | ({"required": True} if required else {})
 
 
 def json_answer(description: str, schema: Schema, headers: Iterable[str]) -> Schema:
-    """An answer with its headers."""
+    """A JSON answer with its headers."""
     return {
         "description": description,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},

@@ -1,7 +1,7 @@
-"""A server on a socket: uvicorn's protocol, our own start and stop.
+"""A server on a socket, with uvicorn's HTTP protocol and its own start and stop.
 
-uvicorn's own server looks ten times a second whether it should stop; this one stops at once.
-tests/test_relied_on.py checks what it relies on of uvicorn.
+uvicorn's own server checks ten times a second whether it should stop; this one stops immediately.
+tests/test_relied_on.py checks the internals of uvicorn that this module uses.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from mockserver.api.faults import RESET
 from mockserver.app import build
 from mockserver.configuration import Configuration
 
-_LOOK = 0.002  # seconds between two looks whether the last requests have ended
-_WAITING = 2048  # connections that the operating system takes before we do
-_KEPT = 75  # seconds that a silent connection is kept: a client that thinks for a while finds it there
+_POLL_INTERVAL = 0.002  # seconds between two checks whether the last requests have ended
+_BACKLOG = 2048  # connections that the operating system queues before they are accepted
+_KEEP_ALIVE = 75  # seconds for which an idle connection is kept, so that slow clients can reuse it
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn tells only the newest of pipelined requests that the client has gone; here all hear of it.
+    """Notifies all pipelined requests when the client disconnects; uvicorn notifies only the newest.
 
-    The others would write to a closed connection: harmless, but it is logged as a failure of ours.
+    The others would write to a closed connection, which is harmless but would be logged as an error.
     """
 
     _cycles: tuple[RequestResponseCycle, ...] = ()
@@ -38,8 +38,8 @@ class _Protocol(HttpToolsProtocol):
         self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
 
     def _reset(self) -> None:
-        """Cut the connection off as a peer that has died: without a last word."""
-        if self.transport.is_closing():  # the client has gone by itself
+        """Reset the connection, as a peer does that has crashed: with RST instead of FIN."""
+        if self.transport.is_closing():  # the client has disconnected
             return
         sock = self.transport.get_extra_info("socket")
         if sock is not None:
@@ -65,23 +65,23 @@ class Listener:
             self.app,
             http=_Protocol,
             ws="none",
-            lifespan="off",  # opened and closed here
+            lifespan="off",  # `Listener` opens and closes the application
             log_config=None,
             access_log=False,
             proxy_headers=False,
             server_header=False,
             date_header=False,
-            timeout_keep_alive=_KEPT,
+            timeout_keep_alive=_KEEP_ALIVE,
         )
         self._state = ServerState()
         self._server: asyncio.Server | None = None
         self._socket: socket.socket | None = None
-        self.address = ""  # http://host:port, once it listens
+        self.address = ""  # http://host:port, after `open`
 
     async def open(self, host: str, port: int) -> None:
-        """Take the address and the log, and begin to replay. OSError, LogInUse, LogFailed.
+        """Bind the address, open the log, and start to replay it. OSError, LogInUse, LogFailed.
 
-        Clients can connect from now on; they are answered once `serve` is called.
+        Clients can connect from now on. Their requests are answered once `serve` is called.
         """
         sock = _bound(host, port)
         try:
@@ -95,30 +95,30 @@ class Listener:
         self.emulator.load()
 
     async def serve(self) -> None:
-        """Begin to answer."""
+        """Start to answer requests."""
         assert self._socket is not None, "it is not open"
         self._config.load()
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_WAITING)
+        self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
 
     def _connection(self) -> _Protocol:
         return _Protocol(config=self._config, server_state=self._state, app_state={})
 
     async def stop(self, patience: float = 4.0) -> None:
-        """Listen no more, let running requests end (at most `patience` seconds), write what waits."""
+        """Stop listening, wait at most `patience` seconds for running requests, and finish pending writes."""
         state = self._state
         if self._server is not None:
             self._server.close()
         if self._socket is not None:
             self._socket.close()
-        self.app.hurry()
+        self.app.end_waits()
         for connection in list(state.connections):
             connection.shutdown()
         deadline = asyncio.get_running_loop().time() + patience
-        # uvicorn keeps sets and tells nobody when they are empty
+        # uvicorn keeps sets and offers no notification when they become empty
         while (state.tasks or state.connections) and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK)
-        for connection in list(state.connections):  # a request that is not whole is dropped
+            await asyncio.sleep(_POLL_INTERVAL)
+        for connection in list(state.connections):  # incomplete requests are dropped
             connection.transport.abort()
         if late := list(state.tasks):
             await asyncio.wait(late, timeout=0.5)
@@ -131,7 +131,7 @@ def _bound(host: str, port: int) -> socket.socket:
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
-        sock.listen(_WAITING)
+        sock.listen(_BACKLOG)
     except OSError:
         sock.close()
         raise
@@ -146,7 +146,7 @@ def _address(sock: socket.socket) -> str:
 
 
 def new_event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
-    """The faster loop where there is one."""
+    """The factory of uvloop if it is installed, else that of asyncio."""
     try:
         import uvloop
     except ImportError:

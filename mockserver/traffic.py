@@ -1,7 +1,7 @@
-"""What passed by: the journal of the requests to Billogram's API, per account and bounded, and the faults.
+"""The request journal of Billogram's API, bounded and per account, and the configured faults.
 
-Nothing here is in the log, and nothing that decides reads it: it is for people who want to know what a client
-sent and why the answer was no. `begin` and `finish` run for every request: each costs a microsecond or two.
+Neither is in the log, and no decision depends on the journal: it shows people what a client sent and why a
+request was refused. `begin` and `finish` run for every request; each costs a microsecond or two.
 """
 
 from collections import OrderedDict
@@ -15,51 +15,53 @@ from msgspec import Struct
 from mockserver.core import numbers
 
 MAX_KEPT_BODY = 16 * 1024  # bytes
-MAX_KEPT_PATH = 4096  # characters, as those below
-MAX_KEPT_MESSAGE = 1000  # it may quote a key that the client made up
+MAX_KEPT_PATH = 4096  # characters, as the two limits below
+MAX_KEPT_MESSAGE = 1000  # of a message, which may quote a key that the client sent
 MAX_KEPT_TEXT = 200
-MAX_FAULTS = 100  # of an account [A]
-MAX_COMPARED = 20  # members; of a tuple in it too
+MAX_FAULTS = 100  # per account [A]
+MAX_COMPARED = 20  # members of `compared`, and elements of each tuple in it
 
-Body = bytes  # `bytes` itself is a property in `Traffic`
+Body = bytes  # an alias, since `bytes` is a property in `Traffic`
 
-_LARGEST_NUMBER = 200  # bytes of an object: a number of about 200 digits. A client may send one of a megabyte
-_FIXED_COST = 800  # bytes of an entry beside its texts: measured 620 to 740 allocated, 690 to 870 resident
+_LARGEST_NUMBER = 200  # bytes of an object: about 200 digits; a client may send a megabyte of digits
+_FIXED_COST = 800  # bytes of an entry without its texts: measured 620 to 740 allocated, 690 to 870 resident
 _PLAIN = {str, int, Decimal, bool, type(None), date, datetime}
-# HTTP servers make the text anew for each request: these are shared, others are cut
+# HTTP servers create the method text for each request: these are shared, others are truncated
 _METHODS = {name: name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 
 
 class Entry(Struct, gc=False, eq=False):
-    """One request of an account; all that is None becomes known when it is finished, or never."""
+    """One request of an account. Fields that are None are set by `finish`, or do not apply."""
 
     id: str
-    account: str  # its stream: a reset begins anew
+    account: str  # the stream id, which changes with a reset
     number: int  # from 1 within the account's journal
     at: datetime
     method: str
-    path: str  # with the query string; cut
-    body: bytes  # cut
-    body_size: int  # before the cut
-    status: int | None = None  # of HTTP; None while the request runs
-    error: str | None = None  # the API's identifier
+    path: str  # with the query string; truncated
+    body: bytes  # truncated
+    body_size: int  # before truncation, in bytes
+    status: int | None = None  # HTTP status; None while the request runs, or when it gets no answer
+    error: str | None = None  # the identifier of the API's error
     rule: str | None = None
     message: str | None = None
-    compared: dict[str, Any] | None = None  # by the rule; see `shallow`
-    field: str | None = None  # that is to blame, and the path of the object that holds it
+    compared: dict[str, Any] | None = None  # the values that the rule compared; see `shallow`
+    field: str | None = None  # the offending field, and the path of the object that contains it
     field_path: tuple[str | int, ...] | None = None
     duration_ms: float | None = None
-    after: tuple[int, int, int] | None = None  # of a refused one: acts, notes, refusals of the account then
-    cost: int = 0  # bytes that the journal counts for it; 0: it is not kept any longer
+    after: tuple[int, int, int] | None = None  # of a refusal: the account's acts, notes, refusals so far
+    cost: int = 0  # bytes that the journal counts for the entry; 0: the entry was removed
 
 
 class Fault(Struct, gc=False, eq=False):
-    """What goes wrong with requests of an account: those that it matches, after some, so many times.
+    """A fault that is injected into matching requests of an account.
 
-    `operation` is a method and a path as its row has it. `fail` is None where there is only latency.
+    `operation` is the method and the path template of an operation; None matches all. `after` is the number
+    of matching requests that pass first, `times` the largest number of injections. `fail` is None if the
+    fault only adds latency.
     """
 
-    number: int  # from 1 among those that the account ever had
+    number: int  # counts the faults of the account, from 1
     operation: str | None
     command: str | None
     times: int | None
@@ -67,11 +69,11 @@ class Fault(Struct, gc=False, eq=False):
     probability: float | None
     latency: str | None
     fail: str | None
-    seen: int = 0  # requests that it matched
-    hits: int = 0  # of these, the ones that it struck
+    seen: int = 0  # matching requests so far
+    hits: int = 0  # of these, the requests into which it was injected
 
-    def strikes(self, seed: int, operation: str, command: str | None) -> bool:
-        """Whether this request is struck: counted, and drawn from the seed and the count."""
+    def matches(self, seed: int, operation: str, command: str | None) -> bool:
+        """Whether to inject the fault into this request, which is counted. A draw uses seed and count."""
         if self.operation not in (None, operation) or self.command not in (None, command):
             return False
         self.seen += 1
@@ -93,36 +95,36 @@ class Faults:
         self._made: dict[str, int] = {}
 
     def number(self, account: str) -> int:
-        """The number of the next one."""
+        """The number of the next fault of an account."""
         return self._made.get(account, 0) + 1
 
     def add(self, account: str, fault: Fault) -> bool:
-        """One more; False when there are too many."""
-        laid = self._of.setdefault(account, [])
-        if len(laid) >= MAX_FAULTS:
+        """Add a fault; False when the account has too many."""
+        faults = self._of.setdefault(account, [])
+        if len(faults) >= MAX_FAULTS:
             return False
-        laid.append(fault)
+        faults.append(fault)
         self._made[account] = fault.number
         return True
 
     def all(self, account: str) -> list[Fault]:
-        """Those of an account."""
+        """The faults of an account."""
         return list(self._of.get(account, ()))
 
     def clear(self, account: str) -> None:
-        """Nothing goes wrong any more."""
+        """Remove the faults of an account; their numbers are not used again."""
         self._of.pop(account, None)
 
     def strike(self, account: str, seed: int, method: str, path: str, command: str | None) -> Fault | None:
-        """The first that strikes this request; those behind it don't see it [A]."""
-        laid = self._of.get(account)
-        if not laid:
+        """The first fault that matches a request, or None. Later faults do not count the request [A]."""
+        faults = self._of.get(account)
+        if not faults:
             return None
         operation = f"{method} {path}"
-        return next((fault for fault in laid if fault.strikes(seed, operation, command)), None)
+        return next((fault for fault in faults if fault.matches(seed, operation, command)), None)
 
     def forget(self, account: str) -> None:
-        """The account was removed, reset or restored."""
+        """Remove the faults and their count, when the account is removed, reset or restored."""
         self.clear(account)
         self._made.pop(account, None)
 
@@ -141,11 +143,11 @@ class _Journal:
 
 
 class Traffic:
-    """The journals of all accounts.
+    """The journals of all accounts, and their faults.
 
-    Bounded by entries and bytes per account and by bytes in all. An account's oldest entries go first; among
-    accounts, those that have been followed by another of their account for longest. So the newest entry of an
-    account always stays, and only such entries can together be more than the bytes in all.
+    The journal is bounded by entries and bytes per account, and by bytes in total. An account's oldest
+    entries are removed first; across accounts, the entry that has been followed longest by a newer one of its
+    account. So the newest entry of each account is always kept, and only these entries can exceed the total.
     """
 
     def __init__(
@@ -159,19 +161,19 @@ class Traffic:
         self._bytes_per_account = bytes_per_account
         self._bytes_in_all = bytes_in_all
         self._journals: dict[str, _Journal] = {}
-        # all that may go, next first. OrderedDict, here and above: the first of a dict whose first ones
-        # were deleted is found only by walking over their gaps
+        # the entries that may be removed, next one first. OrderedDict, here and above: finding the first key
+        # of a dict whose first keys were deleted takes time in proportion to the deleted ones
         self._followed: OrderedDict[Entry, None] = OrderedDict()
         self._bytes = 0
         self.faults = Faults()
 
     @property
     def bytes(self) -> int:
-        """What all entries cost."""
+        """The cost of all entries in bytes."""
         return self._bytes
 
     def begin(self, account: str, request_id: str, at: datetime, method: str, path: str, body: Body) -> Entry:
-        """A request came. One with the id of an entry of this account takes its place, as the newest."""
+        """Record a new request. It replaces an entry of the same account that has the same id."""
         journal = self._journals.get(account)
         if journal is None:
             journal = self._journals[account] = _Journal(account)
@@ -182,7 +184,7 @@ class Traffic:
         journal.count += 1
         entry = Entry(
             request_id,
-            journal.account,  # shared, as the method
+            journal.account,  # a shared object, as the method
             journal.count,
             at,
             _METHODS.get(method) or method[:MAX_KEPT_TEXT],
@@ -208,7 +210,7 @@ class Traffic:
         duration_ms: float,
         after: tuple[int, int, int] | None = None,
     ) -> None:
-        """A request was answered. An entry that is not kept any longer is filled in all the same."""
+        """Record how a request ended. An entry that was already removed is filled in too."""
         entry.status = status
         entry.after = after
         entry.duration_ms = duration_ms
@@ -229,12 +231,12 @@ class Traffic:
         return [] if journal is None else list(journal.entries.values())
 
     def find(self, account: str, request_id: str) -> Entry | None:
-        """The entry of a request, if it is kept."""
+        """The entry of a request, or None if it is not kept."""
         journal = self._journals.get(account)
         return None if journal is None else journal.entries.get(request_id)
 
     def forget(self, account: str) -> None:
-        """The account was removed, reset or restored: journal and faults go, and numbers start anew."""
+        """Remove journal and faults, and restart numbering: after a removal, reset or restore."""
         self.faults.forget(account)
         journal = self._journals.pop(account, None)
         if journal is not None:
@@ -242,7 +244,7 @@ class Traffic:
                 self._drop(journal, entry)
 
     def _count(self, journal: _Journal, entry: Entry, cost: int) -> None:
-        """An entry costs so much now. Others, or it itself, may have to go for it."""
+        """Set the cost of an entry. Above a limit, older entries or the entry itself are removed."""
         more = cost - entry.cost
         entry.cost = cost
         journal.bytes += more
@@ -268,7 +270,7 @@ class Traffic:
 
 
 def shallow(compared: dict[str, Any]) -> dict[str, Any]:
-    """What a rule compared, small enough to keep: plain values, short tuples of them, texts of all else."""
+    """The values that a rule compared, reduced to plain values, short tuples of them, and texts."""
     members = islice(compared.items(), MAX_COMPARED)
     return {name[:MAX_KEPT_TEXT]: _shallow(value) for name, value in members}
 
@@ -283,18 +285,21 @@ def _shallow(value: Any, member: bool = False) -> Any:
         return tuple([_shallow(each, True) for each in value])
     try:
         return str(value)[:MAX_KEPT_TEXT]
-    except (ValueError, RecursionError):  # what a client sent may have too many digits, or be nested too deep
+    except (
+        ValueError,
+        RecursionError,
+    ):  # the value of a client may have too many digits, or be nested too deeply
         return f"<{kind.__name__}>"
 
 
 def _cost(entry: Entry) -> int:
-    """Bytes of memory. Identifiers of errors and names of rules are shared with the code that has them."""
+    """Memory in bytes. Error identifiers and rule names are shared with the code, so they do not count."""
     path = entry.path
     cost = _FIXED_COST + len(entry.id) + len(entry.method) + len(entry.body)
     cost += len(path) if path.isascii() else 4 * len(path)
     if entry.message is not None:
         cost += entry.message.__sizeof__()
-    if entry.field is not None:  # the steps of its path are names that the API knows
+    if entry.field is not None:  # the path consists of names that the API knows, which are shared
         cost += entry.field.__sizeof__() + entry.field_path.__sizeof__()
     if entry.compared is not None:
         cost += entry.compared.__sizeof__()

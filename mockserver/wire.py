@@ -1,4 +1,4 @@
-"""What both HTTP faces share: JSON with Decimals, reading a body, the tree of paths, request ids."""
+"""What the API and the control plane share: JSON with Decimals, reading bodies, routing, request ids."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ _decoder = json.Decoder(float_hook=Decimal)
 
 encode = _encoder.encode
 
-SLICE = 250  # objects between two chances for other requests
+SLICE = 250  # objects that are processed before other requests may run
 
 
 class BadJson(Exception):
@@ -27,11 +27,11 @@ class BadJson(Exception):
 
 
 class BodyTooLarge(Exception):
-    """The body is above the limit."""
+    """The body exceeds the limit."""
 
 
 def decode(body: bytes) -> Any:
-    """JSON with Decimals, never through a float. NaN and infinities are not JSON."""
+    """Decode JSON; numbers become int or Decimal, never float. BadJson, also for NaN and infinities."""
     try:
         return _decoder.decode(body)
     except (DecodeError, RecursionError, ValueError, ArithmeticError) as error:
@@ -39,9 +39,10 @@ def decode(body: bytes) -> Any:
 
 
 async def read_body(receive: Receive, limit: int) -> bytes:
-    """The whole body. One above `limit` bytes is read off, up to twice as much, and refused: BodyTooLarge.
+    """Read the whole body. BodyTooLarge above `limit` bytes, ClientGone when the client disconnects.
 
-    Reading it off lets the answer arrive at clients that look for one only after they have sent all.
+    Up to twice the limit is read before the refusal, since some clients read an answer only after they have
+    sent their whole body.
     """
     chunks: list[bytes] = []
     size = 0
@@ -65,11 +66,11 @@ async def read_body(receive: Receive, limit: int) -> bytes:
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was whole."""
+    """The client closed the connection before its request was complete."""
 
 
 class RequestIds:
-    """Ids of requests: different in every run of the server, so that a log of many runs stays clear."""
+    """Ids of requests. They differ between runs of the server, so a log of many runs stays unambiguous."""
 
     def __init__(self) -> None:
         self._run = secrets.token_hex(4)
@@ -92,7 +93,7 @@ class _Node(Generic[T]):
 
 
 class Paths(Generic[T]):
-    """Finds the row of a path by walking its segments, not by trying rows one after the other."""
+    """Finds the row of a path by walking a tree of segments instead of trying each row in turn."""
 
     def __init__(self, rows: Iterable[tuple[str, str, T]]) -> None:
         self._root: _Node[T] = _Node()
@@ -114,7 +115,7 @@ class Paths(Generic[T]):
             node.names = tuple(names)
 
     def find(self, path: str) -> tuple[dict[str, T], dict[str, str]] | None:
-        """The rows of this path by method, and its parameters; None when nobody knows it."""
+        """The rows of a path by method, and its parameters; None for an unknown path."""
         node = self._root
         values: list[str] = []
         for segment in path.strip("/").split("/"):
@@ -141,14 +142,14 @@ class Paths(Generic[T]):
 
 
 class HttpDate:
-    """The HTTP date of now, made once a second."""
+    """The current HTTP date, formatted at most once a second."""
 
     def __init__(self) -> None:
         self._second = 0
         self._text = b""
 
     def now(self) -> bytes:
-        """For the headers of one answer."""
+        """The current date as the value of a header."""
         second = int(time())
         if second != self._second:
             self._second = second
@@ -159,7 +160,7 @@ class HttpDate:
 async def send_answer(
     scope: Scope, send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
-    """One answer, with its length; to HEAD without the body."""
+    """Send one answer with its Content-Length. The answer to HEAD has no body."""
     if status != 204:
         headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -177,13 +178,13 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def base_of(scope: Scope) -> str:
-    """Where the server is for this client: scheme and host."""
+    """The address under which the client reached the server: scheme and host."""
     host = header(scope, b"host") or b"localhost"
     return f"{scope['scheme']}://{host.decode('latin-1')}"
 
 
 async def sliced(rows: Sequence[T], size: int = SLICE) -> AsyncIterator[Sequence[T]]:
-    """The rows in slices, with other requests let in between."""
+    """The rows in slices; other requests may run between two slices."""
     for start in range(0, len(rows), size):
         if start:
             await asyncio.sleep(0)
@@ -191,6 +192,6 @@ async def sliced(rows: Sequence[T], size: int = SLICE) -> AsyncIterator[Sequence
 
 
 async def encode_rows(rows: Sequence[T], render: Callable[[T], Any], size: int = SLICE) -> bytes:
-    """A JSON array of them; a big one is rendered in slices, so that nobody else waits for it."""
+    """A JSON array of the rendered rows, made in slices so that other requests may run meanwhile."""
     parts = [encode([render(row) for row in part])[1:-1] async for part in sliced(rows, size)]
     return b"[" + b",".join(parts) + b"]"

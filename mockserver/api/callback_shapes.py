@@ -184,7 +184,7 @@ def schemas(components: Components) -> dict[str, Schema]:
         if data is None:
             data_of[name] = {"type": "null"}
         else:
-            found[f"{name}Data"] = components.described(data)
+            found[f"{name}Data"] = components.object_schema(data)
             data_of[name] = {"$ref": f"{PREFIX}{name}Data"}
     found["EventType"] = one_word(data_of)
     found["EventData"] = {
@@ -199,7 +199,7 @@ def schemas(components: Components) -> dict[str, Schema]:
 def _one_by_one(shape: Any, components: Components, data_of: dict[str, Schema]) -> dict[str, Schema]:
     """The component of an event: one of the types, each with its own `data`."""
     called = shape.__name__.removesuffix("Shape")
-    plain = components.described(shape)
+    plain = components.object_schema(shape)
     found: dict[str, Schema] = {}
     for name, data in data_of.items():
         own = {"type": one_word([name]), "data": data}

@@ -35,7 +35,7 @@ from mockserver.core.refusal import (
     invalid,
     missing,
 )
-from mockserver.schema import Schema, component, described, optional
+from mockserver.schema import Schema, component, optional, own_description
 from mockserver.wire import encode
 
 I = TypeVar("I", bound=Input)  # noqa: E741
@@ -366,7 +366,7 @@ def norms(type_: type[Struct], *, patch: bool = False) -> dict[str, Schema]:
         if form.needed:
             schema["required"] = list(form.needed)
         if not form.patch:
-            schema |= described(form.type)
+            schema |= own_description(form.type)
         found[form.component] = schema
         ahead += [member.form for member in shown.values() if member.form is not None]
     return found

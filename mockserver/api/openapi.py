@@ -119,7 +119,7 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
     made["components"] = {
         "securitySchemes": {"basic": {"type": "http", "scheme": "basic"}},
         "headers": _HEADERS,
-        "schemas": components.gathered(made),
+        "schemas": components.collected(made),
     }
     return made
 
@@ -143,7 +143,7 @@ def shown() -> dict[str, Schema]:
     components.shape(BillogramShape)
     components.shape(CustomerShape)
     names = ("Billogram", "Customer", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
-    return components.gathered({name: component(name) for name in names})
+    return components.collected({name: component(name) for name in names})
 
 
 def _tag(row: Operation) -> str:

@@ -26,7 +26,7 @@ from mockserver.core.callbacks import Planned
 from mockserver.core.model import replace
 from mockserver.stories.caller import BILLOGRAM, MOCK, Called, Caller
 from mockserver.stories.junit import Case, junit
-from mockserver.webhooks.policy import PLAIN, Policy, signing, told
+from mockserver.webhooks.policy import PLAIN, Policy, signature_headers, with_signature_key
 from mockserver.webhooks.sender import Request, request_of
 
 _FAILED, _COULD_NOT = 1, 2
@@ -202,13 +202,13 @@ def _of_a_new_type(body: bytes) -> bytes:
 
 def _requests(check: Check) -> Iterator[Request]:
     """The requests of a check, each made when its turn comes."""
-    for planned in check.policy.arranged(0, check.callbacks):
+    for planned in check.policy.ordered(0, check.callbacks):
         now, signature = time.time(), check.policy.signature
-        signer = told(planned, signature)
-        timestamp = None if signer.sign_key is None else check.policy.stamped(now, now)
+        signer = with_signature_key(planned, signature)
+        timestamp = None if signer.sign_key is None else check.policy.timestamp_of_attempt(now, now)
         request = request_of(planned, timestamp, signature)
         body = check.changed(request.body)
-        yield Request(request.headers | signing(signer, timestamp, body, signature), body)
+        yield Request(request.headers | signature_headers(signer, timestamp, body, signature), body)
 
 
 # sending

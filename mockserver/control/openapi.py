@@ -89,7 +89,7 @@ def document(table: tuple[Operation, ...], server: str, *, token: bool) -> Schem
     made["components"] = {
         "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         "headers": {_ID: header},
-        "schemas": components.gathered(made),
+        "schemas": components.collected(made),
     }
     return made
 
@@ -121,7 +121,7 @@ def _operation(row: Operation, said: Any, components: Components, token: bool) -
 
 
 def _error(row: Operation, status: int, words: list[str], components: Components) -> Schema:
-    plain = components.described(ErrorShape)
+    plain = components.object_schema(ErrorShape)
     members = {"error": plain | {"properties": plain["properties"] | {"code": one_word(words)}}}
     if status == STATUS["timeout"]:
         members["arrived"] = components.shape(row.answer)

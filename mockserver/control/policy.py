@@ -45,13 +45,13 @@ async def put(call: ControlCall) -> Answer:
     body = call.read(PolicyBody)
     live = await call.live()
     policy = Policy(**body.given())
-    call.sender.lay_down(live, policy)
+    call.sender.configure(live, policy)
     return Answer(_render(policy))
 
 
 async def clear(call: ControlCall) -> Answer:
     """`DELETE …/delivery-policy`: callbacks are delivered as they always were."""
-    call.sender.lay_down(await call.live(), PLAIN)
+    call.sender.configure(await call.live(), PLAIN)
     return Answer(_render(PLAIN))
 
 

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from mockserver.in_process import Answered, Call, call_asgi, call_wsgi
+from mockserver.in_process import InProcessRequest, InProcessResponse, call_asgi, call_wsgi
 
 HOST = "receiver.invalid"
 
-_Answering = Callable[[Call], Awaitable[Answered]]
+_Answering = Callable[[InProcessRequest], Awaitable[InProcessResponse]]
 
 
 class TestEnded(Exception):
@@ -28,7 +28,7 @@ def answering(app: Any) -> tuple[_Answering, bool]:
     if kind == "asgi":
         return lambda call: call_asgi(app, call, HOST), True
 
-    async def answer(call: Call) -> Answered:
+    async def answer(call: InProcessRequest) -> InProcessResponse:
         return call_wsgi(app, call, HOST)
 
     return answer, False
@@ -61,7 +61,7 @@ class OnLoop:
     def __init__(self, loop: asyncio.AbstractEventLoop, answer: _Answering) -> None:
         self._loop = loop
         self._answer = answer
-        self._open: set[concurrent.futures.Future[Answered]] = set()
+        self._open: set[concurrent.futures.Future[InProcessResponse]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
         self._lock = threading.Lock()  # between the server's loop and who ends it
@@ -73,9 +73,9 @@ class OnLoop:
         except RuntimeError:
             return False
 
-    async def __call__(self, call: Call) -> Answered:
+    async def __call__(self, call: InProcessRequest) -> InProcessResponse:
         """From another loop. What the application raises comes out; TestEnded."""
-        done: concurrent.futures.Future[Answered] = concurrent.futures.Future()
+        done: concurrent.futures.Future[InProcessResponse] = concurrent.futures.Future()
         with self._lock:
             if self._ended:
                 raise TestEnded
@@ -88,14 +88,16 @@ class OnLoop:
         done.add_done_callback(self._open.discard)
         return await asyncio.wrap_future(done)
 
-    def _start(self, call: Call, done: "concurrent.futures.Future[Answered]") -> None:
+    def _start(self, call: InProcessRequest, done: "concurrent.futures.Future[InProcessResponse]") -> None:
         if done.done():  # a coroutine made now would never be awaited
             return
         task = self._loop.create_task(self._work(call, done))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, call: Call, done: "concurrent.futures.Future[Answered]") -> None:
+    async def _work(
+        self, call: InProcessRequest, done: "concurrent.futures.Future[InProcessResponse]"
+    ) -> None:
         try:
             answered = await self._answer(call)
         except asyncio.CancelledError:
@@ -126,7 +128,7 @@ class OnLoop:
                     task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
 
 
-def _settle(done: "concurrent.futures.Future[Answered]", error: Exception) -> None:
+def _settle(done: "concurrent.futures.Future[InProcessResponse]", error: Exception) -> None:
     with contextlib.suppress(concurrent.futures.InvalidStateError):
         done.set_exception(error)
 

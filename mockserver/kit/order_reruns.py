@@ -53,7 +53,7 @@ class Turn:
     async def _hold(self, app: Application, plan: tuple[str, ...]) -> None:
         live = app.emulator.live(self._user)
         assert live is not None, "it was made just now"
-        app.sender.lay_down(live, Policy(plan=plan))
+        app.sender.configure(live, Policy(plan=plan))
 
     def look(self, seconds: float, asked: Asked | None) -> None:
         """The test wants to see what came."""

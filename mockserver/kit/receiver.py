@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from mockserver.core import signature
 from mockserver.core.callbacks import Planned
-from mockserver.in_process import Answered, Call
+from mockserver.in_process import InProcessRequest, InProcessResponse
 from mockserver.kit.apps import HOST, OnLoop, TestEnded
 from mockserver.webhooks.sender import Request
 from mockserver.webhooks.transport import Outcome
@@ -97,10 +97,10 @@ class Receiver:
     async def __call__(self, planned: Planned, request: Request) -> Outcome:
         """One attempt."""
         begun = perf_counter()
-        app, status, error, answered = self._app, 200, None, Answered(200, {}, b"")
+        app, status, error, answered = self._app, 200, None, InProcessResponse(200, {}, b"")
         if app is not None:
             try:
-                answered = await app(Call("POST", self._path, request.headers, request.body))
+                answered = await app(InProcessRequest("POST", self._path, request.headers, request.body))
                 status = answered.status
             except TestEnded:
                 return Outcome(None, ENDED, (perf_counter() - begun) * 1000, {}, "")

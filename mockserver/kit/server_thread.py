@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar, Unpack
 
 from mockserver.app import Options, configured
-from mockserver.in_process import Call, call_asgi
+from mockserver.in_process import InProcessRequest, call_asgi
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
 
@@ -74,7 +74,7 @@ class ServerThread:
         token = self.control_token
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         listener = self.listener
-        call = Call(method, f"/_mock{path}", headers, sent)
+        call = InProcessRequest(method, f"/_mock{path}", headers, sent)
         answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]))
         told = json.loads(answered.body)
         if answered.status >= 300:

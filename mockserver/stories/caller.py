@@ -9,7 +9,7 @@ from msgspec import Struct
 from starlette.types import ASGIApp
 
 from mockserver.control.call import Operation
-from mockserver.in_process import Answered, Call, call_asgi
+from mockserver.in_process import InProcessRequest, InProcessResponse, call_asgi
 from mockserver.wire import encode
 
 BILLOGRAM, MOCK = "billogram", "mock"  # the two OpenAPI documents
@@ -46,10 +46,12 @@ def target_of(operation: Called, path: Mapping[str, str], query: Mapping[str, st
     return f"{target}?{urlencode(query)}" if query else target
 
 
-def call_of(operation: Called, target: str, headers: Mapping[str, str], body: Any) -> Call:
+def call_of(operation: Called, target: str, headers: Mapping[str, str], body: Any) -> InProcessRequest:
     """The request of an operation. `body` is a JSON value, None for none."""
     sent = {"Content-Type": "application/json"} if body is not None else {}
-    return Call(operation.method, target, {**sent, **headers}, b"" if body is None else encode(body))
+    return InProcessRequest(
+        operation.method, target, {**sent, **headers}, b"" if body is None else encode(body)
+    )
 
 
 class Caller:
@@ -73,7 +75,7 @@ class Caller:
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
         body: Any = None,
-    ) -> Answered:
+    ) -> InProcessResponse:
         """One operation; the account stands in its path by itself. `body` is a JSON value, None for none."""
         given = {**self._headers[operation.document], **headers}
         target = target_of(operation, {"a": self.account, **path}, query)

@@ -30,7 +30,7 @@ from mockserver.core.model import Account, replace
 from mockserver.core.refusal import Refusal
 from mockserver.core.settings import new_settings
 from mockserver.emulator import Emulator, LiveAccount, NewAccount
-from mockserver.in_process import Answered
+from mockserver.in_process import InProcessResponse
 from mockserver.log.memory import MemoryLog
 from mockserver.snapshots import Played
 from mockserver.stories import library, yaml_source
@@ -419,7 +419,7 @@ class _Player:
                 return self._find(found[1], steps).id
         return value
 
-    async def _made(self, do: str, answered: Answered) -> Named:
+    async def _made(self, do: str, answered: InProcessResponse) -> Named:
         kind, members = MADE[do]
         if not members:
             return Named(kind, list(self._live.state.sources)[-1])
@@ -428,7 +428,7 @@ class _Player:
             found = found[member]
         return Named(kind, found)
 
-    def _refused(self, deed: Deed, answered: Answered) -> NoReturn:
+    def _refused(self, deed: Deed, answered: InProcessResponse) -> NoReturn:
         said = json.loads(answered.body)
         body = "with" if deed.steps[0] == "acts" else None
         steps = deed.steps if body is None else (*deed.steps, body)

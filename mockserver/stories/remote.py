@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from mockserver.in_process import Answered
+from mockserver.in_process import InProcessResponse
 from mockserver.stories.caller import BASES, BILLOGRAM, MOCK, Called, call_of, target_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Remote:
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
         body: Any = None,
-    ) -> Answered:
+    ) -> InProcessResponse:
         """One operation, as `Caller.call`; NoServer."""
         import aiohttp
         from yarl import URL
@@ -75,7 +75,7 @@ class Remote:
                 call.method, url, data=call.body or None, headers=dict(call.headers), allow_redirects=False
             ) as answer:
                 told = {name.lower(): value for name, value in answer.headers.items()}
-                return Answered(answer.status, told, await answer.read())
+                return InProcessResponse(answer.status, told, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoServer(f"{self.address} can't be asked: {_reason(error)}") from None
 

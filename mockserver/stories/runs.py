@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
-from mockserver.in_process import Answered
+from mockserver.in_process import InProcessResponse
 from mockserver.stories import expressions
 from mockserver.stories.arazzo import Document, Step, Workflow, wrong_input
 from mockserver.stories.caller import BILLOGRAM, Called, target_of
@@ -32,7 +32,7 @@ class Calls(Protocol):
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
         body: Any = None,
-    ) -> Answered:
+    ) -> InProcessResponse:
         """One operation."""
 
 

@@ -1,4 +1,4 @@
-"""The deliveries of one account: what is to be sent, and what became of it."""
+"""The deliveries of one account: the callbacks to send, and the results of their attempts."""
 
 import asyncio
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from mockserver.webhooks.policy import PLAIN, Policy
 
 PENDING, DELIVERED, FAILED, DROPPED = "pending", "delivered", "failed", "dropped"
 STATUSES = (PENDING, DELIVERED, FAILED, DROPPED)
-_KEPT_ATTEMPTS = 25  # the newest; so much is kept of a delivery at most
-_KEPT_ANSWERS = 3  # of the newest attempts: headers and body of the answer
-_KEPT_DROPPED = 1000  # deliveries of before a reset
+_KEPT_ATTEMPTS = 25  # of a delivery: the newest attempts
+_KEPT_ANSWERS = 3  # of the newest attempts: also headers and body of the answer
+_KEPT_DROPPED = 1000  # deliveries from before a reset
 
 
 def is_success(made: AttemptMade) -> bool:
@@ -24,9 +24,10 @@ def is_success(made: AttemptMade) -> bool:
 
 
 class Delivery:
-    """One callback on its way to one receiver: pending, delivered, failed in the end [A], or dropped.
+    """One callback to one receiver. Its status is pending, delivered, failed (no retry left) [A] or dropped.
 
-    `policy` is the one of the moment of its event; it rules its first attempt and the copies of it [A].
+    `policy` is the delivery policy at the moment of the event. It applies to the first attempt and to the
+    copies of that attempt [A].
     """
 
     __slots__ = ("attempts", "next_at", "planned", "policy", "status", "tries")
@@ -37,17 +38,16 @@ class Delivery:
         self.status = PENDING
         self.attempts: tuple[AttemptMade, ...] = ()
         self.tries = 0  # without replays
-        self.next_at: datetime | None = (
-            None  # planned moment of the next retry, or of a delayed first attempt
-        )
+        # when the next retry, or a delayed first attempt, is planned
+        self.next_at: datetime | None = None
 
     @property
     def id(self) -> str:
-        """Its id, and that of its attempts."""
+        """The id, which the attempts share."""
         return self.planned.id
 
     def add(self, made: AttemptMade, timezone: str) -> None:
-        """One more attempt; of older ones less is kept."""
+        """Record an attempt. Older attempts lose the headers and the body of their answers."""
         kept = (*self.attempts, made)[-_KEPT_ATTEMPTS:]
         old = max(0, len(kept) - _KEPT_ANSWERS)
         self.attempts = (*map(_without_answer, kept[:old]), *kept[old:])
@@ -58,12 +58,12 @@ class Delivery:
             self.tries += 1
         if is_success(made):
             self.status, self.next_at = DELIVERED, None
-        elif not made.replay and self.status != DELIVERED:  # not by a replay meanwhile
+        elif not made.replay and self.status != DELIVERED:  # unless a replay delivered it
             self.next_at = self._retry_at(made, timezone) if made.pending else None
             self.status = PENDING if made.pending else FAILED
 
     def has_retry(self) -> bool:
-        """Whether one more failure would be followed by a retry."""
+        """Whether a retry would follow if the next attempt failed."""
         return self.tries < len(self.planned.settings.retry_schedule)
 
     def _retry_at(self, made: AttemptMade, timezone: str) -> datetime:
@@ -89,51 +89,53 @@ def _without_answer(made: AttemptMade) -> AttemptMade:
 
 
 class Retries:
-    """Retries that wait for their moment: the soonest first, at one moment in the order of planning."""
+    """Deliveries that wait for their planned moment, soonest first. Ties keep the order of addition."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[datetime, int, Delivery]] = []
         self._number = 0
 
     def add(self, delivery: Delivery) -> None:
-        """One whose next moment is known."""
-        assert delivery.next_at is not None, "it has no retry"
+        """Add a delivery whose next attempt is planned."""
+        assert delivery.next_at is not None, "no attempt is planned"
         self._number += 1
         heappush(self._heap, (delivery.next_at, self._number, delivery))
 
     def soonest(self) -> datetime | None:
-        """The moment of the next one."""
+        """The moment of the next planned attempt; None when nothing waits."""
         while self._heap and self._heap[0][2].next_at != self._heap[0][0]:
-            heappop(self._heap)  # delivered by a replay meanwhile
+            heappop(self._heap)  # a replay has delivered it
         return self._heap[0][0] if self._heap else None
 
     def due(self, now: datetime) -> list[Delivery]:
-        """Take those whose moment has come."""
+        """Remove and return the deliveries whose moment has come."""
         found: list[Delivery] = []
         while (at := self.soonest()) is not None and at <= now:
             found.append(heappop(self._heap)[2])
         return found
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all deliveries."""
         self._heap.clear()
 
 
 class Deliveries:
-    """All deliveries of one account, in order of their events."""
+    """All deliveries of one account, in the order of their events."""
 
     def __init__(self, live: LiveAccount) -> None:
         self.live = live
         self.by_id: dict[str, Delivery] = {}
-        self.dropped: list[Delivery] = []  # of before the last reset
-        self.inbox: list[tuple[Delivery, AttemptMade]] = []  # what came to the receiver inside, as it came
-        self.readers: dict[str, set[str]] = {}  # which deliveries each of them has got
+        self.dropped: list[Delivery] = []  # from before the last reset
+        self.inbox: list[
+            tuple[Delivery, AttemptMade]
+        ] = []  # what the built-in receiver got, in order of arrival
+        self.readers: dict[str, set[str]] = {}  # which deliveries each reader has fetched
         self.retries = Retries()
-        self.busy = 0  # held, queued, or being sent
+        self.busy = 0  # deliveries that are held, queued or being sent
         self.paused = False
         self.policy = PLAIN
-        self.held: list[Delivery] = []  # wait together, to be put in order
-        self.holding: asyncio.TimerHandle | asyncio.Task[None] | None = None  # lets them go
+        self.held: list[Delivery] = []  # wait together so that they can be ordered
+        self.holding: asyncio.TimerHandle | asyncio.Task[None] | None = None  # releases the held deliveries
 
     def all(self) -> Iterator[Delivery]:
         """Every delivery, oldest first."""
@@ -141,18 +143,18 @@ class Deliveries:
         yield from self.by_id.values()
 
     def find(self, key: str) -> Delivery | None:
-        """The delivery with this id."""
+        """The delivery with this id, or None."""
         found = self.by_id.get(key)
         return found or next((each for each in self.dropped if each.id == key), None)
 
     def add(self, delivery: Delivery, made: AttemptMade) -> None:
-        """One more attempt."""
+        """Record an attempt. A success at the built-in receiver goes to the inbox."""
         delivery.add(made, self.live.account.timezone)
         if delivery.planned.url == INBOX and is_success(made):
             self.inbox.append((delivery, made))
 
     def drop_pending(self) -> None:
-        """A reset: what was not delivered never will be."""
+        """Drop the pending deliveries, because the account is reset or removed."""
         for delivery in self.by_id.values():
             if delivery.status == PENDING:
                 delivery.status, delivery.next_at = DROPPED, None

@@ -1,4 +1,4 @@
-"""Who may send when: one at a time to a receiver [A], a few at a time to a host, a bounded number in all."""
+"""Limits on concurrent attempts: one per receiver [A], a few per host, and a bounded number in total."""
 
 import asyncio
 import logging
@@ -10,16 +10,16 @@ from mockserver.webhooks.deliveries import Deliveries, Delivery
 
 logger = logging.getLogger(__name__)
 
-AT_A_HOST = 8  # attempts at once from one account to one host
-IN_ALL = 256  # attempts at once of the whole server: tasks and sockets
-_TURN = 32  # attempts after which others get their turn, even if none of them had to wait
+MAX_PER_HOST = 8  # attempts at once from one account to one host
+MAX_TOTAL = 256  # attempts at once of the whole server: tasks and sockets
+_ATTEMPTS_PER_TURN = 32  # then a task yields to others, even if none of its attempts had to wait
 
 
 class _Queue:
-    """What waits for one receiver of one account, in order."""
+    """The attempts that wait for one receiver of one account, in order."""
 
     def __init__(self) -> None:
-        self.queue: deque[tuple[Delivery, bool]] = deque()
+        self.pending: deque[tuple[Delivery, bool]] = deque()
         self.active = False
 
 
@@ -29,14 +29,14 @@ class _Host:
     def __init__(self, key: tuple[str, str], deliveries: Deliveries) -> None:
         self.key = key
         self.deliveries = deliveries
-        self.dispatcher: dict[str, _Queue] = {}
+        self.queues: dict[str, _Queue] = {}
         self.waiting: deque[tuple[str, _Queue]] = deque()
         self.running = 0
-        self.blocked = False  # waits for a place among all
+        self.blocked = False  # waits because the total limit is reached
 
 
 class Dispatcher:
-    """All that waits to be sent; `attempt` makes one attempt, or a copy of the first one."""
+    """Queues deliveries and starts attempts within the limits. `attempt` makes one attempt, or a copy."""
 
     def __init__(self, attempt: Callable[[Deliveries, Delivery, bool], Awaitable[None]]) -> None:
         self._attempt = attempt
@@ -45,66 +45,66 @@ class Dispatcher:
         self._blocked: deque[_Host] = deque()
 
     def add(self, deliveries: Deliveries, delivery: Delivery, *, copy: bool = False) -> None:
-        """Send it when those before it have been sent."""
+        """Queue a delivery. It is sent after those that are already queued for its receiver."""
         deliveries.busy += 1
-        name, receiver = _places(delivery.planned.url)
+        name, receiver = _host_and_receiver(delivery.planned.url)
         key = deliveries.live.stream, name
         host = self._hosts.get(key)
         if host is None:
             host = self._hosts[key] = _Host(key, deliveries)
-        lane = host.dispatcher.get(receiver)
-        if lane is None:
-            lane = host.dispatcher[receiver] = _Queue()
-        lane.queue.append((delivery, copy))
-        if not lane.active:
-            lane.active = True
-            host.waiting.append((receiver, lane))
+        queue = host.queues.get(receiver)
+        if queue is None:
+            queue = host.queues[receiver] = _Queue()
+        queue.pending.append((delivery, copy))
+        if not queue.active:
+            queue.active = True
+            host.waiting.append((receiver, queue))
             self._start(host)
 
     def _start(self, host: _Host) -> None:
-        while host.waiting and host.running < AT_A_HOST:
-            if len(self._tasks) >= IN_ALL:
+        while host.waiting and host.running < MAX_PER_HOST:
+            if len(self._tasks) >= MAX_TOTAL:
                 if not host.blocked:
                     host.blocked = True
                     self._blocked.append(host)
                 return
             host.running += 1
-            receiver, lane = host.waiting.popleft()
-            task = asyncio.create_task(self._work(host, receiver, lane), name="webhooks")
+            receiver, queue = host.waiting.popleft()
+            task = asyncio.create_task(self._work(host, receiver, queue), name="webhooks")
             self._tasks[task] = host.deliveries
             task.add_done_callback(self._ended)
 
-    async def _work(self, host: _Host, receiver: str, lane: _Queue) -> None:
-        """Send what waits for this receiver, then for the others at the same host."""
-        made = 0
+    async def _work(self, host: _Host, receiver: str, queue: _Queue) -> None:
+        """Send what is queued for this receiver, then for the other receivers at the same host."""
+        attempts = 0
         try:
             while True:
-                delivery, copy = lane.queue.popleft()
+                delivery, copy = queue.pending.popleft()
                 try:
                     await self._attempt(host.deliveries, delivery, copy)
-                except Exception:  # our own mistake: it is told, and the others' callbacks go on
+                except Exception:  # a bug in mockserver: it is logged, and other deliveries continue
                     logger.exception("delivery %s could not be attempted", delivery.id)
                 finally:
                     host.deliveries.busy -= 1
                     host.deliveries.live.signal.notify()
-                made += 1
-                if made % _TURN == 0:
+                attempts += 1
+                if attempts % _ATTEMPTS_PER_TURN == 0:
                     await asyncio.sleep(0)
-                if lane.queue:
-                    host.waiting.append((receiver, lane))
+                if queue.pending:
+                    host.waiting.append((receiver, queue))
                 else:
-                    lane.active = False
-                    host.dispatcher.pop(receiver, None)
+                    queue.active = False
+                    host.queues.pop(receiver, None)
                 if not host.waiting:
                     return
-                receiver, lane = host.waiting.popleft()
+                receiver, queue = host.waiting.popleft()
         finally:
             host.running -= 1
-            if not host.dispatcher and self._hosts.get(host.key) is host:
+            if not host.queues and self._hosts.get(host.key) is host:
                 del self._hosts[host.key]
 
-    def at_once(self, deliveries: Deliveries, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        """Work for an account that waits for nobody, and is cut off with the rest of it."""
+    def run_now(self, deliveries: Deliveries, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Run work of an account without queueing it. `clear` cancels it with the account's other work."""
         task = asyncio.create_task(work, name="webhooks")
         self._tasks[task] = deliveries
         task.add_done_callback(self._ended)
@@ -112,26 +112,26 @@ class Dispatcher:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.pop(task, None)
-        while self._blocked and len(self._tasks) < IN_ALL:
+        while self._blocked and len(self._tasks) < MAX_TOTAL:
             host = self._blocked.popleft()
             host.blocked = False
             self._start(host)
 
     def clear(self, deliveries: Deliveries) -> None:
-        """Nothing of this account goes out any more: what waits is forgotten, what is on its way cut off."""
+        """Discard the queued attempts of an account and cancel its running ones."""
         for key in [key for key, host in self._hosts.items() if host.deliveries is deliveries]:
             host = self._hosts.pop(key)
             host.waiting.clear()
-            for lane in host.dispatcher.values():
-                deliveries.busy -= len(lane.queue)
-                lane.queue.clear()
-            host.dispatcher.clear()
+            for queue in host.queues.values():
+                deliveries.busy -= len(queue.pending)
+                queue.pending.clear()
+            host.queues.clear()
         for task, owner in list(self._tasks.items()):
             if owner is deliveries:
                 task.cancel()
 
     async def stop(self) -> None:
-        """Cut off all that is on its way."""
+        """Cancel all running attempts."""
         self._blocked.clear()
         tasks = list(self._tasks)
         for task in tasks:
@@ -140,8 +140,8 @@ class Dispatcher:
             await asyncio.wait(tasks)
 
 
-def _places(url: str) -> tuple[str, str]:
-    """The host of an address, and the receiver: the address without its query [A]."""
+def _host_and_receiver(url: str) -> tuple[str, str]:
+    """The host of a URL, and its receiver: the URL without its query [A]."""
     try:
         parts = urlsplit(url)
     except ValueError:

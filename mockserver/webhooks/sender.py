@@ -1,4 +1,4 @@
-"""Plan, send, record: the callbacks of acts that are on disk (reference: webhooks 2, 4, 5)."""
+"""Sends the callbacks of durable acts and records the attempts (reference: webhooks 2, 4, 5)."""
 
 import asyncio
 import logging
@@ -17,48 +17,48 @@ from mockserver.emulator import Emulator
 from mockserver.ledger import AccountGone, LiveAccount, Move, Watcher
 from mockserver.webhooks.deliveries import PENDING, Deliveries, Delivery
 from mockserver.webhooks.dispatcher import Dispatcher
-from mockserver.webhooks.policy import DROPPED_ERROR, PLAIN, Policy, signing, told
+from mockserver.webhooks.policy import DROPPED_ERROR, PLAIN, Policy, signature_headers, with_signature_key
 from mockserver.webhooks.transport import Outcome, Transport
 
 logger = logging.getLogger(__name__)
 
-_QUIET = 1.0  # seconds without an act after which what a plan holds goes by itself
+_QUIET = 1.0  # seconds without an act after which callbacks that a plan holds are released
 
 
 class Request(Struct, frozen=True):
-    """What is posted at one attempt."""
+    """The headers and the body that one attempt posts."""
 
     headers: dict[str, str]
     body: bytes
 
 
-# somebody inside this process who takes callbacks; what it raises is a failed attempt
+# takes callbacks inside this process; an exception that it raises is a failed attempt
 Receiver = Callable[[Planned, Request], Awaitable[Outcome]]
 
 
-def request_of(planned: Planned, timestamp: str | None, signed: str = "good") -> Request:
-    """The request of an attempt at a timestamp (None: unsigned). A new timestamp is a new signature [A]."""
-    planned = told(planned, signed)
+def request_of(planned: Planned, timestamp: str | None, signature: str = "good") -> Request:
+    """The request of an attempt at a timestamp (None: unsigned). Each timestamp has its own signature [A]."""
+    planned = with_signature_key(planned, signature)
     body = callbacks.body(planned)
     headers = {"Content-Type": "application/json", "User-Agent": "mockserver"}  # [A]
-    return Request(headers | signing(planned, timestamp, body, signed), body)
+    return Request(headers | signature_headers(planned, timestamp, body, signature), body)
 
 
 class Sender(Watcher):
-    """Sends what the acts of all accounts bring about. It hears of acts once they are durable."""
+    """Sends the callbacks of all accounts. The ledger notifies it of acts once they are durable."""
 
     def __init__(self, emulator: Emulator, transport: Transport) -> None:
         self.transport = transport
-        self.receivers: dict[str, Receiver] = {}  # by address: these are called, not connected to
+        self.receivers: dict[str, Receiver] = {}  # by URL: called in this process, without a connection
         self._emulator = emulator
         self._by_stream: dict[str, Deliveries] = {}  # by stream: a reset begins a new one
         self._dispatcher = Dispatcher(self._attempt)
-        self._alarm = Alarm(self._rung, emulator.real_time)
+        self._alarm = Alarm(self._on_alarm, emulator.real_time)
         self._stopped = False
         emulator.subscribe(self)
 
     def deliveries(self, live: LiveAccount) -> Deliveries:
-        """The deliveries of an account; of one that is gone there are none."""
+        """The deliveries of an account; empty for an account that is gone."""
         found = self._by_stream.get(live.stream)
         if found is None:
             found = Deliveries(live)
@@ -66,10 +66,10 @@ class Sender(Watcher):
                 self._by_stream[live.stream] = found
         return found
 
-    # as a watcher
+    # methods of Watcher
 
     def opened(self, live: LiveAccount, planned: list[Planned], notes: list[AttemptMade]) -> None:
-        """What was to be sent and is not delivered goes on."""
+        """Resume the deliveries that are still pending, when an account is opened."""
         if not planned:
             return
         deliveries = self.deliveries(live)
@@ -81,7 +81,7 @@ class Sender(Watcher):
         self._resume(deliveries)
 
     def acted(self, live: LiveAccount, record: Record, planned: Sequence[Planned]) -> None:
-        """Send the callbacks of an act, and the retries whose moment it brought."""
+        """Send the callbacks of an act, and the retries that have become due with it."""
         deliveries = self._by_stream.get(live.stream)
         if deliveries is None:
             if not planned:
@@ -89,11 +89,11 @@ class Sender(Watcher):
             deliveries = self.deliveries(live)
         fresh = [Delivery(each, deliveries.policy) for each in planned]
         deliveries.by_id |= {each.id: each for each in fresh}
-        self._take_on(deliveries, fresh)
+        self._accept(deliveries, fresh)
         self._send_due(deliveries)
 
     def leaving(self, live: LiveAccount) -> None:
-        """Nothing more may go out: the account is being reset or removed."""
+        """Stop sending for an account that is being reset or removed."""
         deliveries = self._by_stream.get(live.stream)
         if deliveries is not None:
             deliveries.paused = True
@@ -106,24 +106,26 @@ class Sender(Watcher):
             deliveries.holding = None
 
     def stays(self, live: LiveAccount) -> None:
-        """That was undone."""
+        """Resume sending, because the reset or the removal was undone."""
         deliveries = self._by_stream.get(live.stream)
         if deliveries is not None:
             deliveries.paused = False
             self._resume(deliveries)
 
     def gone(self, live: LiveAccount, successor: LiveAccount | None) -> None:
-        """What was pending is dropped; it stays to be seen."""
+        """Drop the pending deliveries of an account that is gone. Its successor still lists them."""
         deliveries = self._by_stream.pop(live.stream, None)
         if deliveries is not None:
             deliveries.drop_pending()
             if successor is not None and deliveries.dropped:
                 self.deliveries(successor).dropped = deliveries.dropped
-            if successor is not None and deliveries.policy.plan is not None:  # the test goes on
+            if (
+                successor is not None and deliveries.policy.plan is not None
+            ):  # the test continues in the successor
                 self.deliveries(successor).policy = deliveries.policy
 
     def wakes_at(self, live: LiveAccount) -> datetime | None:
-        """At once while something waits to be sent; else when a live clock gets to the next retry."""
+        """Now while a delivery is being sent or queued, else when a live clock reaches the next retry."""
         deliveries = self._by_stream.get(live.stream)
         if deliveries is None or deliveries.paused:
             return None
@@ -136,23 +138,23 @@ class Sender(Watcher):
         seconds = seconds_until(soonest, self._emulator.durable_now(live), clock)
         return None if seconds is None else now + timedelta(seconds=min(seconds, FOR_EVER))
 
-    # by the delivery policy of the account
+    # the delivery policy of an account
 
-    def lay_down(self, live: LiveAccount, policy: Policy) -> None:
-        """From now on callbacks are delivered in this way; what waits already stays as it is [A].
+    def configure(self, live: LiveAccount, policy: Policy) -> None:
+        """Set the delivery policy of an account. Callbacks that already wait keep their policy [A].
 
-        It is not in the log: a restart, a reset and a restore end it [A].
+        The policy is not in the log: a restart, a reset and a restore end it [A].
         """
         self.deliveries(live).policy = policy
 
-    def release(self, live: LiveAccount, stay: Container[str] = ()) -> None:
-        """What a plan holds goes, but these ids of callbacks."""
+    def release(self, live: LiveAccount, keep: Container[str] = ()) -> None:
+        """Send the callbacks that a plan holds, except those with the ids in `keep`."""
         deliveries = self._by_stream.get(live.stream)
         if deliveries is not None:
-            self._let_go(deliveries, stay)
+            self._release(deliveries, keep)
 
-    def _take_on(self, deliveries: Deliveries, fresh: list[Delivery]) -> None:
-        """New deliveries are dropped, wait, or are sent."""
+    def _accept(self, deliveries: Deliveries, fresh: list[Delivery]) -> None:
+        """Drop, delay or send new deliveries, as their policy says."""
         if deliveries.paused or self._stopped:
             return
         if deliveries.policy is PLAIN:
@@ -174,7 +176,7 @@ class Sender(Watcher):
         self._send(deliveries, ready)
 
     def _drop(self, deliveries: Deliveries, delivery: Delivery) -> None:
-        """It never comes, which is kept: after a restart it is not sent either. A replay can send it."""
+        """Record a delivery as dropped, so that a restart does not send it either. A replay can."""
         made = AttemptMade(
             delivery=delivery.id,
             at=delivery.planned.at,
@@ -189,51 +191,49 @@ class Sender(Watcher):
         self._emulator.note(deliveries.live, made)
 
     def _send(self, deliveries: Deliveries, first: list[Delivery]) -> None:
-        """First attempts whose moment has come, once all are there that wait together."""
+        """Send first attempts that are due, or hold them until all that wait together have arrived."""
         policy, move = first[-1].policy if first else PLAIN, deliveries.live.move
         if policy.plan is None and not (policy.gathers and move is not None and not move.ended):
-            self._put_in_lanes(deliveries, first)
+            self._enqueue(deliveries, first)
             return
         deliveries.held += first
         deliveries.busy += len(first)
         if policy.plan is not None:
             self._wait_for_quiet(deliveries)
         elif deliveries.holding is None and move is not None:
-            deliveries.holding = self._dispatcher.at_once(deliveries, self._after(deliveries, move))
+            deliveries.holding = self._dispatcher.run_now(deliveries, self._release_after(deliveries, move))
 
     def _wait_for_quiet(self, deliveries: Deliveries) -> None:
         if isinstance(deliveries.holding, asyncio.TimerHandle):
             deliveries.holding.cancel()
-        deliveries.holding = asyncio.get_running_loop().call_later(_QUIET, self._let_go, deliveries)
+        deliveries.holding = asyncio.get_running_loop().call_later(_QUIET, self._release, deliveries)
 
-    async def _after(self, deliveries: Deliveries, move: Move) -> None:
+    async def _release_after(self, deliveries: Deliveries, move: Move) -> None:
         try:
             while not move.ended:
                 await deliveries.live.signal.wait()
         finally:
-            self._let_go(deliveries)
+            self._release(deliveries)
 
-    def _let_go(self, deliveries: Deliveries, stay: Container[str] = ()) -> None:
+    def _release(self, deliveries: Deliveries, keep: Container[str] = ()) -> None:
         if isinstance(deliveries.holding, asyncio.TimerHandle):
             deliveries.holding.cancel()
-        held = [each for each in deliveries.held if each.planned.callback_id not in stay]
-        deliveries.held = [each for each in deliveries.held if each.planned.callback_id in stay]
+        held = [each for each in deliveries.held if each.planned.callback_id not in keep]
+        deliveries.held = [each for each in deliveries.held if each.planned.callback_id in keep]
         deliveries.holding = None
         if deliveries.held:
             self._wait_for_quiet(deliveries)
         deliveries.busy -= len(held)
         if not (deliveries.paused or self._stopped):
-            self._put_in_lanes(deliveries, held)
+            self._enqueue(deliveries, held)
         if held:
             deliveries.live.signal.notify()
 
-    def _put_in_lanes(self, deliveries: Deliveries, together: list[Delivery]) -> None:
+    def _enqueue(self, deliveries: Deliveries, together: list[Delivery]) -> None:
         if not together:
             return
         seen = set()
-        order = together[-1].policy.arranged(
-            deliveries.live.account.seed, [each.planned for each in together]
-        )
+        order = together[-1].policy.ordered(deliveries.live.account.seed, [each.planned for each in together])
         for planned in order:
             self._dispatcher.add(deliveries, deliveries.by_id[planned.id], copy=planned.id in seen)
             seen.add(planned.id)
@@ -261,9 +261,9 @@ class Sender(Watcher):
             else:
                 delayed.append(delivery)
         self._send(deliveries, delayed)
-        self._look_ahead(deliveries)
+        self._set_alarm(deliveries)
 
-    def _look_ahead(self, deliveries: Deliveries) -> None:
+    def _set_alarm(self, deliveries: Deliveries) -> None:
         soonest = deliveries.retries.soonest()
         clock = deliveries.live.durable_clock
         if soonest is not None and clock is not None:
@@ -271,26 +271,26 @@ class Sender(Watcher):
             if seconds is not None:
                 self._alarm.within(seconds)
 
-    def _rung(self) -> None:
+    def _on_alarm(self) -> None:
         for deliveries in list(self._by_stream.values()):
             self._send_due(deliveries)
 
     async def _attempt(
         self, deliveries: Deliveries, delivery: Delivery, copy: bool = False, *, replay: bool = False
     ) -> None:
-        """Make one attempt and record it; whatever goes wrong is its result.
+        """Make one attempt and record it. An error is the result of the attempt.
 
-        A copy is recorded as a replay, at the moment of the first attempt. Retries and replays go by the
-        policy of now [A].
+        A copy is recorded as a replay at the moment of the first attempt. Retries and replays use the
+        current policy [A].
         """
-        if delivery.status != PENDING and not (replay or copy):  # delivered by a replay while it waited
+        if delivery.status != PENDING and not (replay or copy):  # a replay delivered it while it waited
             return
         live, planned = deliveries.live, delivery.planned
         policy = deliveries.policy if replay or (delivery.tries and not copy) else delivery.policy
-        at = delivery.attempts[0].at if copy else self._moment(deliveries, delivery, replay=replay)
+        at = delivery.attempts[0].at if copy else self._attempt_time(deliveries, delivery, replay=replay)
         replay = replay or copy
-        signed = told(planned, policy.signature).sign_key is not None
-        timestamp = policy.stamped(at.timestamp(), time()) if signed else None
+        signed = with_signature_key(planned, policy.signature).sign_key is not None
+        timestamp = policy.timestamp_of_attempt(at.timestamp(), time()) if signed else None
         inside = live.account.callbacks.respond
         outcome = await self._post(planned, request_of(planned, timestamp, policy.signature), inside)
         if deliveries.paused or self._by_stream.get(live.stream) is not deliveries:
@@ -315,8 +315,8 @@ class Sender(Watcher):
             deliveries.retries.add(delivery)
             self._send_due(deliveries)
 
-    def _moment(self, deliveries: Deliveries, delivery: Delivery, *, replay: bool) -> datetime:
-        """The planned moment: of a retry; of the act, when a move or a clock that stands caused it [A]."""
+    def _attempt_time(self, deliveries: Deliveries, delivery: Delivery, *, replay: bool) -> datetime:
+        """The planned moment of a retry, the moment of the act under a move or a frozen clock [A], or now."""
         if delivery.next_at is not None and not replay:
             return delivery.next_at
         planned = delivery.planned
@@ -325,7 +325,7 @@ class Sender(Watcher):
         return self._emulator.now(deliveries.live)
 
     async def _post(self, planned: Planned, request: Request, inside: int) -> Outcome:
-        """Post it; `inside` is what the receiver inside answers."""
+        """Post a request. `inside` is the status code that the built-in receiver answers with."""
         if planned.url == callbacks.INBOX:
             return Outcome(status_code=inside, error=None, duration_ms=0.0, headers={}, body="")
         if planned.settings.require_https and not planned.url.lower().startswith("https:"):
@@ -335,19 +335,19 @@ class Sender(Watcher):
         receiver = self.receivers.get(planned.url)
         try:
             if receiver is not None:
-                return await _called(receiver, planned, request, timeout)
+                return await _call_receiver(receiver, planned, request, timeout)
             return await self.transport.post(planned.url, request.headers, request.body, timeout)
-        except Exception:  # our own mistake: it is told, and the others' callbacks go on
+        except Exception:  # a bug in mockserver: it is logged, and other deliveries continue
             logger.exception("a callback could not be sent")
             error = "internal error of mockserver"
             return Outcome(status_code=None, error=error, duration_ms=0.0, headers={}, body="")
 
     async def replay(self, live: LiveAccount, delivery: Delivery) -> None:
-        """Send the same body again, at once, as one more attempt; AccountGone when it was reset meanwhile."""
+        """Send the same body again now. AccountGone if the account is reset before the attempt ends."""
         deliveries = self.deliveries(live)
-        assert delivery not in deliveries.dropped, "nothing of before a reset is sent after it"
+        assert delivery not in deliveries.dropped, "a delivery from before a reset is not sent after it"
         deliveries.busy += 1
-        task = self._dispatcher.at_once(deliveries, self._attempt(deliveries, delivery, replay=True))
+        task = self._dispatcher.run_now(deliveries, self._attempt(deliveries, delivery, replay=True))
         try:
             await asyncio.wait([task])
         finally:
@@ -358,14 +358,14 @@ class Sender(Watcher):
         task.result()
 
     async def stop(self) -> None:
-        """Cut off what is on its way; with a log on disk it is sent after the next start."""
+        """Cancel running attempts. With a log on disk they are sent after the next start."""
         self._stopped = True
         self._alarm.stop()
         await self._dispatcher.stop()
         await self.transport.close()
 
 
-async def _called(receiver: Receiver, planned: Planned, request: Request, seconds: float) -> Outcome:
+async def _call_receiver(receiver: Receiver, planned: Planned, request: Request, seconds: float) -> Outcome:
     try:
         async with asyncio.timeout(seconds):
             return await receiver(planned, request)

@@ -1,4 +1,4 @@
-"""The outgoing HTTP of webhooks: where a callback may go, one POST, and what came of it in plain words."""
+"""The outgoing HTTP of webhooks: the allowed hosts, one POST, and its outcome in plain words."""
 
 import asyncio
 import errno
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-# aiohttp takes a quarter of a second to import: the first callback does it, not the start of the server
+# importing aiohttp takes a quarter of a second: the first callback pays for it, not the start of the server
 if TYPE_CHECKING:
     from aiohttp import AddrInfoType, ClientResponse, ClientSession, TCPConnector
     from aiohttp.abc import AbstractResolver, ResolveResult
@@ -39,15 +39,15 @@ Address = IPv4Address | IPv6Address
 _ERROR = 300  # characters
 _HEADERS = 200  # characters
 _BODY = 200  # bytes
-_KEPT = 15.0  # seconds that an idle connection is kept
+_KEEP_ALIVE = 15.0  # seconds for which an idle connection is kept
 _HEADER_LINE = 8190  # bytes
-_BUFFER = 4096  # bytes of an answer's body after which its connection is read no further
-_LARGE = 2**20  # bytes of a callback above which it is handed to aiohttp as a stream, which it insists on
-_UNWANTED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # what aiohttp would add
+_BUFFER = 4096  # bytes of an answer's body after which reading from its connection pauses
+_STREAM_ABOVE = 2**20  # bytes of a callback above which aiohttp requires a stream
+_UNWANTED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")  # aiohttp would add these
 
-_UNKNOWN_ISSUER = (18, 19, 20, 21)  # of OpenSSL's verification: self-signed, or an issuer not known here
+_UNKNOWN_ISSUER = (18, 19, 20, 21)  # OpenSSL's codes for a self-signed certificate and for an unknown issuer
 
-_NEVER = (
+_FORBIDDEN = (
     (ip_network("169.254.0.0/16"), "link-local"),
     (ip_network("fe80::/10"), "link-local"),
     (ip_network("fd00:ec2::/32"), "cloud metadata"),
@@ -57,29 +57,29 @@ _IPV4_INSIDE = (IPv6Network("::ffff:0:0/96"), IPv6Network("64:ff9b::/96"), IPv6N
 
 
 class Outcome(Struct, frozen=True):
-    """What came of one attempt: an answer, or an error and no answer."""
+    """The result of one attempt: an answer, or an error without an answer."""
 
     status_code: int | None
-    error: str | None  # one plain line; None for any answer, a 500 or a redirect too
-    duration_ms: float  # until the answer's head had come, or the error
-    headers: dict[str, str]  # of the answer, as many whole fields as fit into 200 characters
+    error: str | None  # one line of text; None for every answer, also for a 500 or a redirect
+    duration_ms: float  # until the head of the answer, or the error
+    headers: dict[str, str]  # of the answer: the whole fields that fit into 200 characters
     body: str  # the first 200 bytes of the answer
 
 
 class Refused(OSError):
-    """This is not sent, and why; no connection was made."""
+    """The callback may not be sent to this host; no connection was made. The message says why."""
 
 
 class _Stale(Exception):
-    """A connection that was kept had been closed: nothing of the request was answered on it."""
+    """The receiver had closed a kept connection, so it answered nothing of the request."""
 
 
 class Transport:
-    """Sends callbacks, on connections that are kept for the next one.
+    """Sends callbacks, and keeps connections for the next one.
 
-    hosts: patterns of the receivers that are allowed; None allows all. A pattern is a host name or host:port,
-    with the wildcards of fnmatch, or an IP address or network, which the resolved address is held against.
-    Whatever they say, the server itself, link-local and cloud metadata addresses get nothing.
+    `hosts` holds patterns of the allowed receivers; None allows all. A pattern is a host name or host:port
+    with the wildcards of fnmatch, or an IP address or network, which is compared with the resolved address.
+    The server itself, link-local and cloud metadata addresses are never allowed.
     """
 
     def __init__(self, hosts: tuple[str, ...] | None = None) -> None:
@@ -93,22 +93,22 @@ class Transport:
         url: str,
         headers: Mapping[str, str],
         body: bytes,
-        timeout: float,  # noqa: ASYNC109  # it ends in an outcome
+        timeout: float,  # noqa: ASYNC109  # a timeout gives an outcome
     ) -> Outcome:
-        """One request, and its answer or the reason why there is none; never an exception.
+        """Post a request and return its answer, or the reason why there is none. It never raises.
 
-        timeout: seconds in which the head of the answer must have come. For the first 200 bytes of its body
-        there is what is left of them, at most one second: whatever becomes of that, it is an answer.
+        `timeout` is the time in seconds until the head of the answer. Reading the first 200 bytes of the body
+        may use the rest of that time, at most one second; a failure there does not change the result.
         """
         begun = perf_counter()
         host = ""
         try:
             client = await self._client()
-            begun = perf_counter()  # the import that comes before the first request is not the receiver's
+            begun = perf_counter()  # without the import that precedes the first request
             async with asyncio.timeout(timeout):
                 target = _target(url)
                 host = target.raw_host or ""
-                self._hosts.check_written(host, target.port or 0)
+                self._hosts.check_literal(host, target.port or 0)
                 try:
                     response = await _send(client, target, headers, body)
                 except _Stale:
@@ -117,11 +117,11 @@ class Transport:
             return Outcome(None, _one_line(_reason(error, host, timeout)), _ms_since(begun), {}, "")
         duration = _ms_since(begun)
         left = timeout - duration / 1000
-        shown = await _first_of_body(response, min(1.0, max(0.05, left)))
+        shown = await _body_prefix(response, min(1.0, max(0.05, left)))
         return Outcome(response.status, None, duration, _first_headers(response), shown)
 
     async def close(self) -> None:
-        """Let go of the connections of the running loop; what is still being sent fails."""
+        """Close the connections of the running event loop. Requests that are still running fail."""
         opening = self._clients.pop(asyncio.get_running_loop(), None)
         if opening is not None:
             with suppress(ImportError):
@@ -132,35 +132,39 @@ class Transport:
         if loop not in self._clients:
             self._clients = {kept: task for kept, task in self._clients.items() if not kept.is_closed()}
             self._clients[loop] = loop.create_task(_open(self._hosts))
-        return await asyncio.shield(self._clients[loop])  # whoever is cancelled, the others wait for it too
+        return await asyncio.shield(
+            self._clients[loop]
+        )  # other callers wait for it too, so a cancelled one must not cancel it
 
 
 class _Hosts:
-    """Which hosts callbacks may go to."""
+    """The hosts to which callbacks may be sent."""
 
     def __init__(self, patterns: Iterable[str], own: Callable[[], list[tuple[str, int]]]) -> None:
-        self._patterns = [_as_in_urls(pattern) for pattern in patterns]
+        self._patterns = [_normalized(pattern) for pattern in patterns]
         self._own = own
         self._networks = []
         for pattern in self._patterns:
             with suppress(ValueError):
                 self._networks.append(ip_network(pattern.strip("[]"), strict=False))
 
-    def check_written(self, host: str, port: int) -> None:
-        """The host as it stands in a URL, before anybody resolves it."""
-        if ":" in host or host.replace(".", "").isdigit():  # an address to aiohttp, which doesn't resolve it
+    def check_literal(self, host: str, port: int) -> None:
+        """Check the host as it is written in a URL, before it is resolved. Refused when it is not allowed."""
+        if (
+            ":" in host or host.replace(".", "").isdigit()
+        ):  # aiohttp takes this for an address and does not resolve it
             self.allowed(host, port, [host])
-        elif not self._networks and not self._named(host, port):
+        elif not self._networks and not self._matches_pattern(host, port):
             raise Refused(_not_allowed(host))
 
     def allowed(self, host: str, port: int, addresses: Iterable[str]) -> list[str]:
-        """Those of the addresses of a host that may be connected to; Refused when there is none."""
-        named = self._named(host, port)
+        """The addresses of a host that connections may go to. Refused when there is none."""
+        named = self._matches_pattern(host, port)
         found = []
         refusals = []
         for address in addresses:
-            refusal = self.never(address, port, host)
-            if refusal is None and not named and not self._listed(address):
+            refusal = self.forbidden(address, port, host)
+            if refusal is None and not named and not self._in_networks(address):
                 refusal = _not_allowed(host)
             if refusal is None:
                 found.append(address)
@@ -170,35 +174,35 @@ class _Hosts:
             raise Refused(refusals[0])
         return found
 
-    def never(self, address: str, port: int, host: str = "") -> str | None:
-        """Why this address is not connected to whatever the patterns say, or None."""
+    def forbidden(self, address: str, port: int, host: str = "") -> str | None:
+        """Why connections to this address are forbidden regardless of the patterns, or None."""
         try:
-            ip = _plain(address)
+            ip = _canonical(address)
         except ValueError:
-            # libraries read 127.1 and 2130706433 as addresses, but not all, nor all as the same one
-            return f"not an http address: {_cut(address)} is no IP address that is written out"
-        for network, kind in _NEVER:
+            # some libraries read 127.1 and 2130706433 as addresses, and they do not agree on which
+            return f"not an http address: {_shortened(address)} is no IP address that is written out"
+        for network, kind in _FORBIDDEN:
             if ip in network:
-                shown = f"{_cut(host)} ({address})" if host and host != address else address
+                shown = f"{_shortened(host)} ({address})" if host and host != address else address
                 return f"host not allowed: {shown} is {kind} (never allowed)"
         if any(port == own_port and _reaches(ip, own) for own, own_port in self._own()):
             return "the server itself is not a receiver: use mock:inbox"
         return None
 
-    def _named(self, host: str, port: int) -> bool:
-        host = _as_in_urls(host)
+    def _matches_pattern(self, host: str, port: int) -> bool:
+        host = _normalized(host)
         names = (host, f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-        # compared too, since the brackets of an IPv6 address are a wildcard
+        # equality too, since the brackets of an IPv6 address are a wildcard of fnmatch
         return any(
             name == pattern or fnmatchcase(name, pattern) for pattern in self._patterns for name in names
         )
 
-    def _listed(self, address: str) -> bool:
-        ip = _plain(address)
+    def _in_networks(self, address: str) -> bool:
+        ip = _canonical(address)
         return any(ip in network for network in self._networks)
 
 
-def _as_in_urls(host: str) -> str:
+def _normalized(host: str) -> str:
     host = host.lower().rstrip(".")
     if not host.isascii():
         with suppress(UnicodeError):
@@ -207,11 +211,11 @@ def _as_in_urls(host: str) -> str:
 
 
 def _not_allowed(host: str) -> str:
-    return f"host not allowed: {_cut(host)}; allow it with --callback-hosts"
+    return f"host not allowed: {_shortened(host)}; allow it with --callback-hosts"
 
 
-def _plain(address: str) -> Address:
-    """An address without its scope, and as IPv4 where it stands for one. ValueError when it is none."""
+def _canonical(address: str) -> Address:
+    """An address without its scope, as IPv4 if it embeds one. ValueError when the text is no address."""
     ip = ip_address(address)
     if isinstance(ip, IPv4Address):
         return ip
@@ -221,10 +225,10 @@ def _plain(address: str) -> Address:
 
 
 def _reaches(ip: Address, own: str) -> bool:
-    """Whether who connects to `ip` may end at what listens on `own`."""
-    if ip.is_unspecified:  # connecting there is connecting to loopback
+    """Whether a connection to `ip` may reach the socket that listens on `own`."""
+    if ip.is_unspecified:  # such a connection goes to loopback
         return True
-    listening = _plain(own)
+    listening = _canonical(own)
     return _is_local(ip) if listening.is_unspecified else ip == listening
 
 
@@ -241,7 +245,7 @@ def _is_local(ip: Address) -> bool:
 
 
 class _Resolver(AbstractResolver):
-    """Names to the addresses that are allowed, at every new connection."""
+    """Resolves a host name to its allowed addresses, at every new connection."""
 
     def __init__(self, hosts: _Hosts) -> None:
         self._hosts = hosts
@@ -254,7 +258,7 @@ class _Resolver(AbstractResolver):
             found = await loop.getaddrinfo(
                 host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
             )
-        except UnicodeError as error:  # a label that is empty or too long
+        except UnicodeError as error:  # a label is empty or too long
             raise socket.gaierror(socket.EAI_NONAME, "not a name") from error
         addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
         return [
@@ -279,11 +283,11 @@ async def _open(hosts: _Hosts) -> "ClientSession":
     from aiohttp.client_proto import ResponseHandler
 
     class Protocol(ResponseHandler):
-        answered = False  # on this connection, before
+        answered = False  # whether this connection has carried an answer
 
         def data_received(self, data: bytes) -> None:
-            # each head by itself: else a body that breaks HTTP (one that is longer than its Content-Length,
-            # or belongs to a 204) takes the answer along when it comes in one piece with the head
+            # each head is parsed separately: otherwise a body that violates HTTP (longer than its
+            # Content-Length, or with a 204) invalidates the answer when it arrives together with the head
             begun = 0
             for line in itertools.islice(re.finditer(rb"\n\r?\n", data), 3):
                 if self.exception() is not None:
@@ -301,12 +305,12 @@ async def _open(hosts: _Hosts) -> "ClientSession":
             try:
                 started = await super().start(connection)
             except BaseException as error:
-                # closing would wait until the receiver has taken everything, or has ended TLS
+                # `close` would wait until the receiver has read everything, or has ended TLS
                 if self.link is not None:
                     self.link.abort()
                 closed = isinstance(error, aiohttp.ClientConnectionError | ConnectionError)
                 if closed and getattr(protocol, "answered", False):
-                    raise _Stale from error  # many receivers close after an answer without saying so
+                    raise _Stale from error  # many receivers close after an answer without announcing it
                 raise
             if isinstance(protocol, Protocol):
                 protocol.answered = True
@@ -329,27 +333,27 @@ def _connector(hosts: _Hosts, protocol: "type[ResponseHandler]") -> "TCPConnecto
     import aiohttp
 
     def open_socket(info: "AddrInfoType") -> socket.socket:
-        # the last word: every connection passes here, whatever aiohttp took for a name or for an address
-        refusal = hosts.never(str(info[4][0]), int(info[4][1]))
+        # the final check: every connection passes here, whether aiohttp saw a name or an address
+        refusal = hosts.forbidden(str(info[4][0]), int(info[4][1]))
         if refusal is not None:
             raise Refused(refusal)
         return socket.socket(info[0], info[1], info[2])
 
     connector = aiohttp.TCPConnector(
         limit=0,
-        keepalive_timeout=_KEPT,
+        keepalive_timeout=_KEEP_ALIVE,
         resolver=_Resolver(hosts),
         use_dns_cache=False,
         socket_factory=open_socket,
     )
-    # not public; an aiohttp that makes its protocols otherwise only loses what the class above adds
+    # not public; if aiohttp stops using it, only the additions of the protocol class are lost
     factory = partial(protocol, loop=asyncio.get_running_loop())
     connector._factory = factory  # noqa: SLF001
     return connector
 
 
 def _target(url: str) -> "URL":
-    """The URL, as it is written where that can be sent. Refused when it is none."""
+    """The parsed URL, unchanged if it can be sent as it is written. Refused when it is not valid."""
     from yarl import URL
 
     if re.search(r"[\x00-\x1f\x7f]", url):
@@ -374,25 +378,25 @@ async def _send(
         target = target.with_user(None)
         if "authorization" not in map(str.lower, headers):
             headers = {**headers, "Authorization": f"Basic {credentials}"}
-    data = io.BytesIO(body) if len(body) > _LARGE else body
+    data = io.BytesIO(body) if len(body) > _STREAM_ABOVE else body
     # a redirect is an answer like any other, not followed [A]
     return await client.post(target, data=data, headers=headers, allow_redirects=False)
 
 
-async def _first_of_body(response: "ClientResponse", seconds: float) -> str:
-    """What the answer's body begins with; its connection is kept if all of it came, and is closed if not."""
+async def _body_prefix(response: "ClientResponse", seconds: float) -> str:
+    """The beginning of the answer's body. The connection is kept only if the whole body was received."""
     body = b""
     try:
-        with suppress(Exception):  # an answer it is, whatever becomes of the rest
+        with suppress(Exception):  # the answer counts even if reading its body fails
             async with asyncio.timeout(seconds):
                 while len(body) <= _BODY and (part := await response.content.read(_BODY + 1 - len(body))):
                     body += part
     finally:
-        # a connection whose request was sent and whose answer came, both wholly, is kept by now; others end
+        # aiohttp has kept the connection by now if request and answer are complete; all others are closed
         response.close()
         link: asyncio.Transport | None = getattr(response, "link", None)
         if link is not None and link.is_closing():
-            link.abort()  # at once: an end that waits for the receiver may never come
+            link.abort()  # a close that waits for the receiver may never complete
     return body[:_BODY].decode("utf-8", "replace")
 
 
@@ -400,7 +404,10 @@ def _first_headers(response: "ClientResponse") -> dict[str, str]:
     headers: dict[str, str] = {}
     left = _HEADERS
     for name, value in response.headers.items():
-        name, value = _sound(name), _sound(value)  # plain text: the library has a kind of its own
+        name, value = (
+            _without_surrogates(name),
+            _without_surrogates(value),
+        )  # plain `str`: aiohttp has a type of its own
         if name in headers:
             value = f"{headers[name]}, {value}"
             size = len(value) - len(headers[name])
@@ -413,7 +420,7 @@ def _first_headers(response: "ClientResponse") -> dict[str, str]:
 
 
 def _reason(error: Exception, host: str, timeout: float) -> str:
-    """In plain words, without anything of the URL but its host, whose query and credentials may be secret."""
+    """The error in plain words. It shows only the host of the URL: query and credentials may be secret."""
     if isinstance(error, Refused):
         return str(error)
     if isinstance(error, TimeoutError) and error.errno is None:
@@ -426,7 +433,7 @@ def _reason(error: Exception, host: str, timeout: float) -> str:
         case aiohttp.ClientConnectorError(os_error=Refused() as refused):
             return str(refused)
         case aiohttp.ClientConnectorDNSError():
-            return f"name not found: {_cut(host)}"
+            return f"name not found: {_shortened(host)}"
         case ssl.SSLCertVerificationError() | aiohttp.ClientConnectorCertificateError():
             return f"bad certificate: {_certificate_problem(error)}"
         case aiohttp.ClientConnectorError(os_error=ssl.SSLError(reason=reason)):
@@ -443,20 +450,20 @@ def _reason(error: Exception, host: str, timeout: float) -> str:
 
 def _certificate_problem(error: Exception) -> str:
     problem = getattr(error, "certificate_error", error)
-    told = getattr(problem, "verify_message", "") or "not verified"
+    message = getattr(problem, "verify_message", "") or "not verified"
     remedy = " (to trust it, start the server with SSL_CERT_FILE)"
-    return told + remedy if getattr(problem, "verify_code", None) in _UNKNOWN_ISSUER else told
+    return message + remedy if getattr(problem, "verify_code", None) in _UNKNOWN_ISSUER else message
 
 
 def _no_connection(error: OSError, host: str) -> str:
-    # several addresses may have failed, each for its own reason: then they stand in the text
+    # if several addresses failed, the text holds the error number of each
     numbers = [error.errno or 0, *map(int, re.findall(r"\[Errno (\d+)\]", str(error)))]
     if isinstance(error, ConnectionRefusedError) or errno.ECONNREFUSED in numbers:
         if _is_loopback(host) and in_container():
             remedy = " (inside a container loopback is the container itself: use host.docker.internal)"
             return f"connection refused{remedy}"
         return "connection refused"
-    if isinstance(error, ConnectionError):  # while TLS began
+    if isinstance(error, ConnectionError):  # during the TLS handshake
         return "connection closed without an answer"
     number = next(filter(None, numbers), 0)
     return os.strerror(number).lower() if number else "no connection"
@@ -465,7 +472,7 @@ def _no_connection(error: OSError, host: str) -> str:
 def _is_loopback(host: str) -> bool:
     host = host.lower().rstrip(".")
     try:
-        ip = _plain(host)
+        ip = _canonical(host)
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
     return ip.is_loopback or ip.is_unspecified
@@ -480,15 +487,15 @@ def _ms_since(begun: float) -> float:
     return (perf_counter() - begun) * 1000
 
 
-def _cut(host: str) -> str:
+def _shortened(host: str) -> str:
     return host if len(host) <= 100 else f"{host[:100]}…"
 
 
 def _one_line(text: str) -> str:
-    text = " ".join(_sound(text).split())
+    text = " ".join(_without_surrogates(text).split())
     return text if len(text) <= _ERROR else f"{text[: _ERROR - 1]}…"
 
 
-def _sound(text: str) -> str:
-    """Without the lone surrogates that stand for bytes that are no UTF-8: nobody could encode them."""
+def _without_surrogates(text: str) -> str:
+    """The text without lone surrogates (bytes that are not UTF-8), which cannot be encoded."""
     return text.encode("utf-8", "replace").decode()

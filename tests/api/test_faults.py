@@ -145,7 +145,7 @@ def test_who_waits_is_let_go_when_the_server_stops(server: Server) -> None:
         waiting = asyncio.ensure_future(server.asgi("GET", "/api/v2/settings", b"", headers))
         await quiet()
         assert not waiting.done()
-        server.app.hurry()
+        server.app.end_waits()
         return (await asyncio.wait_for(waiting, 5)).status
 
     assert server.run(story()) == 200

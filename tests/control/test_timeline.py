@@ -1023,7 +1023,7 @@ def test_a_server_that_stops_ends_the_stream(kept: Patient) -> None:
         await born(kept, INBOX)
         live = Live(kept)
         rows = await same_live(kept, live)
-        kept.app.hurry()
+        kept.app.end_waits()
         await live.until(lambda _: False)
         assert live.caller.task.done()
         assert live.rows == rows

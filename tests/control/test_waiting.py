@@ -755,7 +755,7 @@ def test_a_server_that_stops_ends_the_wait(patient: Patient) -> None:
         await born(patient, INBOX)
         wait = asyncio.ensure_future(waiting(patient, timeout="10m"))
         await quiet()
-        patient.app.hurry()
+        patient.app.end_waits()
         answered = await wait
         assert (answered.status, answered.json["error"]["code"]) == (503, "stopping")
         late = await waiting(patient, timeout="10m")

@@ -21,7 +21,7 @@ from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.webhooks import dispatcher
 from mockserver.webhooks.deliveries import Deliveries
-from mockserver.webhooks.dispatcher import AT_A_HOST
+from mockserver.webhooks.dispatcher import MAX_PER_HOST
 from mockserver.webhooks.transport import Outcome
 from tests.server import ACCOUNT, Server
 from tests.webhooks import receivers
@@ -585,7 +585,7 @@ def test_other_accounts_go_on_at_the_same_receiver(world: World, served: Mockser
 
 def test_who_waits_for_a_place_gets_it_though_others_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """All places are taken; of two accounts that wait, the first is removed."""
-    monkeypatch.setattr(dispatcher, "IN_ALL", 1)
+    monkeypatch.setattr(dispatcher, "MAX_TOTAL", 1)
     gate = Gate()
     with ExitStack() as closing:
         served = closing.enter_context(Mockserver(clock="frozen"))
@@ -1080,7 +1080,7 @@ def test_ten_thousand_callbacks_to_a_dead_receiver(places: int, inside: Inside) 
     for each in inside.kept.by_id.values():
         assert len(each.attempts) == 1
         assert each.status == "pending"
-    at_once = min(places, AT_A_HOST)
+    at_once = min(places, MAX_PER_HOST)
     assert during.tasks <= before.tasks + at_once
     assert during.files <= before.files + at_once + 1
 

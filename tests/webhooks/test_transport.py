@@ -669,7 +669,7 @@ def test_every_address_of_the_machine_is_the_server_itself() -> None:
     for address in ours:
         host = f"[{address}]" if ":" in str(address) else address
         assert post(f"http://{host}:8080/", transport).error == SELF
-    assert module._is_local(module._plain("192.0.2.1")) is False
+    assert module._is_local(module._canonical("192.0.2.1")) is False
 
 
 def test_the_last_word_is_said_where_the_socket_is_made(names: dict[str, list[str]]) -> None:
@@ -744,10 +744,10 @@ def test_patterns(patterns: tuple[str, ...], host: str, allowed: bool, names: di
 def test_patterns_of_ipv6(pattern: str, host: str, port: int, allowed: bool) -> None:
     hosts = module._Hosts((pattern,), list)
     if allowed:
-        hosts.check_written(host, port)
+        hosts.check_literal(host, port)
     else:
         with pytest.raises(module.Refused, match="--callback-hosts"):
-            hosts.check_written(host, port)
+            hosts.check_literal(host, port)
 
 
 def test_a_name_that_no_pattern_can_allow_is_not_resolved(
