@@ -285,10 +285,7 @@ def _shallow(value: Any, member: bool = False) -> Any:
         return tuple([_shallow(each, True) for each in value])
     try:
         return str(value)[:MAX_KEPT_TEXT]
-    except (
-        ValueError,
-        RecursionError,
-    ):  # the value of a client may have too many digits, or be nested too deeply
+    except (ValueError, RecursionError):  # a client's value may have too many digits or be nested too deeply
         return f"<{kind.__name__}>"
 
 

@@ -14,7 +14,7 @@ import jsonschema_rs
 from msgspec import Struct
 
 from mockserver.api.errors import HTTP_STATUS
-from mockserver.api.openapi import document, operations
+from mockserver.api.openapi import document, documented_operations
 from mockserver.api.operations import OPERATIONS
 from mockserver.control.errors import STATUS
 from mockserver.control.openapi import document as control_document
@@ -39,7 +39,7 @@ def _paths(built: Iterable[tuple[Any, Any]]) -> Paths[Any]:
     return Paths((method, path, row) for (method, path), row in rows.items())
 
 
-_PATHS, _CONTROL_PATHS = _paths(operations()), _paths(control_operations(CONTROL_OPERATIONS))
+_PATHS, _CONTROL_PATHS = _paths(documented_operations()), _paths(control_operations(CONTROL_OPERATIONS))
 _STATUS = {(kind.status, code) for kind, code in HTTP_STATUS.items()} | {("INTERNAL_ERROR", 500)}
 
 

@@ -1,4 +1,4 @@
-"""Resource `billogram` (reference: api 8); its commands stand in `commands`."""
+"""Resource `billogram` (reference: api 8); its commands are in `commands`."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from mockserver.api.billogram_view import render_billogram, render_compact, shown_number
 from mockserver.api.call import Call, answer
-from mockserver.api.inputs import check_read_only, read
+from mockserver.api.inputs import check_read_only, read_input
 from mockserver.api.listing import Filter, Listed, Query, answer_list, read_query, select
 from mockserver.core import attachments, changes, factoring, money
 from mockserver.core import billogram as drafts
@@ -28,11 +28,11 @@ EXAMPLE = {
 }
 CHANGE = {"info": {"order_no": "T-1002"}}
 
-Body = Callable[[], Any]  # read only once the object is found (reference: api 1.7, order of checks)
+Body = Callable[[], Any]  # called after the object is found (reference: api 1.7, order of checks)
 
 
 async def create(call: Call) -> bytes:
-    """`POST /billogram`: makes a billogram. With `on_success` it is made and sent or sold, or nothing is."""
+    """`POST /billogram`: creates a billogram. With `on_success` it is also sent or sold, or not created."""
     key = ""
 
     def decide(act: Act) -> None:
@@ -40,25 +40,25 @@ async def create(call: Call) -> bytes:
         key = make(act, call.json)
 
     act = await call.execute(decide, rule="create")
-    return shown(call, act.billogram(key))
+    return billogram_answer(call, act.billogram(key))
 
 
 def make(act: Act, body: Body) -> str:
-    """Decide that operation; returns the id of what is made."""
-    given = read(BillogramFields, body())
+    """Decide the creation of a billogram, and return its id."""
+    given = read_input(BillogramFields, body())
     key = drafts.create(act, given)
     attachments.attach(act, act.billogram(key), attachments.from_request(None, given))
     if given.on_success is not None and given.on_success.command == "send":
         drafts.send(act, act.billogram(key), given.on_success.method)
-    elif given.on_success is not None or given.event is not None:  # the old form of it knows only sell [C]
+    elif given.on_success is not None or given.event is not None:  # the older `_event` can only sell [C]
         factoring.sell(act, act.billogram(key))
     return key
 
 
 async def fetch(call: Call) -> bytes:
-    """`GET /billogram/{id}`: one billogram, whole."""
+    """`GET /billogram/{id}`: one billogram with all its members."""
     billogram = await call.read(lambda state: find(state, call.params["id"]))
-    return call.cache.get(call.live.id, billogram, call.base) or shown(call, billogram)
+    return call.cache.get(call.live.id, billogram, call.base) or billogram_answer(call, billogram)
 
 
 LISTED: Listed[Billogram] = Listed(
@@ -97,7 +97,7 @@ LISTED: Listed[Billogram] = Listed(
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /billogram`: lists billograms in short. The remaining sum is that of all matches [R]."""
+    """`GET /billogram`: lists billograms in short form. The remaining sum is that of all matches [R]."""
     query = read_query(LISTED, call.query)
     found, totals = await call.read(lambda state: _candidates(state, query))
     if totals is not None and query.order is None:
@@ -112,9 +112,9 @@ async def listing(call: Call) -> bytes:
 
 
 def _candidates(state: State, query: Query) -> tuple[list[Billogram], tuple[int, Decimal] | None]:
-    """The page itself where an index has it in order, else what has to be looked through or put in order.
+    """The requested page if an index holds it in order, else all billograms that must be filtered or sorted.
 
-    With it how many match and what remains of them, where an index knows.
+    The second value is the number of matches and their remaining sum, if an index holds them.
     """
     buckets = _buckets(state, query.filter)
     orders = [bucket.order for bucket in ([state.bucket()] if buckets is None else buckets)]
@@ -127,7 +127,7 @@ def _candidates(state: State, query: Query) -> tuple[list[Billogram], tuple[int,
 
 
 async def _remaining(matches: list[Billogram]) -> Decimal:
-    """What remains of them, added up slice by slice."""
+    """The remaining sum of all matches, added up in slices."""
     total = money.ZERO
     async for part in sliced(matches):
         total = money.add(total, *(each.sums.remaining for each in part))
@@ -135,7 +135,7 @@ async def _remaining(matches: list[Billogram]) -> Decimal:
 
 
 def _buckets(state: State, wanted: Filter | None) -> list[Bucket] | None:
-    """The indexes that hold just the matches of a filter; None when it has to be looked through."""
+    """The indexes that hold exactly the matches of a filter; None if all billograms must be filtered."""
     if wanted is None:
         return [state.bucket()]
     if wanted.type != "field" or not wanted.value:
@@ -149,17 +149,17 @@ def _buckets(state: State, wanted: Filter | None) -> list[Bucket] | None:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /billogram/{id}`: changes a draft or a sent one. Of that, another total makes a document."""
+    """`PUT /billogram/{id}`: changes a draft or a sent billogram. If sent, a new total makes a document."""
     key = call.params["id"]
     act = await call.execute(lambda act: change(act, key, call.json, call.base), rule="put")
-    return shown(call, act.billogram(key))
+    return billogram_answer(call, act.billogram(key))
 
 
 def change(act: Act, key: str, body: Body, base: str) -> None:
-    """Decide that operation; `base` is where the client reaches the server."""
+    """Decide a change of a billogram; `base` is the address under which the client reaches the server."""
     billogram = act.billogram(key)
     sent = body()
-    given = read(BillogramChanges, sent, put=True)
+    given = read_input(BillogramChanges, sent, put=True)
     check_state(billogram, "put")
     _check_read_only(billogram, sent or {}, base)
     _check_fixed(billogram, given)
@@ -175,14 +175,14 @@ def change(act: Act, key: str, body: Body, base: str) -> None:
 
 def _check_read_only(billogram: Billogram, sent: dict[str, Any], base: str) -> None:
     shown = decode(encode(render_billogram(billogram, base)))
-    for name in ("url", "recipient_url"):  # they depend on how this client reaches the server
+    for name in ("url", "recipient_url"):  # they depend on how the client reaches the server
         if _same_place(sent.get(name), shown[name]):
             shown[name] = sent[name]
     check_read_only(BillogramChanges, sent, shown)
 
 
 def _same_place(sent: Any, shown: str | None) -> bool:
-    """Whether two addresses of a billogram differ in the server's address at most."""
+    """Whether two URLs of a billogram are equal apart from the server's address."""
     return (
         isinstance(sent, str)
         and shown is not None
@@ -191,7 +191,7 @@ def _same_place(sent: Any, shown: str | None) -> bool:
 
 
 def _check_fixed(billogram: Billogram, given: BillogramChanges) -> None:
-    """What is settled at creation, and what is settled by sending (reference: api 8.2, behaviour 2.2)."""
+    """Refuse changes of what is fixed at creation or by sending (reference: api 8.2, behaviour 2.2)."""
     terms, recipient = billogram.content.terms, billogram.recipient
     if (
         billogram.internal is Internal.UNPAID
@@ -215,27 +215,27 @@ def _fixed(name: str, path: tuple[str, ...] = ()) -> ReadOnlyParameter:
 
 
 async def delete(call: Call) -> bytes:
-    """`DELETE /billogram/{id}`: removes a draft."""
+    """`DELETE /billogram/{id}`: deletes a draft."""
     await call.execute(lambda act: remove(act, call.params["id"]), rule="delete")
     return answer({})
 
 
 def remove(act: Act, key: str) -> None:
-    """Decide that operation."""
+    """Decide the deletion of a billogram."""
     billogram = act.billogram(key)
     check_state(billogram, "delete")
     drafts.delete(act, billogram)
 
 
 def find(state: State, key: str) -> Billogram:
-    """The billogram of a path."""
+    """The billogram with the id of a path. NotFound if there is none, or it was deleted."""
     billogram = state.billograms.get(key)
     if billogram is None or billogram.internal is Internal.DELETED:
         raise no_object(key)
     return billogram
 
 
-def shown(call: Call, billogram: Billogram) -> bytes:
-    """The answer that shows a billogram; kept for the next GET."""
+def billogram_answer(call: Call, billogram: Billogram) -> bytes:
+    """The answer that shows a billogram. It is cached for the next GET."""
     body = answer(render_billogram(billogram, call.base))
     return call.cache.keep(call.live.id, billogram, call.base, body)

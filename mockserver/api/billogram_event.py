@@ -18,7 +18,7 @@ LISTED: Listed[BillogramEvent] = Listed(
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /billogram_event`: lists the events of one billogram, oldest first. An unknown id has none [A]."""
+    """`GET /billogram_event`: lists the events of one billogram, oldest first; none for an unknown id [A]."""
     query = read_query(LISTED, call.query)
     assert query.filter is not None, "it is required"
     key = query.filter.value
@@ -34,7 +34,7 @@ async def listing(call: Call) -> bytes:
 
 
 def render_listed(event: BillogramEvent) -> ListedEventShape:
-    """The event with the id of its billogram, which it does not have inside of it [A]."""
+    """An event with the id of its billogram. Events inside a billogram do not have it [A]."""
     shown = render_event(event)
     return {
         "type": shown["type"],

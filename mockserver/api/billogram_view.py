@@ -1,4 +1,4 @@
-"""What the wire shows of a billogram (reference: api 8.7)."""
+"""Renders a billogram as the API shows it (reference: api 8.7)."""
 
 from typing import Any
 
@@ -39,17 +39,17 @@ from mockserver.core.model import (
 )
 from mockserver.wire import decode
 
-SHOWN_EVENTS = 100  # newest ones inside a billogram [D]
+SHOWN_EVENTS = 100  # the newest events inside a billogram [D]
 
 
 def shown_number(billogram: Billogram) -> int | None:
-    """An own invoice number is shown in lists only after attest [C]."""
+    """The invoice number in lists. A number of the creditor's own is shown only after attest [C]."""
     hidden = billogram.attested_at is None or billogram.internal is Internal.FACTORING  # [C; the second A]
     return None if hidden else billogram.invoice_no
 
 
 def render_compact(billogram: Billogram) -> CompactBillogramShape:
-    """The row of a list [R]; an own invoice number is shown only after attest [C]."""
+    """A billogram as a row of a list [R]. An own invoice number is shown only after attest [C]."""
     to, terms, sums = billogram.recipient, billogram.content.terms, billogram.sums
     return {
         "id": billogram.id,
@@ -75,7 +75,7 @@ def render_compact(billogram: Billogram) -> CompactBillogramShape:
 
 
 def render_billogram(billogram: Billogram, base: str) -> BillogramShape:
-    """The full object; `base` is the address under which this client knows the server."""
+    """A billogram with all its members; `base` is the address under which the client reaches the server."""
     content, sums, dunning = billogram.content, billogram.sums, billogram.dunning
     terms = content.terms
     # both addresses open the page that the recipient sees [A]
@@ -255,7 +255,7 @@ def _regional(regional: Regional) -> RegionalShape:
 
 
 def _with_autogiro(billogram: Billogram) -> Any:
-    """The shared bytes, but for the few that have an autogiro payment."""
+    """`regional_sweden`: cached and shared bytes, unless the billogram has an autogiro payment."""
     autogiro = billogram.autogiro
     if autogiro is None:
         return _regionals(billogram.content.regional)

@@ -1,4 +1,4 @@
-"""Answers that need not be rendered anew: an aggregate never changes, so its answer doesn't either."""
+"""Caches of rendered answers: aggregates are immutable, so an answer stays valid for its aggregate."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -16,13 +16,13 @@ _MOST = 1024  # about 5 MB
 
 
 class AnswerCache:
-    """The newest answers of `GET /billogram/{id}`, by the very aggregate they show."""
+    """The most recent answers of `GET /billogram/{id}`, each valid for the same aggregate object only."""
 
     def __init__(self) -> None:
         self._answers: OrderedDict[tuple[str, str], tuple[Billogram, str, bytes]] = OrderedDict()
 
     def get(self, account: str, billogram: Billogram, base: str) -> bytes | None:
-        """The answer that shows this state of the billogram under this base address, if it is kept."""
+        """The cached answer for this state of the billogram and this base address, or None."""
         key = account, billogram.id
         found = self._answers.get(key)
         if found is None or found[0] is not billogram or found[1] != base:
@@ -31,7 +31,7 @@ class AnswerCache:
         return found[2]
 
     def keep(self, account: str, billogram: Billogram, base: str, answer: bytes) -> bytes:
-        """Keep an answer, and return it."""
+        """Cache an answer, and return it."""
         self._answers[account, billogram.id] = billogram, base, answer
         self._answers.move_to_end((account, billogram.id))
         if len(self._answers) > _MOST:
@@ -40,14 +40,14 @@ class AnswerCache:
 
 
 class Rendered(Generic[T]):
-    """The bytes of values that many billograms share, such as a copied customer, by the very value."""
+    """Cached bytes of values that many billograms share, such as a copied customer, by object identity."""
 
     def __init__(self, render: Callable[[T], Any]) -> None:
         self._render = render
         self._kept: dict[int, tuple[T, Raw]] = {}
 
     def __call__(self, value: T) -> Any:
-        """Stands in an answer where the rendered value would."""
+        """The rendered value as raw JSON, for use inside an answer."""
         found = self._kept.get(id(value))
         if found is not None and found[0] is value:
             return found[1]

@@ -22,7 +22,7 @@ MAX_BODY = 32 * 1024 * 1024  # bytes [A]; a picture of 323,501 bytes was accepte
 
 
 class Call(Struct):
-    """What an endpoint gets: whose account, which object, what was sent."""
+    """The arguments of an endpoint: the account, the parameters of the path, and the request."""
 
     emulator: Emulator
     cache: AnswerCache
@@ -31,16 +31,16 @@ class Call(Struct):
     request_id: str
     params: dict[str, str]
     query_string: bytes
-    body: bytes | None  # None: above the limit
-    base: str  # where the server is for this client: scheme and host
+    body: bytes | None  # None: it exceeds the limit
+    base: str  # the address under which the client reaches the server: scheme and host
 
     @property
     def query(self) -> Mapping[str, str]:
-        """The query parameters; of one given twice the last counts [A]."""
+        """The query parameters. If one is repeated, its last value counts [A]."""
         return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
 
     def json(self) -> Any:
-        """The body as JSON. Its `Content-Type` is not looked at; an empty one is null [C]."""
+        """The body as JSON. Its `Content-Type` is ignored; an empty body is null [C]."""
         if self.body is None:
             raise TooLarge("request body too large", rule="body.size", maximum=MAX_BODY)
         if not self.body:
@@ -51,11 +51,11 @@ class Call(Struct):
             raise InvalidParameter("invalid JSON", rule="body.json") from None
 
     async def execute(self, decide: Callable[[Act], object], *, rule: str) -> Act:
-        """Decide, apply, and wait until it is on disk."""
+        """Decide and apply an act, and wait until it is durable."""
         return await self.emulator.execute(self.live, decide, cause=self.request_id, rule=rule)
 
     async def read(self, view: Callable[[State], T]) -> T:
-        """What is on disk."""
+        """Read the durable state through `view`."""
         return await self.emulator.read(self.live, view)
 
 

@@ -1,6 +1,6 @@
-"""What events hold, and what the callbacks say, for the OpenAPI document (reference: webhooks 3, 6, 7).
+"""The schemas of events and callbacks for the OpenAPI document (reference: webhooks 3, 6, 7).
 
-Made from the classes of the events themselves: each says which members its public `data` has [C].
+They are made from the classes of the events, which declare the members of their public `data` [C].
 """
 
 from decimal import Decimal
@@ -39,7 +39,7 @@ class PaymentReferenceShape(TypedDict):
 
 
 class CallbackBillogramShape(TypedDict):
-    """The billogram as callbacks show it: not the object that the API answers [R]."""
+    """The billogram as callbacks show it, which is not the object of the API's answers [R]."""
 
     id: str
     ocr_number: str | None
@@ -77,7 +77,7 @@ class EinvoiceRegistrationCreatedShape(TypedDict):
 
 
 class UpdatedCustomerShape(TypedDict):
-    """Of the two members that tell what is new, only that one is there."""
+    """Of the two optional members, only the one that changed is present."""
 
     customer_number: int
     updated_email: NotRequired[str]
@@ -153,7 +153,7 @@ class PaymentRecallShape(TypedDict):
 
 
 class PaymentRecalledShape(TypedDict):
-    """A callback: money was taken back."""
+    """A callback: a payment was recalled."""
 
     callback_id: Uuid
     callback_timestamp: Annotated[str, Form(string(format="date-time"))]
@@ -170,7 +170,7 @@ _CALLBACKS = {
 
 
 def schemas(components: Components) -> dict[str, Schema]:
-    """The components of callbacks and events: their types, the `data` of each, each as it is shown."""
+    """The components of callbacks and events, with the event types and the `data` of each type."""
     known = {row.name: str(components.shape(shape)["$ref"]) for row, shape in _CALLBACKS.items()}
     found: dict[str, Schema] = {
         "Callback": {
@@ -188,24 +188,24 @@ def schemas(components: Components) -> dict[str, Schema]:
             data_of[name] = {"$ref": f"{PREFIX}{name}Data"}
     found["EventType"] = one_word(data_of)
     found["EventData"] = {
-        "description": "What the event's type has to tell; null for a type without anything",
+        "description": "The data of the event's type; null for a type without data",
         "anyOf": [*(data for data in data_of.values() if "$ref" in data), {"type": "null"}],
     }
     for shape in (EventShape, ListedEventShape):
-        found |= _one_by_one(shape, components, data_of)
+        found |= _by_type(shape, components, data_of)
     return found
 
 
-def _one_by_one(shape: Any, components: Components, data_of: dict[str, Schema]) -> dict[str, Schema]:
-    """The component of an event: one of the types, each with its own `data`."""
-    called = shape.__name__.removesuffix("Shape")
+def _by_type(shape: Any, components: Components, data_of: dict[str, Schema]) -> dict[str, Schema]:
+    """The component of an event: one of the event types, each with its own `data`."""
+    event_shape = shape.__name__.removesuffix("Shape")
     plain = components.object_schema(shape)
     found: dict[str, Schema] = {}
     for name, data in data_of.items():
         own = {"type": one_word([name]), "data": data}
-        found[f"{name}{called}"] = plain | {"properties": plain["properties"] | own}
-    known = {name: f"{PREFIX}{name}{called}" for name in data_of}
-    found[called] = {
+        found[f"{name}{event_shape}"] = plain | {"properties": plain["properties"] | own}
+    known = {name: f"{PREFIX}{name}{event_shape}" for name in data_of}
+    found[event_shape] = {
         "oneOf": [{"$ref": each} for each in known.values()],
         "discriminator": {"propertyName": "type", "mapping": known},
     }
@@ -213,7 +213,7 @@ def _one_by_one(shape: Any, components: Components, data_of: dict[str, Schema]) 
 
 
 def _data(event: type[Any]) -> Any:
-    """The type of `data` of this event; None for one that has none."""
+    """The TypedDict of an event's `data`; None for an event without data."""
     if not event.keys:
         return None
     hints = get_type_hints(event)
@@ -223,7 +223,7 @@ def _data(event: type[Any]) -> Any:
 
 
 def _shown(hint: Any) -> Any:
-    """As `event_data` shows it: amounts are integers when whole, tuples arrays [R]."""
+    """A type as `event_data` shows it: whole amounts become integers, and tuples become arrays [R]."""
     if hint is Decimal:
         return Number
     if get_origin(hint) is tuple:
@@ -234,7 +234,7 @@ def _shown(hint: Any) -> Any:
 
 
 def webhooks() -> dict[str, Schema]:
-    """The `webhooks` of the document."""
+    """The member `webhooks` of the document."""
     return {row.name: _received(row) for row in _CALLBACKS}
 
 
@@ -245,8 +245,8 @@ def _received(row: CallbackType) -> Schema:
         "post": {
             "operationId": f"receive{row.name}",
             "summary": row.summary,
-            "description": f"Sent to the receiver of the account{or_own}. Any 2xx takes it, else it is sent"
-            " again, with the same body.",
+            "description": f"Sent to the receiver of the account{or_own}. Any 2xx accepts it; otherwise it is"
+            " sent again with the same body.",
             "security": [],
             "parameters": [
                 {
@@ -265,6 +265,6 @@ def _received(row: CallbackType) -> Schema:
                 "required": True,
                 "content": {"application/json": {"schema": {"$ref": f"{PREFIX}{row.name}"}}},
             },
-            "responses": {"2XX": {"description": "Taken"}},
+            "responses": {"2XX": {"description": "Accepted"}},
         }
     }

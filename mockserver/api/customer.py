@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from mockserver.api.call import Call, answer
-from mockserver.api.inputs import check_read_only, read
+from mockserver.api.inputs import check_read_only, read_input
 from mockserver.api.listing import Listed, answer_list, read_query, select
 from mockserver.api.rendering import (
     render_address,
@@ -77,12 +77,12 @@ CHANGE = {"contact": {"email": "other@example.com"}}
 
 
 async def create(call: Call) -> bytes:
-    """`POST /customer`: makes a customer."""
+    """`POST /customer`: creates a customer."""
     number = 0
 
     def decide(act: Act) -> None:
         nonlocal number
-        number = register.create_customer(act, read(CustomerFields, call.json()))
+        number = register.create_customer(act, read_input(CustomerFields, call.json()))
 
     act = await call.execute(decide, rule="customer.create")
     return answer(render_customer(act.customer(number)))
@@ -94,7 +94,7 @@ async def fetch(call: Call) -> bytes:
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /customer`: lists customers, by number unless another order is asked for."""
+    """`GET /customer`: lists customers, by number unless the query asks for another order."""
     query = read_query(LISTED, call.query)
     matches = await call.read(lambda state: [state.customers[number] for number in state.customer_order])
     matches = await select(LISTED, query, matches)
@@ -103,14 +103,14 @@ async def listing(call: Call) -> bytes:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /customer/{customer_no}`: changes a customer. Members that are not sent stay."""
+    """`PUT /customer/{customer_no}`: changes a customer. Members that are not sent keep their values."""
     number = 0
 
     def decide(act: Act) -> None:
         nonlocal number
         customer = find(act.state, call.params["customer_no"])
         body = call.json()
-        given = read(CustomerChanges, body, put=True)
+        given = read_input(CustomerChanges, body, put=True)
         check_read_only(CustomerChanges, body, cast("dict[str, Any]", render_customer(customer)))
         number = register.change_customer(act, customer, given)
 
@@ -119,7 +119,7 @@ async def update(call: Call) -> bytes:
 
 
 def find(state: State, text: str) -> Customer:
-    """The customer of a path; a number that is none is not found [A]."""
+    """The customer of a path. NotFound if there is none, also if the text is not a number [A]."""
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
     customer = state.customers.get(number)
     if customer is None:
@@ -128,7 +128,7 @@ def find(state: State, text: str) -> Customer:
 
 
 def render_customer(customer: Customer) -> CustomerShape:
-    """The full object."""
+    """A customer as the API shows it."""
     contact, edi = customer.contact, customer.edi
     return {
         "customer_no": customer.customer_no,

@@ -1,7 +1,7 @@
-"""The edge: what is true of every operation stands here once (reference: api 1).
+"""The HTTP edge of the API: what is common to all operations (reference: api 1).
 
-Order of checks: credentials, path, method, query, object, JSON, body, state, and then what the rule itself
-refuses. An endpoint reads, calls, renders.
+Order of checks: credentials, path, method, query, object, JSON, body, state, and then the rule itself. An
+endpoint reads the request, calls the core, and renders the answer.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ from mockserver.wire import (
 )
 
 BASE = "/api/v2"
-DOCUMENT = "/openapi.json"  # beside it, for everybody: who reads it has no credentials yet
+DOCUMENT = "/openapi.json"  # outside of BASE and without credentials, since its readers have none yet
 _LINE_TOO_LONG = b"<html><head><title>Bad Request</title></head><body><h1>Bad Request</h1></body></html>\n"
 _FIXED = [  # [R]; our own Server, and no charset: known clients compare the type as a string
     (b"content-type", b"application/json"),
@@ -77,14 +77,14 @@ class Api:
         self._request_ids = request_ids
         self._control_token = configuration.control_token
         self._public_url = configuration.public_base
-        # 401 for those who follow the newer guide
+        # configurable: 401 follows the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: configuration.invalid_auth_status}
         self._date, self._faultline = HttpDate(), Faultline()
         self._cache, self._pdf_cache = AnswerCache(), PdfCache()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
 
     def stop(self) -> None:
-        """End the requests that a fault keeps waiting."""
+        """End the requests that a fault delays."""
         self._faultline.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -108,7 +108,7 @@ class Api:
         except LogFailed as error:
             refused = Unavailable(str(error), rule="log.unavailable")
             status, body = self._refused(refused, extra)
-        except Exception as error:  # our own mistake: the client hears of it in the API's dialect, we in full
+        except Exception as error:  # a bug in mockserver: it is answered as an API error, and raised below
             status, body = 500, _error("INTERNAL_ERROR", {"message": "internal error"})
             failure = error
         if passing.entry is not None:
@@ -180,11 +180,11 @@ class Api:
         while True:
             try:
                 return await self._operate(scope, receive, body, request_id, passing)
-            except AccountGone:  # reset or removed on the way: the credentials are looked at again
+            except AccountGone:  # reset or removed meanwhile: check the credentials again
                 continue
 
     async def _document(self, scope: Scope) -> bytes:
-        """The OpenAPI document; no envelope, no account."""
+        """The OpenAPI document, without envelope and without an account."""
         if scope["method"] not in ("GET", "HEAD"):
             raise _not_allowed(scope["method"], "GET, HEAD")
         base = self._public_url or base_of(scope)
@@ -224,7 +224,7 @@ class Api:
         raise InvalidAuth("invalid credentials", rule="auth.invalid")
 
     async def _pick(self, scope: Scope, name: bytes, request_id: str) -> LiveAccount:
-        """`Mock-Account` instead of the credentials; where there is a control token, `Mock-Token` too."""
+        """The account of `Mock-Account`, instead of credentials. A control token requires `Mock-Token`."""
         sent = (header(scope, b"mock-token") or b"").strip()
         if self._control_token is None or compare_digest(sent, self._control_token.encode()):
             with contextlib.suppress(UnicodeDecodeError):
@@ -255,7 +255,7 @@ async def _perform(operation: Operation, call: Call) -> bytes:
 
 
 class _Passing(Struct):
-    """A request on its way: what the journal needs of it."""
+    """A running request: its start, account and journal entry."""
 
     begun: float
     live: LiveAccount | None = None
@@ -263,7 +263,7 @@ class _Passing(Struct):
 
 
 def _explained(passing: _Passing) -> bytes:
-    """Where the control plane explains the refusal; what belongs to no account is in no journal [A]."""
+    """The URL that explains a refusal. Only requests of an account are in a journal and have one [A]."""
     assert passing.live is not None, "its journal has the entry"
     assert passing.entry is not None, "it is explained from it"
     account = quote(passing.live.id, safe="")
@@ -278,7 +278,7 @@ def _asked(scope: Scope) -> str:
 
 @lru_cache(maxsize=256)
 def _credentials(value: bytes) -> tuple[str, str]:
-    """User and key of Basic credentials that could open an account; the key is empty where they can't."""
+    """User and key of Basic credentials. The key is empty if they cannot belong to an account."""
     try:
         user, _, key = b64decode(value.strip(), validate=True).decode().partition(":")
     except ValueError:
@@ -287,12 +287,12 @@ def _credentials(value: bytes) -> tuple[str, str]:
 
 
 def is_account_id(text: str) -> bool:
-    """Whether an account may be called so: 1..100 printable characters without slash [A]."""
+    """Whether a text is a valid account id: 1..100 printable characters without a slash [A]."""
     return 0 < len(text) <= 100 and text.isprintable() and "/" not in text
 
 
 def _document(base: str, invalid_auth_status: int) -> bytes:
-    """In a thread: it is made when it is first asked for, which takes longer than others should wait."""
+    """The encoded OpenAPI document. Building it is slow, so this runs in a thread."""
     from mockserver.api.openapi import document
 
     return encode(document(base, invalid_auth_status))

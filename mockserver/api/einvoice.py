@@ -2,7 +2,7 @@
 
 from mockserver.api.call import Call, answer
 from mockserver.api.customer import find
-from mockserver.api.inputs import read
+from mockserver.api.inputs import read_input
 from mockserver.api.shapes import EinvoiceRegistrationShape
 from mockserver.core import einvoice
 from mockserver.core.act import Act
@@ -20,13 +20,13 @@ async def fetch(call: Call) -> bytes:
 
 
 async def create(call: Call) -> bytes:
-    """`POST /customer/{customer_no}/einvoice`: registers a customer for e-invoices, or anew."""
+    """`POST /customer/{customer_no}/einvoice`: registers a customer for e-invoices, or registers again."""
     made: EinvoiceRegistration
 
     def decide(act: Act) -> None:
         nonlocal made
         customer = find(act.state, call.params["customer_no"])
-        made = einvoice.register(act, customer, read(EinvoiceFields, call.json()))
+        made = einvoice.register(act, customer, read_input(EinvoiceFields, call.json()))
 
     await call.execute(decide, rule="einvoice.register")
     return answer(render_registration(made))
@@ -41,7 +41,7 @@ def _registration(state: State, call: Call) -> EinvoiceRegistration:
 
 
 def render_registration(registration: EinvoiceRegistration) -> EinvoiceRegistrationShape:
-    """A registration, with the part of its market."""
+    """A registration as the API shows it, with the member of its market."""
     moment = registration.registered_at.isoformat(timespec="microseconds")  # UTC, `+00:00` [D]
     shown: EinvoiceRegistrationShape = {"status": "registered", "registered_at": moment}
     if registration.identifier is not None:

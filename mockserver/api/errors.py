@@ -1,4 +1,4 @@
-"""Errors of the API: which HTTP status an identifier has, and the refusals that the edge itself makes.
+"""Errors of the API: the HTTP status of each refusal, and the refusals that the API itself raises.
 
 Reference: api 1.7. Never invent further identifiers: a known client breaks on them [C].
 """
@@ -49,13 +49,13 @@ class InvalidQueryParameter(Refusal):
 
 
 class TooLarge(Refusal):
-    """The body is above the limit [A]."""
+    """The body exceeds the limit [A]."""
 
     status = "INVALID_PARAMETER"
 
 
 class NotEmulated(Refusal):
-    """Billogram has it, mockserver does not build it yet; never a pretended success [A]."""
+    """mockserver does not build this operation of Billogram yet. It never pretends a success [A]."""
 
     status = "INTERNAL_ERROR"
 
@@ -64,13 +64,13 @@ class NotEmulated(Refusal):
 
 
 class NotAvailableYet(Refusal):
-    """The object is being made: a PDF just after its document [C]."""
+    """The object is still being made, such as a PDF just after its document [C]."""
 
     status = "NOT_AVAILABLE_YET"
 
 
 class Unavailable(Refusal):
-    """The log can't be written."""
+    """The log cannot be written."""
 
     status = "SERVICE_UNAVAILABLE"
 
@@ -84,7 +84,7 @@ HTTP_STATUS: dict[type[Refusal], int] = {
     MissingQueryParameter: 400,
     InvalidQueryParameter: 400,
     MissingAuth: 401,
-    InvalidAuth: 403,  # 403: the official Python client knows it only there [C]
+    InvalidAuth: 403,  # the official Python client recognizes it only with 403 [C]
     PermissionDenied: 403,
     NotFound: 404,
     NotAvailableYet: 404,
@@ -96,9 +96,9 @@ HTTP_STATUS: dict[type[Refusal], int] = {
 
 
 def error_data(refusal: Refusal) -> ErrorData:
-    """`data` of the envelope: `field` and `field_path` stand together or not at all."""
+    """`data` of the envelope. `field` and `field_path` are both present or both absent."""
     data: dict[str, Any] = {"message": refusal.message}
     if refusal.field is not None:
         data["field"] = refusal.field
         data["field_path"] = None if refusal.path is None else list(refusal.path)
-    return data  # type: ignore[return-value]  # the optional members come together
+    return data  # type: ignore[return-value]  # the optional members are set together

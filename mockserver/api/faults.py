@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: faults that tests lay down, in the API's own dialect (reference: control 1)."""
+"""Injects the faults that tests configure, in the form of the API's own errors (reference: control 1)."""
 
 import asyncio
 import contextlib
@@ -12,63 +12,64 @@ from mockserver.core import calendar
 from mockserver.core.refusal import Refusal
 from mockserver.traffic import Fault
 
-RESET = "mockserver.reset"  # extension of the scope: cuts the connection off
-_SILENCE = timedelta(minutes=10)  # of a `timeout` without latency; then the connection is cut off [A]
-_GARBAGE = b'{"status": "OK", "data": {"id": "\xff\xfe<html>'  # a 200 that is no JSON [A]
+RESET = "mockserver.reset"  # extension of the ASGI scope: resets the connection
+_SILENCE = timedelta(minutes=10)  # of a `timeout` without latency, before the connection is reset [A]
+_GARBAGE = b'{"status": "OK", "data": {"id": "\xff\xfe<html>'  # a 200 whose body is not JSON [A]
 _COMMITTED = ("commit-then-reset", "commit-then-502")
 
 
-class Told(Struct, frozen=True):
-    """How a fault is told: HTTP status, identifier, message."""
+class ErrorAnswer(Struct, frozen=True):
+    """The answer of a fault: HTTP status, error identifier, message."""
 
     http: int
     status: str
     message: str
 
 
-# no identifier of a limit is known, so those of 429 and 502 are the one of 503; 401 is told as credentials
-# that don't fit, 403 as a permission that is missing [A]
-_TOLD = {
-    "status:503": Told(503, "SERVICE_UNAVAILABLE", "service unavailable"),
-    "status:500": Told(500, "INTERNAL_ERROR", "internal error"),
-    "status:401": Told(401, "INVALID_AUTH", "invalid credentials"),
-    "status:403": Told(403, "PERMISSION_DENIED", "permission denied"),
-    "status:429": Told(429, "SERVICE_UNAVAILABLE", "too many requests"),
-    "commit-then-502": Told(502, "SERVICE_UNAVAILABLE", "bad gateway"),
+# 429 and 502 use the identifier of 503, since none is known for a limit; 401 is shown as invalid credentials,
+# 403 as a missing permission [A]
+_ERROR_ANSWERS = {
+    "status:503": ErrorAnswer(503, "SERVICE_UNAVAILABLE", "service unavailable"),
+    "status:500": ErrorAnswer(500, "INTERNAL_ERROR", "internal error"),
+    "status:401": ErrorAnswer(401, "INVALID_AUTH", "invalid credentials"),
+    "status:403": ErrorAnswer(403, "PERMISSION_DENIED", "permission denied"),
+    "status:429": ErrorAnswer(429, "SERVICE_UNAVAILABLE", "too many requests"),
+    "commit-then-502": ErrorAnswer(502, "SERVICE_UNAVAILABLE", "bad gateway"),
 }
 
 
 class Faulted(Refusal):
-    """A request that a fault struck. `http` None: it gets no answer."""
+    """A fault was injected into the request. `http` is None if the request gets no answer."""
 
     status = ""
 
     def __init__(self, fault: Fault) -> None:
-        told = _TOLD.get(fault.fail or "")
+        answer = _ERROR_ANSWERS.get(fault.fail or "")
         message = f"fault {fault.number}: {fault.fail}"
         super().__init__(message, rule="fault", fault=fault.number, fail=fault.fail)
         self.http: int | None = 200 if fault.fail == "garbage" else None
         self.body = _GARBAGE
         self.identifier: str | None = None
-        if told is not None:
-            self.http, self.identifier = told.http, told.status
-            self.body = json.encode({"status": told.status, "data": {"message": told.message}})
+        if answer is not None:
+            self.http, self.identifier = answer.http, answer.status
+            self.body = json.encode({"status": answer.status, "data": {"message": answer.message}})
 
 
 class Faultline:
-    """Lets requests suffer their faults; what waits ends when the server stops."""
+    """Injects faults into requests. Waiting requests end when the server stops."""
 
     def __init__(self) -> None:
         self._stopped = asyncio.Event()
 
     def stop(self) -> None:
-        """End what waits."""
+        """End the requests that wait."""
         self._stopped.set()
 
     async def suffer(self, fault: Fault, operate: Callable[[], Awaitable[bytes]], receive: Receive) -> bytes:
-        """The answer after a latency; Faulted. Only the `commit-then` kinds do what was asked and fail.
+        """Answer a request after the latency of its fault, or raise Faulted.
 
-        What is refused they tell as if it had been done [A].
+        The `commit-then` faults execute the operation before they fail. They fail in the same way if the
+        operation is refused [A].
         """
         latency = timedelta(0) if fault.latency is None else calendar.absolute(fault.latency)
         if fault.fail == "timeout":
@@ -81,9 +82,7 @@ class Faultline:
         if fault.fail is None:
             return await operate()
         if fault.fail in _COMMITTED:
-            with contextlib.suppress(
-                Refusal
-            ):  # then nothing was done, and the client doesn't know that either
+            with contextlib.suppress(Refusal):  # the client does not learn that nothing was executed
                 await operate()
         raise Faulted(fault)
 
@@ -97,7 +96,7 @@ class Faultline:
 
 
 async def cut_off(scope: Scope, receive: Receive) -> None:
-    """End a request without an answer: by a reset on a socket, by an exception in process."""
+    """End a request without an answer: with a connection reset, or in process with ConnectionResetError."""
     reset = scope.get("extensions", {}).get(RESET)
     if reset is None:
         raise ConnectionResetError("a fault cut the connection off")

@@ -1,7 +1,7 @@
-"""How a request body becomes the input that the core takes, by the declarations of `core/inputs`.
+"""Reads a request body into the typed input of the core, by the declarations of `core/inputs`.
 
-`read` raises the first problem in the order of the contract: unknown key, wrong type or range, read-only key,
-missing key; each in the order of the members. Rows come last, one by one.
+`read_input` raises the first problem in the order of the contract: unknown key, wrong type or range,
+read-only key, missing key; each in the order of the members. Rows are checked last, one by one.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from mockserver.api.kinds import (
     OF_TYPE,
     READ_ONLY,
     UNKNOWN,
+    KindDefinition,
     Problem,
-    Row,
     number,
     text,
 )
@@ -43,7 +43,7 @@ S = TypeVar("S", bound=Struct)
 
 Path = tuple[str | int, ...]
 
-# what the OpenAPI document calls values where it is not their own name and `Fields`
+# component names in the OpenAPI document that are not the type's name with `Fields`
 _COMPONENTS: dict[type[Struct], str] = {
     PaymentType: "PaymentSettingsFields",
     Accounts: "BookkeepingFields",
@@ -61,24 +61,25 @@ _COMPONENTS: dict[type[Struct], str] = {
 
 
 class Member(Struct, frozen=True):
-    """A member by its name on the wire; `name` is that of the type. Either a kind or an object is read.
+    """A member of an object; `name` is the name of the field. It has either a kind or the form of an object.
 
-    `many`: a list of such objects. `as_json`: it is kept as JSON text. `null`: null can be kept.
+    `many` says that the member is a list of such objects, `as_json` that it is stored as JSON text, and
+    `null` that null can be stored.
     """
 
     index: int
     name: str
     required: bool
     null: bool
-    kind: Row | None = None
-    form: "Form | None" = None
+    kind: KindDefinition | None = None
+    form: "InputForm | None" = None
     many: bool = False
     as_json: bool = False
 
     def schema(self, *, needed: bool) -> Schema:
-        """The norm of what it takes."""
+        """The JSON Schema of the member; `needed` excludes null."""
         if self.kind is not None:
-            return self.kind.norm if needed or not self.kind.null else optional(self.kind.norm)
+            return self.kind.schema if needed or not self.kind.null else optional(self.kind.schema)
         assert self.form is not None, "a member is of a kind or an object"
         found = component(self.form.component)
         if self.many:
@@ -86,23 +87,23 @@ class Member(Struct, frozen=True):
         return found if needed else optional(found)
 
 
-class _Walk:
-    """The problems that were found on the way through a body, by phase and place."""
+class _Problems:
+    """The problems that were found in a body, with their phases and places."""
 
     def __init__(self, *, put: bool) -> None:
         self.put = put
-        self.problems: list[tuple[int, tuple[int, ...], Refusal]] = []
+        self.found: list[tuple[int, tuple[int, ...], Refusal]] = []
 
     def note(self, problem: Problem, at: tuple[int, ...], name: str, path: Path) -> None:
-        self.problems.append((problem.phase, at, _refusal(problem, name, path)))
+        self.found.append((problem.phase, at, _refusal(problem, name, path)))
 
     def first(self) -> Refusal:
-        """The problem that counts."""
-        return min(self.problems, key=lambda problem: problem[:2])[2]
+        """The first problem in the order of the contract."""
+        return min(self.found, key=lambda problem: problem[:2])[2]
 
 
-class Form:
-    """The members of a type of objects, from its declaration. `patch`: any part of them may be sent."""
+class InputForm:
+    """The members of an object, from the declaration of its type. `patch`: any part of them may be sent."""
 
     def __init__(self, type_: type[Struct], part: MemberSubset | None = None, *, patch: bool) -> None:
         self.type, self.patch = type_, patch
@@ -129,46 +130,50 @@ class Form:
         }
         self._names = tuple(names.values())
 
-    def take(self, body: dict[str, Any], walk: _Walk, at: tuple[int, ...] = (), path: Path = ()) -> Any:
-        """The object that a body gives; what is wrong with it is noted."""
-        found: dict[Any, Any] = {}  # a patch by index, as it keeps the order of the members
+    def read(
+        self, body: dict[str, Any], problems: _Problems, at: tuple[int, ...] = (), path: Path = ()
+    ) -> Any:
+        """Read an object from a body. Problems are noted in `problems`."""
+        found: dict[Any, Any] = {}  # a patch is keyed by index, since it keeps the order of the members
         patch, members = self.patch, self.members
         for wire, value in body.items():
             member = members.get(wire)
             if member is None:
-                self._beside(wire, value, walk, at, path)
+                self._note_unexpected(wire, value, problems, at, path)
                 continue
             kind = member.kind
             if member.required and (value is None or (value == "" and not (kind and kind.blank))):
                 continue
             try:
-                taken = kind.reader(value) if kind else self._nested(member, wire, value, walk, at, path)
+                taken = kind.reader(value) if kind else self._nested(member, wire, value, problems, at, path)
             except Problem as problem:
-                walk.note(problem, (*at, member.index), wire, path)
+                problems.note(problem, (*at, member.index), wire, path)
                 continue
             if taken is not UNSET and (taken is not None or member.null):
                 found[member.index if patch else member.name] = taken
         for wire in self.required:
             member = members[wire]
             if (member.index if patch else member.name) not in found:
-                walk.note(Problem(MISSING), (*at, member.index), wire, path)
-        if walk.problems:
-            return Patch()  # it is not looked at
+                problems.note(Problem(MISSING), (*at, member.index), wire, path)
+        if problems.found:
+            return Patch()  # the result is not used
         if not patch:
             return self.type(**found)
         names = self._names
         return Patch(tuple([(names[index], found[index]) for index in sorted(found)]))
 
-    def _beside(self, wire: str, value: Any, walk: _Walk, at: tuple[int, ...], path: Path) -> None:
-        """A key that is no member: unknown, or read-only. In a PUT `check_read_only` looks at that."""
+    def _note_unexpected(
+        self, wire: str, value: Any, problems: _Problems, at: tuple[int, ...], path: Path
+    ) -> None:
+        """Note an unknown or a read-only key. In a PUT `check_read_only` checks the read-only keys."""
         behind = len(self.members)
         if wire not in self.read_only:
-            walk.note(Problem(UNKNOWN), (*at, behind + len(walk.problems)), wire, path)
-        elif not walk.put and value is not None:
-            walk.note(Problem(READ_ONLY), (*at, behind + self.read_only.index(wire)), wire, path)
+            problems.note(Problem(UNKNOWN), (*at, behind + len(problems.found)), wire, path)
+        elif not problems.put and value is not None:
+            problems.note(Problem(READ_ONLY), (*at, behind + self.read_only.index(wire)), wire, path)
 
     def _nested(
-        self, member: Member, wire: str, value: Any, walk: _Walk, at: tuple[int, ...], path: Path
+        self, member: Member, wire: str, value: Any, problems: _Problems, at: tuple[int, ...], path: Path
     ) -> Any:
         form, at, path = member.form, (*at, member.index), (*path, wire)
         assert form is not None, "a member is of a kind or an object"
@@ -177,28 +182,28 @@ class Form:
         if not member.many:
             if not isinstance(value, dict):
                 raise Problem
-            taken = form.take(value, walk, at, path)
+            taken = form.read(value, problems, at, path)
             return _json_of(taken) if member.as_json else taken
         if not isinstance(value, list):
             raise Problem
         many: list[Any] = []
         for index, each in enumerate(value):
             if isinstance(each, dict):
-                many.append(form.take(each, walk, (*at, index), (*path, index)))
-            else:  # the list is to blame
-                walk.note(Problem(), (*at, index), wire, path[:-1])
+                many.append(form.read(each, problems, (*at, index), (*path, index)))
+            else:  # the problem is that of the list
+                problems.note(Problem(), (*at, index), wire, path[:-1])
         return _json_of(many) if member.as_json else tuple(many)
 
 
 def _json_of(taken: Any) -> Any:
-    """An object without its nulls, or a list, as JSON text; an empty object is none."""
+    """An object without its nulls, or a list, as JSON text; None for an empty object."""
     if isinstance(taken, Patch):
         taken = {name: value for name, value in taken.changes if value is not None} or None
     return None if taken is None or taken is UNSET else encode(taken).decode()
 
 
 def _member(hint: Any, index: int, name: str, *, required: bool, patch: bool) -> Member:
-    """A member by its declaration."""
+    """The member that a type hint declares."""
     types: list[Any] = []
     marks: list[Any] = []
     rest = [hint]
@@ -224,18 +229,20 @@ def _member(hint: Any, index: int, name: str, *, required: bool, patch: bool) ->
     if origin is Rows:
         return Member(index, name, required, null, _rows(inner[0]))
     if origin is tuple:
-        form = Form(inner[0], patch=False)
+        form = InputForm(inner[0], patch=False)
         return Member(index, name, required, null, None, form, many=True, as_json=as_json)
     if origin is Patch:
-        return Member(index, name, required, as_json, None, Form(inner[0], mark, patch=True), as_json=as_json)
+        return Member(
+            index, name, required, as_json, None, InputForm(inner[0], mark, patch=True), as_json=as_json
+        )
     if issubclass(type_, Struct):
-        return Member(index, name, required, False, None, Form(type_, mark, patch=patch))
+        return Member(index, name, required, False, None, InputForm(type_, mark, patch=patch))
     return Member(index, name, required, null, KINDS[OF_TYPE[type_]])
 
 
-def _rows(type_: type[RowFields]) -> Row:
-    """At least one row [A]. They are read one by one, up to the first that is refused."""
-    form = Form(type_, patch=False)
+def _rows(type_: type[RowFields]) -> KindDefinition:
+    """The kind of a list of at least one row [A]. Rows are read one by one, up to the first refused one."""
+    form = InputForm(type_, patch=False)
 
     def read_rows(value: Any) -> Any:
         if value is None:
@@ -243,56 +250,56 @@ def _rows(type_: type[RowFields]) -> Row:
         if not isinstance(value, list) or not value:
             raise Problem
         rows: list[RowFields] = []
-        walk = _Walk(put=False)
+        problems = _Problems(put=False)
         for index, row in enumerate(value):
             if isinstance(row, dict):
-                taken = form.take(row, walk, (), ("items", index))
+                taken = form.read(row, problems, (), ("items", index))
             else:
-                walk.note(Problem(), (), "items", ())
-            if walk.problems:
-                return Rows(tuple(rows), walk.first())
+                problems.note(Problem(), (), "items", ())
+            if problems.found:
+                return Rows(tuple(rows), problems.first())
             rows.append(taken)
         return Rows(tuple(rows))
 
-    norm = {"type": "array", "minItems": 1, "items": component(form.component)}
-    return Row(read_rows, norm, null=False, blank=True)
+    schema = {"type": "array", "minItems": 1, "items": component(form.component)}
+    return KindDefinition(read_rows, schema, null=False, blank=True)
 
 
-_FORMS: dict[tuple[type[Struct], bool], Form] = {}
+_FORMS: dict[tuple[type[Struct], bool], InputForm] = {}
 
 
-def form_of(type_: type[Struct], *, patch: bool = False) -> Form:
-    """The form of a body; made when it is first asked for, so that the start is sooner."""
+def form_of(type_: type[Struct], *, patch: bool = False) -> InputForm:
+    """The form of a body. It is built at its first use, which makes the start faster."""
     form = _FORMS.get((type_, patch))
     if form is None:
-        form = _FORMS[type_, patch] = Form(type_, patch=patch)
+        form = _FORMS[type_, patch] = InputForm(type_, patch=patch)
     return form
 
 
-def read(type_: type[I], body: Any, *, put: bool = False) -> I:
-    """The input that a body gives; Refusal for the first problem. `put`: it changes what is there."""
-    found: I = _read(form_of(type_), body, put=put)
+def read_input(type_: type[I], body: Any, *, put: bool = False) -> I:
+    """Read the input from a body; Refusal for the first problem. `put`: the body changes an object."""
+    found: I = _read_form(form_of(type_), body, put=put)
     return found
 
 
 def read_patch(type_: type[S], body: Any) -> Patch[S]:
-    """The changes of a value that a body gives; Refusal for the first problem."""
-    found: Patch[S] = _read(form_of(type_, patch=True), body, put=True)
+    """Read the changes of a value from a body; Refusal for the first problem."""
+    found: Patch[S] = _read_form(form_of(type_, patch=True), body, put=True)
     return found
 
 
-def _read(form: Form, body: Any, *, put: bool) -> Any:
+def _read_form(form: InputForm, body: Any, *, put: bool) -> Any:
     if body is None:
         body = {}
     if not isinstance(body, dict):
         raise InvalidParameter("invalid request body", rule="body.object")
-    walk = _Walk(put=put)
+    problems = _Problems(put=put)
     try:
-        found = form.take(body, walk)
-    except RecursionError:  # nested so deep that it could just be read, and not written
+        found = form.read(body, problems)
+    except RecursionError:  # nested so deeply that it can be parsed but not encoded
         raise InvalidParameter("invalid JSON", rule="body.json") from None
-    if walk.problems:
-        raise walk.first()
+    if problems.found:
+        raise problems.first()
     return found
 
 
@@ -311,14 +318,14 @@ def _refusal(problem: Problem, name: str, path: Path) -> Refusal:
 
 
 def check_read_only(type_: type[Input], body: Any, shown: Mapping[str, Any]) -> None:
-    """ReadOnlyParameter for the first read-only member of a PUT that is not as `shown`.
+    """Check the read-only members of a PUT. ReadOnlyParameter for the first that differs from `shown`.
 
-    null and what equals the stored value are ignored, arrays and objects always [A] (reference: api 1.8).
+    null, a value that equals the stored one, arrays and objects are ignored [A] (reference: api 1.8).
     """
     _check_read_only(form_of(type_), body or {}, shown, ())
 
 
-def _check_read_only(form: Form, body: dict[str, Any], shown: Mapping[str, Any], path: Path) -> None:
+def _check_read_only(form: InputForm, body: dict[str, Any], shown: Mapping[str, Any], path: Path) -> None:
     for wire, value in body.items():
         if wire in form.read_only:
             if not (isinstance(value, list | dict) or _same(value, shown[wire])):
@@ -330,7 +337,7 @@ def _check_read_only(form: Form, body: dict[str, Any], shown: Mapping[str, Any],
 
 
 def _same(sent: Any, shown: Any) -> bool:
-    """Whether nothing was sent, or the stored value in any form that is read for it (api 1.6) [A]."""
+    """Whether nothing was sent, or the stored value in any accepted form (api 1.6) [A]."""
     if sent is None or sent == "" or sent == shown:
         return True
     try:
@@ -344,15 +351,15 @@ def _same(sent: Any, shown: Any) -> bool:
 
 
 def _moment(sent: str, shown: str) -> str:
-    """An ISO timestamp as we write it: its date part, or the second in UTC without a mark."""
+    """An ISO timestamp as the API shows it: its date part, or the second in UTC without a zone."""
     moment = datetime.fromisoformat(sent)
     if len(shown) == len("2026-05-14"):
         return f"{moment:%Y-%m-%d}"
     return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S}"
 
 
-def norms(type_: type[Struct], *, patch: bool = False) -> dict[str, Schema]:
-    """The norm of a body, and of the objects in it, by the names of their components."""
+def input_schemas(type_: type[Struct], *, patch: bool = False) -> dict[str, Schema]:
+    """The JSON Schemas of a body and of the objects in it, by the names of their components."""
     found: dict[str, Schema] = {}
     ahead = [form_of(type_, patch=patch)]
     while ahead:

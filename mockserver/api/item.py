@@ -5,7 +5,7 @@ from typing import Any, cast
 from msgspec import Raw
 
 from mockserver.api.call import Call, answer
-from mockserver.api.inputs import check_read_only, read
+from mockserver.api.inputs import check_read_only, read_input
 from mockserver.api.listing import Listed, answer_list, read_query, select
 from mockserver.api.rendering import as_float, as_number, timestamp
 from mockserver.api.shapes import ItemShape
@@ -39,7 +39,7 @@ LISTED: Listed[Item] = Listed(
 
 
 def _rank_text(item_no: str) -> str:
-    """Sorts as the numbers do, the others behind them."""
+    """A sort key: numeric item numbers by value, followed by the others."""
     digits, number, name = item_rank(item_no)
     return f"{digits}{number:030d}{name}"
 
@@ -56,12 +56,12 @@ CHANGE = {"price": 140}
 
 
 async def create(call: Call) -> bytes:
-    """`POST /item`: makes an item."""
+    """`POST /item`: creates an item."""
     number = ""
 
     def decide(act: Act) -> None:
         nonlocal number
-        number = register.create_item(act, read(ItemFields, call.json()))
+        number = register.create_item(act, read_input(ItemFields, call.json()))
 
     act = await call.execute(decide, rule="item.create")
     return answer(render_item(act.item(number)))
@@ -73,14 +73,14 @@ async def fetch(call: Call) -> bytes:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /item/{item_no}`: changes an item. Members that are not sent stay, as do rows made from it."""
+    """`PUT /item/{item_no}`: changes an item. Members that are not sent, and existing rows, do not change."""
     number = ""
 
     def decide(act: Act) -> None:
         nonlocal number
         item = find(act.state, call.params["item_no"])
         body = call.json()
-        given = read(ItemChanges, body, put=True)
+        given = read_input(ItemChanges, body, put=True)
         check_read_only(ItemChanges, body, cast("dict[str, Any]", render_item(item)))
         number = register.change_item(act, item, given)
 
@@ -89,7 +89,7 @@ async def update(call: Call) -> bytes:
 
 
 async def delete(call: Call) -> bytes:
-    """`DELETE /item/{item_no}`: removes an item. Rows made from it stay."""
+    """`DELETE /item/{item_no}`: deletes an item. Existing rows keep their values."""
 
     def decide(act: Act) -> None:
         register.delete_item(act, find(act.state, call.params["item_no"]))
@@ -99,7 +99,7 @@ async def delete(call: Call) -> bytes:
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /item`: lists items, by number unless another order is asked for."""
+    """`GET /item`: lists items, by number unless the query asks for another order."""
     query = read_query(LISTED, call.query)
     matches = await call.read(lambda state: [state.items[name] for _, _, name in state.item_order])
     matches = await select(LISTED, query, matches)
@@ -108,7 +108,7 @@ async def listing(call: Call) -> bytes:
 
 
 def find(state: State, item_no: str) -> Item:
-    """The item of a path."""
+    """The item with the number of a path. NotFound if there is none."""
     item = state.items.get(item_no)
     if item is None:
         raise no_object(item_no)
@@ -116,8 +116,8 @@ def find(state: State, item_no: str) -> Item:
 
 
 def render_item(item: Item | None) -> ItemShape:
-    """The full object; `objects` and `rotavdrag` only when there are some [A]."""
-    assert item is not None, "it was made or found"
+    """An item as the API shows it; `objects` and `rotavdrag` only when they are set [A]."""
+    assert item is not None, "the item was created or found"
     shown: ItemShape = {
         "item_no": item.item_no,
         "title": item.title,

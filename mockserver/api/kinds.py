@@ -1,8 +1,8 @@
-"""How the edge reads each kind of member: tolerantly where clients are known to be odd, else strictly.
+"""How the API reads each kind of member: tolerantly where known clients need it, else strictly.
 
-A reader is a plain function of the raw JSON value (reference: api 1.6, "Input is read tolerantly"); `UNSET`
-is what was not given, such as `""` for a number. A kind has a norm too: what a client should send, for the
-OpenAPI document.
+A reader is a plain function of the raw JSON value (reference: api 1.6, "Input is read tolerantly"). It
+returns `UNSET` for a value that counts as not given, such as `""` for a number. Each kind also has the JSON
+Schema of what a client should send, for the OpenAPI document.
 """
 
 import re
@@ -20,13 +20,13 @@ from mockserver.core.content import MAX_DUE_DAYS
 from mockserver.core.delivery import METHODS
 from mockserver.core.pictures import FILE_TYPES
 from mockserver.schema import Schema, integer, one_word, string
-from mockserver.schema import number as number_norm
+from mockserver.schema import number as number_schema
 from mockserver.wire import encode
 
 Reader = Callable[[Any], Any]
 
-_LIMIT = Decimal(10) ** 15  # every number stays below
-_NEAR = Decimal("1e-9")  # as JavaScript and PHP send 0.1 + 0.2
+_LIMIT = Decimal(10) ** 15  # every number must be below it
+_NEAR = Decimal("1e-9")  # tolerance for results of floating point, such as 0.1 + 0.2
 _NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -35,7 +35,7 @@ UNKNOWN, WRONG, READ_ONLY, MISSING = range(4)  # problems, in the order of the c
 
 
 class Problem(Exception):
-    """Why a value is not taken; with a maximum if it is too long."""
+    """A value is not accepted. `maximum` is the allowed length in characters if it is too long."""
 
     def __init__(self, phase: int = WRONG, maximum: int | None = None) -> None:
         super().__init__(phase, maximum)
@@ -43,7 +43,7 @@ class Problem(Exception):
 
 
 def text(value: Any) -> Any:
-    """A string; a number becomes its decimal text [C]."""
+    """Read a string; a number becomes its decimal text [C]."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
@@ -55,7 +55,7 @@ def text(value: Any) -> Any:
 
 
 def text_to(maximum: int) -> Reader:
-    """A string of at most so many characters."""
+    """A reader of strings of at most `maximum` characters."""
 
     def read_text(value: Any) -> Any:
         found = value if type(value) is str else text(value)
@@ -67,7 +67,7 @@ def text_to(maximum: int) -> Reader:
 
 
 def required(reader: Reader) -> Reader:
-    """What `reader` takes, but it must be there; `""` is not."""
+    """A reader of required members: null and `""` count as missing."""
 
     def read_required(value: Any) -> Any:
         if value is None or value == "":
@@ -78,7 +78,7 @@ def required(reader: Reader) -> Reader:
 
 
 def number(value: Any) -> Any:
-    """A number or numeric string; `""` is not given."""
+    """Read a number or a numeric string as Decimal; `""` counts as not given."""
     if value is None or value == "":
         return UNSET if value == "" else None
     if isinstance(value, bool):
@@ -93,11 +93,11 @@ def number(value: Any) -> Any:
         return Decimal(value)
     if not isinstance(value, Decimal) or value.adjusted() > 15 or abs(value) >= _LIMIT:
         raise Problem
-    return value or Decimal(0)  # there is no negative zero
+    return value or Decimal(0)  # without negative zero
 
 
 def decimals(places: int, low: int | None = None, high: int | None = None) -> Reader:
-    """A number with so many decimals, within the bounds. One that is all but such a number is that one."""
+    """A reader of numbers with at most `places` decimals, within inclusive bounds; 1e-9 is tolerated."""
     step = Decimal(1).scaleb(-places)
     lowest, highest = 1 - 10**15 if low is None else low, 10**15 - 1 if high is None else high
 
@@ -122,7 +122,7 @@ def decimals(places: int, low: int | None = None, high: int | None = None) -> Re
 
 
 def whole(low: int, high: int) -> Reader:
-    """An integer; a whole float or a numeric string is one [C]."""
+    """A reader of integers within inclusive bounds; whole floats and numeric strings are accepted [C]."""
 
     def read_integer(value: Any) -> Any:
         if type(value) is int and low <= value <= high:  # as most are
@@ -138,7 +138,7 @@ def whole(low: int, high: int) -> Reader:
 
 
 def day(value: Any) -> Any:
-    """A date; of a full ISO timestamp its date part [C]; `""` is not given."""
+    """Read a date, or the date part of a full ISO timestamp [C]; `""` counts as not given."""
     if value is None or value == "":
         return UNSET if value == "" else None
     found = _DATE.fullmatch(value) if isinstance(value, str) else None
@@ -154,7 +154,7 @@ def day(value: Any) -> Any:
 
 
 def boolean(value: Any) -> Any:
-    """true or false; `""` is false [C]."""
+    """Read true or false; `""` is false [C]."""
     if value is None or isinstance(value, bool):
         return value
     if value == "":
@@ -163,7 +163,7 @@ def boolean(value: Any) -> Any:
 
 
 def one_of(*allowed: str) -> Reader:
-    """One of these words; `""` is not given."""
+    """A reader of one of these words; `""` counts as not given."""
 
     def read_word(value: Any) -> Any:
         if value is None or value in allowed:
@@ -176,13 +176,13 @@ def one_of(*allowed: str) -> Reader:
 
 
 def zipcode(value: Any) -> Any:
-    """Blanks are removed [R]."""
+    """Read a postal code and remove its blanks [R]."""
     found = text(value)
     return found and "".join(found.split())
 
 
 def country(value: Any) -> Any:
-    """Two letters or empty, put in upper case [C]."""
+    """Read a country code of two letters, or an empty text. It becomes upper case [C]."""
     found = text(value)
     if found and not (len(found) == 2 and found.isascii() and found.isalpha()):
         raise Problem
@@ -190,7 +190,7 @@ def country(value: Any) -> Any:
 
 
 def email(value: Any) -> Any:
-    """`""` or text@text [A]."""
+    """Read an e-mail address: `""` or text@text [A]."""
     found = text(value)
     if found and not _EMAIL.fullmatch(found):
         raise Problem
@@ -198,7 +198,7 @@ def email(value: Any) -> Any:
 
 
 def currency(value: Any) -> Any:
-    """Three capital letters [A]."""
+    """Read a currency code of three capital letters [A]; `""` counts as not given."""
     if value is None or value == "":
         return UNSET if value == "" else None
     if not (
@@ -209,7 +209,7 @@ def currency(value: Any) -> Any:
 
 
 def digits_to(maximum: int) -> Reader:
-    """Digits, at most so many."""
+    """A reader of texts of at most `maximum` digits."""
 
     def read_digits(value: Any) -> Any:
         found = text(value)
@@ -221,7 +221,7 @@ def digits_to(maximum: int) -> Reader:
 
 
 def url(value: Any) -> Any:
-    """http:// or https:// [D; http here A]; `mock:inbox` is the receiver inside [A]."""
+    """Read a URL with http:// or https:// [D; http here A]; `mock:inbox` is the built-in receiver [A]."""
     found = text(value)
     if found and found != INBOX and not re.fullmatch(r"https?://[^\s/?#]+[^\s]*", found):
         raise Problem
@@ -229,7 +229,7 @@ def url(value: Any) -> Any:
 
 
 def language(value: Any) -> Any:
-    """Two letters; `""` is the market's default [A]."""
+    """Read a language code of two letters; `""` is the market's default [A]."""
     found = text(value)
     if found and not (len(found) == 2 and found.isascii() and found.isalpha()):
         raise Problem
@@ -237,7 +237,7 @@ def language(value: Any) -> Any:
 
 
 def like(pattern: str) -> Reader:
-    """Text of this form; an empty one is none."""
+    """A reader of texts that match a pattern; an empty text becomes null."""
     form = re.compile(pattern, re.ASCII)
 
     def read_text(value: Any) -> Any:
@@ -250,12 +250,12 @@ def like(pattern: str) -> Reader:
 
 
 def or_none(reader: Reader) -> Reader:
-    """What `reader` takes; an empty text is none [A]."""
+    """A reader that turns an empty text into null [A]."""
     return lambda value: reader(value) or None
 
 
 def or_unset(reader: Reader) -> Reader:
-    """What `reader` takes; an empty text is not given."""
+    """A reader for which an empty text counts as not given."""
 
     def read_text(value: Any) -> Any:
         return UNSET if value == "" else reader(value)
@@ -264,7 +264,7 @@ def or_unset(reader: Reader) -> Reader:
 
 
 def changeable(reader: Reader) -> Reader:
-    """A required member in a PUT: null is ignored, anything else is read as at creation [A]."""
+    """A reader of required members in a PUT: null is ignored, other values are read as at creation [A]."""
 
     def read_changed(value: Any) -> Any:
         return UNSET if value is None else reader(value)
@@ -273,7 +273,7 @@ def changeable(reader: Reader) -> Reader:
 
 
 def json_text(kind: type) -> Reader:
-    """A JSON value of this type, kept as text."""
+    """A reader of JSON values of one type, which returns them as JSON text."""
 
     def read_json(value: Any) -> Any:
         if value is not None and not isinstance(value, kind):
@@ -284,18 +284,18 @@ def json_text(kind: type) -> Reader:
 
 
 def amount_or_text(value: Any) -> Any:
-    """A number or a text, kept as JSON text."""
+    """Read a number or a text, and return it as JSON text."""
     found = value if isinstance(value, str) else number(value)
     return None if found is None else encode(found).decode()
 
 
 def year_and_month(value: Any) -> Any:
-    """`YYYY-MM`; an empty one is not given, and null isn't either."""
+    """Read `YYYY-MM`; an empty text and null count as not given."""
     return like(_YEAR_AND_MONTH)(value) or UNSET
 
 
 def moment(value: Any) -> Any:
-    """`YYYY-MM-DD HH:MM:SS`, not the ISO form [D]; UTC [A]."""
+    """Read a moment in UTC [A], written as `YYYY-MM-DD HH:MM:SS`, not in the ISO form [D]."""
     try:
         found = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # the zone is given below
     except (TypeError, ValueError):
@@ -306,32 +306,32 @@ def moment(value: Any) -> Any:
 # kinds
 
 
-class Row(Struct, frozen=True):
-    """A kind of member: its reader, and the norm that a client should send.
+class KindDefinition(Struct, frozen=True):
+    """A kind of member: its reader, and the JSON Schema of what a client should send.
 
-    `null`: a client may send null where the member need not be given. `blank`: `""` is a value.
+    `null` says that a client may send null for an optional member, `blank` that `""` is a value.
     """
 
     reader: Reader
-    norm: Schema
+    schema: Schema
     null: bool = True
     blank: bool = False
 
 
-def _never_null(reader: Reader, norm: Schema) -> Row:
-    """A kind that is required at creation."""
-    return Row(changeable(reader), norm, null=False)
+def _never_null(reader: Reader, schema: Schema) -> KindDefinition:
+    """A kind that is required at creation; null is never a value of it."""
+    return KindDefinition(changeable(reader), schema, null=False)
 
 
-def _words(*words: str) -> Row:
-    return Row(one_of(*words), one_word(words))
+def _words(*words: str) -> KindDefinition:
+    return KindDefinition(one_of(*words), one_word(words))
 
 
-def _text(maximum: int) -> Row:
-    return Row(text_to(maximum), string(maximum))
+def _text(maximum: int) -> KindDefinition:
+    return KindDefinition(text_to(maximum), string(maximum))
 
 
-# `-` stands in one billing-tab example [D]
+# `-` is in one billing-tab example [D]
 UNITS = (
     *("unit", "hour", "day", "month", "year"),  # [D]
     *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
@@ -345,76 +345,76 @@ _SIGNED_AT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
 _NAME = string(100, 1)
 _DAY = string(format="date")
 _UNIT = one_word(UNITS)
-# all digits: up to nine, else up to thirty characters
+# at most nine digits, or at most thirty characters that are not all digits
 ITEM_NO = string(30, 1, pattern="^([0-9]{1,9}|.*[^0-9].*)$")
 CUSTOMER_NO = integer(1, 10**15 - 1)
 BASE64 = string(contentEncoding="base64")
 _customer_no = whole(1, 10**15 - 1)
 
 KINDS = {
-    "text": Row(text, string()),
+    "text": KindDefinition(text, string()),
     "text 20": _text(20),
     "text 30": _text(30),
     "text 35": _text(35),
     "text 200": _text(200),
     "text 350": _text(350),
-    "unique value": Row(or_none(text_to(40)), string(40)),
+    "unique value": KindDefinition(or_none(text_to(40)), string(40)),
     "name": _never_null(required(text_to(100)), _NAME),
-    "title": Row(text_to(100), _NAME),
-    "filled": Row(text, string(minimum=1)),
-    # whether it says something is looked at after the state [A]
-    "message": Row(text, string(minimum=1), blank=True),
-    "zipcode": Row(zipcode, string()),
-    "country": Row(country, string(pattern="^([A-Z]{2})?$")),
-    "email": Row(email, string(pattern=r"^([^@\s]+@[^@\s]+)?$")),
-    "url": Row(url, string(pattern=r"^(mock:inbox|https?://[^\s/?#]+[^\s]*)$")),
-    "language": Row(language, string(pattern="^[a-z]{2}$")),
-    "currency": Row(currency, string(pattern="^[A-Z]{3}$")),
-    "digits 16": Row(digits_to(16), string(pattern="^[0-9]{0,16}$")),
-    "year and month": Row(year_and_month, string(pattern=_YEAR_AND_MONTH)),
-    "base64": Row(text, BASE64),
-    "zero VAT reason": Row(like(_UPPER_CASE_WORD), string(pattern=_UPPER_CASE_WORD)),
-    "e-invoice identifier": Row(like(_IDENTIFIER), string(pattern=_IDENTIFIER)),
-    "codice destinatario": Row(like(_CODICE), string(pattern=_CODICE)),
+    "title": KindDefinition(text_to(100), _NAME),
+    "filled": KindDefinition(text, string(minimum=1)),
+    # whether it is empty is checked after the state [A]
+    "message": KindDefinition(text, string(minimum=1), blank=True),
+    "zipcode": KindDefinition(zipcode, string()),
+    "country": KindDefinition(country, string(pattern="^([A-Z]{2})?$")),
+    "email": KindDefinition(email, string(pattern=r"^([^@\s]+@[^@\s]+)?$")),
+    "url": KindDefinition(url, string(pattern=r"^(mock:inbox|https?://[^\s/?#]+[^\s]*)$")),
+    "language": KindDefinition(language, string(pattern="^[a-z]{2}$")),
+    "currency": KindDefinition(currency, string(pattern="^[A-Z]{3}$")),
+    "digits 16": KindDefinition(digits_to(16), string(pattern="^[0-9]{0,16}$")),
+    "year and month": KindDefinition(year_and_month, string(pattern=_YEAR_AND_MONTH)),
+    "base64": KindDefinition(text, BASE64),
+    "zero VAT reason": KindDefinition(like(_UPPER_CASE_WORD), string(pattern=_UPPER_CASE_WORD)),
+    "e-invoice identifier": KindDefinition(like(_IDENTIFIER), string(pattern=_IDENTIFIER)),
+    "codice destinatario": KindDefinition(like(_CODICE), string(pattern=_CODICE)),
     "company type": _words(*_COMPANY_TYPES),
     "recipient type": _words("individual", "company"),
     "unit": _never_null(one_of(*UNITS), _UNIT),
-    "unit or none": Row(one_of(*UNITS), _UNIT),
-    "delivery method": Row(text, one_word(METHODS)),
-    "reminder method": Row(text, one_word(dunning.METHODS)),
+    "unit or none": KindDefinition(one_of(*UNITS), _UNIT),
+    "delivery method": KindDefinition(text, one_word(METHODS)),
+    "reminder method": KindDefinition(text, one_word(dunning.METHODS)),
     "command on success": _words("send", "sell"),
     "sell": _words("sell"),
-    "credit mode": Row(text, one_word(credits.MODES)),
-    "credit-payment mode": Row(text, one_word(standalone.MODES)),
+    "credit mode": KindDefinition(text, one_word(credits.MODES)),
+    "credit-payment mode": KindDefinition(text, one_word(standalone.MODES)),
     "file type": _words(*FILE_TYPES),
-    "boolean": Row(boolean, {"type": "boolean"}),
-    "date": Row(day, _DAY),
-    "filled date": Row(day, _DAY),
-    "moment of a signature": Row(moment, string(pattern=_SIGNED_AT)),
-    "number": Row(decimals(6), number_norm()),
-    "not negative": Row(decimals(6, 0), number_norm(0)),
-    "percent": Row(decimals(2, 0, 100), number_norm(0, 100)),
-    "amount": Row(decimals(2), number_norm()),
-    "amount above 0": Row(decimals(2), number_norm(exclusiveMinimum=0)),
-    "count": Row(decimals(6), number_norm()),
-    "count below 0": Row(decimals(6), number_norm(exclusiveMaximum=0)),
-    "price": _never_null(decimals(6), number_norm()),
-    "VAT": _never_null(decimals(2, 0, 100), number_norm(0, 100)),
-    "amount or text": Row(amount_or_text, {"type": ["number", "string"]}),
+    "boolean": KindDefinition(boolean, {"type": "boolean"}),
+    "date": KindDefinition(day, _DAY),
+    "filled date": KindDefinition(day, _DAY),
+    "moment of a signature": KindDefinition(moment, string(pattern=_SIGNED_AT)),
+    "number": KindDefinition(decimals(6), number_schema()),
+    "not negative": KindDefinition(decimals(6, 0), number_schema(0)),
+    "percent": KindDefinition(decimals(2, 0, 100), number_schema(0, 100)),
+    "amount": KindDefinition(decimals(2), number_schema()),
+    "amount above 0": KindDefinition(decimals(2), number_schema(exclusiveMinimum=0)),
+    "count": KindDefinition(decimals(6), number_schema()),
+    "count below 0": KindDefinition(decimals(6), number_schema(exclusiveMaximum=0)),
+    "price": _never_null(decimals(6), number_schema()),
+    "VAT": _never_null(decimals(2, 0, 100), number_schema(0, 100)),
+    "amount or text": KindDefinition(amount_or_text, {"type": ["number", "string"]}),
     "customer number": _never_null(_customer_no, CUSTOMER_NO),
     # null is refused: the documentation warns against it [D]
-    "number of a new customer": Row(or_unset(required(_customer_no)), CUSTOMER_NO, null=False),
+    "number of a new customer": KindDefinition(or_unset(required(_customer_no)), CUSTOMER_NO, null=False),
     "item number": _never_null(required(text), ITEM_NO),
-    "number of a new item": Row(or_unset(required(text)), ITEM_NO, null=False),
-    "item number of a row": Row(or_none(text_to(30)), string(30)),
-    "invoice number": Row(whole(1, 999_999_999), integer(1, 999_999_999)),
-    "days of delay": Row(whole(0, 3650), integer(0, 3650)),
-    "days": Row(whole(0, 3650), integer(0, 3650)),
-    "due days": Row(whole(0, MAX_DUE_DAYS), integer(0, MAX_DUE_DAYS)),
-    # the core looks at it once it differs from the stored one
-    "due days, also longer ones": Row(whole(0, 10**7), integer(0, MAX_DUE_DAYS)),
-    "months of a year": Row(whole(1, 18), integer(1, 18)),
-    "any object": Row(json_text(dict), {"type": "object"}),
-    "any list": Row(json_text(list), {"type": "array", "items": {}}),
+    "number of a new item": KindDefinition(or_unset(required(text)), ITEM_NO, null=False),
+    "item number of a row": KindDefinition(or_none(text_to(30)), string(30)),
+    "invoice number": KindDefinition(whole(1, 999_999_999), integer(1, 999_999_999)),
+    "days of delay": KindDefinition(whole(0, 3650), integer(0, 3650)),
+    "days": KindDefinition(whole(0, 3650), integer(0, 3650)),
+    "due days": KindDefinition(whole(0, MAX_DUE_DAYS), integer(0, MAX_DUE_DAYS)),
+    # the core checks the limit only if the value differs from the stored one
+    "due days, also longer ones": KindDefinition(whole(0, 10**7), integer(0, MAX_DUE_DAYS)),
+    "months of a year": KindDefinition(whole(1, 18), integer(1, 18)),
+    "any object": KindDefinition(json_text(dict), {"type": "object"}),
+    "any list": KindDefinition(json_text(list), {"type": "array", "items": {}}),
 }
 OF_TYPE = {str: "text", bool: "boolean", date: "date"}

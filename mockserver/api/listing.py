@@ -1,7 +1,7 @@
 """Lists: filter, order, page (reference: api 1.10).
 
-What is common is served from indexes; the rest is looked through in slices, with other requests let in
-between. Both work on aggregates that never change, taken together in one moment.
+Common queries are answered from indexes. For others, all objects are filtered in slices, and other requests
+may run between two slices. Both work on immutable aggregates that were taken at one moment.
 """
 
 import asyncio
@@ -21,13 +21,13 @@ T = TypeVar("T")
 DEFAULT_SIZE = 25  # where page and size are optional [D]²
 _SORTED_AT_ONCE = 4000
 
-Value = str | int | Decimal | None  # what is compared: text, or a number
+Value = str | int | Decimal | None  # a value for comparison
 
 
 class Listed(Struct, Generic[T], frozen=True):
-    """What a resource can be filtered and ordered by.
+    """The fields by which a resource can be filtered and ordered.
 
-    `number` counts creations: ties stand in its order. `special` gives the values that a search looks in.
+    `number` is the count of creations, which orders ties. `special` gives the values that a search compares.
     """
 
     number: Callable[[T], int]
@@ -40,7 +40,7 @@ class Listed(Struct, Generic[T], frozen=True):
 
 
 class Filter(Struct, frozen=True):
-    """One filter of a request."""
+    """The filter of a list request."""
 
     type: str
     field: str
@@ -48,7 +48,7 @@ class Filter(Struct, frozen=True):
 
 
 class Query(Struct, frozen=True):
-    """What a list request asks for; `start` and `stop` are the slice of its page."""
+    """The parameters of a list request; `start` and `stop` are the slice of its page."""
 
     start: int
     stop: int
@@ -58,15 +58,15 @@ class Query(Struct, frozen=True):
 
 
 def read_query(listed: Listed[Any], query: Mapping[str, str]) -> Query:
-    """The list parameters, checked in the order of the reference."""
+    """Read the list parameters, and check them in the order of the reference."""
     page = _count(query, "page", 1, strict=listed.strict)
     size = _count(query, "page_size", DEFAULT_SIZE, strict=listed.strict)
     order = query.get("order_field") or None
     if order is not None and order not in listed.orders:
-        raise _bad("order_field", order)
+        raise _invalid("order_field", order)
     direction = query.get("order_direction") or "asc"
-    if order is not None and direction not in ("asc", "desc"):  # alone it is ignored [C]
-        raise _bad("order_direction", direction)
+    if order is not None and direction not in ("asc", "desc"):  # without a field it is ignored [C]
+        raise _invalid("order_direction", direction)
     return Query((page - 1) * size, page * size, _filter(listed, query), order, direction == "desc")
 
 
@@ -74,44 +74,44 @@ def _count(query: Mapping[str, str], name: str, default: int, *, strict: bool) -
     text = query.get(name)
     if text is None:
         if strict:
-            raise _absent(name)
+            raise _missing(name)
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
-        raise _bad(name, text)
-    return int(text)  # served in full, not clamped: clients page with the number they sent [C]
+        raise _invalid(name, text)
+    return int(text)  # not clamped: clients page with the size that they sent [C]
 
 
 def _filter(listed: Listed[Any], query: Mapping[str, str]) -> Filter | None:
-    """The three parameters belong together; an empty `filter_field` is no filter [A]."""
+    """The filter of a request. Its three parameters go together; an empty `filter_field` is no filter [A]."""
     field = query.get("filter_field")
     if not field:
         if listed.filtered or (field is None and (query.get("filter_type") or query.get("filter_value"))):
-            raise _absent("filter_field")
+            raise _missing("filter_field")
         return None
     kind = query.get("filter_type")
     if not kind:
-        raise _absent("filter_type")
+        raise _missing("filter_type")
     if kind not in listed.types:
-        raise _bad("filter_type", kind)
+        raise _invalid("filter_type", kind)
     if (field != "search") if kind == "special" else (field not in listed.filters):
-        raise _bad("filter_field", field)
+        raise _invalid("filter_field", field)
     value = query.get("filter_value")
     if value is None:
-        raise _absent("filter_value")
+        raise _missing("filter_value")
     return Filter(kind, field, value)
 
 
-def _absent(name: str) -> MissingQueryParameter:
+def _missing(name: str) -> MissingQueryParameter:
     return MissingQueryParameter(f"missing query parameter: {name}", rule="query.required", field=name)
 
 
-def _bad(name: str, value: str) -> InvalidQueryParameter:
+def _invalid(name: str, value: str) -> InvalidQueryParameter:
     message = f"invalid query parameter: {name}"
     return InvalidQueryParameter(message, rule="query.value", field=name, value=value)
 
 
 async def select(listed: Listed[T], query: Query, candidates: Sequence[T]) -> list[T]:
-    """All matches in order. `candidates` stand in the default order."""
+    """All matches in the requested order. `candidates` are in the default order."""
     matches = list(candidates)
     if query.filter is not None:
         fits = _matcher(listed, query.filter)
@@ -124,7 +124,7 @@ async def select(listed: Listed[T], query: Query, candidates: Sequence[T]) -> li
 
 
 async def _ordered(matches: list[T], listed: Listed[T], order: str, *, descending: bool) -> list[T]:
-    """Nulls last in both directions; ties in creation order, with `desc` in the reverse of it [A]."""
+    """Sort with nulls last in both directions, and ties in creation order; `desc` reverses the latter [A]."""
     value_of = listed.orders[order]
     keyed: list[tuple[Any, int, T]] = []
     nulls: list[T] = []
@@ -203,6 +203,6 @@ def _number(text: str) -> Decimal | None:
 
 
 async def answer_list(rows: Sequence[T], render: Callable[[T], Any], meta: Any) -> bytes:
-    """The envelope of a list; a big page is rendered in slices, so that nobody else waits for it."""
+    """The envelope of a list. It is rendered in slices, so that other requests may run meanwhile."""
     shown = await encode_rows(rows, render)
     return b'{"status":"OK","meta":' + encode(meta) + b',"data":' + shown + b"}"

@@ -1,7 +1,7 @@
 """The OpenAPI document of Billogram's API, made from the rows of its operations (reference: api 1-9).
 
-It holds what is built and nothing else. Requests are described as the norm that a client should send [D];
-what is read beyond it, out of tolerance [C], is not. It is imported when it is first asked for.
+It describes only what is built. The schemas of requests show what a client should send [D]; they do not
+show what is tolerated beyond that [C]. The module is imported when a document is first requested.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ from mockserver.api.errors import (
     TooLarge,
     Unavailable,
 )
-from mockserver.api.inputs import norms
+from mockserver.api.inputs import input_schemas
 from mockserver.api.listing import Listed
 from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.api.shapes import BillogramShape, CustomerShape, ErrorData
@@ -47,13 +47,13 @@ from mockserver.schema import (
 from mockserver.version import __version__
 
 _ABOUT = f"""\
-What mockserver has built of Billogram's API. Requests are described as the norm that a client should send;
-the server reads more than that, as known clients need it (numbers as text, `""` for what is not given,
-read-only members that are sent back unchanged). What Billogram has and this document has not is answered 501.
-The header `Mock-Account` picks an account instead of the credentials; then `Authorization` must be there but
-is not looked at, and where the control plane has a token, `Mock-Token` must hold it. One answer is in no
-operation: a request line of more than {MAX_LINE} bytes is answered 400 with a small page of HTML, before
-anything else is looked at."""
+The part of Billogram's API that mockserver has built. The schemas of requests show what a client should send;
+the server accepts more than that, as known clients need it (numbers as text, `""` for a value that is not
+given, read-only members that are sent back unchanged). Operations of Billogram that this document does not
+contain are answered 501. The header `Mock-Account` selects an account instead of the credentials; then
+`Authorization` must be present but is not checked, and if the control plane has a token, `Mock-Token` must
+hold it. One answer belongs to no operation: a request line of more than {MAX_LINE} bytes is answered 400 with
+a small HTML page, before anything else is checked."""
 
 _IN_PATH: Mapping[str, Schema] = {
     "customer_no": {"type": "integer", "minimum": 1},
@@ -64,18 +64,21 @@ _IN_PATH: Mapping[str, Schema] = {
 _ID, _RULE, _EXPLAIN = "Mock-Request-Id", "Mock-Rule", "Mock-Explain"
 _HEADERS = {
     _ID: {"description": "The id of the request, in the journal and in `cause`", "schema": string()},
-    _RULE: {"description": "The rule that refuses; stable, for people and tests", "schema": string()},
+    _RULE: {
+        "description": "The rule that refuses the request; stable, for people and tests",
+        "schema": string(),
+    },
     _EXPLAIN: {
-        "description": "Where the refusal is explained; not where no account is known",
+        "description": "Where the refusal is explained; absent if the account is not known",
         "schema": string(format="uri-reference"),
     },
 }
 
 
-def operations() -> Iterator[tuple[Operation, Any]]:
-    """The rows that are built, each with that whose docstring tells what it does.
+def documented_operations() -> Iterator[tuple[Operation, Any]]:
+    """The rows that are built, each with the object whose docstring describes it.
 
-    The row of all commands becomes one for each of them.
+    The row of all commands becomes one row for each command.
     """
     for row in OPERATIONS:
         if "{command}" in row.path:
@@ -100,19 +103,19 @@ def _commands(row: Operation) -> Iterator[tuple[Operation, Any]]:
 
 @lru_cache(maxsize=8)
 def document(server: str, invalid_auth_status: int = 403) -> Schema:
-    """The document. `server` is the address under which it was asked for: scheme and host."""
+    """The OpenAPI document. `server` is the address under which it was requested: scheme and host."""
     components = _components()
     statuses = HTTP_STATUS | {InvalidAuth: invalid_auth_status}
     paths: dict[str, Schema] = {}
-    for row, said in operations():
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, said, components, statuses)
+    for row, source in documented_operations():
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, source, components, statuses)
     link(paths, lambda name: f"/data/{name}")
     made: Schema = {
         "openapi": "3.1.0",
         "info": {"title": "Billogram API v2 in mockserver", "version": __version__, "description": _ABOUT},
         "servers": [{"url": f"{server}/api/v2"}],
         "security": [{"basic": []}],
-        "tags": [{"name": name} for name in dict.fromkeys(_tag(row) for row, _ in operations())],
+        "tags": [{"name": name} for name in dict.fromkeys(_tag(row) for row, _ in documented_operations())],
         "paths": paths,
         "webhooks": callback_shapes.webhooks(),
     }
@@ -126,8 +129,8 @@ def document(server: str, invalid_auth_status: int = 403) -> Schema:
 
 def _components() -> Components:
     components = Components()
-    for rows in (RowFields, CreditRowFields):  # their reader stands between them and the body that holds them
-        components.more |= norms(rows)
+    for rows in (RowFields, CreditRowFields):  # not in the schemas of their bodies: rows are read separately
+        components.more |= input_schemas(rows)
     components.more |= callback_shapes.schemas(components)
     members = get_type_hints(Address)
     for part in (ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS):
@@ -136,10 +139,10 @@ def _components() -> Components:
     return components
 
 
-def shown() -> dict[str, Schema]:
-    """What the API shows and the control plane too, by name, with all that it refers to."""
+def shared_schemas() -> dict[str, Schema]:
+    """The schemas that the control plane shares, by name, with all schemas that they refer to."""
     components = _components()
-    components.more |= norms(Settings, patch=True)
+    components.more |= input_schemas(Settings, patch=True)
     components.shape(BillogramShape)
     components.shape(CustomerShape)
     names = ("Billogram", "Customer", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
@@ -151,23 +154,23 @@ def _tag(row: Operation) -> str:
 
 
 def _operation(
-    row: Operation, said: Any, components: Components, statuses: Mapping[type[Refusal], int]
+    row: Operation, source: Any, components: Components, statuses: Mapping[type[Refusal], int]
 ) -> Schema:
-    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
+    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(source)}
     parameters = in_path(row.path, _IN_PATH) + ([] if row.listed is None else _list_parameters(row.listed))
     required = MissingQueryParameter in row.refusals
     parameters += [in_query(*each, required=required) for each in row.query.items()]
     if parameters:
         found["parameters"] = parameters
     if row.fields is not None:
-        bodies = norms(row.fields, patch=not issubclass(row.fields, Input))
+        bodies = input_schemas(row.fields, patch=not issubclass(row.fields, Input))
         components.more |= bodies
         found["requestBody"] = json_body(component(next(iter(bodies))), row.example)
     answers: Schema = {}
     if row.data is not None:
         answers["200"] = json_answer("Done", _envelope(row, components), [_ID])
     if row.empty:
-        answers["204"] = {"description": "There is nothing"}
+        answers["204"] = {"description": "There are none"}
     by_status: dict[int, set[str]] = {}
     for refusal in refusals(row):
         by_status.setdefault(statuses[refusal], set()).add(refusal.status)
@@ -186,7 +189,7 @@ def _envelope(row: Operation, components: Components) -> Schema:
 
 
 def refusals(row: Operation) -> set[type[Refusal]]:
-    """What an operation may refuse: those of its row, and those that follow from what it reads."""
+    """The refusals of an operation: those of its row, and those that follow from its parameters and body."""
     found: set[type[Refusal]] = {MissingAuth, InvalidAuth, Unavailable, *row.refusals}
     if "{" in row.path:
         found.add(NotFound)

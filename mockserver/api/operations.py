@@ -1,7 +1,7 @@
-"""Every operation of the API that is known: one row each (reference: api 2-13).
+"""All known operations of the API: one row each (reference: api 2-13).
 
-A row without an endpoint is one that Billogram has and mockserver does not build yet: it answers 501 after
-path and JSON (an unbuilt command: and state).
+A row without an endpoint is an operation of Billogram that mockserver does not build yet. It answers 501
+after the path and the JSON were checked (for a command also the state).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -74,12 +74,12 @@ Endpoint = Callable[[Call], Awaitable[bytes]]
 
 
 class Operation(Struct, frozen=True):
-    """`id` is the operation's stable name; `path` is relative to the base address.
+    """An operation of the API. `id` is its stable name; `path` is relative to the base URL.
 
-    The rest is what the OpenAPI document tells: the type of the body (an input, or a value that it changes in
-    part) with an example that works, the types of `data` and `meta` of the answer, the list parameters or
-    those of the `query`, and what may be refused besides that which follows from the others. `empty`: 204
-    without a body when there is nothing.
+    The other fields are for the OpenAPI document: `fields` is the type of the body (an input, or a value that
+    the body changes in part) and `example` a valid body, `data` and `meta` are types of the answer, `listed`
+    and `query` describe parameters, and `refusals` holds those that do not follow from the other fields.
+    `empty` says that the answer is 204 without a body if there are no objects.
     """
 
     id: str
@@ -349,7 +349,7 @@ OPERATIONS: tuple[Operation, ...] = (
 
 
 async def not_built(operation: Operation, call: Call) -> bytes:
-    """501, after the path's object, the JSON and the state have been looked at."""
+    """Refuse with 501, after the object of the path, the JSON and the state were checked."""
 
     def decide(act: Act) -> None:
         if "customer_no" in call.params:
@@ -366,7 +366,7 @@ async def not_built(operation: Operation, call: Call) -> bytes:
 
 @cache
 def known_operations() -> dict[str, tuple[str, str | None]]:
-    """Method and path of each row, and the command, by what the OpenAPI document has: path or id."""
+    """Method and path of each row, and its command, by the name in the OpenAPI document: path or id."""
     found: dict[str, tuple[str, str | None]] = {}
     for row in OPERATIONS:
         name = f"{row.method} {row.path}"

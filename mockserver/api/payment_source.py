@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from mockserver.api.call import Call, answer
 from mockserver.api.errors import InvalidQueryParameter, MissingQueryParameter
-from mockserver.api.inputs import read
+from mockserver.api.inputs import read_input
 from mockserver.api.kinds import CUSTOMER_NO
 from mockserver.api.shapes import MandateShape, MigratedMandateShape, PaymentSourceShape
 from mockserver.core import numbers, sources
@@ -27,7 +27,7 @@ QUERY = {"customer_no": CUSTOMER_NO}
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /payment_source`: the mandates of a customer. Without any the answer is 204, and empty [D]."""
+    """`GET /payment_source`: lists the mandates of a customer. Without any it answers 204 [D]."""
     wanted = call.query.get("customer_no")
     if wanted is None:
         raise MissingQueryParameter(
@@ -49,12 +49,12 @@ async def listing(call: Call) -> bytes:
 
 
 async def cancel(call: Call) -> bytes:
-    """`POST /payment_source/{id}/cancel`: cancels a mandate, and what is planned by it."""
+    """`POST /payment_source/{id}/cancel`: cancels a mandate and its planned debits."""
     key = call.params["id"]
 
     def decide(act: Act) -> None:
         source = sources.find(act, key)
-        read(NoFields, call.json())
+        read_input(NoFields, call.json())
         sources.cancel(act, source)
 
     act = await call.execute(decide, rule="mandate")
@@ -62,11 +62,11 @@ async def cancel(call: Call) -> bytes:
 
 
 async def create(call: Call) -> bytes:
-    """`POST /sepa_dd_mandate`: imports a mandate. Open billograms of the customer are collected by it."""
+    """`POST /sepa_dd_mandate`: imports a mandate. It collects the open billograms of the customer."""
     found: list[PaymentSource] = []
 
     def decide(act: Act) -> None:
-        given = read(MandateFields, call.json())
+        given = read_input(MandateFields, call.json())
         found.append(sources.add(act, given.customer_no, given.iban, given.signed_at, migrated=False))
 
     await call.execute(decide, rule="mandate")
@@ -85,7 +85,7 @@ async def migrate(call: Call) -> bytes:
 
     def decide(act: Act) -> None:
         nonlocal seed
-        given = read(MigrationFields, call.json())
+        given = read_input(MigrationFields, call.json())
         signed = datetime.combine(given.signed_date, datetime.min.time(), UTC)
         found.append(sources.add(act, given.customer_no, given.iban, signed, migrated=True))
         seed = act.account.seed

@@ -1,4 +1,4 @@
-"""PDFs: JSON with base64, in spite of the ending of their paths [C] (reference: api 8.8)."""
+"""PDFs: the answers are JSON with base64, although the paths end in `.pdf` [C] (reference: api 8.8)."""
 
 import asyncio
 from base64 import b64encode
@@ -18,21 +18,21 @@ from mockserver.schema import string
 QUERY = {"invoice_no": {"type": "integer", "minimum": 1}, "letter_id": string(minimum=1)}
 FILE_TYPE = "application/pdf"  # [A]
 
-# one thread, so that others need not wait: several would draw no faster, and share the interpreter with them
-_DRAWING = ThreadPoolExecutor(1, thread_name_prefix="pdf")
+# one thread keeps the event loop free; more threads would not be faster, since they share the interpreter
+_DRAWING_THREAD = ThreadPoolExecutor(1, thread_name_prefix="pdf")
 
 
 async def fetch(call: Call) -> bytes:
     """`GET /billogram/{id}.pdf`: a PDF in base64: of the latest invoice, or of the one that the query names.
 
-    While it is being made, which the `pdf_delay` of the account tells, it is not available yet.
+    It is not available until the `pdf_delay` of the account has passed.
     """
     query = call.query
     number = _number(query.get("invoice_no") or None)
 
     def view(state: State) -> tuple[Document, int]:
         billogram = find(state, call.params["id"])
-        document = _asked(billogram, number, query)
+        document = _requested(billogram, number, query)
         ready = documents.available_at(document, state.account.pdf_delay)
         if call.emulator.now(call.live) < ready:
             raise NotAvailableYet(  # [C]
@@ -48,10 +48,10 @@ async def fetch(call: Call) -> bytes:
     if kept is not None:
         return await asyncio.to_thread(_answer, kept)
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_DRAWING, _drawn, call, document, claim_no)
+    return await loop.run_in_executor(_DRAWING_THREAD, _draw_answer, call, document, claim_no)
 
 
-def _drawn(call: Call, document: Document, claim_no: int) -> bytes:
+def _draw_answer(call: Call, document: Document, claim_no: int) -> bytes:
     return _answer(call.pdf_cache.get_or_render(call.live.id, document, claim_no))
 
 
@@ -60,7 +60,7 @@ def _answer(made: bytes) -> bytes:
 
 
 def _number(text: str | None) -> int | None:
-    if text is None:  # an empty one asks for nothing [A]
+    if text is None:  # an empty value counts as not given [A]
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 16 and int(text) > 0):
         raise InvalidQueryParameter(
@@ -69,8 +69,8 @@ def _number(text: str | None) -> int | None:
     return int(text)
 
 
-def _asked(billogram: Billogram, number: int | None, query: Mapping[str, str]) -> Document:
-    """The document that is asked for; a letter must have the number too, if one is given [A]."""
+def _requested(billogram: Billogram, number: int | None, query: Mapping[str, str]) -> Document:
+    """The requested document. If letter and number are both given, the letter must have the number [A]."""
     key = query.get("letter_id") or None
     if key is None:
         found = documents.latest(billogram, invoice_no=number)
@@ -78,13 +78,13 @@ def _asked(billogram: Billogram, number: int | None, query: Mapping[str, str]) -
         found = documents.by_letter(billogram, key)
         if found is not None and number not in (None, found.invoice_no):
             found = None
-    if found is None:  # a draft, one that is offered for sale, an unknown letter or number [A]
+    if found is None:  # a draft, a billogram that is offered for sale, an unknown letter or number [A]
         raise no_object(key or number or billogram.id)
     return found
 
 
 async def attachment(call: Call) -> bytes:
-    """`GET /billogram/{id}/attachment.pdf`: the file that goes with a billogram, in base64."""
+    """`GET /billogram/{id}/attachment.pdf`: the attachment of a billogram, in base64."""
 
     def view(state: State) -> Attachment:
         billogram = find(state, call.params["id"])
@@ -93,9 +93,9 @@ async def attachment(call: Call) -> bytes:
         return billogram.attachment
 
     file = await call.read(view)
-    return await asyncio.to_thread(_attached, file)
+    return await asyncio.to_thread(_attachment_answer, file)
 
 
-def _attached(file: Attachment) -> bytes:
+def _attachment_answer(file: Attachment) -> bytes:
     content = b64encode(file.content).decode()
     return answer({"content": content, "filename": file.filename, "file_type": FILE_TYPE})

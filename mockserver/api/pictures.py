@@ -3,7 +3,7 @@
 from base64 import b64encode
 
 from mockserver.api.call import Call, answer
-from mockserver.api.inputs import read
+from mockserver.api.inputs import read_input
 from mockserver.api.shapes import EmptyShape, PictureShape
 from mockserver.core import pictures
 from mockserver.core.act import Act
@@ -24,12 +24,12 @@ async def fetch_logotype(call: Call) -> bytes:
 
 
 async def store_logotype(call: Call) -> bytes:
-    """`POST, PUT /logotype`: stores the logotype, in place of the one that is there."""
+    """`POST, PUT /logotype`: stores the logotype, which replaces an earlier one."""
     return await _store(call, LOGOTYPE)
 
 
 async def delete_logotype(call: Call) -> bytes:
-    """`DELETE /logotype`: takes the logotype away. Without one nothing happens."""
+    """`DELETE /logotype`: deletes the logotype. Without one it does nothing."""
     return await _delete(call, LOGOTYPE)
 
 
@@ -39,12 +39,12 @@ async def fetch_coverphoto(call: Call) -> bytes:
 
 
 async def store_coverphoto(call: Call) -> bytes:
-    """`POST /coverphoto`: stores the cover photo, in place of the one that is there."""
+    """`POST /coverphoto`: stores the cover photo, which replaces an earlier one."""
     return await _store(call, COVERPHOTO)
 
 
 async def delete_coverphoto(call: Call) -> bytes:
-    """`DELETE /coverphoto`: takes the cover photo away. Without one nothing happens."""
+    """`DELETE /coverphoto`: deletes the cover photo. Without one it does nothing."""
     return await _delete(call, COVERPHOTO)
 
 
@@ -57,7 +57,7 @@ async def _store(call: Call, name: str) -> bytes:
 
     def decide(act: Act) -> None:
         nonlocal stored
-        given = read(PictureFields, call.json())
+        given = read_input(PictureFields, call.json())
         stored = pictures.picture(given.content, given.file_type)
         pictures.change(act, name, stored)
 
@@ -72,7 +72,7 @@ async def _delete(call: Call, name: str) -> bytes:
 
 
 def render_picture(picture: Picture | None) -> PictureShape:
-    """A picture, or that there is none [R]."""
+    """A picture as the API shows it; `content` is null without a picture [R]."""
     if picture is None:
         return {"content": None, "file_type": PNG}
     return {"content": b64encode(picture.content).decode(), "file_type": picture.file_type}

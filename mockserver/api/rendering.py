@@ -1,4 +1,4 @@
-"""What the wire shows of values, beside what it shares with the callbacks (reference: api 1.6)."""
+"""Renders values as the API shows them, with the functions that callbacks share (reference: api 1.6)."""
 
 from datetime import date
 from decimal import Decimal
@@ -26,7 +26,7 @@ _TENTH = Decimal("0.1")
 
 @lru_cache(maxsize=8192)
 def as_float(value: Decimal) -> Decimal:
-    """A number with a fraction part: `67.0` [R]."""
+    """A number that always has a fraction part, such as `67.0` [R]."""
     short = value.normalize(EXACT)
     exponent = short.as_tuple().exponent
     assert isinstance(exponent, int), "money is finite"
@@ -39,7 +39,7 @@ def optional_day(day: date | None) -> str | None:
 
 
 def render_address(address: Address, part: MemberSubset) -> dict[str, str | bool]:
-    """The members of an address that are shown where it stands, in both dialects."""
+    """The members of an address that its kind shows, by all their names on the wire."""
     return {wire: getattr(address, name) for wire, name in part.names.items()}
 
 

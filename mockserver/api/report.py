@@ -1,4 +1,4 @@
-"""Resource `report` (reference: api 7). No reports are made yet: the list is empty."""
+"""Resource `report` (reference: api 7). Reports are not built yet: the list is empty."""
 
 from typing import Any
 
@@ -14,14 +14,14 @@ LISTED: Listed[Any] = Listed(
 
 
 async def listing(call: Call) -> bytes:
-    """`GET /report`: lists reports. None are made yet."""
+    """`GET /report`: lists reports. Reports are not built yet: the list is empty."""
     read_query(LISTED, call.query)
     await call.read(lambda state: state)
     return answer([], {"total_count": 0})
 
 
 async def fetch(call: Call) -> bytes:
-    """`GET /report/{filename}`: one report. None are made yet: it is not found."""
+    """`GET /report/{filename}`: one report. Reports are not built yet: none is found."""
     await call.read(lambda state: state)
     filename = call.params["filename"]
     message = f"no report with id={filename} was found"  # [R]

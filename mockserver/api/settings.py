@@ -31,7 +31,7 @@ async def fetch(call: Call) -> bytes:
 
 
 async def update(call: Call) -> bytes:
-    """`PUT /settings`: changes the settings. They count at once, for what is made later [A]."""
+    """`PUT /settings`: changes the settings. They apply at once to objects that are created later [A]."""
 
     def decide(act: Act) -> None:
         old = act.account.settings
@@ -44,9 +44,9 @@ async def update(call: Call) -> bytes:
 
 
 def changed_settings(old: Settings, body: Any, first: Settings) -> Settings:
-    """The settings after a partial update; null puts a member back to its default (reference: api 1.8).
+    """The settings after a partial update; null resets a member to its default (reference: api 1.8).
 
-    Those without a default of their own go back to what they were made with.
+    Members without a default are reset to their values at the creation of the account, in `first`.
     """
     return read_patch(Settings, body).over(
         old, Settings(first.name, first.registration_email, first.bookkeeping)
@@ -54,7 +54,7 @@ def changed_settings(old: Settings, body: Any, first: Settings) -> Settings:
 
 
 def render_settings(settings: Settings) -> SettingsShape:
-    """The whole object; its values have the shape of the wire already."""
+    """The settings as the API shows them; the fields already have the names of the wire."""
     return cast("SettingsShape", _rendered(settings))
 
 
@@ -62,7 +62,7 @@ def _rendered(value: Struct) -> dict[str, Any]:
     return {
         name: _member(name, getattr(value, name))
         for name in value.__struct_fields__
-        if not (name == "objects" and getattr(value, name) is None)  # absent until given [A]
+        if not (name == "objects" and getattr(value, name) is None)  # absent until it is set [A]
     }
 
 

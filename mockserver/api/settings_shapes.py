@@ -1,4 +1,4 @@
-"""What `GET /settings` answers, as types (reference: api 4). A value that is absent is null or `""` [R]."""
+"""The types of the answer of `GET /settings` (reference: api 4). An absent value is null or `""` [R]."""
 
 from typing import Any, NotRequired, TypedDict
 

@@ -1,7 +1,7 @@
-"""What the API answers, as types: every answer that a test sees is held against them.
+"""The types of the API's answers. Every answer that a test receives is validated against them.
 
 `Float` is a number with a fraction part (`67.0`), `Number` an integer when whole (`60`, else `67.2`),
-as recorded (reference: api 1.6). Both leave as exact decimals.
+as recorded (reference: api 1.6). Both are written as exact decimals.
 """
 
 from decimal import Decimal
@@ -12,7 +12,7 @@ from mockserver.core.pictures import FILE_TYPES
 from mockserver.core.showing import DetailedSumsShape
 from mockserver.schema import Form, component, one_word, string
 
-# what a billogram shows; callbacks know `Sending` and `Deleted` too
+# the states of a billogram in the API; callbacks also have `Sending` and `Deleted`
 STATES = (
     "Unattested",
     "Unpaid",
@@ -45,7 +45,7 @@ Method: TypeAlias = Annotated[str, Form(one_word(METHODS))]
 
 
 class ErrorData(TypedDict):
-    """`field` is the offending key, `field_path` the path of the object that holds it; both or none."""
+    """`field` is the offending key, `field_path` the path of the object that contains it; both or neither."""
 
     message: str
     field: NotRequired[str]
@@ -57,7 +57,7 @@ class Error(TypedDict):
     data: ErrorData
 
 
-# its members are those of the value (reference: api 2.1); which of them depends on where it stands
+# the members depend on the kind of address (reference: api 2.1)
 AddressShape: TypeAlias = Annotated[dict[str, str | bool], Form(component("Address"))]
 DeliveryAddressShape: TypeAlias = Annotated[dict[str, str | bool], Form(component("DeliveryAddress"))]
 PermanentAddressShape: TypeAlias = Annotated[dict[str, str | bool], Form(component("PermanentAddress"))]
@@ -114,7 +114,7 @@ class RegionalItalyShape(TypedDict):
 
 
 class EinvoiceRegistrationShape(TypedDict):
-    """An e-invoice registration; of the two parts it has that of its market."""
+    """An e-invoice registration. It has the member of its market, Sweden or Italy."""
 
     status: Literal["registered"]
     registered_at: Annotated[str, Form(string(format="date-time"))]

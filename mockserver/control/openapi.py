@@ -9,7 +9,7 @@ from typing import Any, TypedDict
 
 from msgspec import structs
 
-from mockserver.api.openapi import shown
+from mockserver.api.openapi import shared_schemas
 from mockserver.control.call import Operation
 from mockserver.control.errors import STATUS
 from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
@@ -72,7 +72,7 @@ def operations(table: tuple[Operation, ...]) -> Iterator[tuple[Operation, Any]]:
 @lru_cache(maxsize=8)
 def document(table: tuple[Operation, ...], server: str, *, token: bool) -> Schema:
     """The document of these rows. `server`: where it was asked for; `token`: whether one is required."""
-    components = Components(shown())
+    components = Components(shared_schemas())
     paths: dict[str, Schema] = {}
     for row, said in operations(table):
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, said, components, token)

@@ -31,7 +31,7 @@ def operations(table: Table) -> dict[str, Called]:
 
     A command and a `simulate` have one each.
     """
-    from mockserver.api.openapi import operations as of_api
+    from mockserver.api.openapi import documented_operations as of_api
     from mockserver.control.openapi import operations as of_control
 
     found = {row.id: Called(BILLOGRAM, row.method, row.path) for row, _ in of_api()}

@@ -1,4 +1,4 @@
-"""The webhook laboratory: what a delivery policy makes of an account's callbacks (reference: control 1).
+"""The webhook laboratory: delivery policies for the callbacks of an account (reference: control 1).
 
 The functions are pure and reproducible: random values are drawn from the account's seed and from the
 callback's position in its log, so the same seed and the same acts have the same outcome.

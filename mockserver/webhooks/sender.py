@@ -119,9 +119,7 @@ class Sender(Watcher):
             deliveries.drop_pending()
             if successor is not None and deliveries.dropped:
                 self.deliveries(successor).dropped = deliveries.dropped
-            if (
-                successor is not None and deliveries.policy.plan is not None
-            ):  # the test continues in the successor
+            if successor is not None and deliveries.policy.plan is not None:  # the test continues there
                 self.deliveries(successor).policy = deliveries.policy
 
     def wakes_at(self, live: LiveAccount) -> datetime | None:

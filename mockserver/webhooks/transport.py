@@ -132,9 +132,7 @@ class Transport:
         if loop not in self._clients:
             self._clients = {kept: task for kept, task in self._clients.items() if not kept.is_closed()}
             self._clients[loop] = loop.create_task(_open(self._hosts))
-        return await asyncio.shield(
-            self._clients[loop]
-        )  # other callers wait for it too, so a cancelled one must not cancel it
+        return await asyncio.shield(self._clients[loop])  # other callers wait for it too
 
 
 class _Hosts:
@@ -150,9 +148,7 @@ class _Hosts:
 
     def check_literal(self, host: str, port: int) -> None:
         """Check the host as it is written in a URL, before it is resolved. Refused when it is not allowed."""
-        if (
-            ":" in host or host.replace(".", "").isdigit()
-        ):  # aiohttp takes this for an address and does not resolve it
+        if ":" in host or host.replace(".", "").isdigit():  # an address for aiohttp: it is not resolved
             self.allowed(host, port, [host])
         elif not self._networks and not self._matches_pattern(host, port):
             raise Refused(_not_allowed(host))
@@ -404,10 +400,8 @@ def _first_headers(response: "ClientResponse") -> dict[str, str]:
     headers: dict[str, str] = {}
     left = _HEADERS
     for name, value in response.headers.items():
-        name, value = (
-            _without_surrogates(name),
-            _without_surrogates(value),
-        )  # plain `str`: aiohttp has a type of its own
+        # plain `str`: aiohttp has a type of its own
+        name, value = _without_surrogates(name), _without_surrogates(value)
         if name in headers:
             value = f"{headers[name]}, {value}"
             size = len(value) - len(headers[name])

@@ -31,7 +31,7 @@ from mockserver.api import (
 )
 from mockserver.api.call import MAX_BODY
 from mockserver.api.commands import COMMANDS
-from mockserver.api.inputs import Form, form_of
+from mockserver.api.inputs import InputForm, form_of
 from mockserver.api.listing import Listed
 from mockserver.core import inputs
 from mockserver.core.inputs import Input, RowFields
@@ -90,7 +90,7 @@ COMMAND_BODIES: dict[str, Given] = {
     "credit-payment": {"mode": "amount", "amount": 1},
     "credit-allocate": {"amount": 1, "source_id": ""},
 }
-BUILT: dict[str, Form] = {name: form_of(row.fields) for name, row in COMMANDS.items()}
+BUILT: dict[str, InputForm] = {name: form_of(row.fields) for name, row in COMMANDS.items()}
 
 
 class Target:
@@ -99,7 +99,7 @@ class Target:
     `ready` makes what it works on and returns its path; a success may have used that up.
     """
 
-    def __init__(self, method: str, body: Given, form: Form, ready: Callable[["Client"], str]) -> None:
+    def __init__(self, method: str, body: Given, form: InputForm, ready: Callable[["Client"], str]) -> None:
         self.method, self.body, self.form, self.ready = method, body, form, ready
 
 
@@ -220,7 +220,7 @@ TARGETS = {
 }
 
 
-def walk(form: Form, path: Path_ = ()) -> Iterator[tuple[Form, Path_, str]]:
+def walk(form: InputForm, path: Path_ = ()) -> Iterator[tuple[InputForm, Path_, str]]:
     """Every field of a body: the form of the object it stands in, the path of that, its name."""
     for name, member in form.members.items():
         yield form, path, name
@@ -233,7 +233,7 @@ def walk(form: Form, path: Path_ = ()) -> Iterator[tuple[Form, Path_, str]]:
         yield form, path, name
 
 
-def attacked(target: Target, form: Form, path: Path_, name: str, value: Any = MARK) -> Given:
+def attacked(target: Target, form: InputForm, path: Path_, name: str, value: Any = MARK) -> Given:
     """The good body with one member set, and with what that one needs beside it."""
     body: Given = json.loads(json.dumps(target.body))
     holder: Any = body

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from mockserver.api.inputs import Form, form_of, norms, read, read_patch
+from mockserver.api.inputs import InputForm, form_of, input_schemas, read_input, read_patch
 from mockserver.api.kinds import KINDS, OF_TYPE
 from mockserver.core import inputs, kinds
 from mockserver.core.inputs import BillogramChanges, BillogramFields, CustomerFields, Input, Patch, Rows
@@ -39,21 +39,21 @@ def test_every_kind_has_a_reader_and_every_reader_a_kind() -> None:
 @pytest.mark.parametrize("type_", INPUTS, ids=lambda type_: type_.__name__)
 def test_every_input_has_a_norm_with_its_members(type_: type[Input]) -> None:
     form = form_of(type_)
-    norm = norms(type_)[form.component]
+    norm = input_schemas(type_)[form.component]
     assert list(norm["properties"]) == [name for name in form.members if name not in form.hidden]
     assert norm.get("required", []) == list(form.needed)
     assert norm["additionalProperties"] is False
 
 
 def test_a_component_is_the_same_wherever_it_is_used() -> None:
-    found = norms(Settings, patch=True)
+    found = input_schemas(Settings, patch=True)
     for type_ in INPUTS:
-        for name, norm in norms(type_).items():
+        for name, norm in input_schemas(type_).items():
             assert found.setdefault(name, norm) == norm, name
 
 
 def test_what_was_not_given_is_known() -> None:
-    given = read(BillogramFields, BODY | {"due_date": None, "info": {"order_no": "1", "message": None}})
+    given = read_input(BillogramFields, BODY | {"due_date": None, "info": {"order_no": "1", "message": None}})
     assert given.due_date is None
     assert given.invoice_date is UNSET
     assert given.info == Patch[Info]((("order_no", "1"), ("message", None)))
@@ -73,7 +73,7 @@ def test_the_members_of_a_patch_are_in_the_order_of_the_value() -> None:
 
 def test_a_list_of_values_is_read_whole() -> None:
     steps = [{"delay_days": "5", "message": None}, {"delay_days": Decimal("7.0"), "message": "Hello"}]
-    given = read(BillogramChanges, {"automatic_reminders_settings": steps}, put=True)
+    given = read_input(BillogramChanges, {"automatic_reminders_settings": steps}, put=True)
     assert given.automatic_reminders_settings == (Reminder(5), Reminder(7, "Hello"))
 
 
@@ -101,22 +101,22 @@ def test_the_first_problem_in_the_order_of_the_contract(
 ) -> None:
     for each in (body, dict(reversed(body.items()))):
         with pytest.raises(Refusal) as refused:
-            read(BillogramFields, each)
+            read_input(BillogramFields, each)
         assert (refused.value.field, refused.value.path) == (field, path)
 
 
 def test_rows_are_read_up_to_the_first_bad_one() -> None:
     rows = [*BODY["items"], {"vat": "x"}, {"odd": 1}]
-    given = read(BillogramFields, BODY | {"items": rows}).items
+    given = read_input(BillogramFields, BODY | {"items": rows}).items
     assert len(given.valid) == 1
     assert given.refusal is not None
     assert (given.refusal.field, given.refusal.path) == ("vat", ("items", 1))
 
 
 def test_read_only_keys_are_not_looked_at_in_a_put() -> None:
-    assert read(BillogramChanges, {"state": "x", "flags": []}, put=True) == BillogramChanges()
+    assert read_input(BillogramChanges, {"state": "x", "flags": []}, put=True) == BillogramChanges()
 
 
 def test_forms_are_made_once() -> None:
     assert form_of(CustomerFields) is form_of(CustomerFields)
-    assert isinstance(form_of(CustomerFields), Form)
+    assert isinstance(form_of(CustomerFields), InputForm)
