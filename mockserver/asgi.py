@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from mockserver.api.edge import Api
 from mockserver.configuration import Configuration
-from mockserver.control.call import Operation, ServerInfo
+from mockserver.control.call import ControlOperation, ServerInfo
 from mockserver.control.edge import BASE as CONTROL_BASE
 from mockserver.control.edge import Control
 from mockserver.control.operations import OPERATIONS
@@ -32,7 +32,7 @@ class Application:
         self,
         configuration: Configuration,
         log: Log,
-        operations: tuple[Operation, ...] = OPERATIONS,
+        operations: tuple[ControlOperation, ...] = OPERATIONS,
         first: Callable[[Emulator], Awaitable[None]] | None = None,
     ) -> None:
         """`operations` are those of the control plane. `first` runs before any request is answered."""

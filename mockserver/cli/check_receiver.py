@@ -24,7 +24,7 @@ from mockserver.configuration import Configuration
 from mockserver.core import callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.model import replace
-from mockserver.stories.caller import BILLOGRAM, MOCK, Called, Caller
+from mockserver.stories.caller import BILLOGRAM, MOCK, Caller, NamedOperation
 from mockserver.stories.junit import Case, junit
 from mockserver.webhooks.policy import PLAIN, Policy, signature_headers, with_signature_key
 from mockserver.webhooks.sender import Request, request_of
@@ -146,7 +146,7 @@ def _of(app: Application) -> list[Planned]:
 
 
 async def _call(caller: Caller, document: str, path: str, body: dict[str, Any]) -> Any:
-    answered = await caller.call(Called(document, "POST", path), body=body)
+    answered = await caller.call(NamedOperation(document, "POST", path), body=body)
     assert answered.status < 300, answered.body
     return json.loads(answered.body)
 

@@ -47,7 +47,7 @@ def _delay(text: str) -> str:
 
 _LONGEST_DELAY = timedelta(hours=24)  # of a PDF [A]
 AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
-Key = Annotated[str, Field(min_length=1, max_length=1000)]
+ApiKey = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 FixtureName = Annotated[str, Field(min_length=1, max_length=4000)]  # or the path of one
 DueDays = Annotated[int, Field(ge=0, le=365)]
@@ -70,7 +70,7 @@ class FeatureSwitches(Body):
 class AccountPatch(Body):
     """What of an account can be changed."""
 
-    key: Key | None = None
+    key: ApiKey | None = None
     timezone: Zone | None = None
     features: FeatureSwitches | None = None
     default_due_days: DueDays | None = None
@@ -143,7 +143,7 @@ async def listing(call: ControlCall) -> Answer:
     return Answer([render_account(each) for each in await call.emulator.overviews()])
 
 
-def birth_of(body: AccountBody) -> NewAccount:
+def new_account(body: AccountBody) -> NewAccount:
     """What a body says of the account that it makes."""
     start = body.clock or ClockStart()
     settings = body.settings
@@ -171,7 +171,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 async def change(call: ControlCall) -> Answer:
     """`PATCH /_mock/accounts/{a}`: changes an account. What is not sent stays."""
-    body = call.read(AccountPatch)
+    body = call.typed_body(AccountPatch)
     live = await call.live()
     changes = body.given()
     if body.callbacks is not None:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BeforeValidator, Field
 
 from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError, unknown
-from mockserver.control.payments import Key, Share, Text, find_payment
+from mockserver.control.payments import ObjectId, Share, Text, find_payment
 from mockserver.core import outcomes, recalls, sepa, sources
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE, local_date
@@ -63,8 +63,8 @@ class ThenBody(Body):
 class MatchBody(Body):
     """What a plan is for; one member at most, none is the whole account."""
 
-    billogram: Key | None = None
-    payment_source: Key | None = None
+    billogram: ObjectId | None = None
+    payment_source: ObjectId | None = None
     customer_no: Annotated[int, Field(ge=1, lt=10**15)] | None = None
 
 
@@ -147,7 +147,7 @@ class SourceShape(TypedDict):
 
 async def recall(call: ControlCall) -> Answer:
     """`POST …/payments/{id}/recall`: money is taken back, or a planned debit stopped, by SEPA's rules."""
-    body = call.read(RecallBody)
+    body = call.typed_body(RecallBody)
     live = await call.live()
     shares = body.allocations
     asked = recalls.RecallRequest(
@@ -212,9 +212,9 @@ async def options(call: ControlCall) -> Answer:
 # outcome plans
 
 
-async def lay_down(call: ControlCall) -> Answer:
+async def set_outcomes(call: ControlCall) -> Answer:
     """`PUT …/outcomes`: lays down what the bank will answer; one plan per match, a new one replaces it."""
-    body = call.read(OutcomesBody)
+    body = call.typed_body(OutcomesBody)
     live = await call.live()
     match = {} if body.match is None else body.match.given()
     if len(match) > 1:
@@ -244,7 +244,7 @@ def _outcome(said: str | ThenBody) -> Outcome:
     )
 
 
-async def laid_down(call: ControlCall) -> Answer:
+async def list_outcomes(call: ControlCall) -> Answer:
     """`GET …/outcomes`: the plans, with what is left of them."""
     live = await call.live()
     return Answer(
@@ -305,7 +305,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 async def change(call: ControlCall) -> Answer:
     """`PATCH …/payment-sources/{id}`: changes a mandate; one that ends cancels what is planned by it."""
-    body = call.read(SourcePatch)
+    body = call.typed_body(SourcePatch)
     live = await call.live()
     key = call.params["id"]
 
@@ -334,7 +334,7 @@ def render_source(source: PaymentSource, timezone: str) -> SourceShape:
         "iban": source.iban,
         "b2b": source.b2b,
         "migrated": source.migrated,
-        "signed_at": shown(source.signed_at, timezone),
-        "created_at": shown(source.created_at, timezone),
+        "signed_at": format_moment(source.signed_at, timezone),
+        "created_at": format_moment(source.created_at, timezone),
         "last_collection": None if source.last_collection is None else source.last_collection.isoformat(),
     }

@@ -129,7 +129,7 @@ class ServerInfo(Struct, frozen=True):
 
     started: float  # monotonic seconds
     configuration: Configuration
-    operations: tuple["Operation", ...]  # all of its control plane
+    operations: tuple["ControlOperation", ...]  # all of its control plane
 
 
 class ControlCall(Struct):
@@ -171,11 +171,11 @@ class ControlCall(Struct):
             raise unknown_account(self.params["a"])
         return live
 
-    def read(self, model: type[M]) -> M:
+    def typed_body(self, model: type[M]) -> M:
         """The body, read by this model."""
-        return parse(model, self.sent())
+        return parse_body(model, self.decoded_body())
 
-    def sent(self) -> Any:
+    def decoded_body(self) -> Any:
         """The body as it was sent; an empty one is `{}`."""
         try:
             return decode(self.body) if self.body else {}
@@ -194,7 +194,7 @@ class Answer(Struct, frozen=True):
 Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
 
 
-class Operation(Struct, frozen=True, eq=False):
+class ControlOperation(Struct, frozen=True, eq=False):
     """`path` is relative to `/_mock`.
 
     `body` and its `example`, the type of the `answer` and its `status`, the parameters of the `query` and the
@@ -220,7 +220,7 @@ class Operation(Struct, frozen=True, eq=False):
     tag: str = ""
 
 
-def parse(model: type[M], data: Any) -> M:
+def parse_body(model: type[M], data: Any) -> M:
     """A body that has been decoded; ControlError names the first bad member."""
     if not isinstance(data, dict):
         raise ControlError(400, "invalid_body", "the body is not a JSON object", "send a JSON object")

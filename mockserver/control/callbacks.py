@@ -104,7 +104,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/callbacks`: sets where callbacks go. What is on its way keeps its address and key."""
-    settings = checked(call, call.read(CallbacksBody))
+    settings = checked(call, call.typed_body(CallbacksBody))
     live = await call.live()
 
     def decide(act: Act) -> None:

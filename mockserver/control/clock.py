@@ -10,7 +10,7 @@ from pydantic import Field
 from mockserver.api.billogram_event import render_listed
 from mockserver.clock_runner import Moved
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
 from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
@@ -80,7 +80,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/clock`: sets mode, zone or speed, or moves to a later moment."""
-    body = call.read(ClockBody)
+    body = call.typed_body(ClockBody)
     live = await call.live()
     given = body.given()
     timezone, now = given.pop("timezone", None), given.pop("now", None)
@@ -99,7 +99,7 @@ async def put(call: ControlCall) -> Answer:
 
 async def advance(call: ControlCall) -> Answer:
     """`POST …/clock/advance`: moves the clock. It answers when what was due has been committed."""
-    body = call.read(AdvanceBody)
+    body = call.typed_body(AdvanceBody)
     live = await call.live()
     target = _target(body, live)
     moved = await call.emulator.time.advance(live, target, cause=call.request_id, dry_run=body.dry_run)
@@ -135,7 +135,7 @@ def _by(span: str, live: LiveAccount) -> Callable[[datetime], datetime]:
 def _to(moment: datetime, live: LiveAccount) -> Callable[[datetime], datetime]:
     def target(now: datetime) -> datetime:
         if moment < now:
-            hint = f"it shows {shown(now, live.account.timezone)}; time moves forward only"
+            hint = f"it shows {format_moment(now, live.account.timezone)}; time moves forward only"
             raise ControlError(409, "clock_backwards", "the clock can't be moved back", hint)
         return moment
 
@@ -144,8 +144,8 @@ def _to(moment: datetime, live: LiveAccount) -> Callable[[datetime], datetime]:
 
 def _render_moved(call: ControlCall, moved: Moved, timezone: str) -> MovedShape:
     return {
-        "from": shown(moved.start, timezone),
-        "to": shown(moved.end, timezone),
+        "from": format_moment(moved.start, timezone),
+        "to": format_moment(moved.end, timezone),
         "count": moved.count,
         "happened": [_render_act(call, record, timezone) for record in moved.happened],
     }
@@ -154,7 +154,7 @@ def _render_moved(call: ControlCall, moved: Moved, timezone: str) -> MovedShape:
 def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedShape:
     told = [event for event in record.events if isinstance(event, BillogramEvent)]
     return {
-        "at": shown(record.at, timezone),
+        "at": format_moment(record.at, timezone),
         "rule": record.rule,
         "billogram": next(iter(record.billograms), None),
         "events": [render_listed(event) for event in told],
@@ -181,7 +181,7 @@ async def upcoming(call: ControlCall) -> Answer:
         due, subject = row
         shown_key, reason = agenda.reason(due, subject, account)
         return {
-            "at": shown(due.at, account.timezone),
+            "at": format_moment(due.at, account.timezone),
             "rule": due.rule,
             "billogram": shown_key,
             "reason": reason,
@@ -213,7 +213,7 @@ def render_clock(account: Account, now: datetime) -> ClockShape:
     """Mode, the moment it shows in the account's zone, zone and speed."""
     return {
         "mode": account.clock.mode,
-        "now": shown(now, account.timezone),
+        "now": format_moment(now, account.timezone),
         "timezone": account.timezone,
         "speed": account.clock.speed,
     }

@@ -115,7 +115,7 @@ def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxSh
     key = each.planned.sign_key
     return {
         "delivery": each.id,
-        "received_at": shown(made.at, timezone),
+        "received_at": format_moment(made.at, timezone),
         "headers": request.headers,
         "body": request.body.decode(),
         "json": Raw(request.body),
@@ -143,7 +143,7 @@ async def replay(call: ControlCall) -> Answer:
 
 async def wait(call: ControlCall) -> Answer:
     """`POST …/deliveries/wait`: waits until so many match, or nothing is under way. 408 with what arrived."""
-    body = call.read(WaitBody)
+    body = call.typed_body(WaitBody)
     clock = asyncio.get_running_loop().time
     deadline = clock() + calendar.absolute(body.timeout).total_seconds()
     while True:
@@ -153,11 +153,11 @@ async def wait(call: ControlCall) -> Answer:
         except AccountGone:  # reset or removed just now: the time goes on
             continue
         seen = deliveries.live.signal.count
-        found = _look(deliveries, body)
+        found = _find_awaited(deliveries, body)
         if found is not None:
             return await _answer(found, timezone)
         if begun >= deadline:
-            return await _in_vain(body, deliveries, timezone)
+            return await _timed_out(body, deliveries, timezone)
         took = clock() - begun
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
@@ -165,7 +165,7 @@ async def wait(call: ControlCall) -> Answer:
                 await asyncio.sleep(took * _LAZY)
 
 
-def _look(deliveries: Deliveries, body: WaitBody) -> list[Delivery] | None:
+def _find_awaited(deliveries: Deliveries, body: WaitBody) -> list[Delivery] | None:
     """What is waited for, if it is there."""
     count = body.count if body.count is not None else 0 if body.idle else 1
     if body.idle and deliveries.busy:
@@ -176,11 +176,11 @@ def _look(deliveries: Deliveries, body: WaitBody) -> list[Delivery] | None:
         return None
     if body.reader is not None:
         found = found[:count] if count else found
-        _read(deliveries, body.reader, found)
+        _mark_read(deliveries, body.reader, found)
     return found
 
 
-def _read(deliveries: Deliveries, reader: str, found: list[Delivery]) -> None:
+def _mark_read(deliveries: Deliveries, reader: str, found: list[Delivery]) -> None:
     deliveries.readers.setdefault(reader, set()).update(each.id for each in found)
     if len(deliveries.readers) > _MOST_READERS:
         del deliveries.readers[next(iter(deliveries.readers))]
@@ -196,16 +196,16 @@ def _matches(each: Delivery, body: WaitBody) -> bool:
     )
 
 
-async def _in_vain(body: WaitBody, deliveries: Deliveries, timezone: str) -> Answer:
+async def _timed_out(body: WaitBody, deliveries: Deliveries, timezone: str) -> Answer:
     arrived = [each for each in deliveries.all() if each.status == DELIVERED][-_ARRIVED:]
     error = ControlError(
-        408, "timeout", _how_it_stands(body, deliveries), "see what arrived, and GET …/deliveries"
+        408, "timeout", _describe_wait(body, deliveries), "see what arrived, and GET …/deliveries"
     )
     shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone), _SLICE)
     return Answer(error.body() | {"arrived": Raw(shown_ones)}, 408)
 
 
-def _how_it_stands(body: WaitBody, deliveries: Deliveries) -> str:
+def _describe_wait(body: WaitBody, deliveries: Deliveries) -> str:
     """What was waited for, and what there is."""
     wanted = [
         f"{name} {value}"
@@ -231,7 +231,7 @@ async def _deliveries(call: ControlCall) -> tuple[Deliveries, str]:
     return call.sender.deliveries(live), timezone
 
 
-def shown(moment: datetime, timezone: str) -> str:
+def format_moment(moment: datetime, timezone: str) -> str:
     """A moment in the zone of the account."""
     return moment.astimezone(calendar.zone(timezone)).isoformat()
 
@@ -247,8 +247,8 @@ def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
         "billogram": planned.billogram,
         "url": planned.url,
         "status": each.status,
-        "created_at": shown(planned.at, timezone),
-        "next_attempt_at": None if each.next_at is None else shown(each.next_at, timezone),
+        "created_at": format_moment(planned.at, timezone),
+        "next_attempt_at": None if each.next_at is None else format_moment(each.next_at, timezone),
         "cause": planned.cause,
         "attempts": [render_attempt(each, made, timezone) for made in each.attempts],
     }
@@ -259,7 +259,7 @@ def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptS
     request = request_of(each.planned, made.timestamp, made.signed)
     answered = made.status_code is not None
     return {
-        "at": shown(made.at, timezone),
+        "at": format_moment(made.at, timezone),
         "status_code": made.status_code,
         "error": made.error,
         "duration_ms": made.duration_ms,

@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 
 from mockserver.control.call import Answer, ControlCall
 from mockserver.control.errors import ControlError, unknown_account
-from mockserver.control.snapshots import named
+from mockserver.control.snapshots import find_snapshot
 from mockserver.core.events import BillogramEvent
 from mockserver.core.state import BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, PICTURE, SOURCE, State
 from mockserver.emulator import LiveAccount
@@ -68,7 +68,7 @@ async def fetch(call: ControlCall) -> Answer:
             raise unknown_account(name)
         there = await call.emulator.read(other, lambda state: state)
     elif kind == "snapshot" and name:
-        live, taken = await named(call, name)
+        live, taken = await find_snapshot(call, name)
         there = await call.emulator.snapshots.read(live, taken, LiveAccount(live.id, taken.stream))
     else:
         hint = "such as ?against=snapshot:before or ?against=account:other"

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from mockserver.control.call import Answer, ControlCall, Operation, ServerInfo
+from mockserver.control.call import Answer, ControlCall, ControlOperation, ServerInfo
 from mockserver.control.errors import ControlError, not_built, refused
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import AccountGone, Emulator
@@ -58,7 +58,7 @@ class Control:
         self._date = HttpDate()
         self._waiting: set[asyncio.Task[Any]] = set()
         self._stopping = False
-        self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in info.operations)
+        self._paths: Paths[ControlOperation] = Paths((row.method, row.path, row) for row in info.operations)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
@@ -69,7 +69,7 @@ class Control:
         except ClientGone:
             return
         except Exception as problem:
-            error = _told(problem)
+            error = _as_control_error(problem)
             answer = Answer(error.body(), error.status)
             if error.status == 401:
                 extra.append((b"www-authenticate", b"Bearer"))
@@ -124,7 +124,7 @@ class Control:
             except AccountGone:  # reset or removed on the way: it is looked for again
                 continue
 
-    def _route(self, scope: Scope) -> tuple[Operation, dict[str, str]]:
+    def _route(self, scope: Scope) -> tuple[ControlOperation, dict[str, str]]:
         found = self._paths.find(scope["path"].removeprefix(BASE))
         row = None if found is None else found[0].get("GET" if scope["method"] == "HEAD" else scope["method"])
         if not (row is not None and row.open):
@@ -209,7 +209,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _told(problem: Exception) -> ControlError:
+def _as_control_error(problem: Exception) -> ControlError:
     """What the client hears of a problem."""
     match problem:
         case ControlError():

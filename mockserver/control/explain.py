@@ -22,9 +22,9 @@ async def fetch(call: ControlCall) -> Answer:
         done = "it is being answered" if entry.status is None else f"it was answered {entry.status}"
         message = f"no rule refused this request: {done}"
         raise ControlError(409, "not_refused", message, "the timeline tells what it did")
-    refused = explained.taken_apart(entry, entry.rule)
+    refused = explained.parse_refusal(entry, entry.rule)
     emulator, there = call.emulator, call.base
-    scene = await emulator.read(
-        live, lambda state: explained.Scene(live.id, there, emulator.now(live), refused.cut_out(state))
+    context = await emulator.read(
+        live, lambda state: explained.Context(live.id, there, emulator.now(live), refused.extract(state))
     )
-    return Answer(await asyncio.to_thread(explained.explained, refused, scene))
+    return Answer(await asyncio.to_thread(explained.explain, refused, context))

@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from mockserver.api.openapi import document
 from mockserver.control import remedies, suggestions
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.explain_shapes import ExplainedShape, StateShape, StepShape
 from mockserver.control.reasons import EVIDENCE, Reason, reason_of
-from mockserver.control.remedies import World
+from mockserver.control.remedies import Trial
 from mockserver.control.requests import plain
 from mockserver.core.machine import TRANSITIONS, flags, public_state
 from mockserver.core.model import Internal
@@ -45,15 +45,15 @@ class Refused(Struct, frozen=True):
         """By the rule."""
         return self.entry.compared or {}
 
-    def cut_out(self, state: State) -> State | None:
+    def extract(self, state: State) -> State | None:
         """The billogram that it was about and what belongs to it; None where there is none (any more)."""
         found = None if self.key is None else state.billograms.get(self.key)
         if found is None or found.internal is Internal.DELETED:
             return None
-        return remedies.cut_out(state, found.id, self.body)
+        return remedies.extract(state, found.id, self.body)
 
 
-class Scene(Struct, frozen=True):
+class Context(Struct, frozen=True):
     """Where it is explained: the account, where the server is for the client, now, the billogram."""
 
     account: str
@@ -62,7 +62,7 @@ class Scene(Struct, frozen=True):
     part: State | None
 
 
-def taken_apart(entry: Entry, rule: str) -> Refused:
+def parse_refusal(entry: Entry, rule: str) -> Refused:
     """What was asked, as far as the journal has it."""
     path, _, query = entry.path.partition("?")
     path = unquote(path).removeprefix(_API)
@@ -83,21 +83,21 @@ def taken_apart(entry: Entry, rule: str) -> Refused:
     return Refused(entry, rule, path, parse_qs(query, keep_blank_values=True), body, whole, key, name)
 
 
-def explained(refused: Refused, scene: Scene) -> ExplainedShape:
+def explain(refused: Refused, context: Context) -> ExplainedShape:
     """All that can be said. It takes its time, and needs nothing of the account: it may run in a thread."""
     topic, reason = reason_of(refused.rule)
     entry = refused.entry
     state: StateShape | None = None
     commands: list[StepShape] = []
-    how, advice, instead = _usual_way(scene.account, refused), reason.do, commands
-    if scene.part is not None and refused.key is not None:
-        world = World(scene.base, scene.part, scene.now, refused.key)
-        state, commands = _state(world), remedies.allowed(world)
+    how, advice, instead = _account_remedy(context.account, refused), reason.do, commands
+    if context.part is not None and refused.key is not None:
+        trial = Trial(context.base, context.part, context.now, refused.key)
+        state, commands = _state(trial), remedies.allowed(trial)
         if refused.name is not None and refused.rule not in _OURS:
-            how = _way(world, refused, refused.name)
+            how = _billogram_remedy(trial, refused, refused.name)
             if not how:
-                advice, instead = remedies.no_way(world, refused.name)
-    values, near = _looked_up(document(""), refused, reason)
+                advice, instead = remedies.fallback(trial, refused.name)
+    values, near = _suggested_values(document(""), refused, reason)
     return {
         "id": entry.id,
         "method": entry.method,
@@ -124,8 +124,8 @@ def explained(refused: Refused, scene: Scene) -> ExplainedShape:
     }
 
 
-def _state(world: World) -> StateShape:
-    billogram = world.billogram
+def _state(trial: Trial) -> StateShape:
+    billogram = trial.billogram
     dunning = billogram.dunning
     respite = dunning.respite_date if dunning.respite_active else None
     return {
@@ -136,19 +136,19 @@ def _state(world: World) -> StateShape:
         "due_date": billogram.content.terms.due_date.isoformat(),
         "respite_date": None if respite is None else respite.isoformat(),
         "flags": flags(billogram),
-        "now": shown(world.now, world.account.timezone),
+        "now": format_moment(trial.now, trial.account.timezone),
     }
 
 
-def _way(world: World, refused: Refused, name: str) -> list[StepShape]:
+def _billogram_remedy(trial: Trial, refused: Refused, name: str) -> list[StepShape]:
     """To what was asked itself where a fact was in its way, else to the same with a plain body."""
     found: list[StepShape] = []
     if refused.whole and (refused.entry.error in _FACTS or refused.rule == "delivery.data"):
-        found = remedies.way(world, name, lambda _: [refused.body])
-    return found or remedies.way_to_any(world, name)
+        found = remedies.find_remedy(trial, name, lambda _: [refused.body])
+    return found or remedies.find_remedy_with_plain_body(trial, name)
 
 
-def _usual_way(account: str, refused: Refused) -> list[StepShape]:
+def _account_remedy(account: str, refused: Refused) -> list[StepShape]:
     """What leads to the same request being accepted, where that does not depend on a billogram."""
     there = remedies.account_path(account)
     family, _, member = refused.rule.partition(".")
@@ -174,7 +174,7 @@ def _usual_way(account: str, refused: Refused) -> list[StepShape]:
     return [step, again] if refused.whole else [step]
 
 
-def _looked_up(document: Schema, refused: Refused, reason: Reason) -> tuple[dict[str, Any], list[str]]:
+def _suggested_values(document: Schema, refused: Refused, reason: Reason) -> tuple[dict[str, Any], list[str]]:
     """Values that would be right, and what was perhaps meant."""
     entry, compared = refused.entry, refused.compared
     place = suggestions.place_of(document, entry.method, refused.path)

@@ -70,7 +70,7 @@ async def listing(call: ControlCall) -> Answer:
 
 async def create(call: ControlCall) -> Answer:
     """`POST …/faults`: lets requests of the account fail, or wait."""
-    body = call.read(FaultBody)
+    body = call.typed_body(FaultBody)
     live = await call.live()
     operation, command = known_operations().get(body.operation or "", (None, None))
     if body.operation is not None and operation is None:

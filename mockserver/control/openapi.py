@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 from msgspec import structs
 
 from mockserver.api.openapi import shared_schemas
-from mockserver.control.call import Operation
+from mockserver.control.call import ControlOperation
 from mockserver.control.errors import STATUS
-from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
+from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.schema import (
     Components,
     Schema,
@@ -49,10 +49,10 @@ class ErrorShape(TypedDict):
     hint: str
 
 
-def operations(table: tuple[Operation, ...]) -> Iterator[tuple[Operation, Any]]:
+def operations(table: tuple[ControlOperation, ...]) -> Iterator[tuple[ControlOperation, Any]]:
     """The rows of a table that are built, each with that whose docstring tells what it does.
 
-    The row of what others do with a billogram becomes one for each deed.
+    The row of what others do with a billogram becomes one for each simulation.
     """
     for row in table:
         if row.endpoint is None:
@@ -61,16 +61,18 @@ def operations(table: tuple[Operation, ...]) -> Iterator[tuple[Operation, Any]]:
             yield row, row.endpoint
             continue
         of_customer = "{no}" in row.path
-        for name, deed in (CUSTOMER_DEEDS if of_customer else DEEDS).items():
-            if deed is not None:
+        for name, simulation in (CUSTOMER_SIMULATIONS if of_customer else BILLOGRAM_SIMULATIONS).items():
+            if simulation is not None:
                 called = "simulate" + name.title().replace("-", "")
                 path = row.path.replace("{what}", name)
-                one = structs.replace(row, id=called, path=path, body=deed.body, example=deed.example)
-                yield one, deed.decide
+                one = structs.replace(
+                    row, id=called, path=path, body=simulation.body, example=simulation.example
+                )
+                yield one, simulation.decide
 
 
 @lru_cache(maxsize=8)
-def document(table: tuple[Operation, ...], server: str, *, token: bool) -> Schema:
+def document(table: tuple[ControlOperation, ...], server: str, *, token: bool) -> Schema:
     """The document of these rows. `server`: where it was asked for; `token`: whether one is required."""
     components = Components(shared_schemas())
     paths: dict[str, Schema] = {}
@@ -94,12 +96,12 @@ def document(table: tuple[Operation, ...], server: str, *, token: bool) -> Schem
     return made
 
 
-def _tag(row: Operation) -> str:
+def _tag(row: ControlOperation) -> str:
     """The topic: one module each."""
     return row.tag or row.endpoint.__module__.rpartition(".")[2]
 
 
-def _operation(row: Operation, said: Any, components: Components, token: bool) -> Schema:
+def _operation(row: ControlOperation, said: Any, components: Components, token: bool) -> Schema:
     found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
     if row.open:
         found["security"] = []
@@ -120,7 +122,7 @@ def _operation(row: Operation, said: Any, components: Components, token: bool) -
     return found | {"responses": answers}
 
 
-def _error(row: Operation, status: int, words: list[str], components: Components) -> Schema:
+def _error(row: ControlOperation, status: int, words: list[str], components: Components) -> Schema:
     plain = components.object_schema(ErrorShape)
     members = {"error": plain | {"properties": plain["properties"] | {"code": one_word(words)}}}
     if status == STATUS["timeout"]:
@@ -128,7 +130,7 @@ def _error(row: Operation, status: int, words: list[str], components: Components
     return closed(members)
 
 
-def codes(row: Operation, token: bool) -> list[str]:
+def codes(row: ControlOperation, token: bool) -> list[str]:
     """What an operation may refuse: those of its row, and those that follow from what it reads."""
     found = set(row.codes)
     if token and not row.open:

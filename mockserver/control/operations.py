@@ -24,7 +24,7 @@ from mockserver.control import (
     snapshots,
     timeline,
 )
-from mockserver.control.call import Operation, ShownBillogram, ShownCustomer
+from mockserver.control.call import ControlOperation, ShownBillogram, ShownCustomer
 from mockserver.schema import Form, one_word, string
 from mockserver.webhooks.deliveries import STATUSES
 
@@ -35,15 +35,17 @@ LIMIT = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 MOMENT = string(format="date-time")
 DOCUMENT = Annotated[dict[str, Any], Form({"type": "object"})]
 
-OPERATIONS: tuple[Operation, ...] = (
-    Operation("health", "GET", "/health", server.health, answer=server.HealthShape, open=True),
-    Operation(
+OPERATIONS: tuple[ControlOperation, ...] = (
+    ControlOperation("health", "GET", "/health", server.health, answer=server.HealthShape, open=True),
+    ControlOperation(
         "ready", "GET", "/ready", server.ready, answer=server.ReadyShape, codes=("not_ready",), open=True
     ),
-    Operation("info", "GET", "/info", server.info, answer=server.ServerInfoShape),
-    Operation("listAccounts", "GET", "/accounts", accounts.listing, answer=list[accounts.AccountShape]),
-    Operation("getAccount", "GET", _A, accounts.fetch, answer=accounts.AccountShape),
-    Operation(
+    ControlOperation("info", "GET", "/info", server.info, answer=server.ServerInfoShape),
+    ControlOperation(
+        "listAccounts", "GET", "/accounts", accounts.listing, answer=list[accounts.AccountShape]
+    ),
+    ControlOperation("getAccount", "GET", _A, accounts.fetch, answer=accounts.AccountShape),
+    ControlOperation(
         "changeAccount",
         "PATCH",
         _A,
@@ -53,9 +55,9 @@ OPERATIONS: tuple[Operation, ...] = (
         example=accounts.CHANGE,
         codes=("refused",),
     ),
-    Operation("deleteAccount", "DELETE", _A, accounts.remove, answer=accounts.RemovedShape),
-    Operation("getClock", "GET", f"{_A}/clock", clock.fetch, answer=clock.ClockShape),
-    Operation(
+    ControlOperation("deleteAccount", "DELETE", _A, accounts.remove, answer=accounts.RemovedShape),
+    ControlOperation("getClock", "GET", f"{_A}/clock", clock.fetch, answer=clock.ClockShape),
+    ControlOperation(
         "setClock",
         "PUT",
         f"{_A}/clock",
@@ -65,7 +67,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=clock.CLOCK,
         codes=("clock_backwards", "refused"),
     ),
-    Operation(
+    ControlOperation(
         "advanceClock",
         "POST",
         f"{_A}/clock/advance",
@@ -75,7 +77,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=clock.ADVANCE,
         codes=("clock_backwards", "refused"),
     ),
-    Operation(
+    ControlOperation(
         "getAgenda",
         "GET",
         f"{_A}/agenda",
@@ -83,7 +85,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[clock.DueShape],
         query={"until": MOMENT, "billogram": WORD},
     ),
-    Operation(
+    ControlOperation(
         "listPayments",
         "GET",
         f"{_A}/payments",
@@ -91,7 +93,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[payments.PaymentShape],
         query={"billogram": WORD},
     ),
-    Operation(
+    ControlOperation(
         "createPayment",
         "POST",
         f"{_A}/payments",
@@ -102,7 +104,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example={"amount": 100},
         codes=_REFUSED,
     ),
-    Operation(
+    ControlOperation(
         "getPayment",
         "GET",
         f"{_A}/payments/{{id}}",
@@ -110,7 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=payments.PaymentShape,
         codes=("unknown_payment",),
     ),
-    Operation(
+    ControlOperation(
         "allocatePayment",
         "POST",
         f"{_A}/payments/{{id}}/allocate",
@@ -120,7 +122,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=payments.ALLOCATION,
         codes=("unknown_payment", *_REFUSED),
     ),
-    Operation(
+    ControlOperation(
         "recallPayment",
         "POST",
         f"{_A}/payments/{{id}}/recall",
@@ -131,7 +133,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=bank.RECALL,
         codes=("unknown_payment", "rule"),
     ),
-    Operation(
+    ControlOperation(
         "listRecallOptions",
         "GET",
         f"{_A}/payments/{{id}}/recall-options",
@@ -139,26 +141,30 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[bank.RecallOptionShape],
         codes=("unknown_payment",),
     ),
-    Operation("listOutcomes", "GET", f"{_A}/outcomes", bank.laid_down, answer=list[bank.OutcomesShape]),
-    Operation(
+    ControlOperation(
+        "listOutcomes", "GET", f"{_A}/outcomes", bank.list_outcomes, answer=list[bank.OutcomesShape]
+    ),
+    ControlOperation(
         "setOutcomes",
         "PUT",
         f"{_A}/outcomes",
-        bank.lay_down,
+        bank.set_outcomes,
         body=bank.OutcomesBody,
         answer=bank.OutcomesShape,
         example=bank.OUTCOMES_EXAMPLE,
         codes=("refused",),
     ),
-    Operation("deleteOutcomes", "DELETE", f"{_A}/outcomes", bank.clear, answer=list[bank.OutcomesShape]),
-    Operation(
+    ControlOperation(
+        "deleteOutcomes", "DELETE", f"{_A}/outcomes", bank.clear, answer=list[bank.OutcomesShape]
+    ),
+    ControlOperation(
         "listMockPaymentSources",
         "GET",
         f"{_A}/payment-sources",
         bank.listing,
         answer=list[bank.SourceShape],
     ),
-    Operation(
+    ControlOperation(
         "getMockPaymentSource",
         "GET",
         f"{_A}/payment-sources/{{id}}",
@@ -166,7 +172,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=bank.SourceShape,
         codes=("unknown_payment_source",),
     ),
-    Operation(
+    ControlOperation(
         "changeMockPaymentSource",
         "PATCH",
         f"{_A}/payment-sources/{{id}}",
@@ -176,7 +182,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=bank.SOURCE_EXAMPLE,
         codes=("unknown_payment_source",),
     ),
-    Operation(
+    ControlOperation(
         "simulateBillogram",
         "POST",
         f"{_A}/billograms/{{id}}/simulate/{{what}}",
@@ -184,7 +190,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=ShownBillogram,
         codes=_REFUSED,
     ),
-    Operation(
+    ControlOperation(
         "simulateCustomer",
         "POST",
         f"{_A}/customers/{{no}}/simulate/{{what}}",
@@ -192,7 +198,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=ShownCustomer,
         codes=_REFUSED,
     ),
-    Operation(
+    ControlOperation(
         "getTimeline",
         "GET",
         f"{_A}/timeline",
@@ -201,10 +207,10 @@ OPERATIONS: tuple[Operation, ...] = (
         query={"billogram": WORD, "kind": one_word(timeline.KINDS), "after": WORD, "limit": LIMIT},
         streams=True,
     ),
-    Operation(
+    ControlOperation(
         "getCallbacks", "GET", f"{_A}/callbacks", callbacks.fetch, answer=callbacks.AccountCallbacksShape
     ),
-    Operation(
+    ControlOperation(
         "setCallbacks",
         "PUT",
         f"{_A}/callbacks",
@@ -213,8 +219,8 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=callbacks.AccountCallbacksShape,
         example=callbacks.EXAMPLE,
     ),
-    Operation("getInbox", "GET", f"{_A}/inbox", deliveries.inbox, answer=list[deliveries.InboxShape]),
-    Operation(
+    ControlOperation("getInbox", "GET", f"{_A}/inbox", deliveries.inbox, answer=list[deliveries.InboxShape]),
+    ControlOperation(
         "listDeliveries",
         "GET",
         f"{_A}/deliveries",
@@ -222,7 +228,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[deliveries.DeliveryShape],
         query={"status": one_word(STATUSES), "type": WORD, "billogram": WORD},
     ),
-    Operation(
+    ControlOperation(
         "replayDelivery",
         "POST",
         f"{_A}/deliveries/{{id}}/replay",
@@ -230,7 +236,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=deliveries.DeliveryShape,
         codes=("unknown_delivery", "delivery_dropped"),
     ),
-    Operation(
+    ControlOperation(
         "waitForDeliveries",
         "POST",
         f"{_A}/deliveries/wait",
@@ -241,8 +247,10 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("timeout", "stopping"),
         waits=True,
     ),
-    Operation("getDeliveryPolicy", "GET", f"{_A}/delivery-policy", policy.fetch, answer=policy.PolicyShape),
-    Operation(
+    ControlOperation(
+        "getDeliveryPolicy", "GET", f"{_A}/delivery-policy", policy.fetch, answer=policy.PolicyShape
+    ),
+    ControlOperation(
         "setDeliveryPolicy",
         "PUT",
         f"{_A}/delivery-policy",
@@ -251,11 +259,11 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=policy.PolicyShape,
         example=policy.EXAMPLE,
     ),
-    Operation(
+    ControlOperation(
         "deleteDeliveryPolicy", "DELETE", f"{_A}/delivery-policy", policy.clear, answer=policy.PolicyShape
     ),
-    Operation("listFaults", "GET", f"{_A}/faults", faults.listing, answer=list[faults.FaultShape]),
-    Operation(
+    ControlOperation("listFaults", "GET", f"{_A}/faults", faults.listing, answer=list[faults.FaultShape]),
+    ControlOperation(
         "createFault",
         "POST",
         f"{_A}/faults",
@@ -266,8 +274,8 @@ OPERATIONS: tuple[Operation, ...] = (
         example=faults.EXAMPLE,
         codes=("too_many_faults",),
     ),
-    Operation("deleteFaults", "DELETE", f"{_A}/faults", faults.clear, answer=list[faults.FaultShape]),
-    Operation(
+    ControlOperation("deleteFaults", "DELETE", f"{_A}/faults", faults.clear, answer=list[faults.FaultShape]),
+    ControlOperation(
         "listRequests",
         "GET",
         f"{_A}/requests",
@@ -275,7 +283,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[requests.RequestShape],
         query={"method": WORD, "status": {"type": "integer"}, "error": WORD, "after": WORD, "limit": LIMIT},
     ),
-    Operation(
+    ControlOperation(
         "explainRequest",
         "GET",
         f"{_A}/requests/{{id}}/explain",
@@ -283,7 +291,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=explain_shapes.ExplainedShape,
         codes=("unknown_request", "not_refused"),
     ),
-    Operation(
+    ControlOperation(
         "getOutbox",
         "GET",
         f"{_A}/outbox",
@@ -291,7 +299,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[outbox.LetterShape],
         query={"billogram": WORD},
     ),
-    Operation(
+    ControlOperation(
         "getOutboxLetter",
         "GET",
         f"{_A}/outbox/{{letter_id}}",
@@ -299,10 +307,10 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=outbox.LetterShape,
         codes=("unknown_letter",),
     ),
-    Operation(
+    ControlOperation(
         "listSnapshots", "GET", f"{_A}/snapshots", snapshots.listing, answer=list[snapshots.SnapshotShape]
     ),
-    Operation(
+    ControlOperation(
         "createSnapshot",
         "POST",
         f"{_A}/snapshots",
@@ -313,7 +321,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=snapshots.SNAPSHOT,
         codes=("snapshot_exists",),
     ),
-    Operation(
+    ControlOperation(
         "restoreSnapshot",
         "POST",
         f"{_A}/snapshots/{{name}}/restore",
@@ -321,7 +329,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=accounts.AccountShape,
         codes=("unknown_snapshot",),
     ),
-    Operation(
+    ControlOperation(
         "deleteSnapshot",
         "DELETE",
         f"{_A}/snapshots/{{name}}",
@@ -329,7 +337,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=snapshots.ForgottenShape,
         codes=("unknown_snapshot",),
     ),
-    Operation(
+    ControlOperation(
         "forkAccount",
         "POST",
         f"{_A}/fork",
@@ -340,7 +348,7 @@ OPERATIONS: tuple[Operation, ...] = (
         example=snapshots.FORK,
         codes=("account_exists", "unknown_act"),
     ),
-    Operation(
+    ControlOperation(
         "diffAccount",
         "GET",
         f"{_A}/diff",
@@ -349,6 +357,6 @@ OPERATIONS: tuple[Operation, ...] = (
         query={"against": WORD},
         codes=("unknown_snapshot",),
     ),
-    Operation("getCoverage", "GET", f"{_A}/coverage"),
-    Operation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
+    ControlOperation("getCoverage", "GET", f"{_A}/coverage"),
+    ControlOperation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
 )

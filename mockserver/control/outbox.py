@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypedDict
 from msgspec import Raw
 
 from mockserver.control.call import Answer, ControlCall, Shown
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import unknown
 from mockserver.core.documents import Document, by_letter
 from mockserver.core.model import Billogram, Customer
@@ -88,7 +88,7 @@ def _render(found: Found, base: str, timezone: str) -> LetterShape:
     each = outbox.message(*found, base)
     return {
         "letter_id": each.letter_id,
-        "at": shown(each.at, timezone),
+        "at": format_moment(each.at, timezone),
         "billogram": each.billogram,
         "kind": each.kind,  # type: ignore[typeddict-item]  # one of the three
         "invoice_no": each.invoice_no,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypedDict, get_args
 from pydantic import Field, model_validator
 
 from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import unknown
 from mockserver.core import payments
 from mockserver.core.act import Act
@@ -17,14 +17,14 @@ from mockserver.core.showing import as_number
 from mockserver.core.state import PAYMENT, State
 from mockserver.schema import Form, one_word, string
 
-Key = Annotated[str, Field(min_length=1, max_length=100)]
+ObjectId = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=1000)]
 Scheme = Literal["BANKGIRO", "SEPA_CREDIT_TRANSFER", "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SWISH", "CARD"]
 Day = Annotated[date, Field(ge=FIRST_DATE)]
 
 
 class Share(Body):
-    billogram: Key
+    billogram: ObjectId
     amount: Amount
 
 
@@ -33,7 +33,7 @@ class PaymentBody(Body):
 
     amount: Amount
     ocr_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-    billogram: Key | None = None
+    billogram: ObjectId | None = None
     allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
     payer_name: Text | None = None
     scheme: Scheme | None = None
@@ -53,7 +53,7 @@ class PaymentBody(Body):
 class AllocateBody(Body):
     """Where unmatched money goes. The example names the first billogram of the account `shop`."""
 
-    billogram: Key
+    billogram: ObjectId
     amount: Amount | None = None
 
 
@@ -118,7 +118,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 async def create(call: ControlCall) -> Answer:
     """`POST …/payments`: money comes in."""
-    body = call.read(PaymentBody)
+    body = call.typed_body(PaymentBody)
     live = await call.live()
     key = ""
 
@@ -153,7 +153,7 @@ def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
 
 async def allocate(call: ControlCall) -> Answer:
     """`POST …/payments/{id}/allocate`: places unmatched money by hand. Without an amount all of it."""
-    body = call.read(AllocateBody)
+    body = call.typed_body(AllocateBody)
     live = await call.live()
 
     def decide(act: Act) -> None:
@@ -180,7 +180,7 @@ def render_payment(payment: IncomingPayment, timezone: str) -> PaymentShape:
         "currency": payment.currency,
         "scheme": payment.scheme,
         "date": payment.date.isoformat(),
-        "created_at": shown(payment.at, timezone),
+        "created_at": format_moment(payment.at, timezone),
         "payer_name": payment.payer_name,
         "ocr_number": payment.ocr_number,
         "b2b": payment.b2b,

@@ -42,7 +42,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 async def put(call: ControlCall) -> Answer:
     """`PUT …/delivery-policy`: lays one down, in the place of the one before."""
-    body = call.read(PolicyBody)
+    body = call.typed_body(PolicyBody)
     live = await call.live()
     policy = Policy(**body.given())
     call.sender.configure(live, policy)

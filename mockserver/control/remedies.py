@@ -33,7 +33,7 @@ _CONTACT = {"email": "contact@example.com", "phone": "0700000001"}
 _ADDRESS = {"street_address": "Testgatan 1", "zipcode": "12345", "city": "Teststad"}
 
 
-class World(Struct, frozen=True):
+class Trial(Struct, frozen=True):
     """A billogram and what belongs to it, apart from the account: nothing that is tried here stays."""
 
     base: str  # where the client reaches the server
@@ -73,7 +73,7 @@ class World(Struct, frozen=True):
 # the copy
 
 
-def cut_out(state: State, key: str, body: Any) -> State:
+def extract(state: State, key: str, body: Any) -> State:
     """A state of its own: the billogram, what `body` names, what its customer and payments bring in."""
     named = body if isinstance(body, dict) else {}
     keys = [key, *(each.id for each in _credits_of(state, state.billograms[key]))]
@@ -123,21 +123,21 @@ def _item_numbers(body: dict[str, Any]) -> set[str]:
 # trying
 
 
-def tried(world: World, name: str, body: Any) -> World | None:
-    """The world after an operation of the API; None when it is refused."""
-    return _done(world, lambda act: decide(act, name, world.key, lambda: body, world.base))
+def try_operation(trial: Trial, name: str, body: Any) -> Trial | None:
+    """The trial after an operation of the API; None when it is refused."""
+    return _attempted(trial, lambda act: decide(act, name, trial.key, lambda: body, trial.base))
 
 
-def _done(world: World, attempt: Callable[[Act], object]) -> World | None:
-    act = Act(world.state, world.now)
+def _attempted(trial: Trial, attempt: Callable[[Act], object]) -> Trial | None:
+    act = Act(trial.state, trial.now)
     try:
         attempt(act)
     except Refusal:
         return None
     act.close()
-    state = world.state.copy()
+    state = trial.state.copy()
     _put(state, act)
-    return _moved(structs.replace(world, state=state), world.now)
+    return _advanced(structs.replace(trial, state=state), trial.now)
 
 
 def _put(state: State, act: Act) -> None:
@@ -145,24 +145,24 @@ def _put(state: State, act: Act) -> None:
         state.put(kind, key, new)
 
 
-def _moved(world: World, to: datetime) -> World:
+def _advanced(trial: Trial, to: datetime) -> Trial:
     """What is due until then is done, each at its moment, as the clock does it."""
-    due, state, last = world.state.agenda.head(), world.state, world.now
+    due, state, last = trial.state.agenda.head(), trial.state, trial.now
     if due is not None and due.at <= to:
         state = state.copy()
     while due is not None and due.at <= to:
         act = decided(state, due, last)
         _put(state, act)
         last, due = act.now, state.agenda.head()
-    return structs.replace(world, state=state, now=max(to, last))
+    return structs.replace(trial, state=state, now=max(to, last))
 
 
 # bodies that are as plain as can be
 
 
-def plain(world: World, name: str) -> list[Any]:
+def plain(trial: Trial, name: str) -> list[Any]:
     """Bodies to try a command with, the plainest first."""
-    billogram = world.billogram
+    billogram = trial.billogram
     remaining = billogram.sums.remaining
     match name:
         case "delete":
@@ -178,7 +178,7 @@ def plain(world: World, name: str) -> list[Any]:
         case "credit":
             return [{"mode": "full"}, {"mode": "full", "method": "DoNotNotify"}]
         case "respite":
-            day = max(billogram.content.terms.due_date, world.today) + _DAY
+            day = max(billogram.content.terms.due_date, trial.today) + _DAY
             return [{"date": day.isoformat()}]
         case "message":
             return [{"message": "Thank you"}]
@@ -189,32 +189,32 @@ def plain(world: World, name: str) -> list[Any]:
         case "credit-allocate":
             return [
                 {"amount": min(money.negated(each.sums.remaining), remaining), "source_id": each.id}
-                for each in world.credits(Internal.UNPAID)
+                for each in trial.credits(Internal.UNPAID)
             ]
         case _:
             return [{}]
 
 
-def allowed(world: World) -> list[StepShape]:
+def allowed(trial: Trial) -> list[StepShape]:
     """Each command of the table that would be accepted now, with the body that was tried."""
     found = []
     for name in TRANSITIONS:
-        body = _accepted(world, name, plain(world, name))
+        body = _accepted(trial, name, plain(trial, name))
         if body is not _NONE:
-            found.append(_api_step(world, name, body, "would be accepted now"))
+            found.append(_api_step(trial, name, body, "would be accepted now"))
     return found
 
 
 _NONE: Any = object()
 
 
-def _accepted(world: World, name: str, bodies: Iterable[Any]) -> Any:
-    return next((body for body in bodies if _accepts(world, name, body)), _NONE)
+def _accepted(trial: Trial, name: str, bodies: Iterable[Any]) -> Any:
+    return next((body for body in bodies if _accepts(trial, name, body)), _NONE)
 
 
-def _accepts(world: World, name: str, body: Any) -> bool:
+def _accepts(trial: Trial, name: str, body: Any) -> bool:
     try:
-        decide(Act(world.state, world.now), name, world.key, lambda: body, world.base)
+        decide(Act(trial.state, trial.now), name, trial.key, lambda: body, trial.base)
     except Refusal:
         return False
     return True
@@ -223,8 +223,8 @@ def _accepts(world: World, name: str, body: Any) -> bool:
 # steps
 
 
-def _api_step(world: World, name: str, body: Any, why: str) -> StepShape:
-    path = f"/api/v2/billogram/{world.key}"
+def _api_step(trial: Trial, name: str, body: Any, why: str) -> StepShape:
+    path = f"/api/v2/billogram/{trial.key}"
     match name:
         case "create":
             return {"method": "POST", "path": "/api/v2/billogram", "body": body, "why": why}
@@ -234,8 +234,8 @@ def _api_step(world: World, name: str, body: Any, why: str) -> StepShape:
             return {"method": "POST", "path": f"{path}/command/{name}", "body": body, "why": why}
 
 
-def _mock_step(world: World, method: str, path: str, body: Any, why: str) -> StepShape:
-    return {"method": method, "path": account_path(world.account.id) + path, "body": body, "why": why}
+def _mock_step(trial: Trial, method: str, path: str, body: Any, why: str) -> StepShape:
+    return {"method": method, "path": account_path(trial.account.id) + path, "body": body, "why": why}
 
 
 def account_path(account: str) -> str:
@@ -243,142 +243,144 @@ def account_path(account: str) -> str:
     return f"/_mock/accounts/{quote(account, safe='')}"
 
 
-Edge = tuple[StepShape, World]
+Edge = tuple[StepShape, Trial]
 
 
-def _command(name: str, why: str) -> Callable[[World], Iterator[Edge]]:
+def _command(name: str, why: str) -> Callable[[Trial], Iterator[Edge]]:
     """A command with a plain body, where it is accepted."""
 
-    def edges(world: World) -> Iterator[Edge]:
-        return _given(world, name, plain(world, name), why)
+    def edges(trial: Trial) -> Iterator[Edge]:
+        return _first_accepted(trial, name, plain(trial, name), why)
 
     return edges
 
 
-def _given(world: World, name: str, bodies: Iterable[Any], why: str) -> Iterator[Edge]:
+def _first_accepted(trial: Trial, name: str, bodies: Iterable[Any], why: str) -> Iterator[Edge]:
     for body in bodies:
-        after = tried(world, name, body)
+        after = try_operation(trial, name, body)
         if after is not None:
-            yield _api_step(world, name, body, why), after
+            yield _api_step(trial, name, body, why), after
             return
 
 
-def _deed(
+def _simulation(
     name: str, attempt: Callable[[Act, Billogram], None], why: str
-) -> Callable[[World], Iterator[Edge]]:
+) -> Callable[[Trial], Iterator[Edge]]:
     """What somebody else does to it."""
 
-    def edges(world: World) -> Iterator[Edge]:
-        after = _done(world, lambda act: attempt(act, act.billogram(world.key)))
+    def edges(trial: Trial) -> Iterator[Edge]:
+        after = _attempted(trial, lambda act: attempt(act, act.billogram(trial.key)))
         if after is not None:
-            path = f"/billograms/{world.key}/simulate/{name}"
-            yield _mock_step(world, "POST", path, {}, why), after
+            path = f"/billograms/{trial.key}/simulate/{name}"
+            yield _mock_step(trial, "POST", path, {}, why), after
 
     return edges
 
 
-def _feature(name: str) -> Callable[[World], Iterator[Edge]]:
+def _feature(name: str) -> Callable[[Trial], Iterator[Edge]]:
     """A feature of the account is turned on."""
 
-    def edges(world: World) -> Iterator[Edge]:
-        features = world.account.features
+    def edges(trial: Trial) -> Iterator[Edge]:
+        features = trial.account.features
         if not getattr(features, name):
-            account = replace(world.account, features=replace(features, **{name: True}))
-            after = _done(world, lambda act: accounts.change(act, account))
+            account = replace(trial.account, features=replace(features, **{name: True}))
+            after = _attempted(trial, lambda act: accounts.change(act, account))
             assert after is not None, "an account may be changed"
             why = f"the feature {name} is off: turn it on"
-            yield _mock_step(world, "PATCH", "", {"features": {name: True}}, why), after
+            yield _mock_step(trial, "PATCH", "", {"features": {name: True}}, why), after
 
     return edges
 
 
-def _recall(world: World) -> Iterator[Edge]:
+def _recall(trial: Trial) -> Iterator[Edge]:
     """Money of it is taken back: what it has settled is open again."""
-    for payment in world.state.payments_of(world.key):
+    for payment in trial.state.payments_of(trial.key):
         if payment.status == SETTLED:
-            after = _done(world, partial(recalls.recall, payment=payment, request=recalls.RecallRequest()))
+            after = _attempted(
+                trial, partial(recalls.recall, payment=payment, request=recalls.RecallRequest())
+            )
             if after is not None:
                 path = f"/payments/{payment.id}/recall"
                 why = "the bank takes the payment back, which opens the billogram again"
-                yield _mock_step(world, "POST", path, {}, why), after
+                yield _mock_step(trial, "POST", path, {}, why), after
 
 
-def _until(world: World, day: date, why: str) -> Iterator[Edge]:
-    moment = calendar.day_start(day, world.account.timezone)
-    if moment > world.now:
-        shown = moment.astimezone(calendar.zone(world.account.timezone)).isoformat()
-        step = _mock_step(world, "POST", "/clock/advance", {"to": shown}, why)
-        yield step, _moved(world, moment)
+def _until(trial: Trial, day: date, why: str) -> Iterator[Edge]:
+    moment = calendar.day_start(day, trial.account.timezone)
+    if moment > trial.now:
+        shown = moment.astimezone(calendar.zone(trial.account.timezone)).isoformat()
+        step = _mock_step(trial, "POST", "/clock/advance", {"to": shown}, why)
+        yield step, _advanced(trial, moment)
 
 
-def _day_after_due(world: World) -> Iterator[Edge]:
-    due = world.billogram.content.terms.due_date
-    if world.today <= due:
-        yield from _until(world, due + _DAY, f"move the clock past the due date {due}")
+def _day_after_due(trial: Trial) -> Iterator[Edge]:
+    due = trial.billogram.content.terms.due_date
+    if trial.today <= due:
+        yield from _until(trial, due + _DAY, f"move the clock past the due date {due}")
 
 
-def _day_after_respite(world: World) -> Iterator[Edge]:
-    dunning = world.billogram.dunning
+def _day_after_respite(trial: Trial) -> Iterator[Edge]:
+    dunning = trial.billogram.dunning
     if dunning.respite_active and dunning.respite_date is not None:
         why = f"or move the clock past the respite to {dunning.respite_date}"
-        yield from _until(world, dunning.respite_date + _DAY, why)
+        yield from _until(trial, dunning.respite_date + _DAY, why)
 
 
-def _next_day(world: World) -> Iterator[Edge]:
-    yield from _until(world, world.today + _DAY, "move the clock to the next day")
+def _next_day(trial: Trial) -> Iterator[Edge]:
+    yield from _until(trial, trial.today + _DAY, "move the clock to the next day")
 
 
-def _contact(world: World) -> Iterator[Edge]:
+def _contact(trial: Trial) -> Iterator[Edge]:
     """The data for deliveries that the billogram's copy of its customer lacks."""
-    to = world.billogram.recipient
+    to = trial.billogram.recipient
     customer: dict[str, Any] = {name: each for name, each in _CONTACT.items() if not getattr(to, name)}
     if not delivery.has_address(to):
         customer["delivery_address" if to.delivery_address.street_address else "address"] = _ADDRESS
     if customer:
         why = "add what a delivery to the customer needs"
-        yield from _given(world, "put", [{"customer": customer}], why)
+        yield from _first_accepted(trial, "put", [{"customer": customer}], why)
 
 
-def _part_payment(world: World) -> Iterator[Edge]:
-    remaining = world.billogram.sums.remaining
+def _part_payment(trial: Trial) -> Iterator[Edge]:
+    remaining = trial.billogram.sums.remaining
     part = Decimal(1) if remaining > 1 else Decimal("0.01")
-    yield from _given(world, "payment", [{"amount": part}], "some money comes")
+    yield from _first_accepted(trial, "payment", [{"amount": part}], "some money comes")
 
 
-def _principal(world: World) -> Iterator[Edge]:
-    sums = world.billogram.sums
+def _principal(trial: Trial) -> Iterator[Edge]:
+    sums = trial.billogram.sums
     principal = money.unpaid_principal(sums)
     if 0 < principal < sums.remaining:
         why = "the principal is settled, and only fees remain"
-        yield from _given(world, "payment", [{"amount": principal}], why)
+        yield from _first_accepted(trial, "payment", [{"amount": principal}], why)
 
 
-def _source(world: World) -> Iterator[Edge]:
-    for draft in world.credits(Internal.UNATTESTED):
-        there = structs.replace(world, key=draft.id)
-        for step, after in _given(there, "send", [{"method": "DoNotNotify"}], "send the credit"):
-            yield step, structs.replace(after, key=world.key)
+def _source(trial: Trial) -> Iterator[Edge]:
+    for draft in trial.credits(Internal.UNATTESTED):
+        there = structs.replace(trial, key=draft.id)
+        for step, after in _first_accepted(there, "send", [{"method": "DoNotNotify"}], "send the credit"):
+            yield step, structs.replace(after, key=trial.key)
 
 
-def _new_credit(world: World) -> Iterator[Edge]:
-    if world.credits(Internal.UNPAID) or world.billogram.is_credit:
+def _new_credit(trial: Trial) -> Iterator[Edge]:
+    if trial.credits(Internal.UNPAID) or trial.billogram.is_credit:
         return
     body = {
-        "customer": {"customer_no": world.billogram.recipient.customer_no},
-        "currency": world.billogram.content.terms.currency,
+        "customer": {"customer_no": trial.billogram.recipient.customer_no},
+        "currency": trial.billogram.content.terms.currency,
         "items": [{"title": "Credit", "count": -1, "price": 100, "vat": 0}],
         "on_success": {"command": "send", "method": "DoNotNotify"},
     }
-    yield from _given(world, "create", [body], "make a stand-alone credit, sent at once")
+    yield from _first_accepted(trial, "create", [body], "make a stand-alone credit, sent at once")
 
 
 # what may help towards a command, in the order in which it is tried
 
 _SEND = _command("send", "send it: then it is a claim")
-_DENY = _deed("factoring-deny", factoring.deny, "the buyer of claims refuses it: then it is open")
-_CANCEL = _deed("collection-cancel", collection.cancel, "take it back from the collection agency")
+_DENY = _simulation("factoring-deny", factoring.deny, "the buyer of claims refuses it: then it is open")
+_CANCEL = _simulation("collection-cancel", collection.cancel, "take it back from the collection agency")
 _OPEN = (_SEND, _DENY, _CANCEL, _recall)
-_HELPS: dict[str, tuple[Callable[[World], Iterator[Edge]], ...]] = {
+_PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
     "put": (_DENY, _CANCEL, _recall, _feature("standalone_credits")),
     "send": (_feature("standalone_credits"), _contact),
     "sell": (_feature("factoring"),),
@@ -418,13 +420,13 @@ _HELPS: dict[str, tuple[Callable[[World], Iterator[Edge]], ...]] = {
 }
 
 
-def way(world: World, name: str, bodies: Callable[[World], Iterable[Any]]) -> list[StepShape]:
+def find_remedy(trial: Trial, name: str, bodies: Callable[[Trial], Iterable[Any]]) -> list[StepShape]:
     """The shortest way to where a command is accepted with one of the bodies; the command is its last step.
 
     Empty: none was found. Breadth first, over what may help.
     """
-    queue: list[tuple[World, list[StepShape]]] = [(world, [])]
-    seen = {_place(world)}
+    queue: list[tuple[Trial, list[StepShape]]] = [(trial, [])]
+    seen = {_search_key(trial)}
     while queue:
         here, steps = queue.pop(0)
         body = _accepted(here, name, bodies(here))
@@ -432,31 +434,31 @@ def way(world: World, name: str, bodies: Callable[[World], Iterable[Any]]) -> li
             return [*steps, _api_step(here, name, body, "accepted then" if steps else "accepted now")]
         if len(steps) == _DEEPEST:
             continue
-        for help_ in _HELPS.get(name, ()):
+        for help_ in _PREPARATIONS.get(name, ()):
             for step, after in help_(here):
-                place = _place(after)
+                place = _search_key(after)
                 if place not in seen and len(seen) < _MOST:
                     seen.add(place)
                     queue.append((after, [*steps, step]))
     return []
 
 
-def way_to_any(world: World, name: str) -> list[StepShape]:
+def find_remedy_with_plain_body(trial: Trial, name: str) -> list[StepShape]:
     """The same with a plain body."""
-    return way(world, name, lambda here: plain(here, name))
+    return find_remedy(trial, name, lambda here: plain(here, name))
 
 
-def _place(world: World) -> tuple[object, ...]:
+def _search_key(trial: Trial) -> tuple[object, ...]:
     """What tells one place of the search from another."""
-    own = world.billogram
-    rest = tuple((each.id, each.internal, each.sums.remaining) for each in world.state.billograms.values())
-    features = world.account.features
-    return own.sums, own.flags, own.dunning, own.recipient, world.now, features, rest
+    own = trial.billogram
+    rest = tuple((each.id, each.internal, each.sums.remaining) for each in trial.state.billograms.values())
+    features = trial.account.features
+    return own.sums, own.flags, own.dunning, own.recipient, trial.now, features, rest
 
 
 # what is said where no way leads, and commands that lead to something like it
 
-_NO_WAY: dict[str, tuple[str, tuple[str, ...]]] = {
+_FALLBACKS: dict[str, tuple[str, tuple[str, ...]]] = {
     "put": ("it is not open any more, so it stays as it is", ("credit",)),
     "delete": (
         "it is no draft any more, and what was sent or sold is never deleted",
@@ -476,9 +478,9 @@ _OWED = ("a stand-alone credit is no claim: it is paid out, or used on a debit",
 _OF_BOTH = ("put", "delete", "send", "sell")
 
 
-def no_way(world: World, name: str) -> tuple[str, list[StepShape]]:
+def fallback(trial: Trial, name: str) -> tuple[str, list[StepShape]]:
     """What is to be said where no way was found, and the way to what can be done instead, if there is one."""
-    said, others = _NO_WAY.get(name, _CLOSED)
-    if world.billogram.is_credit and name not in _OF_BOTH:
+    said, others = _FALLBACKS.get(name, _CLOSED)
+    if trial.billogram.is_credit and name not in _OF_BOTH:
         said, others = _OWED
-    return said, next((found for other in others if (found := way_to_any(world, other))), [])
+    return said, next((found for other in others if (found := find_remedy_with_plain_body(trial, other))), [])

@@ -5,7 +5,7 @@ from enum import Enum
 from typing import Any, TypedDict
 
 from mockserver.control.call import Answer, ControlCall, Shown
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
 from mockserver.traffic import Entry
 
@@ -67,7 +67,7 @@ def render_request(entry: Entry, timezone: str) -> RequestShape:
         }
     return {
         "id": entry.id,
-        "at": shown(entry.at, timezone),
+        "at": format_moment(entry.at, timezone),
         "method": entry.method,
         "path": entry.path,
         "status": entry.status,

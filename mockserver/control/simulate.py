@@ -31,7 +31,7 @@ class MessageBody(Body):
     message: Annotated[str, Field(min_length=1, max_length=100_000)]
 
 
-class Deed(Struct, frozen=True):
+class Simulation(Struct, frozen=True):
     """What somebody does: the body that is read, and what it decides."""
 
     body: type[Body]
@@ -102,17 +102,17 @@ def _factoring_deny(act: Act, billogram: Billogram, _: NothingBody) -> None:
 
 
 # of a billogram; None: not built yet
-DEEDS: dict[str, Deed | None] = {
-    "message": Deed(MessageBody, _message, {"message": "When will it come?"}),
-    "view": Deed(NothingBody, _view),
-    "delivery-failure": Deed(NothingBody, _delivery_failure),
-    "schedule-payment": Deed(ScheduleBody, _schedule),
-    "cancel-scheduled-payment": Deed(NothingBody, _cancel_scheduled),
-    "collector-payment": Deed(CollectorPaymentBody, _collector_payment, {"amount": 50}),
-    "collection-end": Deed(NothingBody, _collection_end),
-    "collection-cancel": Deed(NothingBody, _collection_cancel),
-    "factoring-accept": Deed(NothingBody, _factoring_accept),
-    "factoring-deny": Deed(NothingBody, _factoring_deny),
+BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
+    "message": Simulation(MessageBody, _message, {"message": "When will it come?"}),
+    "view": Simulation(NothingBody, _view),
+    "delivery-failure": Simulation(NothingBody, _delivery_failure),
+    "schedule-payment": Simulation(ScheduleBody, _schedule),
+    "cancel-scheduled-payment": Simulation(NothingBody, _cancel_scheduled),
+    "collector-payment": Simulation(CollectorPaymentBody, _collector_payment, {"amount": 50}),
+    "collection-end": Simulation(NothingBody, _collection_end),
+    "collection-cancel": Simulation(NothingBody, _collection_cancel),
+    "factoring-accept": Simulation(NothingBody, _factoring_accept),
+    "factoring-deny": Simulation(NothingBody, _factoring_deny),
     "accept-sale": None,
     "event": None,
 }
@@ -146,10 +146,10 @@ def _disable_recurring(act: Act, found: Customer, _: NothingBody) -> None:
 
 
 # of a customer; None: not built yet
-CUSTOMER_DEEDS: dict[str, Deed | None] = {
-    "verify-email": Deed(EmailBody, _verify_email, {"email": "verified@example.com"}),
-    "enable-recurring": Deed(RecurringBody, _enable_recurring, {"type": "autogiro"}),
-    "disable-recurring": Deed(NothingBody, _disable_recurring),
+CUSTOMER_SIMULATIONS: dict[str, Simulation | None] = {
+    "verify-email": Simulation(EmailBody, _verify_email, {"email": "verified@example.com"}),
+    "enable-recurring": Simulation(RecurringBody, _enable_recurring, {"type": "autogiro"}),
+    "disable-recurring": Simulation(NothingBody, _disable_recurring),
     "einvoice-register": None,
     "einvoice-deregister": None,
     "einvoice-mismatch": None,
@@ -160,38 +160,38 @@ CUSTOMER_DEEDS: dict[str, Deed | None] = {
 async def customer(call: ControlCall) -> Answer:
     """`POST …/customers/{no}/simulate/{what}`: what a recipient does. Answers with the customer."""
     what, number = call.params["what"], call.params["no"]
-    deed = _found(CUSTOMER_DEEDS, what)
-    given: Any = call.read(deed.body)
+    simulation = _found(CUSTOMER_SIMULATIONS, what)
+    given: Any = call.typed_body(simulation.body)
     live = await call.live()
     key = int(number) if number.isascii() and number.isdigit() and len(number) < 17 else -1
 
     def decide(act: Act) -> None:
         if act.find(CUSTOMER, key) is None:
             raise no_object(number)
-        deed.decide(act, act.customer(key), given)
+        simulation.decide(act, act.customer(key), given)
 
     act = await call.emulator.execute(live, decide, cause=call.request_id, rule=f"simulate {what}")
     return Answer(render_customer(act.customer(key)))
 
 
-def _found(deeds: Mapping[str, Deed | None], what: str) -> Deed:
-    if what not in deeds:
-        raise ControlError(404, "unknown_deed", f"nobody can {what}", f"known: {', '.join(deeds)}")
-    deed = deeds[what]
-    if deed is None:
+def _found(table: Mapping[str, Simulation | None], what: str) -> Simulation:
+    if what not in table:
+        raise ControlError(404, "unknown_deed", f"nobody can {what}", f"known: {', '.join(table)}")
+    simulation = table[what]
+    if simulation is None:
         raise not_built(f"simulate/{what}")
-    return deed
+    return simulation
 
 
 async def billogram(call: ControlCall) -> Answer:
     """`POST …/billograms/{id}/simulate/{what}`: what others do to it. Answers with it as it then is."""
     what, key = call.params["what"], call.params["id"]
-    deed = _found(DEEDS, what)
-    given = call.read(deed.body)
+    simulation = _found(BILLOGRAM_SIMULATIONS, what)
+    given = call.typed_body(simulation.body)
     live = await call.live()
 
     def decide(act: Act) -> None:
-        deed.decide(act, act.billogram(key), given)
+        simulation.decide(act, act.billogram(key), given)
 
     act = await call.emulator.execute(live, decide, cause=call.request_id, rule=f"simulate {what}")
     return Answer(render_billogram(act.billogram(key), call.base))

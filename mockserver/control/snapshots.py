@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from mockserver.control.accounts import AccountId, shown_account
 from mockserver.control.call import Answer, Body, ControlCall, Shown
-from mockserver.control.deliveries import shown
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError, unknown
 from mockserver.emulator import AccountExists, LiveAccount
 from mockserver.ledger import Snapshot
@@ -45,7 +45,7 @@ FORK = {"id": "other"}
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/snapshots`: the named states, in the order in which they were taken."""
+    """`GET …/snapshots`: the find_snapshot states, in the order in which they were taken."""
     live = await call.live()
     taken = await call.emulator.read_all(
         lambda: sorted(live.snapshots.values(), key=lambda each: each.number)
@@ -55,7 +55,7 @@ async def listing(call: ControlCall) -> Answer:
 
 async def create(call: ControlCall) -> Answer:
     """`POST …/snapshots`: names the present state, its moment included."""
-    name = call.read(SnapshotBody).name
+    name = call.typed_body(SnapshotBody).name
     live = await call.live()
     try:
         taken = await call.emulator.snapshots.snapshot(live, name, cause=call.request_id)
@@ -69,7 +69,7 @@ async def restore(call: ControlCall) -> Answer:
 
     Journal and faults are dropped, as by a reset [A].
     """
-    old, taken = await named(call, call.params["name"])
+    old, taken = await find_snapshot(call, call.params["name"])
     live = await call.emulator.snapshots.restore(old, taken, cause=call.request_id)
     call.traffic.forget(old.stream)
     return Answer(await shown_account(call.emulator, live))
@@ -77,14 +77,14 @@ async def restore(call: ControlCall) -> Answer:
 
 async def remove(call: ControlCall) -> Answer:
     """`DELETE …/snapshots/{name}`: forgets the name. The account stays as it is."""
-    live, taken = await named(call, call.params["name"])
+    live, taken = await find_snapshot(call, call.params["name"])
     await call.emulator.snapshots.forget(live, taken)
     return Answer({"name": taken.name})
 
 
 async def fork(call: ControlCall) -> Answer:
     """`POST …/fork`: makes another account of the same state, or of that after an earlier act."""
-    body = call.read(ForkBody)
+    body = call.typed_body(ForkBody)
     live = await call.live()
     try:
         other = await call.emulator.snapshots.fork(live, body.id, body.at, cause=call.request_id)
@@ -96,7 +96,7 @@ async def fork(call: ControlCall) -> Answer:
     return Answer(await shown_account(call.emulator, other), 201)
 
 
-async def named(call: ControlCall, name: str) -> tuple[LiveAccount, Snapshot]:
+async def find_snapshot(call: ControlCall, name: str) -> tuple[LiveAccount, Snapshot]:
     """The account of the path and its snapshot of this name; that there is none is on disk."""
     live = await call.live()
     taken = await call.emulator.read_all(lambda: live.snapshots.get(name))
@@ -108,6 +108,6 @@ async def named(call: ControlCall, name: str) -> tuple[LiveAccount, Snapshot]:
 def _render(live: LiveAccount, taken: Snapshot) -> SnapshotShape:
     return {
         "name": taken.name,
-        "at": shown(taken.at, live.account.timezone),
+        "at": format_moment(taken.at, live.account.timezone),
         "position": taken.position,
     }

@@ -136,18 +136,20 @@ def keys(place: Place, path: Sequence[str | int], name: str) -> list[str]:
     beside = similar(name, place.members(path))
     elsewhere = [
         ".".join(way)
-        for way in _ways(place, {}, ())
+        for way in _member_paths(place, {}, ())
         if len(way) > 1 and similar(name, [way[-1]], _VERY_ALIKE) and list(way[:-1]) != list(path)
     ]
     return [*beside, *elsewhere][:_MOST]
 
 
-def _ways(place: Place, members: dict[str, Schema], way: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _member_paths(
+    place: Place, members: dict[str, Schema], way: tuple[str, ...]
+) -> Iterator[tuple[str, ...]]:
     for name, schema in (members or place.members()).items():
         yield (*way, name)
         inner = place.resolved(schema).get("properties", {})
         if inner and len(way) < _DEEPEST:
-            yield from _ways(place, inner, (*way, name))
+            yield from _member_paths(place, inner, (*way, name))
 
 
 def words(schema: Schema | None, sent: Any) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
 from mockserver.api.billogram_event import render_listed
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
-from mockserver.control.deliveries import AttemptShape, render_attempt, shown
+from mockserver.control.deliveries import AttemptShape, format_moment, render_attempt
 from mockserver.control.errors import ControlError
 from mockserver.core import events
 from mockserver.core.events import AttemptMade, BillogramEvent, Record
@@ -40,7 +40,7 @@ KINDS = ("request", "act", "delivery", "attempt", "refusal", PROGRESS)
 _REQUEST, _ACT, _DELIVERY, _LATER = range(4)
 
 
-class Key(NamedTuple):
+class RowKey(NamedTuple):
     """Where a row stands: at which act, and behind it in which order. Refusals are numbered after notes."""
 
     position: int
@@ -49,7 +49,7 @@ class Key(NamedTuple):
     refusal: int = 0
 
 
-_START = Key(0, 0)
+_START = RowKey(0, 0)
 
 
 class Wanted(NamedTuple):
@@ -142,7 +142,7 @@ async def fetch(call: ControlCall) -> Answer:
     return Answer(rows)
 
 
-def _parsed(name: str, text: str | None, live: LiveAccount) -> Key:
+def _parsed(name: str, text: str | None, live: LiveAccount) -> RowKey:
     """The key of a row's id; one of before a reset means: from the start."""
     if text is None:
         return _START
@@ -155,7 +155,7 @@ def _parsed(name: str, text: str | None, live: LiveAccount) -> Key:
             "take the id of the last row that you have",
         )
     generation, *key = map(int, parts)
-    return Key(*key) if generation == live.account.generation else _START
+    return RowKey(*key) if generation == live.account.generation else _START
 
 
 class _Progress:
@@ -193,15 +193,15 @@ class _Progress:
         live = self._live
         zone = live.account.timezone
         told = {
-            "from": shown(move.start, zone),
-            "to": shown(move.end, zone),
-            "now": shown(min(max(live.durable_last, move.start), move.end), zone),
+            "from": format_moment(move.start, zone),
+            "to": format_moment(move.end, zone),
+            "now": format_moment(min(max(live.durable_last, move.start), move.end), zone),
             "count": bisect(move.acts, live.durable),
         }
         return f"event: {PROGRESS}\n".encode() + b"data: " + encode(told) + b"\n\n"
 
 
-async def _live(call: ControlCall, live: LiveAccount, after: Key, wanted: Wanted) -> AsyncIterator[bytes]:
+async def _live(call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wanted) -> AsyncIterator[bytes]:
     """The same rows as server-sent events, then those that come; a reset goes on with the fresh account."""
     yield b": the timeline\n\n"
     notes = 0  # that were shown: their part of the log need not be read again
@@ -242,8 +242,8 @@ def _as_event(row: TimelineShape) -> bytes:
 
 
 async def _rows(
-    call: ControlCall, live: LiveAccount, after: Key, wanted: Wanted, notes: int = 0
-) -> AsyncGenerator[tuple[Key, TimelineShape], None]:
+    call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wanted, notes: int = 0
+) -> AsyncGenerator[tuple[RowKey, TimelineShape], None]:
     """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
     if wanted.kind == PROGRESS:
         return
@@ -278,20 +278,22 @@ class _Source:
         self._deliveries = call.sender.deliveries(live)
         self._timezone = live.account.timezone
 
-    def _row(self, key: Key, at: datetime, kind: str, cause: str, billograms: list[str], **more: Any) -> Any:
+    def _row(
+        self, key: RowKey, at: datetime, kind: str, cause: str, billograms: list[str], **more: Any
+    ) -> Any:
         name = ".".join(map(str, (self._live.account.generation, *key)))
-        shown_at = shown(at, self._timezone)
+        shown_at = format_moment(at, self._timezone)
         return {"id": name, "at": shown_at, "kind": kind, "cause": cause, "billograms": billograms, **more}
 
-    def act(self, record: Record) -> list[tuple[Key, TimelineShape]]:
+    def act(self, record: Record) -> list[tuple[RowKey, TimelineShape]]:
         """The request that caused it, the act, its deliveries."""
         told = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = record.billograms
-        found: list[tuple[Key, TimelineShape]] = []
+        found: list[tuple[RowKey, TimelineShape]] = []
         entry = self._call.traffic.find(self._live.stream, record.cause)
         if entry is not None:
-            found.append(self._request(Key(record.position, _REQUEST), "request", entry, billograms))
-        key = Key(record.position, _ACT)
+            found.append(self._request(RowKey(record.position, _REQUEST), "request", entry, billograms))
+        key = RowKey(record.position, _ACT)
         row = self._row(
             key,
             record.at,
@@ -309,13 +311,15 @@ class _Source:
         for index in range(len(record.events)):
             delivery = self._deliveries.by_id.get(f"{generation}-{record.position}-{index}")
             if delivery is not None:
-                key = Key(record.position, _DELIVERY, index)
+                key = RowKey(record.position, _DELIVERY, index)
                 found.append((key, self._delivery(key, delivery.planned.at, "delivery", delivery)))
         return found
 
-    async def later(self, after: Key, notes: int, told: int, noted: int) -> list[tuple[Key, TimelineShape]]:
+    async def later(
+        self, after: RowKey, notes: int, told: int, noted: int
+    ) -> list[tuple[RowKey, TimelineShape]]:
         """Attempts and refusals behind a key, which come between two acts."""
-        found: list[tuple[Key, TimelineShape]] = []
+        found: list[tuple[RowKey, TimelineShape]] = []
         if self._live.notes_stream is not None and notes < noted:
             async for record in self._call.emulator.log.read(self._live.notes_stream, notes):
                 if record.position > noted:
@@ -323,16 +327,16 @@ class _Source:
                 found += self._attempts(record, after, told)
         for entry in self._call.traffic.entries(self._live.stream):
             if entry.after is not None:
-                key = Key(entry.after[0], _LATER, *entry.after[1:])
+                key = RowKey(entry.after[0], _LATER, *entry.after[1:])
                 if after < key and key.position <= told and key.number <= noted:
                     found.append(self._request(key, "refusal", entry, []))
         return sorted(found, key=lambda each: each[0])
 
-    def _attempts(self, record: Record, after: Key, told: int) -> list[tuple[Key, TimelineShape]]:
-        found: list[tuple[Key, TimelineShape]] = []
+    def _attempts(self, record: Record, after: RowKey, told: int) -> list[tuple[RowKey, TimelineShape]]:
+        found: list[tuple[RowKey, TimelineShape]] = []
         for made in record.events:
             assert isinstance(made, AttemptMade), "nothing else is noted"
-            key = Key(made.after, _LATER, record.position)
+            key = RowKey(made.after, _LATER, record.position)
             if after < key and made.after <= told:
                 delivery = self._deliveries.by_id[made.delivery]
                 row = self._delivery(key, made.at, "attempt", delivery)
@@ -340,7 +344,7 @@ class _Source:
                 found.append((key, row))
         return found
 
-    def _delivery(self, key: Key, at: datetime, kind: str, delivery: Delivery) -> TimelineShape:
+    def _delivery(self, key: RowKey, at: datetime, kind: str, delivery: Delivery) -> TimelineShape:
         planned = delivery.planned
         row: TimelineShape = self._row(
             key,
@@ -356,7 +360,9 @@ class _Source:
         )
         return row
 
-    def _request(self, key: Key, kind: str, entry: Entry, billograms: list[str]) -> tuple[Key, TimelineShape]:
+    def _request(
+        self, key: RowKey, kind: str, entry: Entry, billograms: list[str]
+    ) -> tuple[RowKey, TimelineShape]:
         more: dict[str, Any] = {"method": entry.method, "path": entry.path}
         if kind == "refusal":
             more |= {

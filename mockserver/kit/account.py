@@ -402,4 +402,4 @@ async def _opened(
     found = await asyncio.to_thread(read_fixture, fixture)
     clock = {"mode": birth.clock_mode} | ({} if birth.now is None else {"now": birth.now.isoformat()})
     own = {"id": birth.id, "key": birth.key, "seed": birth.seed, "clock": clock}
-    return await found.open(emulator, replace(found.birth(own), callbacks=callbacks))
+    return await found.open(emulator, replace(found.new_account(own), callbacks=callbacks))

@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
-from mockserver.control.accounts import AccountBody, ResetBody, birth_of, shown_account
+from mockserver.control.accounts import AccountBody, ResetBody, new_account, shown_account
 from mockserver.control.call import Answer, ControlCall
 from mockserver.control.callbacks import checked
 from mockserver.control.errors import ControlError
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 async def create(call: ControlCall) -> Answer:
     """`POST /_mock/accounts`: makes an account. `key` is shown only here."""
-    body = call.read(AccountBody)
+    body = call.typed_body(AccountBody)
     fixture = await _fixture(call, body.fixture)
     if fixture is not None:
-        body = fixture.body(call.sent())
+        body = fixture.body(call.decoded_body())
     if body.callbacks is not None:
         checked(call, body.callbacks)
     live = await make(call.emulator, body, fixture, cause=call.request_id)
@@ -33,7 +33,7 @@ async def reset(call: ControlCall) -> Answer:
 
     What it was made with stays, and without a fixture its clock, unless another one is given.
     """
-    body = call.read(ResetBody)
+    body = call.typed_body(ResetBody)
     old = await call.live()
     if body.fixture is not None and body.clock is not None:
         hint = "the fixture says what the clock shows"
@@ -51,20 +51,20 @@ async def reset(call: ControlCall) -> Answer:
 async def _fixture(call: ControlCall, asked: str | None) -> "Fixture | None":
     if asked is None:
         return None
-    from mockserver.stories.fixtures import read  # with YAML, when it is first asked for
+    from mockserver.stories.fixtures import find_fixture  # with YAML, when it is first asked for
 
-    return await asyncio.to_thread(read, asked, call.info.operations)  # in a thread: a file is read
+    return await asyncio.to_thread(find_fixture, asked, call.info.operations)  # in a thread: a file is read
 
 
 async def make(
     emulator: Emulator, body: AccountBody, fixture: "Fixture | None" = None, *, cause: str
 ) -> LiveAccount:
     """Create the account that a body describes, and load a fixture into it; ControlError."""
-    birth = birth_of(body)
+    new = new_account(body)
     try:
         if fixture is not None:
-            return await fixture.open(emulator, birth)
-        return await emulator.open_account(birth, cause=cause)
+            return await fixture.open(emulator, new)
+        return await emulator.open_account(new, cause=cause)
     except AccountExists as error:
         hint = f"use it, reset it by POST /_mock/accounts/{body.id}/reset, or DELETE it first"
         raise ControlError(409, "account_exists", str(error), hint) from None

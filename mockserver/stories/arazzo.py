@@ -16,9 +16,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from mockserver.stories import expressions, yaml_source
-from mockserver.stories.caller import BILLOGRAM, MOCK, Called, Table, operations
+from mockserver.stories.caller import BILLOGRAM, MOCK, NamedOperation, Table, operations
 from mockserver.stories.expressions import BadExpression, Condition, Expression
-from mockserver.stories.yaml_source import BadFile, Marked, Steps
+from mockserver.stories.yaml_source import BadFile, ParsedFile, Steps
 
 _SCHEMA = Path(__file__).resolve().parent / "schema" / "arazzo-1.0.json"
 _PREFIX = re.compile(r"\$sourceDescriptions\.([A-Za-z0-9_\-]+)\.(.+)")
@@ -51,7 +51,7 @@ class Step(Struct, frozen=True):
     id: str
     line: int
     description: str = ""
-    operation: Called | None = None
+    operation: NamedOperation | None = None
     operation_id: str = ""
     workflow: str | None = None
     parameters: tuple[Parameter, ...] = ()
@@ -111,10 +111,10 @@ def load(path: Path, table: Table) -> Document:
 
 @lru_cache(maxsize=64)
 def _loaded(path: Path, table: Table, _changed: int, _size: int) -> Document:
-    return read(path.read_text(encoding="utf-8"), path.name.partition(".")[0], str(path), table)
+    return parse_document(path.read_text(encoding="utf-8"), path.name.partition(".")[0], str(path), table)
 
 
-def read(text: str, name: str, file: str, table: Table) -> Document:
+def parse_document(text: str, name: str, file: str, table: Table) -> Document:
     """The scenario that a text holds; BadDocument."""
     try:
         return _Reader(yaml_source.parse(text), name, file, operations(table)).document()
@@ -125,7 +125,7 @@ def read(text: str, name: str, file: str, table: Table) -> Document:
 class _Reader:
     """Goes through a document from top to bottom; the first thing that is wrong ends it."""
 
-    def __init__(self, text: Marked, name: str, file: str, known: Mapping[str, Called]) -> None:
+    def __init__(self, text: ParsedFile, name: str, file: str, known: Mapping[str, NamedOperation]) -> None:
         self._text = text
         self._name = name
         self._file = file
@@ -141,11 +141,11 @@ class _Reader:
         for number, source in enumerate(whole["sourceDescriptions"]):
             self._source((("sourceDescriptions", number)), source)
         found: dict[str, Workflow] = {}
-        for number, told in enumerate(whole["workflows"]):
+        for number, node in enumerate(whole["workflows"]):
             path = ("workflows", number)
-            if told["workflowId"] in found:
-                raise self._bad((*path, "workflowId"), f"there are two workflows {told['workflowId']}")
-            found[told["workflowId"]] = self._workflow(path, told)
+            if node["workflowId"] in found:
+                raise self._bad((*path, "workflowId"), f"there are two workflows {node['workflowId']}")
+            found[node["workflowId"]] = self._workflow(path, node)
         self._check_calls(whole["workflows"], found)
         info = whole["info"]
         return Document(
@@ -168,10 +168,10 @@ class _Reader:
         except BadExpression as error:
             raise self._bad(path, str(error)) from None
 
-    def _refuse(self, path: Steps, told: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    def _refuse(self, path: Steps, node: Mapping[str, Any], names: tuple[str, ...]) -> None:
         """Members that Arazzo has and the executor has not."""
         for name in names:
-            if name in told:
+            if name in node:
                 at = path if path and path[-1] == name else (*path, name)
                 raise self._bad(at, f"{name} is not supported")
 
@@ -182,21 +182,21 @@ class _Reader:
             raise self._bad((*path, "name"), f"the sources are {BILLOGRAM} and {MOCK}, not {source['name']}")
         self._sources.append(source["name"])
 
-    def _workflow(self, path: Steps, told: Mapping[str, Any]) -> Workflow:
-        self._refuse(path, told, ("dependsOn", "successActions", "failureActions"))
-        inputs = told.get("inputs", {})
+    def _workflow(self, path: Steps, node: Mapping[str, Any]) -> Workflow:
+        self._refuse(path, node, ("dependsOn", "successActions", "failureActions"))
+        inputs = node.get("inputs", {})
         self._inputs((*path, "inputs"), inputs)
-        shared = self._parameters((*path, "parameters"), told.get("parameters", []), placed=True)
+        shared = self._parameters((*path, "parameters"), node.get("parameters", []), placed=True)
         known = _Known(set(inputs.get("properties", {})))
         steps: list[Step] = []
-        for number, each in enumerate(told["steps"]):
+        for number, each in enumerate(node["steps"]):
             at = (*path, "steps", number)
             if each["stepId"] in known.steps:
                 raise self._bad((*at, "stepId"), f"there are two steps {each['stepId']}")
             steps.append(self._step(at, each, shared, known))
             known.steps[each["stepId"]] = set(steps[-1].outputs)
-        outputs = self._outputs((*path, "outputs"), told.get("outputs", {}), known, ("inputs", "steps"))
-        return Workflow(told["workflowId"], told.get("summary", ""), inputs, tuple(steps), outputs)
+        outputs = self._outputs((*path, "outputs"), node.get("outputs", {}), known, ("inputs", "steps"))
+        return Workflow(node["workflowId"], node.get("summary", ""), inputs, tuple(steps), outputs)
 
     def _inputs(self, path: Steps, inputs: Any) -> None:
         from jsonschema import Draft202012Validator, SchemaError
@@ -218,10 +218,10 @@ class _Reader:
                     raise self._bad((*path, "properties", name, "default"), problem)
 
     def _parameters(
-        self, path: Steps, told: list[Mapping[str, Any]], *, placed: bool
+        self, path: Steps, node: list[Mapping[str, Any]], *, placed: bool
     ) -> tuple[Parameter, ...]:
         found: list[Parameter] = []
-        for number, each in enumerate(told):
+        for number, each in enumerate(node):
             at = (*path, number)
             if "reference" in each:
                 raise self._bad(at, "a reference to components is not supported")
@@ -234,40 +234,40 @@ class _Reader:
         return tuple(found)
 
     def _step(
-        self, path: Steps, told: Mapping[str, Any], shared: tuple[Parameter, ...], known: "_Known"
+        self, path: Steps, node: Mapping[str, Any], shared: tuple[Parameter, ...], known: "_Known"
     ) -> Step:
-        self._refuse(path, told, ("operationPath", "onSuccess", "onFailure"))
-        workflow = told.get("workflowId")
-        own = self._parameters((*path, "parameters"), told.get("parameters", []), placed=workflow is None)
+        self._refuse(path, node, ("operationPath", "onSuccess", "onFailure"))
+        workflow = node.get("workflowId")
+        own = self._parameters((*path, "parameters"), node.get("parameters", []), placed=workflow is None)
         for number, each in enumerate(own):
             self._expressions((*path, "parameters", number, "value"), each.value, known)
         step = Step(
-            id=told["stepId"],
+            id=node["stepId"],
             line=self._text.line(path),
-            description=told.get("description", "").strip(),
+            description=node.get("description", "").strip(),
             outputs=self._outputs(
                 (*path, "outputs"),
-                told.get("outputs", {}),
+                node.get("outputs", {}),
                 known,
                 ("outputs",) if workflow is not None else ("statusCode", "body", "header"),
             ),
-            criteria=self._criteria((*path, "successCriteria"), told.get("successCriteria", []), known),
+            criteria=self._criteria((*path, "successCriteria"), node.get("successCriteria", []), known),
         )
         if workflow is not None:
-            self._refuse(path, told, ("requestBody", "successCriteria"))
+            self._refuse(path, node, ("requestBody", "successCriteria"))
             return replace(step, workflow=workflow, parameters=own)
-        operation = self._operation((*path, "operationId"), told["operationId"])
+        operation = self._operation((*path, "operationId"), node["operationId"])
         return replace(
             step,
             operation=operation,
-            operation_id=told["operationId"].rpartition(".")[2],
+            operation_id=node["operationId"].rpartition(".")[2],
             parameters=self._whole(path, operation, shared, own, known),
-            payload=self._payload((*path, "requestBody"), told.get("requestBody"), known),
+            payload=self._payload((*path, "requestBody"), node.get("requestBody"), known),
         )
 
-    def _operation(self, path: Steps, told: str) -> Called:
-        prefixed = _PREFIX.fullmatch(told)
-        source, name = prefixed.groups() if prefixed else (None, told)
+    def _operation(self, path: Steps, node: str) -> NamedOperation:
+        prefixed = _PREFIX.fullmatch(node)
+        source, name = prefixed.groups() if prefixed else (None, node)
         if source is not None and source not in self._sources:
             raise self._bad(path, f"there is no source {source} in this document")
         found = self._known.get(name)
@@ -286,7 +286,7 @@ class _Reader:
     def _whole(
         self,
         path: Steps,
-        operation: Called,
+        operation: NamedOperation,
         shared: tuple[Parameter, ...],
         own: tuple[Parameter, ...],
         known: "_Known",
@@ -308,18 +308,18 @@ class _Reader:
             raise self._bad(path, f"there is no path parameter {name}: {operation.path}")
         return (*used, *own)
 
-    def _payload(self, path: Steps, told: Mapping[str, Any] | None, known: "_Known") -> Any:
-        if told is None:
+    def _payload(self, path: Steps, node: Mapping[str, Any] | None, known: "_Known") -> Any:
+        if node is None:
             return None
-        self._refuse(path, told, ("replacements",))
-        if told.get("contentType", _JSON) != _JSON:
-            raise self._bad((*path, "contentType"), f"{told['contentType']} is not supported, only {_JSON}")
-        self._expressions((*path, "payload"), told.get("payload"), known)
-        return told.get("payload")
+        self._refuse(path, node, ("replacements",))
+        if node.get("contentType", _JSON) != _JSON:
+            raise self._bad((*path, "contentType"), f"{node['contentType']} is not supported, only {_JSON}")
+        self._expressions((*path, "payload"), node.get("payload"), known)
+        return node.get("payload")
 
-    def _criteria(self, path: Steps, told: list[Mapping[str, Any]], known: "_Known") -> tuple[Condition, ...]:
+    def _criteria(self, path: Steps, node: list[Mapping[str, Any]], known: "_Known") -> tuple[Condition, ...]:
         found: list[Condition] = []
-        for number, each in enumerate(told):
+        for number, each in enumerate(node):
             at = (*path, number)
             kind = each.get("type", "simple")
             if kind != "simple":
@@ -332,10 +332,10 @@ class _Reader:
         return tuple(found)
 
     def _outputs(
-        self, path: Steps, told: Mapping[str, str], known: "_Known", sources: tuple[str, ...]
+        self, path: Steps, node: Mapping[str, str], known: "_Known", sources: tuple[str, ...]
     ) -> dict[str, Expression]:
         found: dict[str, Expression] = {}
-        for name, text in told.items():
+        for name, text in node.items():
             with self._at((*path, name)):
                 found[name] = expressions.parse(text)
             self._reachable((*path, name), found[name], known, sources)
@@ -358,7 +358,7 @@ class _Reader:
             if each.name not in known.steps[each.step]:
                 raise self._bad(path, f"{each.text}: the step {each.step} has no output {each.name}")
 
-    def _check_calls(self, told: list[Mapping[str, Any]], found: Mapping[str, Workflow]) -> None:
+    def _check_calls(self, node: list[Mapping[str, Any]], found: Mapping[str, Workflow]) -> None:
         """The workflows that steps run: they are there, get what they want, and come to an end."""
         ids = list(found)
         for number, workflow in enumerate(found.values()):

@@ -1,4 +1,4 @@
-"""Calls operations by their `operationId`: those of Billogram's API and those of the control plane."""
+"""Client operations by their `operationId`: those of Billogram's API and those of the control plane."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -8,16 +8,16 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from starlette.types import ASGIApp
 
-from mockserver.control.call import Operation
+from mockserver.control.call import ControlOperation
 from mockserver.in_process import InProcessRequest, InProcessResponse, call_asgi
 from mockserver.wire import encode
 
 BILLOGRAM, MOCK = "billogram", "mock"  # the two OpenAPI documents
-Table = tuple[Operation, ...]  # of the control plane
+Table = tuple[ControlOperation, ...]  # of the control plane
 BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
 
 
-class Called(Struct, frozen=True):
+class NamedOperation(Struct, frozen=True):
     """One operation: which document has it, its method, and its path below that document's base."""
 
     document: str
@@ -26,7 +26,7 @@ class Called(Struct, frozen=True):
 
 
 @cache
-def operations(table: Table) -> dict[str, Called]:
+def operations(table: Table) -> dict[str, NamedOperation]:
     """Every built operation of the API and of this table of the control plane, by its `operationId`.
 
     A command and a `simulate` have one each.
@@ -34,11 +34,11 @@ def operations(table: Table) -> dict[str, Called]:
     from mockserver.api.openapi import documented_operations as of_api
     from mockserver.control.openapi import operations as of_control
 
-    found = {row.id: Called(BILLOGRAM, row.method, row.path) for row, _ in of_api()}
-    return found | {row.id: Called(MOCK, row.method, row.path) for row, _ in of_control(table)}
+    found = {row.id: NamedOperation(BILLOGRAM, row.method, row.path) for row, _ in of_api()}
+    return found | {row.id: NamedOperation(MOCK, row.method, row.path) for row, _ in of_control(table)}
 
 
-def target_of(operation: Called, path: Mapping[str, str], query: Mapping[str, str]) -> str:
+def target_of(operation: NamedOperation, path: Mapping[str, str], query: Mapping[str, str]) -> str:
     """Path and query string of an operation."""
     target = BASES[operation.document] + operation.path
     for name, value in path.items():
@@ -46,7 +46,9 @@ def target_of(operation: Called, path: Mapping[str, str], query: Mapping[str, st
     return f"{target}?{urlencode(query)}" if query else target
 
 
-def call_of(operation: Called, target: str, headers: Mapping[str, str], body: Any) -> InProcessRequest:
+def call_of(
+    operation: NamedOperation, target: str, headers: Mapping[str, str], body: Any
+) -> InProcessRequest:
     """The request of an operation. `body` is a JSON value, None for none."""
     sent = {"Content-Type": "application/json"} if body is not None else {}
     return InProcessRequest(
@@ -70,7 +72,7 @@ class Caller:
 
     async def call(
         self,
-        operation: Called,
+        operation: NamedOperation,
         path: Mapping[str, str] = {},
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},

@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from mockserver.api.settings import changed_settings
 from mockserver.asgi import Application
 from mockserver.configuration import Configuration
-from mockserver.control.accounts import AccountBody, birth_of
-from mockserver.control.call import parse
+from mockserver.control.accounts import AccountBody, new_account
+from mockserver.control.call import parse_body
 from mockserver.control.errors import ControlError
 from mockserver.control.operations import OPERATIONS
 from mockserver.core import accounts, calendar
@@ -34,7 +34,7 @@ from mockserver.in_process import InProcessResponse
 from mockserver.log.memory import MemoryLog
 from mockserver.snapshots import Played
 from mockserver.stories import library, yaml_source
-from mockserver.stories.caller import BILLOGRAM, Called, Caller, Table, operations
+from mockserver.stories.caller import BILLOGRAM, Caller, NamedOperation, Table, operations
 from mockserver.stories.yaml_source import BadFile, Steps
 
 _ID = "fixture"  # where the account has none yet
@@ -70,7 +70,7 @@ _NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 _REFERENCE = re.compile(r"\$([A-Za-z][\w-]*)", re.ASCII)
 
 
-class Deed(Struct, frozen=True):
+class FixtureAct(Struct, frozen=True):
     """One act: where it stands, and what it says."""
 
     steps: Steps
@@ -90,7 +90,7 @@ class Named(Struct, frozen=True):
 
 
 @cache
-def acts() -> dict[str, Called]:
+def acts() -> dict[str, NamedOperation]:
     """The operations that can be acts: what clients and others do to an account, but for its clock."""
     return {
         name: called
@@ -104,13 +104,13 @@ def acts() -> dict[str, Called]:
     }
 
 
-def object_of(called: Called) -> tuple[str, str] | None:
+def object_of(called: NamedOperation) -> tuple[str, str] | None:
     """What an operation is done to, and the parameter of its path for it."""
     found = _OBJECT.search(called.path)
     return None if found is None or found[1] not in _KINDS else (_KINDS[found[1]], found[2])
 
 
-def read(asked: str, table: Table) -> "Fixture":
+def find_fixture(asked: str, table: Table) -> "Fixture":
     """The fixture of this name or path, checked as far as it can be before it is played; ControlError.
 
     `table`: the operations that the control plane has, more than can be acts.
@@ -122,7 +122,7 @@ def read(asked: str, table: Table) -> "Fixture":
         raise ControlError(400, "fixture", str(error), hint) from None
     shown = path.name if path.parent == library.folder(library.FIXTURES) else asked
     try:
-        file = yaml_source.read(path)
+        file = yaml_source.read_file(path)
     except BadFile as error:
         raise ControlError(400, "fixture", _placed(shown, error.line, error.reason), _HINT) from None
     return Fixture(path, shown, file, operations(table))
@@ -140,7 +140,9 @@ def _near(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 class Fixture:
     """An account to start from, read from a file. It can be played as often as one likes."""
 
-    def __init__(self, path: Path, shown: str, file: yaml_source.Marked, known: Mapping[str, Called]) -> None:
+    def __init__(
+        self, path: Path, shown: str, file: yaml_source.ParsedFile, known: Mapping[str, NamedOperation]
+    ) -> None:
         self._path = path
         self._shown = shown
         self._file = file
@@ -149,10 +151,10 @@ class Fixture:
         self._only(whole, _PARTS, ())
         self.account = self._mapping(whole.get("account") or {}, ("account",))
         self._check_account()
-        self._deeds = [
+        self._acts = [
             *self._register(whole, "customers", "createCustomer"),
             *self._register(whole, "items", "createItem"),
-            *map(self._deed, self._list(whole, "acts")),
+            *map(self._act, self._list(whole, "acts")),
         ]
 
     # reading
@@ -200,16 +202,16 @@ class Fixture:
             steps = ("account", "settings", *(refusal.path or ()), refusal.field or "")
             self.bad(steps, f"settings: {refusal.message}")
 
-    def _register(self, whole: dict[str, Any], part: str, do: str) -> Iterator[Deed]:
+    def _register(self, whole: dict[str, Any], part: str, do: str) -> Iterator[FixtureAct]:
         for steps, body in self._list(whole, part):
-            yield Deed(
+            yield FixtureAct(
                 steps,
                 do,
                 body={name: value for name, value in body.items() if name != "as"},
                 name=self._name(body, steps),
             )
 
-    def _deed(self, row: tuple[Steps, dict[str, Any]]) -> Deed:
+    def _act(self, row: tuple[Steps, dict[str, Any]]) -> FixtureAct:
         steps, said = row
         self._only(said, MEMBERS, steps)
         for name in ("at", "after", "do"):
@@ -237,7 +239,7 @@ class Fixture:
             )
         elif "as" in said and do not in MADE:
             self.bad((*steps, "as"), f"{do} makes nothing that could have a name")
-        return Deed(
+        return FixtureAct(
             steps,
             do,
             said.get("on"),
@@ -260,18 +262,18 @@ class Fixture:
     def body(self, own: Mapping[str, Any]) -> AccountBody:
         """The account as POST /_mock/accounts would make it; its own members win, member by member."""
         said = {name: value for name, value in own.items() if value is not None and name != "fixture"}
-        return parse(AccountBody, _laid_over(self.account, said))
+        return parse_body(AccountBody, _laid_over(self.account, said))
 
-    def birth(self, own: Mapping[str, Any]) -> NewAccount:
+    def new_account(self, own: Mapping[str, Any]) -> NewAccount:
         """The same, as the emulator makes it."""
-        return birth_of(self.body(own))
+        return new_account(self.body(own))
 
-    async def open(self, emulator: Emulator, birth: NewAccount) -> LiveAccount:
+    async def open(self, emulator: Emulator, new: NewAccount) -> LiveAccount:
         """Make an account and load it; AccountExists, ControlError."""
-        await emulator.vacant(birth.id)
+        await emulator.vacant(new.id)
         # where nobody says when, it begins at the same moment every time [A]
-        start = birth.now or emulator.defaults.now or FROZEN_START
-        account = emulator.created(replace(birth, now=start))
+        start = new.now or emulator.defaults.now or FROZEN_START
+        account = emulator.created(replace(new, now=start))
         played = await self._played(account, "account")
         return await emulator.snapshots.take_over(played, None, cause=self._cause(()))
 
@@ -306,9 +308,9 @@ class Fixture:
             live = await scratch.emulator.open_as(still, cause="fixture", rule=rule)
             causes.append((live.position, self._cause(("account",))))
             player = _Player(self, scratch, live)
-            for deed in self._deeds:
-                await player.do(deed)
-                causes.append((live.position, self._cause(deed.steps)))
+            for act in self._acts:
+                await player.do(act)
+                causes.append((live.position, self._cause(act.steps)))
                 await asyncio.sleep(0)  # others get their turn
             records = []
             async for record in scratch.emulator.log.read(live.stream):
@@ -342,52 +344,52 @@ class _Player:
         self._caller = Caller(scratch, live.id)
         self._named: dict[str, Named] = {}
 
-    async def do(self, deed: Deed) -> None:
+    async def do(self, act: FixtureAct) -> None:
         """Move the clock to its moment, then do it; ControlError names the line."""
-        await self._wait(deed)
-        if deed.do is None:
+        await self._wait(act)
+        if act.do is None:
             return
-        called = acts()[deed.do]
+        called = acts()[act.do]
         path = {}
         if (what := object_of(called)) is not None:
             kind, parameter = what
-            path[parameter] = str(await self._object(deed, kind))
-        body = self._resolved(deed.body, (*deed.steps, "with")) if deed.body is not None else {}
+            path[parameter] = str(await self._object(act, kind))
+        body = self._resolved(act.body, (*act.steps, "with")) if act.body is not None else {}
         answered = await self._caller.call(called, path, body=body if called.method != "DELETE" else None)
         if answered.status >= 300:
-            self._refused(deed, answered)
-        if deed.name is not None:
-            if deed.name in self._named:
-                self._fixture.bad((*deed.steps, "as"), f"something is called {deed.name} already")
-            self._named[deed.name] = await self._made(deed.do, answered)
+            self._refused(act, answered)
+        if act.name is not None:
+            if act.name in self._named:
+                self._fixture.bad((*act.steps, "as"), f"something is called {act.name} already")
+            self._named[act.name] = await self._made(act.do, answered)
 
-    async def _wait(self, deed: Deed) -> None:
-        said = deed.at or deed.after
+    async def _wait(self, act: FixtureAct) -> None:
+        said = act.at or act.after
         if said is None:
             return
-        member = "at" if deed.at else "after"
+        member = "at" if act.at else "after"
         zone = self._live.account.timezone
         try:
-            if deed.at is None:
+            if act.at is None:
                 calendar.after(self._emulator.now(self._live), said, zone)
                 moved = {"by": said}
             else:
                 moved = {"to": _moment(said, zone).isoformat()}
         except ValueError as error:
-            self._fixture.bad((*deed.steps, member), f"{member}: {error}")
+            self._fixture.bad((*act.steps, member), f"{member}: {error}")
         answered = await self._caller.call(operations(OPERATIONS)["advanceClock"], body=moved)
         if answered.status >= 300:
             told = json.loads(answered.body)["error"]
-            self._fixture.bad((*deed.steps, member), f"{member}: {told['message']}; {told['hint']}")
+            self._fixture.bad((*act.steps, member), f"{member}: {told['message']}; {told['hint']}")
 
-    async def _object(self, deed: Deed, kind: str) -> Any:
+    async def _object(self, act: FixtureAct, kind: str) -> Any:
         """The id of what an act is done to; a billogram stands for its newest payment [A]."""
-        steps = (*deed.steps, "on")
-        if not (isinstance(deed.on, str) and _REFERENCE.fullmatch(deed.on)):
-            if isinstance(deed.on, str | int) and not isinstance(deed.on, bool) and deed.on != "":
-                return deed.on
+        steps = (*act.steps, "on")
+        if not (isinstance(act.on, str) and _REFERENCE.fullmatch(act.on)):
+            if isinstance(act.on, str | int) and not isinstance(act.on, bool) and act.on != "":
+                return act.on
             self._fixture.bad(steps, f"on must be a {kind}: the $name of an earlier act, or an id")
-        found = self._find(deed.on[1:], steps)
+        found = self._find(act.on[1:], steps)
         if found.kind == "billogram" and kind == "payment":
             payments = [
                 payment.id
@@ -395,10 +397,10 @@ class _Player:
                 if found.id in (payment.planned_for, *(part.billogram for part in payment.allocations))
             ]
             if not payments:
-                self._fixture.bad(steps, f"{deed.on} has no payment")
+                self._fixture.bad(steps, f"{act.on} has no payment")
             return payments[-1]
         if found.kind != kind:
-            self._fixture.bad(steps, f"{deed.on} is a {found.kind}, {deed.do} needs a {kind}")
+            self._fixture.bad(steps, f"{act.on} is a {found.kind}, {act.do} needs a {kind}")
         return found.id
 
     def _find(self, name: str, steps: Steps) -> Named:
@@ -428,21 +430,21 @@ class _Player:
             found = found[member]
         return Named(kind, found)
 
-    def _refused(self, deed: Deed, answered: InProcessResponse) -> NoReturn:
+    def _refused(self, act: FixtureAct, answered: InProcessResponse) -> NoReturn:
         said = json.loads(answered.body)
-        body = "with" if deed.steps[0] == "acts" else None
-        steps = deed.steps if body is None else (*deed.steps, body)
+        body = "with" if act.steps[0] == "acts" else None
+        steps = act.steps if body is None else (*act.steps, body)
         if "error" in said:
             error = said["error"]
             where = re.match(r"(?:unknown member: )?([\w.]+)", error["message"])
             parts = where[1].split(".") if where else []
             steps = (*steps, *(int(part) if part.isdigit() else part for part in parts))
-            self._fixture.bad(steps, f"{deed.do} is refused: {error['message']}", error["hint"])
+            self._fixture.bad(steps, f"{act.do} is refused: {error['message']}", error["hint"])
         data = said["data"]
         field = data.get("field")
         steps = (*steps, *(data.get("field_path") or ()), *(() if field is None else (field,)))
         told = f"{data['message']} ({said['status']}{'' if field is None else f', {field}'})"
-        self._fixture.bad(steps, f"{deed.do} is refused: {told}")
+        self._fixture.bad(steps, f"{act.do} is refused: {told}")
 
 
 def _moment(text: str, zone: str) -> datetime:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from mockserver.api.settings import changed_settings
 from mockserver.control.accounts import AccountBody
-from mockserver.control.call import parse
+from mockserver.control.call import parse_body
 from mockserver.control.errors import ControlError
 from mockserver.core.settings import new_settings
 from mockserver.emulator import Emulator
@@ -21,9 +21,9 @@ Listed = list[tuple[AccountBody, "Fixture | None"]]
 
 def read_fixture(name: str) -> "Fixture":
     """The fixture of this name or path; ControlError says what is wrong with it."""
-    from mockserver.stories.fixtures import read  # with YAML, when it is first asked for
+    from mockserver.stories.fixtures import find_fixture  # with YAML, when it is first asked for
 
-    return read(name, OPERATIONS)
+    return find_fixture(name, OPERATIONS)
 
 
 def id_and_key(fixture: "Fixture") -> tuple[str, str]:
@@ -48,7 +48,7 @@ def read_list(listed: list[Any]) -> Listed:
     found: Listed = []
     names: set[str] = set()
     for data in listed:
-        body = parse(AccountBody, data)
+        body = parse_body(AccountBody, data)
         fixture = None if body.fixture is None else read_fixture(body.fixture)
         if fixture is not None:
             body = fixture.body(data)

@@ -1,14 +1,14 @@
 """The operations of the whole control plane: those that use fixtures or scenarios besides all others."""
 
 from mockserver.control import accounts, operations
-from mockserver.control.call import Operation
+from mockserver.control.call import ControlOperation
 from mockserver.stories import account_endpoints, scenario_endpoints
 
 _A = "/accounts/{a}"
 
-OPERATIONS: tuple[Operation, ...] = (
+OPERATIONS: tuple[ControlOperation, ...] = (
     *operations.OPERATIONS,
-    Operation(
+    ControlOperation(
         "createAccount",
         "POST",
         "/accounts",
@@ -20,7 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("account_exists", "fixture", "refused"),
         tag="accounts",
     ),
-    Operation(
+    ControlOperation(
         "resetAccount",
         "POST",
         f"{_A}/reset",
@@ -31,7 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("fixture",),
         tag="accounts",
     ),
-    Operation(
+    ControlOperation(
         "listScenarios",
         "GET",
         "/scenarios",
@@ -39,7 +39,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answer=list[scenario_endpoints.ScenarioShape],
         tag="scenarios",
     ),
-    Operation(
+    ControlOperation(
         "getScenario",
         "GET",
         "/scenarios/{name}",
@@ -48,7 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
         codes=("unknown_scenario",),
         tag="scenarios",
     ),
-    Operation(
+    ControlOperation(
         "runScenario",
         "POST",
         f"{_A}/scenarios/{{name}}/run",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from mockserver.in_process import InProcessResponse
-from mockserver.stories.caller import BASES, BILLOGRAM, MOCK, Called, call_of, target_of
+from mockserver.stories.caller import BASES, BILLOGRAM, MOCK, NamedOperation, call_of, target_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -55,7 +55,7 @@ class Remote:
 
     async def call(
         self,
-        operation: Called,
+        operation: NamedOperation,
         path: Mapping[str, str] = {},
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},

@@ -9,7 +9,7 @@ from msgspec import Struct
 from mockserver.in_process import InProcessResponse
 from mockserver.stories import expressions
 from mockserver.stories.arazzo import Document, Step, Workflow, wrong_input
-from mockserver.stories.caller import BILLOGRAM, Called, target_of
+from mockserver.stories.caller import BILLOGRAM, NamedOperation, target_of
 from mockserver.stories.expressions import MISSING, Compared, Scope, Unresolved, as_text
 from mockserver.stories.yaml_source import word
 from mockserver.wire import BadJson, decode
@@ -20,14 +20,14 @@ _HIDDEN = "…"  # instead of credentials
 Status = Literal["passed", "failed"]
 
 
-class Calls(Protocol):
+class Client(Protocol):
     """Who sends the requests: `Caller` in process, `Remote` over HTTP."""
 
     account: str
 
     async def call(
         self,
-        operation: Called,
+        operation: NamedOperation,
         path: Mapping[str, str] = {},
         query: Mapping[str, str] = {},
         headers: Mapping[str, str] = {},
@@ -48,7 +48,7 @@ class Criterion(Struct, frozen=True):
     compared: list[Compared]
 
 
-class Asked(Struct, frozen=True):
+class SentRequest(Struct, frozen=True):
     """What a step sent; the body is a JSON value."""
 
     method: str
@@ -56,7 +56,7 @@ class Asked(Struct, frozen=True):
     body: Any
 
 
-class Told(Struct, frozen=True):
+class ReceivedAnswer(Struct, frozen=True):
     """What came back; the body is a JSON value, or the text of one that is not JSON."""
 
     status: int
@@ -72,8 +72,8 @@ class StepRun(Struct):
     status: Status
     operation: str | None = None
     workflow: str | None = None
-    request: Asked | None = None
-    answer: Told | None = None
+    request: SentRequest | None = None
+    answer: ReceivedAnswer | None = None
     criteria: list[Criterion] = []
     outputs: dict[str, Any] = {}
     problem: str | None = None
@@ -152,7 +152,7 @@ def inputs_of(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]:
 # runs
 
 
-async def run(document: Document, caller: Calls, given: Mapping[str, Any], *, credentials: str) -> Run:
+async def run(document: Document, caller: Client, given: Mapping[str, Any], *, credentials: str) -> Run:
     """Run a scenario as the caller's account; BadInputs before anything is sent.
 
     `credentials` is the header `Authorization` for Billogram's API.
@@ -167,7 +167,7 @@ async def run(document: Document, caller: Calls, given: Mapping[str, Any], *, cr
 
 
 async def _run(
-    document: Document, caller: Calls, workflow: Workflow, inputs: Mapping[str, Any]
+    document: Document, caller: Client, workflow: Workflow, inputs: Mapping[str, Any]
 ) -> tuple[list[StepRun], dict[str, Any] | None]:
     """The steps that were run, and the outputs unless one failed."""
     scope = Scope(inputs, steps := {})
@@ -188,7 +188,7 @@ async def _run(
     return done, outputs
 
 
-async def _within(document: Document, caller: Calls, step: Step, scope: Scope) -> StepRun:
+async def _within(document: Document, caller: Client, step: Step, scope: Scope) -> StepRun:
     """A step that runs another workflow."""
     assert step.workflow is not None
     made = StepRun(step.id, step.description, step.line, "failed", workflow=step.workflow)
@@ -205,7 +205,7 @@ async def _within(document: Document, caller: Calls, step: Step, scope: Scope) -
     return _ended(made, step, Scope(scope.inputs, scope.steps, outputs=outputs))
 
 
-async def _call(caller: Calls, step: Step, scope: Scope) -> StepRun:
+async def _call(caller: Client, step: Step, scope: Scope) -> StepRun:
     """A step that calls an operation."""
     assert step.operation is not None
     made = StepRun(step.id, step.description, step.line, "failed", operation=step.operation_id)
@@ -218,14 +218,14 @@ async def _call(caller: Calls, step: Step, scope: Scope) -> StepRun:
     if step.operation.document != BILLOGRAM:
         # parameters of a workflow are for all its steps, and the control token is the caller's matter
         headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-    made.request = Asked(step.operation.method, target_of(step.operation, path, query), body)
+    made.request = SentRequest(step.operation.method, target_of(step.operation, path, query), body)
     answered = await caller.call(step.operation, path, query, headers, body)
     try:
         told = decode(answered.body)
     except BadJson:
         told = MISSING
     shown = answered.body.decode("utf-8", "replace") if told is MISSING else told
-    made.answer = Told(answered.status, shown)
+    made.answer = ReceivedAnswer(answered.status, shown)
     after = Scope(scope.inputs, scope.steps, answered.status, answered.headers, told)
     for each in step.criteria:
         passed, compared = expressions.check(each, after)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
 from msgspec import Raw, structs
 from pydantic import Field
 
-from mockserver.control.call import Answer, Body, ControlCall, Operation
+from mockserver.control.call import Answer, Body, ControlCall, ControlOperation
 from mockserver.control.errors import ControlError
 from mockserver.schema import Form
 from mockserver.stories import library
@@ -130,7 +130,7 @@ async def run(call: ControlCall) -> Answer:
     from mockserver.stories.caller import Caller
     from mockserver.stories.remote import basic
 
-    inputs = call.read(RunBody).inputs
+    inputs = call.typed_body(RunBody).inputs
     account, name = (await call.live()).id, call.params["name"]
     document = await asyncio.to_thread(_document, name, call.info.operations)
     if inputs.get(runs.ACCOUNT, account) != account:
@@ -145,7 +145,7 @@ async def run(call: ControlCall) -> Answer:
     return Answer({key: value for key, value in structs.asdict(done).items() if key != "file"})
 
 
-def _document(name: str, operations: tuple[Operation, ...]) -> "Document":
+def _document(name: str, operations: tuple[ControlOperation, ...]) -> "Document":
     """By its name alone: the server reads no other file for a client."""
     from mockserver.stories import arazzo  # with YAML, when it is first asked for
 

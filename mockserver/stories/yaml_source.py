@@ -43,7 +43,7 @@ for _kind, _pattern, _first in (
     _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z", re.ASCII), list(_first))
 
 
-class Marked:
+class ParsedFile:
     """The value of a file, with the lines of its parts."""
 
     def __init__(self, value: Any, lines: dict[Steps, int]) -> None:
@@ -57,7 +57,7 @@ class Marked:
         return self._lines[steps]
 
 
-def read(path: Path) -> Marked:
+def read_file(path: Path) -> ParsedFile:
     """The one document of a file; BadFile."""
     try:
         with path.open("rb") as file:
@@ -73,7 +73,7 @@ def read(path: Path) -> Marked:
     return parse(text)
 
 
-def parse(text: str) -> Marked:
+def parse(text: str) -> ParsedFile:
     """The one document of a text; BadFile."""
     try:
         node = yaml.compose(text, Loader=_Loader)
@@ -85,7 +85,7 @@ def parse(text: str) -> Marked:
     if node is None:
         raise BadFile("is empty", 1)
     builder = _Builder()
-    return Marked(builder.value(node, ()), builder.lines)
+    return ParsedFile(builder.value(node, ()), builder.lines)
 
 
 def word(text: str) -> Any:

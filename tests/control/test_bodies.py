@@ -6,9 +6,9 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from mockserver.control.call import Body, parse
+from mockserver.control.call import Body, parse_body
 from mockserver.control.errors import ControlError
-from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
+from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.stories.operations import OPERATIONS
 from tests.server import ACCOUNT, Server
 
@@ -24,7 +24,14 @@ OTHER_TYPES: dict[str, tuple[Any, ...]] = {
 
 def models() -> list[type[Body]]:
     found = {row.body for row in OPERATIONS if row.body is not None}
-    return [*found, *{deed.body for deed in (*DEEDS.values(), *CUSTOMER_DEEDS.values()) if deed is not None}]
+    return [
+        *found,
+        *{
+            deed.body
+            for deed in (*BILLOGRAM_SIMULATIONS.values(), *CUSTOMER_SIMULATIONS.values())
+            if deed is not None
+        },
+    ]
 
 
 def parts(annotation: Any) -> Iterator[Any]:
@@ -48,7 +55,7 @@ def test_what_json_has_in_another_type_is_refused_by_name(model: type[Body], nam
     others = {"amount": 1, "id": "a", "url": None, "billogram": "b", "plan": [], "message": "m", "name": "n"}
     needed = {key: value for key, value in others.items() if key in model.model_fields}
     with pytest.raises(ControlError) as caught:
-        parse(model, needed | {name: value})
+        parse_body(model, needed | {name: value})
     assert caught.value.message.startswith(f"{name}: "), caught.value.message
     assert "Value error" not in caught.value.message
     assert caught.value.hint == f"correct {name} and send it again"

@@ -11,7 +11,7 @@ from msgspec import Struct
 import mockserver
 from mockserver.control import edge
 from mockserver.control.errors import refused as told_as
-from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
+from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter, Refusal
@@ -252,7 +252,7 @@ ROWS = [
     Row("simulateBillogram", f"{B}/{{sent}}/simulate/dance", NO_BODY, 404, "unknown_deed"),
     *(
         Row("simulateBillogram", f"{B}/{{sent}}/simulate/{what}", NO_BODY, 501, "not_built")
-        for what, body in DEEDS.items()
+        for what, body in BILLOGRAM_SIMULATIONS.items()
         if body is None
     ),
     Row("getTimeline", "/accounts/none/timeline", NO_BODY, 404, "unknown_account"),
@@ -454,7 +454,7 @@ ROWS += [
     ),
     *(
         Row("simulateCustomer", f"{A}/customers/1/simulate/{what}", NO_BODY, 501, "not_built")
-        for what, deed in CUSTOMER_DEEDS.items()
+        for what, deed in CUSTOMER_SIMULATIONS.items()
         if deed is None
     ),
 ]

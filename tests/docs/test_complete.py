@@ -28,7 +28,7 @@ from mockserver.control import (
     snapshots,
     timeline,
 )
-from mockserver.control.call import Operation
+from mockserver.control.call import ControlOperation
 from mockserver.control.edge import BASE
 from mockserver.stories import scenario_endpoints
 from mockserver.stories.operations import OPERATIONS
@@ -96,7 +96,7 @@ MEMBERS: dict[str, list[Any]] = {
 }
 
 
-def title(row: Operation) -> str:
+def title(row: ControlOperation) -> str:
     return f"`{row.method} {f'{BASE}{row.path}'.replace('/_mock/accounts/{a}', '…')}`"
 
 
@@ -114,7 +114,7 @@ def test_every_built_endpoint_has_a_section_of_its_own_and_no_other_has() -> Non
 
 
 @pytest.mark.parametrize("row", BUILT, ids=lambda row: row.id)
-def test_a_section_names_its_operation_and_every_member(row: Operation) -> None:
+def test_a_section_names_its_operation_and_every_member(row: ControlOperation) -> None:
     text = dict(pages.sections(CONTROL))[title(row)]
     assert text.lstrip().startswith(f"`{row.id}`. ")
     assert "\n```sh\n" in text
@@ -134,7 +134,7 @@ def test_what_is_not_built_is_listed() -> None:
 
 def test_every_deed_is_named() -> None:
     row = next(row for row in BUILT if row.id == "simulateBillogram")
-    assert not set(simulate.DEEDS) - quoted(dict(pages.sections(CONTROL))[title(row)])
+    assert not set(simulate.BILLOGRAM_SIMULATIONS) - quoted(dict(pages.sections(CONTROL))[title(row)])
 
 
 def codes() -> Iterator[str]:

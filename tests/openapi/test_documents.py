@@ -15,7 +15,7 @@ from openapi_spec_validator import validate
 from mockserver.api import payment_source
 from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
-from mockserver.control.simulate import CUSTOMER_DEEDS, DEEDS
+from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
 from tests.documented import API, CONTROL, Document, hold, hold_control
 from tests.server import ACCOUNT, Answer, Server, charge, dumps
@@ -58,7 +58,7 @@ def test_they_hold_what_is_built_and_nothing_else() -> None:
     commands = {row.id for row in COMMANDS.values()}
     built = {row.id for row in OPERATIONS if row.endpoint is not None} - {"commandBillogram"}
     assert {each.id for each in described(API)} == built | commands
-    every = [*DEEDS.items(), *CUSTOMER_DEEDS.items()]
+    every = [*BILLOGRAM_SIMULATIONS.items(), *CUSTOMER_SIMULATIONS.items()]
     deeds = {f"simulate{name.title().replace('-', '')}" for name, deed in every if deed is not None}
     assert len(deeds) >= 13
     rows = {"simulateBillogram", "simulateCustomer"}

@@ -78,7 +78,7 @@ def changed(path: str, value: Any) -> str:
 
 def refused(text: str) -> BadDocument:
     with pytest.raises(BadDocument) as found:
-        arazzo.read(text, "small", "small.yaml", OPERATIONS)
+        arazzo.parse_document(text, "small", "small.yaml", OPERATIONS)
     assert str(found.value).startswith(f"small.yaml:{found.value.line}: ")
     return found.value
 
@@ -92,7 +92,7 @@ def test_the_schema_is_the_official_one() -> None:
 
 
 def test_a_good_one() -> None:
-    found = arazzo.read(yaml.safe_dump(good()), "small", "small.yaml", OPERATIONS)
+    found = arazzo.parse_document(yaml.safe_dump(good()), "small", "small.yaml", OPERATIONS)
     assert (found.title, list(found.workflows), found.anywhere) == ("Small", ["small", "other"], False)
     step = found.workflows["small"].steps[0]
     assert step.operation is not None

@@ -73,7 +73,7 @@ small: the step customer failed, line 20
 
 
 def ran(steps: str, **inputs: Any) -> Run:
-    document = arazzo.read(HEAD + steps, "small", "small.yaml", OPERATIONS)
+    document = arazzo.parse_document(HEAD + steps, "small", "small.yaml", OPERATIONS)
     return asyncio.run(
         runs.run(document, Caller(create_app(), "shop"), inputs, credentials=basic("shop", "-"))
     )
@@ -170,7 +170,7 @@ def test_an_output_of_an_input_that_was_not_given_is_left_out() -> None:
 
 
 def test_inputs_as_text() -> None:
-    document = arazzo.read(HEAD, "small", "small.yaml", OPERATIONS)
+    document = arazzo.parse_document(HEAD, "small", "small.yaml", OPERATIONS)
     assert runs.from_text(document, {"name": "5", "many": "5"}) == {"name": "5", "many": 5}
 
 
