@@ -1,6 +1,6 @@
-"""Accounts: looked at, changed, removed; what one is made with and what it looks like (reference: control 1).
+"""Reads, changes and removes accounts; the bodies and shapes of accounts (reference: control 1).
 
-`mockserver/stories/account_endpoints.py` creates and empties them, as that may load a fixture.
+`mockserver/stories/account_endpoints.py` creates and resets accounts, as that may load a fixture.
 """
 
 from datetime import timedelta
@@ -49,7 +49,7 @@ _LONGEST_DELAY = timedelta(hours=24)  # of a PDF [A]
 AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
 ApiKey = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-FixtureName = Annotated[str, Field(min_length=1, max_length=4000)]  # or the path of one
+FixtureName = Annotated[str, Field(min_length=1, max_length=4000)]  # or the path of a fixture
 DueDays = Annotated[int, Field(ge=0, le=365)]
 Market = Literal["Sweden", "Norway", "Finland", "Italy"]
 Delay = Annotated[str, AfterValidator(_delay), Form(EXACT_DURATION)]
@@ -68,7 +68,7 @@ class FeatureSwitches(Body):
 
 
 class AccountPatch(Body):
-    """What of an account can be changed."""
+    """The members of an account that can be changed."""
 
     key: ApiKey | None = None
     timezone: Zone | None = None
@@ -81,7 +81,7 @@ class AccountPatch(Body):
 
 
 class AccountBody(AccountPatch):
-    """What an account is made with: besides what can be changed later, what it is and where it starts."""
+    """The configuration of a new account: the changeable members, and its id, seed, clock and fixture."""
 
     id: AccountId
     seed: Seed | None = None
@@ -90,7 +90,7 @@ class AccountBody(AccountPatch):
 
 
 class ResetBody(Body):
-    """What the emptied account starts with; `clock` may go back, as nothing of before is left [A]."""
+    """What an account starts with after a reset; `clock` may go back, as the account is empty [A]."""
 
     seed: Seed | None = None
     fixture: FixtureName | None = None
@@ -144,7 +144,7 @@ async def listing(call: ControlCall) -> Answer:
 
 
 def new_account(body: AccountBody) -> NewAccount:
-    """What a body says of the account that it makes."""
+    """Return the account that a body describes, before it is created."""
     start = body.clock or ClockStart()
     settings = body.settings
     return NewAccount(
@@ -170,7 +170,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 async def change(call: ControlCall) -> Answer:
-    """`PATCH /_mock/accounts/{a}`: changes an account. What is not sent stays."""
+    """`PATCH /_mock/accounts/{a}`: changes an account. Members that are not sent do not change."""
     body = call.typed_body(AccountPatch)
     live = await call.live()
     changes = body.given()
@@ -194,7 +194,7 @@ async def change(call: ControlCall) -> Answer:
 
 
 async def remove(call: ControlCall) -> Answer:
-    """`DELETE /_mock/accounts/{a}`: removes an account and all it holds."""
+    """`DELETE /_mock/accounts/{a}`: removes an account and all its data."""
     live = await call.live()
     await call.emulator.remove(live)
     call.traffic.forget(live.stream)
@@ -202,12 +202,12 @@ async def remove(call: ControlCall) -> Answer:
 
 
 async def shown_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
-    """The account after a write, even if another one has reset or removed it since."""
+    """Render an account after a write, even if another request has reset or removed it since."""
     return await emulator.read(live, lambda _: render_account(emulator.overview(live)), gone_too=True)
 
 
 def render_account(seen: Overview) -> AccountShape:
-    """The account without its key."""
+    """Render an account; its key is left out."""
     account, features = seen.account, seen.account.features
     return {
         "id": account.id,

@@ -1,4 +1,4 @@
-"""What the bank does and will do: recalls, outcome plans, mandates (reference: control 1, behaviour 8)."""
+"""The bank: recalls, planned outcomes of collections, mandates (reference: control 1, behaviour 8)."""
 
 from datetime import date
 from decimal import Decimal
@@ -43,7 +43,7 @@ Code = Annotated[str, Field(min_length=4, max_length=4)]
 
 
 class RecallBody(Body):
-    """Money is taken back; without members the usual R-transaction, of all of it."""
+    """A recall of a payment; without members it is the usual R-transaction, for the whole amount."""
 
     type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     code: Code | None = None
@@ -54,14 +54,14 @@ class RecallBody(Body):
 
 
 class ThenBody(Body):
-    """Ok at first, and a recall after a while: `20d`, `2b` (bank days), `3h`."""
+    """A successful collection, and a recall after a time: `20d`, `2b` (bank days), `3h`."""
 
     then: Annotated[str, Field(min_length=1, max_length=100)]
     after: Annotated[str, Field(min_length=1, max_length=40)] | None = None
 
 
 class MatchBody(Body):
-    """What a plan is for; one member at most, none is the whole account."""
+    """What a plan applies to: at most one member; without members the whole account."""
 
     billogram: ObjectId | None = None
     payment_source: ObjectId | None = None
@@ -69,14 +69,14 @@ class MatchBody(Body):
 
 
 class OutcomesBody(Body):
-    """What the bank will answer, collection after collection."""
+    """The outcomes that the bank will answer, one for each collection."""
 
     match: MatchBody | None = None
     plan: Annotated[list[ThenBody | str], Field(max_length=1000)]
 
 
 class SourcePatch(Body):
-    """What of a mandate can be changed."""
+    """The members of a mandate that can be changed."""
 
     status: Literal["PENDING", "ACTIVE", "FAILED", "CANCELLED"] | None = None
     b2b: bool | None = None
@@ -146,7 +146,7 @@ class SourceShape(TypedDict):
 
 
 async def recall(call: ControlCall) -> Answer:
-    """`POST …/payments/{id}/recall`: money is taken back, or a planned debit stopped, by SEPA's rules."""
+    """`POST …/payments/{id}/recall`: recalls a payment, or stops a planned debit, by SEPA's rules."""
     body = call.typed_body(RecallBody)
     live = await call.live()
     shares = body.allocations
@@ -169,7 +169,7 @@ async def recall(call: ControlCall) -> Answer:
 
 
 def render_recall(made: Recall) -> RecallShape:
-    """A recall; `total_amount` is that of its payables."""
+    """Render a recall; `total_amount` is the sum of its payables."""
     total = sum((each.amount for each in made.payables), Decimal(0))
     return {
         "id": made.id,
@@ -188,7 +188,7 @@ def render_recall(made: Recall) -> RecallShape:
 
 
 async def options(call: ControlCall) -> Answer:
-    """`GET …/payments/{id}/recall-options`: what SEPA allows on a payment today, until when, and why not."""
+    """`GET …/payments/{id}/recall-options`: shows which recalls SEPA allows today, until when, and why."""
     live = await call.live()
 
     def view(state: State) -> list[RecallOptionShape]:
@@ -213,7 +213,7 @@ async def options(call: ControlCall) -> Answer:
 
 
 async def set_outcomes(call: ControlCall) -> Answer:
-    """`PUT …/outcomes`: lays down what the bank will answer; one plan per match, a new one replaces it."""
+    """`PUT …/outcomes`: sets what the bank will answer. A new plan replaces that of the same match."""
     body = call.typed_body(OutcomesBody)
     live = await call.live()
     match = {} if body.match is None else body.match.given()
@@ -227,25 +227,25 @@ async def set_outcomes(call: ControlCall) -> Answer:
     return Answer(render_plan(plan))
 
 
-def _outcome(said: str | ThenBody) -> Outcome:
-    if isinstance(said, ThenBody):
-        kind, _, code = said.then.partition(".")
-        return Outcome(recall=kind, code=code or None, after=said.after)
-    if said == "ok":
+def _outcome(planned: str | ThenBody) -> Outcome:
+    if isinstance(planned, ThenBody):
+        kind, _, code = planned.then.partition(".")
+        return Outcome(recall=kind, code=code or None, after=planned.after)
+    if planned == "ok":
         return Outcome()
-    kind, _, code = said.partition(".")
+    kind, _, code = planned.partition(".")
     if kind == sepa.REJECT:
         return Outcome(reject=code or sepa.TABLE[sepa.REJECT].default)
     raise ControlError(
         400,
         "invalid_body",
-        f"plan: no outcome: {said}",
+        f"plan: no outcome: {planned}",
         'an outcome is "ok", "reject.AM04" or {"then": "refund.MD06"}',
     )
 
 
 async def list_outcomes(call: ControlCall) -> Answer:
-    """`GET …/outcomes`: the plans, with what is left of them."""
+    """`GET …/outcomes`: lists the plans, with the outcomes that are left of each."""
     live = await call.live()
     return Answer(
         await call.emulator.read(live, lambda state: [render_plan(each) for each in state.outcomes.values()])
@@ -253,24 +253,24 @@ async def list_outcomes(call: ControlCall) -> Answer:
 
 
 async def clear(call: ControlCall) -> Answer:
-    """`DELETE …/outcomes`: takes all plans away."""
+    """`DELETE …/outcomes`: removes all plans."""
     live = await call.live()
     await call.emulator.execute(live, outcomes.clear, cause=call.request_id, rule="outcomes")
     return Answer([])
 
 
 def render_plan(plan: OutcomePlan) -> OutcomesShape:
-    """A plan, in the form in which it is laid down."""
+    """Render a plan in the form of the body of `PUT …/outcomes`."""
     members: MatchShape = {
         "billogram": plan.billogram,
         "payment_source": plan.payment_source,
         "customer_no": plan.customer_no,
     }
     whole = any(value is not None for value in members.values())
-    return {"match": members if whole else None, "plan": [_said(each) for each in plan.plan]}
+    return {"match": members if whole else None, "plan": [_render_outcome(each) for each in plan.plan]}
 
 
-def _said(outcome: Outcome) -> Any:
+def _render_outcome(outcome: Outcome) -> Any:
     if outcome.reject is not None:
         return f"{sepa.REJECT}.{outcome.reject}"
     if outcome.recall is None:
@@ -283,7 +283,7 @@ def _said(outcome: Outcome) -> Any:
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/payment-sources`: all mandates, with what the API does not show."""
+    """`GET …/payment-sources`: lists all mandates, with members that the API does not show."""
     live = await call.live()
 
     def view(state: State) -> list[SourceShape]:
@@ -304,7 +304,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 async def change(call: ControlCall) -> Answer:
-    """`PATCH …/payment-sources/{id}`: changes a mandate; one that ends cancels what is planned by it."""
+    """`PATCH …/payment-sources/{id}`: changes a mandate. When it ends, its planned payments are cancelled."""
     body = call.typed_body(SourcePatch)
     live = await call.live()
     key = call.params["id"]
@@ -324,7 +324,7 @@ def _find_source(source: PaymentSource | None, call: ControlCall) -> PaymentSour
 
 
 def render_source(source: PaymentSource, timezone: str) -> SourceShape:
-    """A mandate, whole."""
+    """Render a mandate with all members."""
     return {
         "id": source.id,
         "customer_no": source.customer_no,

@@ -1,4 +1,4 @@
-"""One call of the control plane, the row of its operation, and how its bodies are read."""
+"""The request of a control-plane operation, the row that describes the operation, and body parsing."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
@@ -57,25 +57,25 @@ def _amount(value: Any) -> Any:
             number = Decimal(value)
             if not number.is_finite():
                 raise ArithmeticError
-            near = number.quantize(_CENT)
+            rounded = number.quantize(_CENT)
         except ArithmeticError:
             raise ValueError("must be an amount of money such as 125 or 50.25") from None
-        # 0.1 + 0.2 as JavaScript sends it
-        value = near if abs(number - near) <= _NEAR else number
-        if value != near:
+        # JavaScript sends 0.1 + 0.2 as 0.30000000000000004
+        value = rounded if abs(number - rounded) <= _TOLERANCE else number
+        if value != rounded:
             raise ValueError("has more than two decimals")
-        if not 0 < value < _TOO_MUCH:
+        if not 0 < value < _LIMIT:
             raise ValueError("must be above 0 and below 10^15")
         return value
     raise ValueError("must be an amount of money such as 125 or 50.25")
 
 
-_CENT, _NEAR, _TOO_MUCH = Decimal("0.01"), Decimal("1e-9"), Decimal(10) ** 15
+_CENT, _TOLERANCE, _LIMIT = Decimal("0.01"), Decimal("1e-9"), Decimal(10) ** 15
 Amount = Annotated[Decimal, BeforeValidator(_amount), Form(number(exclusiveMinimum=0))]
 Zone = Annotated[str, AfterValidator(_zone), Form(string(examples=["Europe/Stockholm"]))]
 Moment = Annotated[AwareDatetime, BeforeValidator(_text), AfterValidator(_moment)]
 
-# spans of time: of hours to seconds, and of years to seconds
+# durations: of hours, minutes and seconds only; and of any unit from years to seconds
 _TIME = r"(\d+H)?(\d+M)?(\d+(\.\d+)?S)?"
 EXACT_DURATION = string(40, pattern=rf"^(\d+(\.\d+)?[hms]|PT{_TIME})$", examples=["10s", "PT2H"])
 DURATION = string(
@@ -84,8 +84,8 @@ DURATION = string(
     examples=["30d", "P1M", "2h"],
 )
 
-# of answers
-Shown = Annotated[str, Form(string(format="date-time"))]  # a moment, in the zone of the account
+# types of answer members
+Shown = Annotated[str, Form(string(format="date-time"))]  # a moment in the time zone of the account
 Uuid = Annotated[str, Form(string(format="uuid"))]
 ShownEvent = Annotated[ListedEventShape, Form(component("ListedEvent"))]  # as the API shows them
 ShownBillogram = Annotated[BillogramShape, Form(component("Billogram"))]
@@ -94,13 +94,13 @@ SettingsChanges = Annotated[dict[str, Any], Form(component("SettingsFields"))]
 
 
 class Body(BaseModel):
-    """Base of the bodies: unknown keys are refused, and what JSON has in another type is not converted."""
+    """The base of request bodies. Unknown members are refused, and JSON types are not converted."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)  # built when first read: the start is sooner
+    model_config = ConfigDict(extra="forbid", defer_build=True)  # built at first use, for a faster start-up
 
     @field_validator("*", mode="before")
     @classmethod
-    def _as_json_has_it(cls, value: Any, info: ValidationInfo) -> Any:
+    def _check_json_type(cls, value: Any, info: ValidationInfo) -> Any:
         wanted = set(_parts(cls.model_fields[info.field_name or ""].annotation))
         if bool in wanted and not isinstance(value, bool):
             raise ValueError("must be true or false")
@@ -111,50 +111,53 @@ class Body(BaseModel):
         return value
 
     def given(self) -> dict[str, Any]:
-        """The members that were sent and are not null."""
+        """Return the members that were sent with a value other than null."""
         return {
             name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None
         }
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    """An annotation, and all that it is made of."""
+    """Yield an annotation and every annotation nested in it."""
     yield annotation
     for part in get_args(annotation):
         yield from _parts(part)
 
 
 class ServerInfo(Struct, frozen=True):
-    """What is true of the server as long as it runs."""
+    """Facts about the server that do not change while it runs."""
 
     started: float  # monotonic seconds
     configuration: Configuration
-    operations: tuple["ControlOperation", ...]  # all of its control plane
+    operations: tuple["ControlOperation", ...]  # all operations of the control plane
 
 
 class ControlCall(Struct):
-    """What an endpoint gets."""
+    """One request to the control plane, as its endpoint receives it."""
 
     emulator: Emulator
     sender: Sender
     traffic: Traffic
     info: ServerInfo
-    app: ASGIApp  # that was called, for operations that call others
+    app: ASGIApp  # the whole application, for operations that send requests to it
     request_id: str
     params: dict[str, str]
     query_string: bytes
-    known: Collection[str]  # the query parameters that its row names
+    known: Collection[str]  # the query parameters that the row of the operation lists
     headers: Mapping[str, str]  # lower-case names
     body: bytes
-    base: str  # where the server is for this client: scheme and host
+    base: str  # scheme and host under which this client reaches the server
 
     def query(self, name: str) -> str | None:
-        """A query parameter, if it says something; of one given twice the last counts."""
+        """Return a query parameter, or None if it is absent or empty. The last of several values counts."""
         assert name in self.known, f"the row of the operation does not name {name}"
         return dict(parse_qsl(self.query_string.decode("latin-1"))).get(name)
 
     def number(self, name: str, default: int, maximum: int) -> int:
-        """A query parameter that is a whole number from 1."""
+        """Return a query parameter that is a whole number from 1, at most `maximum`.
+
+        Raises ControlError for any other text.
+        """
         text = self.query(name)
         if text is None:
             return default
@@ -165,18 +168,18 @@ class ControlCall(Struct):
         return min(int(text), maximum)
 
     async def live(self) -> LiveAccount:
-        """The account of the path."""
+        """Return the account that the path names. Raises ControlError if it does not exist."""
         live = await self.emulator.find(self.params["a"])
         if live is None:
             raise unknown_account(self.params["a"])
         return live
 
     def typed_body(self, model: type[M]) -> M:
-        """The body, read by this model."""
+        """Return the body, validated by this model. Raises ControlError."""
         return parse_body(model, self.decoded_body())
 
     def decoded_body(self) -> Any:
-        """The body as it was sent; an empty one is `{}`."""
+        """Return the decoded JSON body; an empty body is `{}`. Raises ControlError if it is not JSON."""
         try:
             return decode(self.body) if self.body else {}
         except BadJson:
@@ -184,7 +187,7 @@ class ControlCall(Struct):
 
 
 class Answer(Struct, frozen=True):
-    """An answer: the object itself, or a stream of server-sent events."""
+    """The answer of an endpoint: a JSON value, or a stream of server-sent events."""
 
     body: Any = None
     status: int = 200
@@ -195,13 +198,13 @@ Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
 
 
 class ControlOperation(Struct, frozen=True, eq=False):
-    """`path` is relative to `/_mock`.
+    """One operation of the control plane; `path` is relative to `/_mock`.
 
-    `body` and its `example`, the type of the `answer` and its `status`, the parameters of the `query` and the
-    `codes` of what may be refused, besides those that follow from the others, are what the OpenAPI document
-    tells; an endpoint can read no parameter but these. `streams`: as server-sent events too. `open`: answered
-    without the control token too. `waits`: for something to happen, perhaps long. `tag`: its topic in the
-    document, where that is not the name of the endpoint's module.
+    The OpenAPI document is made from `body` and its `example`, the type of the `answer` and its `status`, the
+    `query` parameters, and the error `codes` (without those that every such operation can answer). An
+    endpoint can read no query parameter that is not listed. `streams`: it can also answer with server-sent
+    events. `open`: it needs no control token. `waits`: it may wait a long time for something to happen.
+    `tag`: its topic in the document, if that is not the name of the endpoint's module.
     """
 
     id: str
@@ -221,7 +224,7 @@ class ControlOperation(Struct, frozen=True, eq=False):
 
 
 def parse_body(model: type[M], data: Any) -> M:
-    """A body that has been decoded; ControlError names the first bad member."""
+    """Validate a decoded body by a model. Raises ControlError, which names the first invalid member."""
     if not isinstance(data, dict):
         raise ControlError(400, "invalid_body", "the body is not a JSON object", "send a JSON object")
     try:
@@ -234,8 +237,8 @@ def parse_body(model: type[M], data: Any) -> M:
         known = ", ".join(holder.model_fields) or "none"
         raise ControlError(400, "invalid_body", f"unknown member: {where}", f"known members: {known}")
     where = ".".join(steps) or "body"
-    said = "must be an object" if problem["type"] in _NO_OBJECT else problem["msg"]
-    message = f"{where}: {said.removeprefix('Value error, ')}"
+    reason = "must be an object" if problem["type"] in _NO_OBJECT else problem["msg"]
+    message = f"{where}: {reason.removeprefix('Value error, ')}"
     raise ControlError(400, "invalid_body", message, f"correct {where} and send it again")
 
 
@@ -243,7 +246,7 @@ _NO_OBJECT = ("dict_type", "model_type", "model_attributes_type")
 
 
 def _place(model: type[Body], location: Iterable[int | str]) -> tuple[list[str], type[Body]]:
-    """The members on the way, without pydantic's words for parts of a union; the body of the last one."""
+    """Return the path of members without pydantic's names of union parts, and the last body on it."""
     steps: list[str] = []
     for step in location:
         if isinstance(step, int):

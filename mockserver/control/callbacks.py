@@ -1,4 +1,4 @@
-"""Where an account's callbacks go (reference: control 1, webhooks 1)."""
+"""The callback configuration of an account (reference: control 1, webhooks 1)."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, TypedDict
@@ -22,10 +22,10 @@ _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 def _url(text: str) -> str:
     if text != INBOX:
-        parts = urlsplit(text)  # ValueError for the worst ones
+        parts = urlsplit(text)  # raises ValueError for some malformed addresses
         if parts.scheme not in ("http", "https") or not parts.hostname or any(map(str.isspace, text)):
             raise ValueError(f"must be an http or https address, or {INBOX}")
-        _ = parts.port  # ValueError when it is none
+        _ = parts.port  # raises ValueError for an invalid port
     return text
 
 
@@ -54,9 +54,9 @@ Interval = Annotated[str, AfterValidator(_interval), Form(DURATION)]
 
 
 class CallbacksBody(Body):
-    """The account's callback configuration, whole: what is left out has its default.
+    """The whole callback configuration of the account; a member that is left out has its default.
 
-    `respond` is the status that `mock:inbox` answers from now on: one that is no success is an outage.
+    `respond` is the status that `mock:inbox` answers from now on; a status other than 2xx emulates an outage.
     """
 
     url: Url | None
@@ -68,7 +68,7 @@ class CallbacksBody(Body):
     respond: Annotated[int, Field(ge=200, le=599, strict=True)] = 200
 
     def settings(self) -> CallbackSettings:
-        """What the account keeps of it."""
+        """Return the settings that the account stores."""
         settings = CallbackSettings(
             url=self.url,
             sign_key=self.sign_key or None,
@@ -97,13 +97,13 @@ class AccountCallbacksShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/callbacks`: where the callbacks go."""
+    """`GET …/callbacks`: shows the callback configuration."""
     live = await call.live()
     return Answer(await call.emulator.read(live, lambda state: render_callbacks(state.account.callbacks)))
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/callbacks`: sets where callbacks go. What is on its way keeps its address and key."""
+    """`PUT …/callbacks`: sets the callback configuration. Pending callbacks keep their address and key."""
     settings = checked(call, call.typed_body(CallbacksBody))
     live = await call.live()
 
@@ -115,7 +115,7 @@ async def put(call: ControlCall) -> Answer:
 
 
 def checked(call: ControlCall, body: CallbacksBody) -> CallbackSettings:
-    """The settings of a body whose address can be sent to."""
+    """Return the settings of a body. Raises ControlError if callbacks can't be sent to its address."""
     url = body.url
     if url is not None and url != INBOX:
         if body.require_https and not url.lower().startswith("https:"):
@@ -130,13 +130,13 @@ def checked(call: ControlCall, body: CallbacksBody) -> CallbackSettings:
                 400,
                 "invalid_body",
                 "url: the server itself is not a receiver",
-                f"use {INBOX}, the receiver inside the server",
+                f"use {INBOX}, the built-in receiver",
             )
     return body.settings()
 
 
 def _is_own(call: ControlCall, url: str) -> bool:
-    """Whether an address is one under which this client knows the server, or one it listens on."""
+    """Return whether an address is one under which this client reaches the server, or one it listens on."""
     place = _place(url)
     known = {_place(call.base), _place(f"http://{call.headers.get('host', '')}")}
     if call.info.configuration.public_url is not None:
@@ -156,7 +156,7 @@ def _place(url: str) -> tuple[str, int]:
 
 
 def render_callbacks(settings: CallbackSettings) -> AccountCallbacksShape:
-    """As it was put, defaults filled in."""
+    """Render callback settings, with the defaults filled in."""
     return {
         "url": settings.url,
         "sign_key": settings.sign_key,

@@ -1,4 +1,4 @@
-"""The clock of an account, and what is going to happen (reference: control 1, behaviour 6.1)."""
+"""The clock of an account, and its agenda: what will happen when (reference: control 1, behaviour 6.1)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -31,7 +31,7 @@ class ClockBody(Body):
 
 
 class AdvanceBody(Body):
-    """One of `by` (a duration), `to` (a moment) and `until` (`next`)."""
+    """Exactly one of `by` (a duration), `to` (a moment) and `until` (`next`) must be given."""
 
     by: Annotated[str, Field(min_length=1, max_length=100), Form(DURATION)] | None = None
     to: Moment | None = None
@@ -66,20 +66,20 @@ class DueShape(TypedDict):
     reason: str
 
 
-_SLICE = 500  # entries of the agenda between two chances for others
+_SLICE = 500  # entries of the agenda rendered before other requests get a turn
 
 ADVANCE = {"by": "30d"}
 CLOCK = {"mode": "frozen"}
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/clock`: what the clock shows, and how it runs."""
+    """`GET …/clock`: shows the time and mode of the clock."""
     live = await call.live()
     return Answer(await call.emulator.read(live, lambda _: _shown_clock(call, live)))
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/clock`: sets mode, zone or speed, or moves to a later moment."""
+    """`PUT …/clock`: sets mode, time zone or speed, or moves the clock to a later moment."""
     body = call.typed_body(ClockBody)
     live = await call.live()
     given = body.given()
@@ -98,7 +98,7 @@ async def put(call: ControlCall) -> Answer:
 
 
 async def advance(call: ControlCall) -> Answer:
-    """`POST …/clock/advance`: moves the clock. It answers when what was due has been committed."""
+    """`POST …/clock/advance`: moves the clock. It answers when all that was due is committed."""
     body = call.typed_body(AdvanceBody)
     live = await call.live()
     target = _target(body, live)
@@ -127,7 +127,9 @@ def _by(span: str, live: LiveAccount) -> Callable[[datetime], datetime]:
         try:
             return calendar.after(now, span, live.account.timezone)
         except ValueError as error:
-            raise ControlError(400, "invalid_body", f"by: {error}", "a span such as 30d, P1M or 2h") from None
+            raise ControlError(
+                400, "invalid_body", f"by: {error}", "a duration such as 30d, P1M or 2h"
+            ) from None
 
     return target
 
@@ -152,17 +154,17 @@ def _render_moved(call: ControlCall, moved: Moved, timezone: str) -> MovedShape:
 
 
 def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedShape:
-    told = [event for event in record.events if isinstance(event, BillogramEvent)]
+    public = [event for event in record.events if isinstance(event, BillogramEvent)]
     return {
         "at": format_moment(record.at, timezone),
         "rule": record.rule,
         "billogram": next(iter(record.billograms), None),
-        "events": [render_listed(event) for event in told],
+        "events": [render_listed(event) for event in public],
     }
 
 
 async def upcoming(call: ControlCall) -> Answer:
-    """`GET …/agenda?until=&billogram=`: what happens next to each object."""
+    """`GET …/agenda?until=&billogram=`: lists what happens next to each object."""
     live = await call.live()
     until, key = _until(call), call.query("billogram")
 
@@ -175,7 +177,9 @@ async def upcoming(call: ControlCall) -> Answer:
             (due, state.agenda_object(due.key)) for due in entries if until is None or due.at <= until
         ]
 
-    account, found = await call.emulator.read(live, view)  # what is rendered below never changes
+    account, found = await call.emulator.read(
+        live, view
+    )  # these values are immutable, so they can be rendered later
 
     def render(row: tuple[Due, Any]) -> DueShape:
         due, subject = row
@@ -195,7 +199,7 @@ def _until(call: ControlCall) -> datetime | None:
     if text is None:
         return None
     try:
-        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus that was not escaped
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus sign that was not percent-encoded
     except ValueError:
         found = None
     if found is None or found.tzinfo is None:
@@ -210,7 +214,7 @@ def _shown_clock(call: ControlCall, live: LiveAccount) -> ClockShape:
 
 
 def render_clock(account: Account, now: datetime) -> ClockShape:
-    """Mode, the moment it shows in the account's zone, zone and speed."""
+    """Render a clock: mode, time in the account's time zone, time zone and speed."""
     return {
         "mode": account.clock.mode,
         "now": format_moment(now, account.timezone),

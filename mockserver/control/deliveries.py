@@ -1,4 +1,4 @@
-"""Callbacks, seen, waited for, sent again; and the receiver inside (reference: control 1)."""
+"""Deliveries of callbacks: list, wait, replay; and the built-in receiver (reference: control 1)."""
 
 import asyncio
 import contextlib
@@ -20,9 +20,9 @@ from mockserver.wire import encode_rows
 
 _LONGEST_WAIT = 600  # seconds
 _MOST_READERS = 1000
-_SLICE = 25  # deliveries, each with all its attempts, between two chances for others
-_LAZY = 4  # times as long as a look took nobody looks again
-_ARRIVED = 1000  # deliveries that a wait in vain names
+_SLICE = 25  # deliveries, with all attempts, rendered before other requests get a turn
+_BACKOFF = 4  # after a search, a wait pauses for this multiple of the time that the search took
+_ARRIVED = 1000  # deliveries that the answer 408 of a wait shows
 
 
 def _seconds(text: str) -> str:
@@ -81,7 +81,7 @@ class InboxShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/deliveries?status=&type=&billogram=`: lists them. `type` is a callback or an event type."""
+    """`GET …/deliveries?status=&type=&billogram=`: lists deliveries. `type` is a callback or event type."""
     deliveries, timezone = await _deliveries(call)
     status, kind, billogram = call.query("status"), call.query("type"), call.query("billogram")
     if status not in (None, *STATUSES):
@@ -103,10 +103,10 @@ async def _answer(found: list[Delivery], timezone: str) -> Answer:
 
 
 async def inbox(call: ControlCall) -> Answer:
-    """`GET …/inbox`: what `mock:inbox`, the receiver inside, has got."""
+    """`GET …/inbox`: lists what `mock:inbox`, the built-in receiver, has received."""
     deliveries, timezone = await _deliveries(call)
-    got = list(deliveries.inbox)
-    return Answer(Raw(await encode_rows(got, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
+    received = list(deliveries.inbox)
+    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
 
 
 def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
@@ -124,7 +124,7 @@ def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxSh
 
 
 async def replay(call: ControlCall) -> Answer:
-    """`POST …/deliveries/{id}/replay`: sends it once more, at once. The answer shows what came of it."""
+    """`POST …/deliveries/{id}/replay`: sends a callback again at once. The answer shows the result."""
     live = await call.live()
     deliveries, timezone = await _deliveries(call)
     delivery = deliveries.find(call.params["id"])
@@ -134,15 +134,18 @@ async def replay(call: ControlCall) -> Answer:
         raise ControlError(
             409,
             "delivery_dropped",
-            "this callback is of before the last reset",
-            "nothing of before a reset is sent after it; let the event happen again",
+            "this callback was planned before the last reset",
+            "callbacks of before a reset are not sent after it; let the event happen again",
         )
     await call.sender.replay(live, delivery)
     return Answer(render_delivery(delivery, timezone))
 
 
 async def wait(call: ControlCall) -> Answer:
-    """`POST …/deliveries/wait`: waits until so many match, or nothing is under way. 408 with what arrived."""
+    """`POST …/deliveries/wait`: waits until enough deliveries match, or none is pending.
+
+    On timeout it answers 408 with the deliveries that arrived.
+    """
     body = call.typed_body(WaitBody)
     clock = asyncio.get_running_loop().time
     deadline = clock() + calendar.absolute(body.timeout).total_seconds()
@@ -150,7 +153,7 @@ async def wait(call: ControlCall) -> Answer:
         begun = clock()
         try:
             deliveries, timezone = await _deliveries(call)
-        except AccountGone:  # reset or removed just now: the time goes on
+        except AccountGone:  # it was reset or removed meanwhile; the deadline stays
             continue
         seen = deliveries.live.signal.count
         found = _find_awaited(deliveries, body)
@@ -162,11 +165,11 @@ async def wait(call: ControlCall) -> Answer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await deliveries.live.signal.wait(seen)
-                await asyncio.sleep(took * _LAZY)
+                await asyncio.sleep(took * _BACKOFF)
 
 
 def _find_awaited(deliveries: Deliveries, body: WaitBody) -> list[Delivery] | None:
-    """What is waited for, if it is there."""
+    """Return the awaited deliveries, or None if they are not there yet."""
     count = body.count if body.count is not None else 0 if body.idle else 1
     if body.idle and deliveries.busy:
         return None
@@ -206,7 +209,7 @@ async def _timed_out(body: WaitBody, deliveries: Deliveries, timezone: str) -> A
 
 
 def _describe_wait(body: WaitBody, deliveries: Deliveries) -> str:
-    """What was waited for, and what there is."""
+    """Describe what a wait asked for, and the deliveries that there are."""
     wanted = [
         f"{name} {value}"
         for name in ("count", "callback_type", "event_type", "billogram", "status", "reader")
@@ -219,25 +222,25 @@ def _describe_wait(body: WaitBody, deliveries: Deliveries) -> str:
         if each.attempts and not is_success(each.attempts[-1]):
             last = each.attempts[-1]
             errors.append(f"; the last failure: {last.error or f'status {last.status_code}'}")
-    stands = ", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing was sent"
-    until = "until nothing was under way" if body.idle else "in vain"
-    return f"waited {body.timeout} {until} for {', '.join(wanted)}; now {stands}{errors[-1]}"
+    present = ", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing was sent"
+    goal = "until nothing was pending, " if body.idle else ""
+    return f"waited {body.timeout} {goal}for {', '.join(wanted)}; now {present}{errors[-1]}"
 
 
 async def _deliveries(call: ControlCall) -> tuple[Deliveries, str]:
-    """The deliveries of the account of the path, after what is due, and its zone."""
+    """Return the deliveries of the account in the path, after all that is due, and its time zone."""
     live = await call.live()
     timezone = await call.emulator.read(live, lambda state: state.account.timezone)
     return call.sender.deliveries(live), timezone
 
 
 def format_moment(moment: datetime, timezone: str) -> str:
-    """A moment in the zone of the account."""
+    """Format a moment as ISO 8601 in a time zone, that of the account."""
     return moment.astimezone(calendar.zone(timezone)).isoformat()
 
 
 def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
-    """One delivery with its attempts."""
+    """Render a delivery with its attempts; times are in the time zone."""
     planned = each.planned
     return {
         "id": each.id,
@@ -255,7 +258,7 @@ def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
 
 
 def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptShape:
-    """One attempt: what was sent, what came back (cut)."""
+    """Render an attempt: the request, and the response (truncated)."""
     request = request_of(each.planned, made.timestamp, made.signed)
     answered = made.status_code is not None
     return {

@@ -1,4 +1,4 @@
-"""Two states of the world, member by member (reference: control 1)."""
+"""Compares two states of accounts, member by member (reference: control 1)."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -17,7 +17,7 @@ from mockserver.emulator import LiveAccount
 from mockserver.schema import Form
 from mockserver.wire import encode, encode_rows
 
-_SLICE = 200  # objects between two chances for others
+_SLICE = 200  # objects rendered before other requests get a turn
 _KINDS = {
     CUSTOMER: "customer",
     ITEM: "item",
@@ -27,10 +27,10 @@ _KINDS = {
     OUTCOMES: "outcomes",
     PICTURE: "picture",
 }
-# what two accounts never share, and how a clock that runs is kept
+# members that always differ between two accounts, and the internal value of a running clock
 _OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"}
-_DERIVED = ("copy", "effect")  # of customers and events: other members show what is different
-_DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so never the same twice
+_DERIVED = ("copy", "effect")  # of customers and events: they follow from other members
+_DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so they always differ
 _SECRET = "sign_key"  # noqa: S105  # a name
 _Any = Annotated[Any, Form({})]
 Found = tuple[str, str, Any, Any]  # kind, key, here, there
@@ -80,7 +80,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 def _pairs(here: State, there: State) -> Iterator[Found]:
-    """What differs: values that never change, so that they can be looked at later."""
+    """Yield the objects that differ. The values are immutable, so they can be rendered later."""
     mine, other = here.account, there.account
     if next(_members(mine, other, ""), None) is not None:
         yield "account", "", mine, other
@@ -125,7 +125,7 @@ def _at(values: tuple[Any, ...], index: int) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it; an event is its type, a file its size."""
+    """Convert a value to JSON; an event becomes the name of its type, a file its size in bytes."""
     match value:
         case BillogramEvent():
             return type(value).__name__

@@ -1,4 +1,4 @@
-"""The edge of the control plane: token, path, method, errors; once for all operations."""
+"""The edge of the control plane: it checks token, path and method, and renders errors, for all operations."""
 
 import asyncio
 import contextlib
@@ -121,7 +121,7 @@ class Control:
                 if row.waits:
                     return await self._unless_gone(row.endpoint(call), receive)
                 return await row.endpoint(call)
-            except AccountGone:  # reset or removed on the way: it is looked for again
+            except AccountGone:  # it was reset or removed meanwhile: look it up again
                 continue
 
     def _route(self, scope: Scope) -> tuple[ControlOperation, dict[str, str]]:
@@ -145,7 +145,7 @@ class Control:
     async def _stream(
         self, scope: Scope, receive: Receive, send: Send, headers: Headers, stream: AsyncIterator[bytes]
     ) -> None:
-        """Send what comes until the client goes or the server stops."""
+        """Send the chunks of a stream until the client disconnects or the server stops."""
         await send({"type": "http.response.start", "status": 200, "headers": headers})
 
         async def sending() -> Answer:
@@ -158,13 +158,13 @@ class Control:
                 await self._unless_gone(sending(), receive)
         except (ClientGone, ControlError):
             pass
-        except Exception:  # the status is out already: the end of the stream is all that can be told
-            logger.exception("a stream was broken off")
+        except Exception:  # the status was sent already, so the stream can only be ended
+            logger.exception("a stream was aborted")
         with contextlib.suppress(OSError):
             await send({"type": "http.response.body", "body": b""})
 
     async def _unless_gone(self, work: Coroutine[Any, Any, Answer], receive: Receive) -> Answer:
-        """Work that may take long: it ends when the client goes (ClientGone) or the server stops (503)."""
+        """Run work that may take long. ClientGone if the client disconnects; 503 when the server stops."""
         task = asyncio.ensure_future(work)
         leaving = asyncio.ensure_future(_gone(receive))
         self._waiting.add(task)
@@ -175,7 +175,7 @@ class Control:
             if not task.done():
                 raise ClientGone
             if task.cancelled():
-                raise ControlError(503, "stopping", "the server stops", "start it again")
+                raise ControlError(503, "stopping", "the server is stopping", "start it again")
             return task.result()
         finally:
             self._waiting.discard(task)
@@ -185,13 +185,13 @@ class Control:
                 await asyncio.wait([task])
 
     def stop(self) -> None:
-        """End what waits for something to happen."""
+        """Cancel the operations and streams that wait for something to happen."""
         self._stopping = True
         for task in self._waiting:
             task.cancel()
 
     def _check_token(self, scope: Scope) -> None:
-        """Bearer token, compared in constant time."""
+        """Check the bearer token, in constant time. Raises ControlError 401."""
         if self._token is None:
             return
         scheme, _, sent = (header(scope, b"authorization") or b"").strip().partition(b" ")
@@ -210,14 +210,14 @@ async def _gone(receive: Receive) -> None:
 
 
 def _as_control_error(problem: Exception) -> ControlError:
-    """What the client hears of a problem."""
+    """Return the error that the client receives for an exception."""
     match problem:
         case ControlError():
             return problem
         case Refusal():
             return refused(problem)
         case LogFailed():
-            hint = "nothing was changed; free the disk or the lock and send it again"
+            hint = "nothing was changed; free disk space or release the lock, then send the request again"
             return ControlError(503, "log_unavailable", str(problem), hint)
-    hint = "this is a mistake of mockserver: please report it"
+    hint = "this is a bug in mockserver: please report it"
     return ControlError(500, "internal_error", "internal error", hint)

@@ -1,4 +1,4 @@
-"""Errors of the control plane: `{"error": {"code", "message", "hint"}}`; the hint says what to do instead."""
+"""Errors of the control plane: `{"error": {"code", "message", "hint"}}`. The hint says what to do instead."""
 
 from mockserver.core.refusal import InvalidObjectState, NotFound, PermissionDenied, Refusal
 
@@ -40,7 +40,7 @@ STATUS = {
 
 
 class ControlError(Exception):
-    """A refusal of the control plane with a fitting 4xx (or 501, 503)."""
+    """An error answer of the control plane: a 4xx, 501 or 503 with code, message and hint."""
 
     def __init__(self, status: int, code: str, message: str, hint: str, *, allowed: str = "") -> None:
         super().__init__(message)
@@ -48,38 +48,38 @@ class ControlError(Exception):
         self.code = code
         self.message = message
         self.hint = hint
-        self.allowed = allowed  # methods, where another one was sent
+        self.allowed = allowed  # the methods of the path, for `Allow`, if another one was sent
 
     def body(self) -> dict[str, dict[str, str]]:
-        """The answer's body."""
+        """Return the body of the answer."""
         return {"error": {"code": self.code, "message": self.message, "hint": self.hint}}
 
 
 def unknown_account(name: str) -> ControlError:
-    """No account has this id."""
+    """Return the error for an account id that does not exist."""
     return ControlError(
         404,
         "unknown_account",
         f"there is no account {name}",
-        "an account is born by its first API request with credentials, or by POST /_mock/accounts",
+        "an account is created by its first API request with credentials, or by POST /_mock/accounts",
     )
 
 
 def not_built(what: str) -> ControlError:
-    """Named in the reference, not built yet."""
+    """Return the error for an operation that the reference describes and that is not built yet."""
     return ControlError(
         501, "not_built", f"not built yet: {what}", "the README lists what works today and what does not"
     )
 
 
 def unknown(what: str, key: str, where: str) -> ControlError:
-    """No object of the account has this id; `where` lists those that there are."""
-    said = what.replace("_", " ")
-    return ControlError(404, f"unknown_{what}", f"there is no {said} {key}", f"{where} lists what there is")
+    """Return the error for an object that the account does not have; `where` is the path that lists them."""
+    noun = what.replace("_", " ")
+    return ControlError(404, f"unknown_{what}", f"there is no {noun} {key}", f"{where} lists what there is")
 
 
 def refused(refusal: Refusal) -> ControlError:
-    """A rule of the emulated world that says no: 404 for what is not there, 409 for a fact, else 400."""
+    """Convert a refusal by a rule: 404 for a missing object, 409 for a state or permission, else 400."""
     broken = f"it breaks the rule {refusal.rule}"
     where = ".".join(map(str, (*(refusal.path or ()), refusal.field or "")))
     hint = refusal.hint or (f"correct {where}: {broken}" if refusal.field else broken)

@@ -1,7 +1,7 @@
 """Why a request was refused, and what to do about it (reference: control 1).
 
-The journal has what the rule compared; all else is looked up, or tried, when it is asked for. So a refusal
-costs nothing more, and what is said of the state, and of what is possible, is said of now.
+The journal stores the values that the rule compared; everything else is computed when an explanation is
+requested. So a refusal costs no extra work, and an explanation describes the present state of the account.
 """
 
 import asyncio
@@ -11,8 +11,8 @@ from mockserver.control.errors import ControlError, unknown
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/requests/{id}/explain`: why a request was refused, what is allowed now, and how to get there."""
-    from mockserver.control import explained  # with the table of rules, when it is first asked for
+    """`GET …/requests/{id}/explain`: explains a refusal: why, what is allowed now, and how to get there."""
+    from mockserver.control import explained  # loads the table of rules at first use
 
     live = await call.live()
     entry = call.traffic.find(live.stream, call.params["id"])
@@ -21,7 +21,7 @@ async def fetch(call: ControlCall) -> Answer:
     if entry.rule is None:
         done = "it is being answered" if entry.status is None else f"it was answered {entry.status}"
         message = f"no rule refused this request: {done}"
-        raise ControlError(409, "not_refused", message, "the timeline tells what it did")
+        raise ControlError(409, "not_refused", message, "the timeline shows what it did")
     refused = explained.parse_refusal(entry, entry.rule)
     emulator, there = call.emulator, call.base
     context = await emulator.read(

@@ -1,10 +1,10 @@
-"""What an explanation looks like."""
+"""The shape of an explanation."""
 
 from typing import Any, TypedDict
 
 
 class StepShape(TypedDict):
-    """A request to be made; `path` is that under the address of the server."""
+    """A request to send; `path` is relative to the address of the server."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""What is said of a refusal: put together from the journal, the table of rules, and what can be tried."""
+"""Builds the explanation of a refusal from the journal, the table of rules, and trials of commands."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -23,30 +23,33 @@ from mockserver.traffic import Entry
 from mockserver.wire import BadJson, decode
 
 _API = "/api/v2"
-_FACTS = ("INVALID_OBJECT_STATE", "PERMISSION_DENIED")  # about the object; others are about what was sent
-_OURS = ("fault", "log.unavailable")  # no rule of Billogram's: nothing is wrong with the billogram
+_FACTS = (
+    "INVALID_OBJECT_STATE",
+    "PERMISSION_DENIED",
+)  # refusals because of the state of the object; others are because of the request
+_OURS = ("fault", "log.unavailable")  # not rules of Billogram: the billogram is not the cause
 _SHOW_FORM = ("body.value", "body.length", "required", "query.value", "query.required")
 
 
 class Refused(Struct, frozen=True):
-    """A request that was refused, taken apart: `name` is its row of behaviour 2.2, if it is one."""
+    """A refused request, parsed. `name` is its row in the table of behaviour 2.2, if it has one."""
 
     entry: Entry
     rule: str
     path: str  # relative to the base address
     query: Mapping[str, list[str]]
     body: Any
-    whole: bool  # the journal has all of the body
+    whole: bool  # the journal has the whole body
     key: str | None  # of a billogram
     name: str | None
 
     @property
     def compared(self) -> dict[str, Any]:
-        """By the rule."""
+        """Return the values that the rule compared, by name."""
         return self.entry.compared or {}
 
     def extract(self, state: State) -> State | None:
-        """The billogram that it was about and what belongs to it; None where there is none (any more)."""
+        """Copy the billogram of the request and what belongs to it; None if there is no such billogram."""
         found = None if self.key is None else state.billograms.get(self.key)
         if found is None or found.internal is Internal.DELETED:
             return None
@@ -54,7 +57,10 @@ class Refused(Struct, frozen=True):
 
 
 class Context(Struct, frozen=True):
-    """Where it is explained: the account, where the server is for the client, now, the billogram."""
+    """What an explanation needs of the account.
+
+    `base` is scheme and host of the server for the client; `part` is a copy of the billogram, if any.
+    """
 
     account: str
     base: str
@@ -63,7 +69,7 @@ class Context(Struct, frozen=True):
 
 
 def parse_refusal(entry: Entry, rule: str) -> Refused:
-    """What was asked, as far as the journal has it."""
+    """Parse a journal entry, as far as the journal has the request."""
     path, _, query = entry.path.partition("?")
     path = unquote(path).removeprefix(_API)
     whole = entry.body_size == len(entry.body)
@@ -84,7 +90,7 @@ def parse_refusal(entry: Entry, rule: str) -> Refused:
 
 
 def explain(refused: Refused, context: Context) -> ExplainedShape:
-    """All that can be said. It takes its time, and needs nothing of the account: it may run in a thread."""
+    """Build the explanation. It may take long; it does not access the account, so it can run in a thread."""
     topic, reason = reason_of(refused.rule)
     entry = refused.entry
     state: StateShape | None = None
@@ -97,7 +103,7 @@ def explain(refused: Refused, context: Context) -> ExplainedShape:
             how = _billogram_remedy(trial, refused, refused.name)
             if not how:
                 advice, instead = remedies.fallback(trial, refused.name)
-    values, near = _suggested_values(document(""), refused, reason)
+    values, suggested = _suggested_values(document(""), refused, reason)
     return {
         "id": entry.id,
         "method": entry.method,
@@ -120,7 +126,7 @@ def explain(refused: Refused, context: Context) -> ExplainedShape:
         "how": how,
         "advice": advice,
         "instead": instead,
-        "near": near,
+        "near": suggested,
     }
 
 
@@ -141,7 +147,11 @@ def _state(trial: Trial) -> StateShape:
 
 
 def _billogram_remedy(trial: Trial, refused: Refused, name: str) -> list[StepShape]:
-    """To what was asked itself where a fact was in its way, else to the same with a plain body."""
+    """Return the steps after which the command is accepted.
+
+    If the state of the billogram was the cause, the body stays the one that was sent, where that is possible;
+    else it is a plain body.
+    """
     found: list[StepShape] = []
     if refused.whole and (refused.entry.error in _FACTS or refused.rule == "delivery.data"):
         found = remedies.find_remedy(trial, name, lambda _: [refused.body])
@@ -149,19 +159,19 @@ def _billogram_remedy(trial: Trial, refused: Refused, name: str) -> list[StepSha
 
 
 def _account_remedy(account: str, refused: Refused) -> list[StepShape]:
-    """What leads to the same request being accepted, where that does not depend on a billogram."""
-    there = remedies.account_path(account)
+    """Return the steps after which the request is accepted, for rules that depend on no billogram."""
+    base = remedies.account_path(account)
     family, _, member = refused.rule.partition(".")
     step: StepShape
     if family == "feature":
         body = {"features": {member: True}}
-        step = {"method": "PATCH", "path": there, "body": body, "why": f"turn the feature {member} on"}
+        step = {"method": "PATCH", "path": base, "body": body, "why": f"turn the feature {member} on"}
     elif refused.rule == "fault":
-        step = {"method": "DELETE", "path": f"{there}/faults", "body": None, "why": "take the faults away"}
+        step = {"method": "DELETE", "path": f"{base}/faults", "body": None, "why": "remove the faults"}
     elif refused.rule == "pdf.available":
         moment = {"to": refused.compared["available_at"].isoformat()}
         why = "move the clock to when it is available"
-        step = {"method": "POST", "path": f"{there}/clock/advance", "body": moment, "why": why}
+        step = {"method": "POST", "path": f"{base}/clock/advance", "body": moment, "why": why}
     else:
         return []
     entry = refused.entry
@@ -175,7 +185,7 @@ def _account_remedy(account: str, refused: Refused) -> list[StepShape]:
 
 
 def _suggested_values(document: Schema, refused: Refused, reason: Reason) -> tuple[dict[str, Any], list[str]]:
-    """Values that would be right, and what was perhaps meant."""
+    """Return the values that would be accepted, and suggestions similar to what was sent."""
     entry, compared = refused.entry, refused.compared
     place = suggestions.place_of(document, entry.method, refused.path)
     values = {
@@ -206,7 +216,7 @@ def _suggested_values(document: Schema, refused: Refused, reason: Reason) -> tup
 
 
 def _value(kind: str, of: Any, compared: Mapping[str, Any]) -> Any:
-    """A value of the table with the names of compared ones filled in; None where they were not compared."""
+    """Fill the names of compared values into a value of the table; None if they were not compared."""
     names = of if isinstance(of, tuple) else (of,)
     found = [compared.get(each, each) for each in names]
     if kind == "one_of":

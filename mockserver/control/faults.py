@@ -1,4 +1,4 @@
-"""Faults: what goes wrong with requests, for clients that must bear it (reference: control 1)."""
+"""Faults: failures and delays of requests, to test how clients handle them (reference: control 1)."""
 
 from datetime import timedelta
 from typing import Annotated, Literal, TypedDict
@@ -63,13 +63,13 @@ EXAMPLE = {"operation": "POST /billogram", "times": 2, "fail": "status:503"}
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/faults`: what goes wrong, oldest first, and how often it did."""
+    """`GET …/faults`: lists the faults, oldest first, and how often each was applied."""
     live = await call.live()
     return Answer([_render(each) for each in call.traffic.faults.all(live.stream)])
 
 
 async def create(call: ControlCall) -> Answer:
-    """`POST …/faults`: lets requests of the account fail, or wait."""
+    """`POST …/faults`: makes requests of the account fail, or delays them."""
     body = call.typed_body(FaultBody)
     live = await call.live()
     operation, command = known_operations().get(body.operation or "", (None, None))
@@ -105,7 +105,7 @@ async def create(call: ControlCall) -> Answer:
 
 
 async def clear(call: ControlCall) -> Answer:
-    """`DELETE …/faults`: nothing goes wrong any more."""
+    """`DELETE …/faults`: removes all faults."""
     live = await call.live()
     call.traffic.faults.clear(live.stream)
     return Answer([])

@@ -1,6 +1,6 @@
 """The OpenAPI document of the control plane, made from the rows of its operations (reference: control 1).
 
-It holds what is built and nothing else. It is imported when it is first asked for.
+It describes only what is built. This module is imported at the first request for the document.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,10 +29,10 @@ from mockserver.schema import (
 from mockserver.version import __version__
 
 _ABOUT = """\
-The control plane of mockserver: accounts, their clocks, money, callbacks, and what happened. JSON in and
-out; an error is `{"error": {"code", "message", "hint"}}`, and `hint` says what to do instead. Moments are ISO
-8601 with zone, durations ISO 8601 (`P30D`, `PT2H`) or short (`30d`, `2h`, `15m`, `0.3s`). Where the server
-has a control token, every path but `health` and `ready` wants it."""
+The control plane of mockserver: accounts, their clocks, money, callbacks, and timelines. Requests and answers
+are JSON; an error is `{"error": {"code", "message", "hint"}}`, and `hint` says what to do instead. Moments
+are ISO 8601 with zone, durations ISO 8601 (`P30D`, `PT2H`) or short (`30d`, `2h`, `15m`, `0.3s`). If the
+server has a control token, every path but `health` and `ready` requires it."""
 _ID = "Mock-Request-Id"
 _IN_PATH: Mapping[str, Schema] = {
     "no": {"type": "integer", "minimum": 1},
@@ -50,9 +50,9 @@ class ErrorShape(TypedDict):
 
 
 def operations(table: tuple[ControlOperation, ...]) -> Iterator[tuple[ControlOperation, Any]]:
-    """The rows of a table that are built, each with that whose docstring tells what it does.
+    """Yield the rows of a table that are built, each with the function whose docstring describes it.
 
-    The row of what others do with a billogram becomes one for each simulation.
+    The rows that simulate other people become one row for each simulation.
     """
     for row in table:
         if row.endpoint is None:
@@ -73,11 +73,14 @@ def operations(table: tuple[ControlOperation, ...]) -> Iterator[tuple[ControlOpe
 
 @lru_cache(maxsize=8)
 def document(table: tuple[ControlOperation, ...], server: str, *, token: bool) -> Schema:
-    """The document of these rows. `server`: where it was asked for; `token`: whether one is required."""
+    """Return the document of these rows.
+
+    `server` is scheme and host of the server; `token` is whether a control token is required.
+    """
     components = Components(shared_schemas())
     paths: dict[str, Schema] = {}
-    for row, said in operations(table):
-        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, said, components, token)
+    for row, source in operations(table):
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, source, components, token)
     link(paths, lambda _: "/id")
     made: Schema = {
         "openapi": "3.1.0",
@@ -97,12 +100,12 @@ def document(table: tuple[ControlOperation, ...], server: str, *, token: bool) -
 
 
 def _tag(row: ControlOperation) -> str:
-    """The topic: one module each."""
+    """Return the topic of an operation: its own, else the name of the endpoint's module."""
     return row.tag or row.endpoint.__module__.rpartition(".")[2]
 
 
-def _operation(row: ControlOperation, said: Any, components: Components, token: bool) -> Schema:
-    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(said)}
+def _operation(row: ControlOperation, source: Any, components: Components, token: bool) -> Schema:
+    found: Schema = {"operationId": row.id, "tags": [_tag(row)], **summary(source)}
     if row.open:
         found["security"] = []
     parameters = in_path(row.path, _IN_PATH) + [in_query(*each) for each in row.query.items()]
@@ -131,7 +134,7 @@ def _error(row: ControlOperation, status: int, words: list[str], components: Com
 
 
 def codes(row: ControlOperation, token: bool) -> list[str]:
-    """What an operation may refuse: those of its row, and those that follow from what it reads."""
+    """Return the error codes of an operation: those of its row, and those that follow from its inputs."""
     found = set(row.codes)
     if token and not row.open:
         found.add("unauthorized")

@@ -1,6 +1,6 @@
-"""The operations of the control plane: one row each. A row without an endpoint is not built yet: 501.
+"""The operations of the control plane, one row each. A row without an endpoint is not built yet: 501.
 
-Those that use fixtures or scenarios are rows of `mockserver/stories/operations.py`.
+The operations that use fixtures or scenarios are rows of `mockserver/stories/operations.py`.
 """
 
 from typing import Annotated, Any
@@ -29,7 +29,7 @@ from mockserver.schema import Form, one_word, string
 from mockserver.webhooks.deliveries import STATUSES
 
 _A = "/accounts/{a}"
-_REFUSED = ("refused", "unknown_object", "rule")  # by the rules of the emulated world
+_REFUSED = ("refused", "unknown_object", "rule")  # by the rules of the emulated service
 WORD = string(minimum=1)
 LIMIT = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 MOMENT = string(format="date-time")

@@ -1,4 +1,4 @@
-"""The outbox: what left the house, as a developer looks at it (reference: control 1, behaviour 4.2)."""
+"""The outbox: e-mails, SMS, letters and e-invoices that were sent (reference: control 1, behaviour 4.2)."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -14,7 +14,7 @@ from mockserver.documents import outbox
 from mockserver.schema import Form, string
 from mockserver.wire import encode_rows
 
-_SLICE = 100  # letters between two chances for others
+_SLICE = 100  # letters rendered before other requests get a turn
 
 Found = tuple[Billogram, Document, Customer | None]
 
@@ -38,7 +38,7 @@ class LetterShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/outbox?billogram=`: what left, in that order: e-mails, SMS, letters, e-invoices."""
+    """`GET …/outbox?billogram=`: lists what was sent, oldest first: e-mails, SMS, letters, e-invoices."""
     live = await call.live()
     wanted = call.query("billogram")
     timezone, found = await call.emulator.read(
@@ -53,7 +53,7 @@ def _found(state: State, wanted: str | None) -> list[Found]:
     else:
         billogram = state.billograms.get(wanted)
         keys = [] if billogram is None else [wanted] * len(billogram.documents)
-    passed: dict[str, int] = {}  # the letters of one billogram stand in the order of its documents
+    passed: dict[str, int] = {}  # the letters of a billogram are in the order of its documents
     found: list[Found] = []
     for key in keys:
         number = passed[key] = passed.get(key, -1) + 1
@@ -69,7 +69,7 @@ def _customer(state: State, billogram: Billogram) -> Customer | None:
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/outbox/{letter_id}`: one of them."""
+    """`GET …/outbox/{letter_id}`: one letter."""
     live = await call.live()
     key = call.params["letter_id"]
 

@@ -1,4 +1,4 @@
-"""The bank: money that comes in, and what became of it (reference: control 1, behaviour 5)."""
+"""Payments: those that the bank reports, and how they are allocated (reference: control 1, behaviour 5)."""
 
 from datetime import date
 from decimal import Decimal
@@ -29,7 +29,7 @@ class Share(Body):
 
 
 class PaymentBody(Body):
-    """Money as the bank reports it: for an OCR number, a billogram, several, or nobody known."""
+    """A payment as the bank reports it: for an OCR number, a billogram, several billograms, or unmatched."""
 
     amount: Amount
     ocr_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
@@ -41,7 +41,7 @@ class PaymentBody(Body):
     date: Day | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> "PaymentBody":
+    def _check_exclusive(self) -> "PaymentBody":
         given = [
             name for name in ("ocr_number", "billogram", "allocations") if getattr(self, name) is not None
         ]
@@ -51,7 +51,7 @@ class PaymentBody(Body):
 
 
 class AllocateBody(Body):
-    """Where unmatched money goes. The example names the first billogram of the account `shop`."""
+    """The billogram for unmatched money. The example names the first billogram of the account `shop`."""
 
     billogram: ObjectId
     amount: Amount | None = None
@@ -88,8 +88,9 @@ class PaymentShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/payments?billogram=`: lists the payments, planned ones and those of the command
-    `payment` too; or only those for one billogram.
+    """`GET …/payments?billogram=`: lists the payments, or only those for one billogram.
+
+    Planned payments and those of the command `payment` are included.
     """
     live = await call.live()
     key = call.query("billogram")
@@ -117,7 +118,7 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 async def create(call: ControlCall) -> Answer:
-    """`POST …/payments`: money comes in."""
+    """`POST …/payments`: reports a payment that the bank received."""
     body = call.typed_body(PaymentBody)
     live = await call.live()
     key = ""
@@ -142,7 +143,7 @@ async def create(call: ControlCall) -> Answer:
 
 
 def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
-    """Whom the money is for; an unknown OCR number is nobody's [S]."""
+    """Return the billograms and amounts of a payment; a payment with an unknown OCR number has none [S]."""
     if body.allocations is not None:
         return tuple((share.billogram, share.amount) for share in body.allocations)
     key = body.billogram
@@ -152,7 +153,7 @@ def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
 
 
 async def allocate(call: ControlCall) -> Answer:
-    """`POST …/payments/{id}/allocate`: places unmatched money by hand. Without an amount all of it."""
+    """`POST …/payments/{id}/allocate`: allocates unmatched money; without an amount all of it."""
     body = call.typed_body(AllocateBody)
     live = await call.live()
 
@@ -165,14 +166,14 @@ async def allocate(call: ControlCall) -> Answer:
 
 
 def find_payment(payment: IncomingPayment | None, call: ControlCall) -> IncomingPayment:
-    """The payment of a path; ControlError when there is none."""
+    """Return the payment of a path. Raises ControlError if there is none."""
     if payment is None:
         raise unknown("payment", call.params["id"], "GET …/payments")
     return payment
 
 
 def render_payment(payment: IncomingPayment, timezone: str) -> PaymentShape:
-    """A payment; its parts add up to the amount."""
+    """Render a payment; its parts add up to the amount."""
     return {
         "id": payment.id,
         "status": payment.status,

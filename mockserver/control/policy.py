@@ -1,4 +1,4 @@
-"""How callbacks are delivered, to receivers that must bear it (reference: control 1)."""
+"""The delivery policy: order, duplicates, losses and delays of callbacks (reference: control 1)."""
 
 from typing import Annotated, Literal, TypedDict
 
@@ -13,7 +13,7 @@ _MOST_COPIES = 10  # [A]
 
 
 class PolicyBody(Body):
-    """The whole policy: what is left out has its default."""
+    """The whole delivery policy; a member that is left out has its default."""
 
     order: Literal["fifo", "reverse", "shuffle"] | None = None
     duplicate: Annotated[int, Field(ge=0, le=_MOST_COPIES)] | None = None
@@ -36,12 +36,12 @@ EXAMPLE = {"order": "shuffle", "duplicate": 1}
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/delivery-policy`: the policy, whole."""
+    """`GET …/delivery-policy`: shows the delivery policy."""
     return Answer(_render(call.sender.deliveries(await call.live()).policy))
 
 
 async def put(call: ControlCall) -> Answer:
-    """`PUT …/delivery-policy`: lays one down, in the place of the one before."""
+    """`PUT …/delivery-policy`: sets the delivery policy; it replaces the previous one."""
     body = call.typed_body(PolicyBody)
     live = await call.live()
     policy = Policy(**body.given())
@@ -50,7 +50,7 @@ async def put(call: ControlCall) -> Answer:
 
 
 async def clear(call: ControlCall) -> Answer:
-    """`DELETE …/delivery-policy`: callbacks are delivered as they always were."""
+    """`DELETE …/delivery-policy`: restores the default delivery policy."""
     call.sender.configure(await call.live(), PLAIN)
     return Answer(_render(PLAIN))
 

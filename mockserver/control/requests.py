@@ -32,7 +32,7 @@ class RequestShape(TypedDict):
 async def listing(call: ControlCall) -> Answer:
     """`GET …/requests?method=&status=&error=&after=&limit=`: the journal of requests, oldest first.
 
-    `after` is the id of one of them.
+    `after` is the id of a request in the journal.
     """
     live = await call.live()
     timezone = await call.emulator.read(live, lambda state: state.account.timezone)
@@ -52,12 +52,14 @@ async def listing(call: ControlCall) -> Answer:
         and error in (None, each.error)
     ]
     limit = call.number("limit", 1000, 1000)
-    page = chosen[:limit] if after is not None else chosen[-limit:]  # the newest, or the next ones
+    page = (
+        chosen[:limit] if after is not None else chosen[-limit:]
+    )  # the first after `after`, else the newest
     return Answer([render_request(each, timezone) for each in page])
 
 
 def render_request(entry: Entry, timezone: str) -> RequestShape:
-    """One request; of a refused one, the rule and what it compared."""
+    """Render a journal entry; for a refused request with the rule and the values that it compared."""
     explanation: ExplanationShape | None = None
     if entry.rule is not None:
         explanation = {
@@ -80,7 +82,7 @@ def render_request(entry: Entry, timezone: str) -> RequestShape:
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it."""
+    """Convert a compared value to JSON."""
     if isinstance(value, tuple | list):
         return [plain(each) for each in value]
     if isinstance(value, bool | int | Decimal) or value is None:

@@ -1,4 +1,4 @@
-"""The server itself: is it there, is it ready, what is it (reference: control 1)."""
+"""The server itself: health, readiness, information, OpenAPI document (reference: control 1)."""
 
 import asyncio
 from time import monotonic
@@ -29,7 +29,7 @@ class InfoCountsShape(TypedDict):
 
 
 class ConfigurationShape(TypedDict):
-    """What the server was made with, without secrets."""
+    """The configuration of the server, without secrets."""
 
     database: str
     closed: bool
@@ -54,20 +54,22 @@ class ServerInfoShape(TypedDict):
 
 
 async def health(call: ControlCall) -> Answer:
-    """`GET /_mock/health`: the process serves."""
+    """`GET /_mock/health`: answers when the process is running."""
     return Answer({"status": "ok"})
 
 
 async def ready(call: ControlCall) -> Answer:
-    """`GET /_mock/ready`: the log is replayed and can be written."""
+    """`GET /_mock/ready`: answers 200 when the log is loaded and can be written, else 503."""
     trouble = call.emulator.trouble
     if trouble is not None:
-        raise ControlError(503, "not_ready", trouble, "ask again; GET /_mock/health tells whether it serves")
+        raise ControlError(
+            503, "not_ready", trouble, "ask again; GET /_mock/health answers while the process is running"
+        )
     return Answer({"status": "ready"})
 
 
 async def info(call: ControlCall) -> Answer:
-    """`GET /_mock/info`: what the server is and holds."""
+    """`GET /_mock/info`: shows version, storage, counts and configuration."""
     counts = _counts(await call.emulator.overviews())
     shown: ServerInfoShape = {
         "version": __version__,
@@ -80,15 +82,15 @@ async def info(call: ControlCall) -> Answer:
 
 
 async def document(call: ControlCall) -> Answer:
-    """`GET /_mock/openapi.json`: this document."""
+    """`GET /_mock/openapi.json`: returns this OpenAPI document."""
 
     def made() -> bytes:
-        from mockserver.control.openapi import document  # when it is first asked for
+        from mockserver.control.openapi import document  # imported at first use
 
         token = call.info.configuration.control_token is not None
         return encode(document(call.info.operations, call.base, token=token))
 
-    # in a thread: to make it takes longer than others should wait
+    # in a thread: it would block other requests for too long
     return Answer(Raw(await asyncio.to_thread(made)))
 
 

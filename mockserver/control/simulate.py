@@ -1,4 +1,4 @@
-"""What other people do to a billogram (reference: control 1, behaviour 2.2, 4.2, 7)."""
+"""Simulates recipients, agencies and buyers of claims (reference: control 1, behaviour 2.2, 4.2, 7)."""
 
 from collections.abc import Callable, Mapping
 from datetime import date
@@ -22,7 +22,7 @@ Day = Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)]
 
 
 class NothingBody(Body):
-    """There is nothing to say about it."""
+    """The body of a simulation without parameters."""
 
 
 class MessageBody(Body):
@@ -32,7 +32,7 @@ class MessageBody(Body):
 
 
 class Simulation(Struct, frozen=True):
-    """What somebody does: the body that is read, and what it decides."""
+    """An action of somebody other than the creditor: the type of its body, and its decision."""
 
     body: type[Body]
     decide: Callable[[Act, Any, Any], None]
@@ -45,39 +45,39 @@ def _message(act: Act, billogram: Billogram, given: MessageBody) -> None:
 
 
 def _view(act: Act, billogram: Billogram, _: NothingBody) -> None:
-    """The recipient opens the link; only the first time is told."""
+    """The recipient opens the link; only the first time makes an event."""
     delivery.view(act, billogram)
 
 
 def _delivery_failure(act: Act, billogram: Billogram, _: NothingBody) -> None:
-    """What was sent last comes back: e-mail, SMS or e-invoice."""
+    """The last e-mail, SMS or e-invoice is returned as undeliverable."""
     delivery.fail(act, billogram)
 
 
 class ScheduleBody(Body):
-    """The recipient plans a payment, for a day of his own or the usual one."""
+    """A payment that the recipient schedules; without `date` for the usual day."""
 
     date: Day | None = None
 
 
 def _schedule(act: Act, billogram: Billogram, given: ScheduleBody) -> None:
-    """The recipient plans a payment by the mandate that there is; without `date` for the usual day."""
+    """The recipient schedules a payment by the existing mandate; without `date` for the usual day."""
     debits.plan_manually(act, billogram, given.date)
 
 
 def _cancel_scheduled(act: Act, billogram: Billogram, _: NothingBody) -> None:
-    """The recipient cancels the payment that is planned."""
+    """The recipient cancels the scheduled payment."""
     debits.cancel_manually(act, billogram)
 
 
 class CollectorPaymentBody(Body):
-    """Money that was paid to the collection agency."""
+    """A payment to the collection agency."""
 
     amount: Amount
 
 
 def _collector_payment(act: Act, billogram: Billogram, given: CollectorPaymentBody) -> None:
-    """Somebody pays the collection agency: at most what remains, all of it closes the case."""
+    """Somebody pays the collection agency at most the remaining sum; the whole of it closes the case."""
     collection.receive(act, billogram, given.amount)
 
 
@@ -87,21 +87,21 @@ def _collection_end(act: Act, billogram: Billogram, _: NothingBody) -> None:
 
 
 def _collection_cancel(act: Act, billogram: Billogram, _: NothingBody) -> None:
-    """The case is withdrawn from the collection agency: the billogram is open again."""
+    """The case is withdrawn from the collection agency; the billogram is open again."""
     collection.cancel(act, billogram)
 
 
 def _factoring_accept(act: Act, billogram: Billogram, _: NothingBody) -> None:
-    """The buyer of claims takes what is offered."""
+    """The buyer of claims accepts the offered billogram."""
     factoring.accept(act, billogram)
 
 
 def _factoring_deny(act: Act, billogram: Billogram, _: NothingBody) -> None:
-    """The buyer of claims refuses what is offered: the billogram is open then."""
+    """The buyer of claims refuses the offered billogram; it is open then."""
     factoring.deny(act, billogram)
 
 
-# of a billogram; None: not built yet
+# by a person with a billogram; None: not built yet
 BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
     "message": Simulation(MessageBody, _message, {"message": "When will it come?"}),
     "view": Simulation(NothingBody, _view),
@@ -119,33 +119,33 @@ BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
 
 
 class EmailBody(Body):
-    """An e-mail address that was verified."""
+    """An e-mail address that the recipient has verified."""
 
     email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=1000)]
 
 
 class RecurringBody(Body):
-    """How the customer pays from now on."""
+    """The way of automatic payment."""
 
     type: Literal["autogiro"]
 
 
 def _verify_email(act: Act, found: Customer, given: EmailBody) -> None:
-    """The recipient verifies an e-mail address: it is the customer's from now on."""
+    """The recipient verifies an e-mail address; it becomes the address of the customer."""
     sources.verify_email(act, found, given.email)
 
 
 def _enable_recurring(act: Act, found: Customer, _: RecurringBody) -> None:
-    """The recipient turns automatic payment on: open billograms are planned by it."""
+    """The recipient turns automatic payment on; payments of open billograms are scheduled."""
     sources.enable_recurring(act, found)
 
 
 def _disable_recurring(act: Act, found: Customer, _: NothingBody) -> None:
-    """The recipient turns automatic payment off: what is planned by it is cancelled."""
+    """The recipient turns automatic payment off; its scheduled payments are cancelled."""
     sources.disable_recurring(act, found)
 
 
-# of a customer; None: not built yet
+# by a recipient, as a customer; None: not built yet
 CUSTOMER_SIMULATIONS: dict[str, Simulation | None] = {
     "verify-email": Simulation(EmailBody, _verify_email, {"email": "verified@example.com"}),
     "enable-recurring": Simulation(RecurringBody, _enable_recurring, {"type": "autogiro"}),
@@ -158,7 +158,7 @@ CUSTOMER_SIMULATIONS: dict[str, Simulation | None] = {
 
 
 async def customer(call: ControlCall) -> Answer:
-    """`POST …/customers/{no}/simulate/{what}`: what a recipient does. Answers with the customer."""
+    """`POST …/customers/{no}/simulate/{what}`: simulates a recipient. Answers with the customer."""
     what, number = call.params["what"], call.params["no"]
     simulation = _found(CUSTOMER_SIMULATIONS, what)
     given: Any = call.typed_body(simulation.body)
@@ -176,7 +176,9 @@ async def customer(call: ControlCall) -> Answer:
 
 def _found(table: Mapping[str, Simulation | None], what: str) -> Simulation:
     if what not in table:
-        raise ControlError(404, "unknown_deed", f"nobody can {what}", f"known: {', '.join(table)}")
+        raise ControlError(
+            404, "unknown_deed", f"there is no simulation {what}", f"known: {', '.join(table)}"
+        )
     simulation = table[what]
     if simulation is None:
         raise not_built(f"simulate/{what}")
@@ -184,7 +186,7 @@ def _found(table: Mapping[str, Simulation | None], what: str) -> Simulation:
 
 
 async def billogram(call: ControlCall) -> Answer:
-    """`POST …/billograms/{id}/simulate/{what}`: what others do to it. Answers with it as it then is."""
+    """`POST …/billograms/{id}/simulate/{what}`: simulates another person. Answers with the billogram."""
     what, key = call.params["what"], call.params["id"]
     simulation = _found(BILLOGRAM_SIMULATIONS, what)
     given = call.typed_body(simulation.body)

@@ -1,4 +1,4 @@
-"""Snapshots, restore and fork: an account goes back to what it was, or becomes two (reference: control 1)."""
+"""Snapshots, restore and fork: named states of an account, and copies of it (reference: control 1)."""
 
 from typing import Annotated, TypedDict
 
@@ -24,7 +24,7 @@ class SnapshotBody(Body):
 
 
 class ForkBody(Body):
-    """`at`: the position of an act, or the `event_uuid` of an event in it."""
+    """`at` is the position of an act, or the `event_uuid` of an event in it; without it the present state."""
 
     id: AccountId
     at: Annotated[int, Field(ge=1, strict=True)] | Annotated[str, Field(min_length=1)] | None = None
@@ -45,7 +45,7 @@ FORK = {"id": "other"}
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/snapshots`: the find_snapshot states, in the order in which they were taken."""
+    """`GET …/snapshots`: lists the snapshots, in the order in which they were taken."""
     live = await call.live()
     taken = await call.emulator.read_all(
         lambda: sorted(live.snapshots.values(), key=lambda each: each.number)
@@ -54,20 +54,22 @@ async def listing(call: ControlCall) -> Answer:
 
 
 async def create(call: ControlCall) -> Answer:
-    """`POST …/snapshots`: names the present state, its moment included."""
+    """`POST …/snapshots`: takes a snapshot of the present state, its time included."""
     name = call.typed_body(SnapshotBody).name
     live = await call.live()
     try:
         taken = await call.emulator.snapshots.snapshot(live, name, cause=call.request_id)
     except SnapshotExists as error:
-        raise ControlError(409, "snapshot_exists", str(error), "another name, or DELETE it first") from None
+        raise ControlError(
+            409, "snapshot_exists", str(error), "use another name, or DELETE it first"
+        ) from None
     return Answer(_render(live, taken), 201)
 
 
 async def restore(call: ControlCall) -> Answer:
-    """`POST …/snapshots/{name}/restore`: goes back to it, with all that the account was, and its clock.
+    """`POST …/snapshots/{name}/restore`: restores the account and its clock to the state of a snapshot.
 
-    Journal and faults are dropped, as by a reset [A].
+    The request journal and the faults are cleared, as by a reset [A].
     """
     old, taken = await find_snapshot(call, call.params["name"])
     live = await call.emulator.snapshots.restore(old, taken, cause=call.request_id)
@@ -76,20 +78,20 @@ async def restore(call: ControlCall) -> Answer:
 
 
 async def remove(call: ControlCall) -> Answer:
-    """`DELETE …/snapshots/{name}`: forgets the name. The account stays as it is."""
+    """`DELETE …/snapshots/{name}`: deletes a snapshot. The account does not change."""
     live, taken = await find_snapshot(call, call.params["name"])
     await call.emulator.snapshots.forget(live, taken)
     return Answer({"name": taken.name})
 
 
 async def fork(call: ControlCall) -> Answer:
-    """`POST …/fork`: makes another account of the same state, or of that after an earlier act."""
+    """`POST …/fork`: creates another account with the present state, or the state after an earlier act."""
     body = call.typed_body(ForkBody)
     live = await call.live()
     try:
         other = await call.emulator.snapshots.fork(live, body.id, body.at, cause=call.request_id)
     except AccountExists as error:
-        raise ControlError(409, "account_exists", str(error), "another id, or DELETE it first") from None
+        raise ControlError(409, "account_exists", str(error), "use another id, or DELETE it first") from None
     except NoSuchAct as error:
         hint = "GET …/timeline?kind=act shows position and event_uuid of each act"
         raise ControlError(404, "unknown_act", str(error), hint) from None
@@ -97,7 +99,7 @@ async def fork(call: ControlCall) -> Answer:
 
 
 async def find_snapshot(call: ControlCall, name: str) -> tuple[LiveAccount, Snapshot]:
-    """The account of the path and its snapshot of this name; that there is none is on disk."""
+    """Return the account of the path and its durable snapshot of this name. Raises ControlError if none."""
     live = await call.live()
     taken = await call.emulator.read_all(lambda: live.snapshots.get(name))
     if taken is None:

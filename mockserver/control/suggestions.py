@@ -1,6 +1,6 @@
-"""What was perhaps meant: paths, commands, keys and words that resemble what was sent.
+"""Suggestions: paths, commands, keys and words that resemble what was sent.
 
-What there is, is read from the OpenAPI document of the API.
+The known names are read from the OpenAPI document of the API.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,8 +12,8 @@ from msgspec import Struct
 from mockserver.schema import PREFIX, Schema
 from mockserver.wire import Paths
 
-_MOST = 3  # that are told
-_ALIKE = 0.6  # as difflib has it
+_MOST = 3  # suggestions in an answer
+_ALIKE = 0.6  # the default of difflib
 _ALIKE_PATHS = 0.7
 _VERY_ALIKE = 0.8
 _DEEPEST = 4  # levels of a body
@@ -21,28 +21,28 @@ _COMMAND = "/billogram/{id}/command/"
 
 
 class Place(Struct, frozen=True):
-    """Where in the API's document a request belongs; `operation` is empty where it has no such operation."""
+    """The entry of a request in the API's document; `operation` is empty if there is no such operation."""
 
     document: Schema
     operation: Schema
 
     def parameter(self, name: str) -> Schema | None:
-        """The schema of a query parameter."""
+        """Return the schema of a query parameter, or None."""
         rows = self.operation.get("parameters", ())
         found = (row["schema"] for row in rows if row["in"] == "query" and row["name"] == name)
         return next(found, None)
 
     def parameters(self) -> list[str]:
-        """The query parameters."""
+        """Return the names of the query parameters."""
         return [row["name"] for row in self.operation.get("parameters", ()) if row["in"] == "query"]
 
     def member(self, path: Iterable[str | int], name: str) -> Schema | None:
-        """The schema of a member of the body; `path` is that of the object that holds it."""
+        """Return the schema of a member of the body; `path` leads to the object that has the member."""
         found = self.members(path).get(name)
         return None if found is None else self.resolved(found)
 
     def members(self, path: Iterable[str | int] = ()) -> dict[str, Schema]:
-        """The members of an object of the body, by name."""
+        """Return the schemas of the members of an object in the body, by name."""
         body = self.operation.get("requestBody", {}).get("content", {}).get("application/json", {})
         schema = self.resolved(body.get("schema", {}))
         for step in path:
@@ -54,7 +54,7 @@ class Place(Struct, frozen=True):
         return found
 
     def resolved(self, schema: Schema) -> Schema:
-        """Without references, and without `or null`."""
+        """Return the schema with references resolved and the alternative `null` removed."""
         while True:
             if "$ref" in schema:
                 schema = self.document["components"]["schemas"][schema["$ref"].removeprefix(PREFIX)]
@@ -65,7 +65,7 @@ class Place(Struct, frozen=True):
 
 
 def place_of(document: Schema, method: str, path: str) -> Place:
-    """Where a request belongs; `path` is relative to the base address."""
+    """Find the entry of a request in the document; `path` is relative to the base address."""
     rows = (
         (name.upper(), template, row)
         for template, of in document["paths"].items()
@@ -76,7 +76,7 @@ def place_of(document: Schema, method: str, path: str) -> Place:
 
 
 def similar(word: str, known: Iterable[str], alike: float = _ALIKE) -> list[str]:
-    """Those that resemble a word, the closest first; case, `-` and `_` do not count."""
+    """Return the known words that resemble a word, the closest first; case, `-` and `_` are ignored."""
     plain = {_plain(each): each for each in known}
     return [plain[each] for each in get_close_matches(_plain(word), plain, _MOST, alike)]
 
@@ -86,13 +86,13 @@ def _plain(word: str) -> str:
 
 
 def commands(document: Schema, asked: str) -> list[str]:
-    """Commands of a billogram that resemble one that there is not."""
+    """Return the commands of a billogram that resemble an unknown command."""
     known = [path.removeprefix(_COMMAND) for path in document["paths"] if path.startswith(_COMMAND)]
     return similar(asked, known)
 
 
 def paths(document: Schema, asked: str) -> list[str]:
-    """Paths of the API that resemble one that there is not, with its own ids in them."""
+    """Return the paths of the API that resemble an unknown path, with the ids of that path filled in."""
     segments = asked.strip("/").split("/")
     rated: dict[str, float] = {}
     for template in document["paths"]:
@@ -104,13 +104,13 @@ def paths(document: Schema, asked: str) -> list[str]:
 
 
 def _filled(template: Sequence[str], asked: Sequence[str]) -> Iterator[str]:
-    """The template with what was asked in its places; also where one fixed segment was forgotten."""
+    """Yield the template with the asked segments filled in, also if one fixed segment is missing there."""
     if len(template) == len(asked):
         yield "/" + "/".join(_segment(*each) for each in zip(template, asked, strict=True))
     elif len(template) == len(asked) + 1:
-        for index, forgotten in enumerate(template):
-            if not forgotten.startswith("{") and forgotten not in asked:
-                yield from _filled(template, [*asked[:index], forgotten, *asked[index:]])
+        for index, missing in enumerate(template):
+            if not missing.startswith("{") and missing not in asked:
+                yield from _filled(template, [*asked[:index], missing, *asked[index:]])
 
 
 def _segment(template: str, asked: str) -> str:
@@ -121,9 +121,9 @@ def _segment(template: str, asked: str) -> str:
 
 
 def _fixed_alike(template: str, candidate: str, asked: Sequence[str]) -> bool:
-    """Whether each fixed segment stands for one that was asked: an id that is alike says nothing."""
+    """Return whether each fixed segment resembles the asked one; ids are not compared."""
     fixed = [each for each in template.strip("/").split("/") if not each.startswith("{")]
-    if len(candidate.strip("/").split("/")) > len(asked):  # one was forgotten
+    if len(candidate.strip("/").split("/")) > len(asked):  # one segment is missing
         return sum(each in asked for each in fixed) >= max(len(fixed) - 1, 1)
     pairs = zip(template.strip("/").split("/"), asked, strict=True)
     return all(
@@ -132,14 +132,14 @@ def _fixed_alike(template: str, candidate: str, asked: Sequence[str]) -> bool:
 
 
 def keys(place: Place, path: Sequence[str | int], name: str) -> list[str]:
-    """Keys that resemble one that a body does not know: beside it, or elsewhere, with the way there."""
-    beside = similar(name, place.members(path))
+    """Return the keys that resemble an unknown key: in the same object, or elsewhere, with their path."""
+    siblings = similar(name, place.members(path))
     elsewhere = [
         ".".join(way)
         for way in _member_paths(place, {}, ())
         if len(way) > 1 and similar(name, [way[-1]], _VERY_ALIKE) and list(way[:-1]) != list(path)
     ]
-    return [*beside, *elsewhere][:_MOST]
+    return [*siblings, *elsewhere][:_MOST]
 
 
 def _member_paths(
@@ -153,13 +153,13 @@ def _member_paths(
 
 
 def words(schema: Schema | None, sent: Any) -> list[str]:
-    """Words of a list that resemble the one that was sent."""
+    """Return the words of an enumeration that resemble the word that was sent."""
     known = [each for each in (schema or {}).get("enum", ()) if isinstance(each, str)]
     return similar(sent, known) if isinstance(sent, str) else []
 
 
 def sent_at(body: Any, path: Iterable[str | int], name: str) -> Any:
-    """What a body has at this place; None where it has none."""
+    """Return the value of a member at a path of the body; None if there is none."""
     for step in (*path, name):
         fits = isinstance(body, list if isinstance(step, int) else dict)
         if not fits or (isinstance(step, int) and step >= len(body)):

@@ -1,8 +1,8 @@
-"""What happened to an account: requests, acts, deliveries, attempts; a list or live (reference: control 1).
+"""The timeline: requests, acts, deliveries and attempts, as list or stream (reference: control 1).
 
-A view of the log and of the deliveries; only the requests are from the journal, which is bounded and ends
-with the process. Every row has a key, and whatever comes later has a greater one: so the list and the live
-stream show the same, and each can go on after any row.
+It is a view of the log and of the deliveries. Only the requests come from the journal, which is bounded and
+is lost with the process. Every row has a key, and later rows have greater keys. So the list and the live
+stream show the same rows, and both can continue after any row.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from mockserver.webhooks.deliveries import Delivery
 from mockserver.wire import encode
 
 _MOST = 10_000  # rows of one answer
-_AT_ONCE = 500  # rows between two chances for others
-_BEAT = 15.0  # seconds of silence after which a live stream says that it lives
+_AT_ONCE = 500  # rows rendered before other requests get a turn
+_BEAT = 15.0  # seconds without rows after which a live stream sends a comment as keep-alive
 
-_LONG = 0.5  # seconds after which a move of the clock is told of while it lasts
-_EVERY = 0.25  # seconds between two times
+_LONG = 0.5  # seconds after which a running move of the clock is reported
+_EVERY = 0.25  # seconds between two reports of progress
 PROGRESS = "progress"
 KINDS = ("request", "act", "delivery", "attempt", "refusal", PROGRESS)
 
@@ -41,7 +41,10 @@ _REQUEST, _ACT, _DELIVERY, _LATER = range(4)
 
 
 class RowKey(NamedTuple):
-    """Where a row stands: at which act, and behind it in which order. Refusals are numbered after notes."""
+    """The place of a row: the position of its act, and the order of the rows of one act.
+
+    A refusal has the `number` of the last note before it, and its own number in `refusal`.
+    """
 
     position: int
     kind: int
@@ -53,13 +56,13 @@ _START = RowKey(0, 0)
 
 
 class Wanted(NamedTuple):
-    """Which rows are asked for: of this billogram, of this kind; None: of any."""
+    """The filter of rows, by billogram and by kind; None matches any."""
 
     billogram: str | None
     kind: str | None
 
     def has(self, row: "TimelineShape") -> bool:
-        """Whether a row is one of them."""
+        """Return whether the filter matches a row."""
         return self.kind in (None, row["kind"]) and (
             self.billogram is None or self.billogram in row["billograms"]
         )
@@ -72,7 +75,7 @@ class ChangeShape(TypedDict):
 
 
 class TimelineEventShape(TypedDict):
-    """An event, and the state that its callback shows."""
+    """An event, with the state that its callback shows."""
 
     type: Annotated[str, Form(component("EventType"))]
     created_at: str
@@ -83,7 +86,7 @@ class TimelineEventShape(TypedDict):
 
 
 class TimelineShape(TypedDict):
-    """What happened; which members there are depends on `kind`."""
+    """A row of the timeline; its members depend on `kind`."""
 
     id: str
     at: Shown
@@ -112,14 +115,14 @@ class TimelineShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/timeline?billogram=&kind=&after=&limit=`: what happened, oldest first.
+    """`GET …/timeline?billogram=&kind=&after=&limit=`: lists what happened, oldest first.
 
-    As `text/event-stream` it goes on with what happens. Events `progress`, without id, tell there how far a
+    As `text/event-stream` it continues with new rows. There, events `progress`, without id, report how far a
     long move of the clock has come.
     """
     live = await call.live()
-    await call.emulator.read(live, lambda _: None)  # what is due is done first
-    await call.emulator.read_all(lambda: None)  # attempts that were made are on disk, too
+    await call.emulator.read(live, lambda _: None)  # executes what is due
+    await call.emulator.read_all(lambda: None)  # waits until past attempts are durable
     key, wanted = call.query("after"), Wanted(call.query("billogram"), call.query("kind"))
     if wanted.kind not in (None, *KINDS):
         raise ControlError(400, "invalid_query", "unknown kind", f"known: {', '.join(KINDS)}")
@@ -136,14 +139,14 @@ async def fetch(call: ControlCall) -> Answer:
                 if len(rows) == limit:
                     break
     except LogFailed:
-        if live.gone:  # its part of the log is dropped
+        if live.gone:  # its stream of the log was dropped
             raise AccountGone(live.id) from None
         raise
     return Answer(rows)
 
 
 def _parsed(name: str, text: str | None, live: LiveAccount) -> RowKey:
-    """The key of a row's id; one of before a reset means: from the start."""
+    """Parse the id of a row to its key; an id of before a reset gives the start."""
     if text is None:
         return _START
     parts = text.split(".")
@@ -159,32 +162,32 @@ def _parsed(name: str, text: str | None, live: LiveAccount) -> RowKey:
 
 
 class _Progress:
-    """What a stream tells of the moves of an account that take long."""
+    """The progress reports of long moves of an account's clock."""
 
     def __init__(self, live: LiveAccount) -> None:
         self._live = live
         self._move: Move | None = None
-        self._next = 0.0  # when it is told
-        self._told = False
+        self._next = 0.0  # monotonic seconds of the next report
+        self._reported = False
 
     def event(self) -> bytes:
-        """How far a move has come, when it is time to tell; the last time at its end."""
+        """Return a report if one is due, else b"". The last report of a move is made at its end."""
         if self._move is None:
             if self._live.move is None:
                 return b""
             self._move = self._live.move
-            self._next, self._told = self._move.begun + _LONG, False
+            self._next, self._reported = self._move.begun + _LONG, False
         move, now = self._move, monotonic()
         if move.ended:
             self._move = None
-            return self._as_event(move) if self._told else b""
+            return self._as_event(move) if self._reported else b""
         if now < self._next:
             return b""
-        self._next, self._told = now + _EVERY, True
+        self._next, self._reported = now + _EVERY, True
         return self._as_event(move)
 
     def pause(self) -> float | None:
-        """Seconds until it should be asked again; None: when something happens."""
+        """Return the seconds until the next report; None if no move is running."""
         if self._move is None:
             return None if self._live.move is None else 0.0
         return max(0.0, self._next - monotonic())
@@ -192,19 +195,19 @@ class _Progress:
     def _as_event(self, move: Move) -> bytes:
         live = self._live
         zone = live.account.timezone
-        told = {
+        data = {
             "from": format_moment(move.start, zone),
             "to": format_moment(move.end, zone),
             "now": format_moment(min(max(live.durable_last, move.start), move.end), zone),
             "count": bisect(move.acts, live.durable),
         }
-        return f"event: {PROGRESS}\n".encode() + b"data: " + encode(told) + b"\n\n"
+        return f"event: {PROGRESS}\n".encode() + b"data: " + encode(data) + b"\n\n"
 
 
 async def _live(call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wanted) -> AsyncIterator[bytes]:
-    """The same rows as server-sent events, then those that come; a reset goes on with the fresh account."""
+    """Yield the rows as server-sent events, then new ones; after a reset those of the new account."""
     yield b": the timeline\n\n"
-    notes = 0  # that were shown: their part of the log need not be read again
+    notes = 0  # position of the last note that was sent: notes up to it are not read again
     progress = _Progress(live) if wanted.kind in (None, PROGRESS) else None
     while True:
         if live.gone:
@@ -223,11 +226,11 @@ async def _live(call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wan
                         yield b"".join(chunk) + (b"" if progress is None else progress.event())
                         chunk.clear()
         except LogFailed:
-            if not live.gone:  # its part of the log is dropped
+            if not live.gone:  # its stream of the log was dropped
                 raise
         chunk.append(b"" if progress is None else progress.event())
-        if said := b"".join(chunk):
-            yield said
+        if data := b"".join(chunk):
+            yield data
         pause = None if progress is None else progress.pause()
         try:
             async with asyncio.timeout(_BEAT if pause is None else pause):
@@ -244,15 +247,15 @@ def _as_event(row: TimelineShape) -> bytes:
 async def _rows(
     call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wanted, notes: int = 0
 ) -> AsyncGenerator[tuple[RowKey, TimelineShape], None]:
-    """The rows behind a key that may be seen by now, in order; the first `notes` attempts stand before it."""
+    """Yield the durable rows after a key, in order. The first `notes` notes are skipped."""
     if wanted.kind == PROGRESS:
         return
     source = _Source(call, live)
-    told, noted = live.durable, live.durable_notes
-    later = deque(await source.later(after, notes, told, noted))
+    durable, noted = live.durable, live.durable_notes
+    later = deque(await source.later(after, notes, durable, noted))
     made = 0
     async for record in call.emulator.log.read(live.stream, max(0, after.position - 1)):
-        if record.position > told:
+        if record.position > durable:
             break
         found = []
         while later and later[0][0].position < record.position:
@@ -269,7 +272,7 @@ async def _rows(
 
 
 class _Source:
-    """Makes the rows of one account."""
+    """Renders the rows of one account."""
 
     def __init__(self, call: ControlCall, live: LiveAccount) -> None:
         self._call = call
@@ -286,8 +289,8 @@ class _Source:
         return {"id": name, "at": shown_at, "kind": kind, "cause": cause, "billograms": billograms, **more}
 
     def act(self, record: Record) -> list[tuple[RowKey, TimelineShape]]:
-        """The request that caused it, the act, its deliveries."""
-        told = [event for event in record.events if isinstance(event, BillogramEvent)]
+        """Return the rows of an act: the request that caused it, the act itself, its deliveries."""
+        public = [event for event in record.events if isinstance(event, BillogramEvent)]
         billograms = record.billograms
         found: list[tuple[RowKey, TimelineShape]] = []
         entry = self._call.traffic.find(self._live.stream, record.cause)
@@ -302,9 +305,9 @@ class _Source:
             billograms,
             rule=record.rule,
             position=record.position,
-            events=[render_listed(event) | {"state": event.state} for event in told],
+            events=[render_listed(event) | {"state": event.state} for event in public],
             records=[type(e).__name__ for e in record.events if not isinstance(e, BillogramEvent)],
-            changes=_changes(self._state, told),
+            changes=_changes(self._state, public),
         )
         found.append((key, row))
         generation = self._live.account.generation
@@ -316,28 +319,28 @@ class _Source:
         return found
 
     async def later(
-        self, after: RowKey, notes: int, told: int, noted: int
+        self, after: RowKey, notes: int, durable: int, noted: int
     ) -> list[tuple[RowKey, TimelineShape]]:
-        """Attempts and refusals behind a key, which come between two acts."""
+        """Return the attempts and refusals after a key; each belongs between two acts."""
         found: list[tuple[RowKey, TimelineShape]] = []
         if self._live.notes_stream is not None and notes < noted:
             async for record in self._call.emulator.log.read(self._live.notes_stream, notes):
                 if record.position > noted:
                     break
-                found += self._attempts(record, after, told)
+                found += self._attempts(record, after, durable)
         for entry in self._call.traffic.entries(self._live.stream):
             if entry.after is not None:
                 key = RowKey(entry.after[0], _LATER, *entry.after[1:])
-                if after < key and key.position <= told and key.number <= noted:
+                if after < key and key.position <= durable and key.number <= noted:
                     found.append(self._request(key, "refusal", entry, []))
         return sorted(found, key=lambda each: each[0])
 
-    def _attempts(self, record: Record, after: RowKey, told: int) -> list[tuple[RowKey, TimelineShape]]:
+    def _attempts(self, record: Record, after: RowKey, durable: int) -> list[tuple[RowKey, TimelineShape]]:
         found: list[tuple[RowKey, TimelineShape]] = []
         for made in record.events:
             assert isinstance(made, AttemptMade), "nothing else is noted"
             key = RowKey(made.after, _LATER, record.position)
-            if after < key and made.after <= told:
+            if after < key and made.after <= durable:
                 delivery = self._deliveries.by_id[made.delivery]
                 row = self._delivery(key, made.at, "attempt", delivery)
                 row["attempt"] = render_attempt(delivery, made, self._timezone)
@@ -377,10 +380,10 @@ class _Source:
         return key, self._row(key, entry.at, kind, entry.id, billograms, **more)
 
 
-def _changes(state: State, told: Sequence[BillogramEvent]) -> list[ChangeShape]:
-    """The public state of each billogram before and after an act, where it changed."""
-    last: dict[str, BillogramEvent] = {event.mark.billogram: event for event in told}
-    first: dict[str, BillogramEvent] = {event.mark.billogram: event for event in reversed(told)}
+def _changes(state: State, public: Sequence[BillogramEvent]) -> list[ChangeShape]:
+    """Return the public states of each billogram before and after an act, if they differ."""
+    last: dict[str, BillogramEvent] = {event.mark.billogram: event for event in public}
+    first: dict[str, BillogramEvent] = {event.mark.billogram: event for event in reversed(public)}
     found: list[ChangeShape] = []
     for key, event in last.items():
         before, after = _state_before(state, first[key]), _state_after(event)
@@ -396,9 +399,9 @@ def _state_before(state: State, event: BillogramEvent) -> str | None:
         return "Unattested"
     history = state.billograms[event.mark.billogram].events
     place = next((index for index, each in enumerate(history) if each.mark.uuid == event.mark.uuid), 0)
-    return _state_after(history[place - 1]) if place else "Unattested"  # a deleted one keeps no history
+    return _state_after(history[place - 1]) if place else "Unattested"  # a deleted billogram has no history
 
 
 def _state_after(event: BillogramEvent) -> str:
-    """The state that the last event of an act leaves; what its callback shows, but for `Sending`."""
+    """Return the state after the last event of an act: that of its callback, but never `Sending`."""
     return "Unpaid" if isinstance(event, events.BillogramSent) else event.state
