@@ -1,6 +1,6 @@
-"""The table of all rules that can refuse, by topic: why each refuses, what to do, and how sure we are.
+"""The table of all rules that can refuse, by topic: why each refuses, what to do, and the evidence for it.
 
-It is loaded when an explanation is first asked for.
+This module is imported at the first request for an explanation.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ EVIDENCE = {
 class Reason(Struct, frozen=True):
     """`why` the rule refuses, what to `do`, and the `tags` of the evidence for it.
 
-    `must` is the condition that did not hold, in the names of the values that the rule compared. `values`
-    says which would be right: `one_of`, `above`, `below`, `at_most`, `after`, `not_before`, `maximum_length`;
-    a text in it is the name of a compared one. In a family such as `state.*`, `{}` stands for the rest of the
-    name.
+    `must` is the condition that did not hold, in terms of the values that the rule compared. `values` says
+    which values are accepted: `one_of`, `above`, `below`, `at_most`, `after`, `not_before`,
+    `maximum_length`; a text in it is the name of a compared value. In a family such as `state.*`, `{}` is
+    replaced by the rest of the rule's name.
     """
 
     why: str
@@ -33,26 +33,26 @@ class Reason(Struct, frozen=True):
     values: Mapping[str, Any] = {}
 
 
-# why a request was refused before a billogram was looked at: access, paths, queries, bodies, registers
+# refusals that depend on no billogram: access, paths, queries, bodies, registers
 
 ACCESS = {
     "auth.missing": Reason(
-        "every request to the API needs HTTP Basic credentials: the API user as name, its key as password",
+        "every request to the API needs HTTP Basic credentials: user name and key of an API user",
         "send Authorization: Basic with user:key in base64",
         "C",
     ),
     "auth.invalid": Reason(
-        "the credentials open no account: the key is not the one that the account was born with, or adopted",
-        "send the right key, or give the account another one by PATCH /_mock/accounts/{a}",
+        "no account has these credentials: its key is the one that it was created with, or adopted",
+        "send the correct key, or set another key by PATCH /_mock/accounts/{a}",
         "C",
     ),
     "auth.mock_account": Reason(
-        "the header Mock-Account names no account that may be picked, or Mock-Token is not the control token",
-        "name an account, send any Authorization header, and where there is a control token Mock-Token",
+        "the header Mock-Account names no selectable account, or Mock-Token is not the control token",
+        "name an account, send any Authorization header, and Mock-Token if there is a control token",
         "A",
     ),
     "feature.standalone_credits": Reason(
-        "a negative total is a stand-alone credit, which Billogram must have switched on for the account",
+        "a negative total makes a stand-alone credit, which Billogram must enable for the account",
         "turn the feature standalone_credits on by PATCH /_mock/accounts/{a}",
         "DA",
         must="the feature standalone_credits is on, or total_sum ≥ 0",
@@ -70,15 +70,15 @@ ACCESS = {
         must="the feature factoring is on",
     ),
     "log.unavailable": Reason(
-        "the log could not be written (disk full, file gone or locked), so nothing was changed",
-        "free the disk or the lock and send it again; /_mock/ready tells when",
+        "the log could not be written (disk full, file missing or locked), so nothing was changed",
+        "free disk space or release the lock, then send the request again when /_mock/ready answers 200",
         "A",
     ),
     "fault": Reason(
-        "a fault that was laid down for this account struck the request: nobody has earned this refusal",
-        "take the faults away by DELETE …/faults, or bear it: that is what they are for",
+        "a fault that is configured for this account matched the request; the request itself may be correct",
+        "remove the faults by DELETE …/faults, or handle the failure in the client",
         "A",
-        must="no fault strikes: it was the one with number fault, of kind fail",
+        must="no fault matches; the one that matched has the number fault and the kind fail",
     ),
 }
 
@@ -90,54 +90,54 @@ PATHS = {
         must="asked is the path of a resource",
     ),
     "path.method": Reason(
-        "the resource is there, but it does not know this HTTP method",
+        "the resource exists, but it does not support this HTTP method",
         "use one of the allowed methods",
         "C",
-        must="the method is among the allowed",
+        must="the method is one of the allowed",
         values={"one_of": "allowed"},
     ),
     "object.exists": Reason(
-        "no object of this account has the id in the path: it was never made here, was deleted, or a reset "
-        "or restore took it away",
-        "list the resource to see what there is; accounts share nothing, so look at the user name too",
+        "no object of this account has the id in the path: it was never created here, it was deleted, or a "
+        "reset or restore removed it",
+        "list the resource to see the existing ids; accounts share no objects, so check the user name too",
         "RC",
-        must="there is an object with this id or filename",
+        must="an object has this id or filename",
     ),
     "command.exists": Reason(
-        "a billogram knows no command of this name",
+        "there is no command of this name",
         "use one of the commands that are allowed now",
         "A",
         must="command is the name of a command",
     ),
     "query.required": Reason(
-        "a list parameter that must be there is absent; page and page_size are required in most lists, and "
-        "the three filter parameters belong together",
+        "a required list parameter is missing; page and page_size are required in most lists, and the three "
+        "filter parameters must be sent together",
         "add the parameter",
         "C",
     ),
     "query.value": Reason(
-        "a query parameter has a value that it does not know: a page below 1, a field that can't be filtered "
-        "or ordered by, a direction that is neither asc nor desc",
+        "a query parameter has an invalid value, such as a page below 1, a field that can't be filtered or "
+        "ordered by, or a direction that is neither asc nor desc",
         "send a value of the form that is shown",
         "C",
-        must="value is one that the parameter knows",
+        must="value is valid for the parameter",
     ),
     "not_emulated": Reason(
-        "Billogram has this operation, and mockserver does not build it yet; it never pretends a success",
+        "Billogram has this operation, and mockserver does not emulate it yet; it never fakes a success",
         "leave it out of the test, or stub it in the client; the README lists what works",
         "A",
-        must="the operation is built",
+        must="the operation is emulated",
     ),
 }
 
 BODIES = {
     "body.json": Reason(
-        "the body is not JSON: NaN, infinities, comments and trailing commas are none either",
-        "send what a JSON encoder makes",
+        "the body is not valid JSON; NaN, infinities, comments and trailing commas are not valid either",
+        "send the output of a JSON encoder",
         "A",
     ),
     "body.object": Reason(
-        "the body is JSON, but no object",
+        "the body is JSON, but not an object",
         "send an object with named members",
         "A",
     ),
@@ -149,39 +149,39 @@ BODIES = {
         values={"at_most": "maximum"},
     ),
     "body.unknown": Reason(
-        "the body has a key that this object does not know; unknown keys are refused at any level, before "
-        "anything else is looked at",
-        "leave the key out, or write it as the API does",
+        "the body has a key that this object does not have; unknown keys are refused at any level, before "
+        "anything else is checked",
+        "leave the key out, or correct its spelling",
         "C",
     ),
     "body.value": Reason(
-        "a member has a wrong type, lies beyond its bounds, or is no word of its list",
+        "a member has a wrong type, is out of range, or is not one of the allowed words",
         "send a value of the form that is shown",
         "CDA",
         must="the value has the form that is shown (due_days: at most maximum)",
     ),
     "body.length": Reason(
-        "a text is longer than its member may be",
+        "a text is longer than the maximum length of its member",
         "shorten it",
         "DA",
         must="the text has at most maximum characters",
         values={"maximum_length": "maximum"},
     ),
     "body.read_only": Reason(
-        "the member is made by Billogram: it can be read, and sent back unchanged in a PUT, but not set",
+        "Billogram sets this member: it can be read, and sent back unchanged in a PUT, but not changed",
         "leave it out",
         "CD",
     ),
     "required": Reason(
-        "a member that must be there is absent or empty",
-        "add it, with a value that is not empty",
+        "a required member is missing or empty",
+        "send it with a value that is not empty",
         "CA",
     ),
 }
 
 REGISTERS = {
     "address.careof_attention": Reason(
-        "an address has either a care-of or an attention line, not both",
+        "an address can have a care-of or an attention line, but not both",
         "leave one of the two out",
         "CA",
     ),
@@ -208,47 +208,47 @@ REGISTERS = {
         "logotype and cover photo must be a PNG, JPEG or GIF in base64",
         "send the bytes of the file in base64, without a data: prefix",
         "RA",
-        must="the content, of size bytes, begins as a file of a known type does",
+        must="the content, of size bytes, begins like a PNG, JPEG or GIF file",
     ),
     "einvoice.member": Reason(
-        "what a customer is registered for e-invoices by depends on the market, and this one does not use "
+        "the members of a registration for e-invoices depend on the market, and this market does not use "
         "this member",
-        "send only the members of the account's market, or make the account in another one",
+        "send only the members of the account's market, or create an account in another market",
         "A",
         must="the market uses this member",
     ),
     "einvoice.required": Reason(
-        "in this market a registration for e-invoices needs one of pec and codice_destinatario",
+        "in this market a registration for e-invoices needs pec or codice_destinatario",
         "send pec or codice_destinatario",
         "A",
-        must="one of pec and codice_destinatario is there in this market",
+        must="pec or codice_destinatario is given in this market",
     ),
     "einvoice.market": Reason(
-        "in this market customers can't be registered for e-invoices by the creditor",
+        "in this market the creditor can't register customers for e-invoices",
         "use an account of another market",
         "A",
-        must="customers are registered by the creditor in this market",
+        must="the creditor registers customers in this market",
     ),
     "mandate.customer": Reason(
-        "a mandate belongs to a customer, and there is none with this number",
-        "make the customer first, by POST /customer",
+        "a mandate belongs to a customer, and no customer has this number",
+        "create the customer first, by POST /customer",
         "A",
         must="a customer has this customer_no",
     ),
     "mandate.iban": Reason(
-        "the IBAN is wrong: its country, its length or its check sum",
-        "send an IBAN with a right check sum, such as DE89370400440532013000",
+        "the IBAN is invalid: its country, its length or its checksum",
+        "send an IBAN with a valid checksum, such as DE89370400440532013000",
         "A",
-        must="the check sum of the iban is right",
+        must="the checksum of the iban is valid",
     ),
     "mandate.scheme": Reason(
-        "only SEPA mandates are cancelled through the API; autogiro is turned off by the recipient",
-        "play the recipient: POST …/customers/{no}/simulate/disable-recurring",
+        "only SEPA mandates can be cancelled through the API; the recipient turns autogiro off",
+        "simulate the recipient: POST …/customers/{no}/simulate/disable-recurring",
         "DA",
         must="the scheme is SEPA_DIRECT_DEBIT",
     ),
     "mandate.usable": Reason(
-        "the mandate has ended: what is cancelled or failed can't be cancelled once more",
+        "the mandate has ended: a cancelled or failed mandate can't be cancelled again",
         "import a new mandate if the customer is to pay by direct debit again",
         "DA",
         must="the status is PENDING or ACTIVE",
@@ -257,45 +257,45 @@ REGISTERS = {
 }
 
 
-# why a billogram was not made, changed, or given a command
+# refusals to create or change a billogram, or to execute a command on it
 
 DRAFTS = {
     "billogram.customer": Reason(
-        "a billogram copies its customer when it is made, and there is none with this number",
-        "make the customer first, by POST /customer, and use the number of its answer",
+        "a billogram copies its customer when it is created, and no customer has this number",
+        "create the customer first, by POST /customer, and use the customer_no of its answer",
         "A",
         must="a customer has this customer_no",
     ),
     "billogram.due": Reason(
-        "due_date and due_days say the same thing in two ways, and here they do not agree",
+        "due_date and due_days express the same date, and here they contradict each other",
         "send one of them",
         "A",
-        must="due_days are the days from invoice_date to due_date",
+        must="due_days is the number of days from invoice_date to due_date",
     ),
     "billogram.due_date": Reason(
-        "a billogram is not due before its invoice date, nor beyond the last year that dates can have",
+        "a billogram can't be due before its invoice date, nor after the last year that a date can have",
         "send a due date on or after the invoice date",
         "A",
-        must="due_date ≥ invoice_date (with due_days, the due date has a year that can be written)",
+        must="due_date ≥ invoice_date (with due_days, the due date is a possible date)",
         values={"not_before": "invoice_date"},
     ),
     "billogram.creditor_unique_value": Reason(
-        "creditor_unique_value guards against making the same billogram twice: it is unique for ever, for "
-        "deleted ones too",
-        "look whether the billogram is there already; else send another value",
+        "creditor_unique_value prevents creating the same billogram twice; it stays in use for ever, even if "
+        "the billogram is deleted",
+        "check whether the billogram exists already; if not, send another value",
         "DA",
         must="no billogram has or had this creditor_unique_value",
     ),
     "billogram.invoice_no": Reason(
-        "invoice numbers are one series per account, and this one is taken",
+        "invoice numbers are unique in an account, and this one is in use",
         "leave invoice_no out to get the next one when it is sent, or choose a free one",
         "RA",
         must="no billogram has this invoice_no",
     ),
     "billogram.fixed": Reason(
-        "some members are settled when a billogram is made, and customer and currency when it is sent; a PUT "
-        "may repeat them, not change them",
-        "leave it out, or make another billogram",
+        "some members are fixed when a billogram is created, and customer and currency when it is sent; a "
+        "PUT can repeat them, but not change them",
+        "leave the member out, or create another billogram",
         "SA",
     ),
     "callbacks.https": Reason(
@@ -305,19 +305,19 @@ DRAFTS = {
         must="url begins with https:",
     ),
     "attachment.content": Reason(
-        "an attachment is a PDF of at most 10 MiB in base64, and this is none",
+        "an attachment must be a PDF of at most 10 MiB in base64, and this is not one",
         "send the bytes of a PDF (they begin with %PDF) in base64",
         "DA",
         must="the content, of size bytes, begins with %PDF and has at most 10 MiB",
     ),
     "attachment.content_missing": Reason(
-        "a name was given for an attachment, but no file is there and none came with it",
+        "a name was given for an attachment, but there is no file, and none was sent",
         "send attachment_content too",
         "CA",
     ),
     "pdf.available": Reason(
-        "the PDF is still being made: for pdf_delay after its document it is not available",
-        "try again later; on a frozen clock nothing comes until it is moved",
+        "the PDF is still being made: it is available pdf_delay after its document was created",
+        "try again later; on a frozen clock, move the clock first",
         "CA",
         must="now ≥ available_at, for the document letter_id",
         values={"not_before": "available_at"},
@@ -326,16 +326,16 @@ DRAFTS = {
 
 SENT = {
     "put.credited": Reason(
-        "after a credit the rows and the invoice fee of a billogram stay as they are, or its credit invoices "
-        "would be about rows that are gone",
-        "change other members, or credit the rest and make a new billogram",
+        "after a credit the rows and the invoice fee of a billogram can't change, as its credit invoices "
+        "refer to them",
+        "change other members, or credit the rest and create a new billogram",
         "A",
         must="credited_sum = 0, or rows and invoice fee are not changed",
     ),
     "put.sign": Reason(
-        "a debit can't become a stand-alone credit by a change, nor the reverse, nor a credit be less than "
-        "what was paid out of it",
-        "make another billogram",
+        "a change can't turn a debit into a stand-alone credit or the reverse, nor make a credit smaller "
+        "than the amount that was paid out of it",
+        "create another billogram",
         "DA",
         must="before and after have the same sign (and remaining of a credit is not above 0)",
     ),
@@ -343,102 +343,102 @@ SENT = {
         "the command {} is only possible in certain states of a billogram, and this one is in another",
         "bring it into one of the allowed states, where that is possible",
         "DA",
-        must="state is among the allowed",
+        must="state is one of the allowed",
         values={"one_of": "allowed"},
     ),
 }
 
 COMMANDS = {
     "payment.not_on_credit": Reason(
-        "the command payment books money that comes in, and a stand-alone credit waits for none",
-        "when it was paid out to the customer, use credit-payment",
+        "the command payment books incoming money, and a stand-alone credit is not paid by the customer",
+        "if it was paid out to the customer, use credit-payment",
         "A",
         must="total_sum ≥ 0",
     ),
     "payment.amount": Reason(
-        "a payment by hand is more than nothing and at most what remains to be paid",
-        "pay at most what remains; more than that can only come from the bank: POST …/payments",
+        "a manual payment must be more than 0 and at most the remaining sum",
+        "book at most the remaining sum; only the bank can report more than that: POST …/payments",
         "A",
         must="0 < amount ≤ remaining",
         values={"above": 0, "at_most": "remaining"},
     ),
     "settle-underpayment.paid": Reason(
-        "an underpayment is there only when some money has come: here nothing was received",
-        "wait for money; to let the whole go, use confirmed-loss",
+        "an underpayment needs a payment, and nothing was paid here",
+        "book a payment first; to give up the whole claim, use confirmed-loss",
         "A",
         must="paid < 0 (money that was received is negative)",
     ),
     "credit.not_on_credit": Reason(
-        "a credit invoice takes back what was invoiced, and a stand-alone credit has invoiced nothing",
+        "a credit invoice reduces what was invoiced, and a stand-alone credit has invoiced nothing",
         "use credit-payment or credit-allocate to use it up",
         "A",
         must="total_sum ≥ 0",
     ),
     "credit.left": Reason(
-        "all that was invoiced is credited already, or nothing of what this mode credits is unpaid",
-        "nothing need be done; what was paid is credited by the mode full or amount",
+        "everything invoiced is credited already, or nothing that this mode credits is unpaid",
+        "nothing needs to be done; to credit what was paid, use the mode full or amount",
         "A",
-        must="something is left beside credited_sum, and in the modes remaining, rest and principal "
+        must="credited_sum is less than the invoiced sum, and in the modes remaining, rest and principal "
         "remaining_sum > 0",
     ),
     "credit.mode": Reason(
-        "a credit is made in one of six modes, and this is none of them",
+        "there are six modes of a credit, and this is not one of them",
         "use one of the modes",
         "DCA",
-        must="mode is among the known",
+        must="mode is one of the known",
         values={"one_of": "known"},
     ),
     "credit.amount": Reason(
-        "a credit over an amount is more than nothing, and at most what is not credited yet",
+        "the amount of a credit must be more than 0 and at most what is not credited yet",
         "credit at most what is left",
         "A",
         must="0 < amount ≤ left",
         values={"above": 0, "at_most": "left"},
     ),
     "credit.count": Reason(
-        "the count of a credited row is negative, and over all credits no more of a row is credited than was "
-        "invoiced",
+        "the count of a credited row must be negative, and all credits of a row together can't exceed its "
+        "invoiced count",
         "send a negative count of at most what is left of the row",
         "DA",
         must="0 < -count ≤ left",
         values={"below": 0},
     ),
     "credit.row": Reason(
-        "a credited row names an invoiced one, by item_no or by title, price and vat, and none matches",
+        "a credited row must match an invoiced row, by item_no or by title, price and vat, and none matches",
         "repeat the row as GET /billogram/{id} shows it",
         "A",
         must="an invoiced row has this item_no or title",
     ),
     "credit.sum": Reason(
-        "rows whose sum is nothing can't be credited",
-        "name rows with a price",
+        "rows whose sum is 0 can't be credited",
+        "send rows with a price",
         "A",
         must="sum > 0",
     ),
     "writeoff.principal": Reason(
-        "only reminder fees and interest are written off: the principal must be settled, and some of the "
+        "only reminder fees and interest can be written off: the principal must be paid, and some of the "
         "fees unpaid",
-        "book what is missing of the principal first; to let the principal go, use confirmed-loss",
+        "book the rest of the principal first; to give up the principal, use confirmed-loss",
         "SA",
         must="principal = 0 and remaining > 0",
     ),
     "writedown.once": Reason(
-        "the mark of a write-down is on it already",
-        "nothing need be done; revert-writedown takes the mark away",
+        "the billogram is written down already",
+        "nothing needs to be done; revert-writedown removes the mark",
         "SA",
     ),
     "revert-writedown.written_down": Reason(
-        "there is no mark of a write-down that could be taken away",
-        "nothing need be done; writedown sets the mark",
+        "the billogram is not written down",
+        "nothing needs to be done; writedown sets the mark",
         "SA",
     ),
     "message.text": Reason(
-        "a message to the recipient says something",
+        "a message to the recipient must not be empty",
         "send some text",
         "A",
     ),
     "not_on_credit.*": Reason(
-        "{} is for claims, and a stand-alone credit is money that the creditor owes",
+        "{} is only possible on claims, and a stand-alone credit is money that the creditor owes",
         "use it up by credit-payment or credit-allocate",
         "A",
         must="total_sum ≥ 0",
@@ -447,35 +447,35 @@ COMMANDS = {
 
 CREDITS = {
     "credit-payment.on_credit": Reason(
-        "credit-payment says that a stand-alone credit was paid out, and this billogram is a claim",
-        "book money that comes in by the command payment",
+        "credit-payment books that a stand-alone credit was paid out, and this billogram is a claim",
+        "book incoming money by the command payment",
         "A",
         must="total_sum < 0",
     ),
     "credit-payment.mode": Reason(
-        "a credit is paid out as a whole or in part: the mode says which",
+        "a credit is paid out as a whole or in part; the mode must be one of these two",
         "use one of the two modes",
         "A",
-        must="mode is among the known",
+        must="mode is one of the known",
         values={"one_of": "known"},
     ),
     "credit-payment.amount": Reason(
-        "what is paid out of a credit is more than nothing, and at most what is left of it",
+        "the amount paid out of a credit must be more than 0 and at most what is left of it",
         "pay out at most what is left",
         "A",
         must="0 < amount ≤ left",
         values={"above": 0, "at_most": "left"},
     ),
     "credit-allocate.on_debit": Reason(
-        "credit-allocate is given to the claim that is to become smaller, and this is the credit",
-        "give the command to the debit, with the id of the credit as source_id",
+        "credit-allocate is a command of the debit that the credit reduces, and this billogram is the credit",
+        "send the command to the debit, with the id of the credit as source_id",
         "DA",
         must="total_sum ≥ 0",
     ),
     "credit-allocate.amount": Reason(
-        "what is allocated is more than nothing, at most what is left of the credit, and at most what "
+        "the allocated amount must be more than 0, at most what is left of the credit, and at most what "
         "remains of the debt",
-        "allocate at most the smaller of the two",
+        "allocate at most the smaller of credit_left and debt",
         "D",
         must="0 < amount ≤ credit_left and amount ≤ debt",
         values={"above": 0, "at_most": ("credit_left", "debt")},
@@ -484,122 +484,121 @@ CREDITS = {
         "source_id names no billogram, or one of another customer or currency than the debt",
         "name a credit of the same customer in the same currency",
         "DA",
-        must="source_id is there, its customer_no is the wanted one, its currency that of the debt",
+        must="source_id exists, and has the customer_no and the currency of the debt",
     ),
     "credit-allocate.source": Reason(
-        "the source is no stand-alone credit that was sent and of which something is left",
-        "send it first if it is a draft, else use another one",
+        "the source is not a sent stand-alone credit with an amount left",
+        "send the source first if it is a draft, else use another credit",
         "DA",
-        must="state = Unpaid and total_sum < 0, of the source",
+        must="the source has state = Unpaid and total_sum < 0",
     ),
 }
 
 DELIVERY = {
     "delivery.method": Reason(
-        "there is no delivery method of this name; they are written with capitals, such as Email "
-        "and SMS+Letter",
+        "no delivery method has this name; the names are case-sensitive, such as Email and SMS+Letter",
         "use one of the methods",
         "DC",
-        must="method is among the known",
+        must="method is one of the known",
         values={"one_of": "known"},
     ),
     "delivery.data": Reason(
         "the billogram's copy of the customer lacks what this method needs: an e-mail address, a phone "
-        "number, a whole address, a registration for e-invoices, or an EDI id",
-        "add it by PUT /billogram/{id}, or send by another method, such as DoNotNotify",
+        "number, a complete address, a registration for e-invoices, or an EDI id",
+        "add the data by PUT /billogram/{id}, or send by another method, such as DoNotNotify",
         "DA",
-        must="the data for method is there",
+        must="the customer has the data for method",
     ),
     "remind.method": Reason(
-        "a reminder leaves by e-mail, letter or SMS, and by nothing else",
+        "a reminder can only be sent by e-mail, letter or SMS",
         "use one of the three",
         "CA",
-        must="method is among the known",
+        must="method is one of the known",
         values={"one_of": "known"},
     ),
 }
 
 DUNNING = {
     "not_due.*": Reason(
-        "{} is only possible when the due date has passed, by the local dates of the account",
-        "wait for the day after the due date: move the clock, or move the due date by PUT",
+        "{} is only possible when the due date has passed, by local dates of the account",
+        "wait for the day after the due date: move the clock, or change the due date by PUT",
         "A",
         must="today > due_date",
     ),
     "respite.*": Reason(
-        "{} is not possible while the recipient has been given more time",
+        "{} is not possible while a respite is active",
         "wait for the day after the respite, or withdraw it by remove-respite",
         "DA",
         must="today > respite_date, or no respite",
     ),
     "remind.same_day": Reason(
-        "there are never two reminders on one local day, whoever sends them",
+        "at most one reminder is sent on a local day, automatic or manual",
         "wait for the next day",
         "D",
         must="last < today",
     ),
     "respite.date": Reason(
-        "a respite gives more time than there is: its date lies after the due date and after today",
+        "a respite gives more time, so its date must be after the due date and after today",
         "choose a later date",
         "DC",
         must="date > due_date and date > today",
         values={"after": ("due_date", "today")},
     ),
     "remove-respite.active": Reason(
-        "no respite lasts that could be withdrawn: none was given, or it has ended",
-        "nothing need be done",
+        "no respite is active that could be withdrawn: none was given, or it has ended",
+        "nothing needs to be done",
         "A",
     ),
 }
 
 
-# why the bank, SEPA or another player said no: asked through the control plane, which shows hints itself
+# refusals by the bank, SEPA or another person, of operations of the control plane
 
 MONEY = {
     "payment.date": Reason(
-        "money arrives today or came earlier; the bank knows no payments of tomorrow",
+        "the bank reports payments of today or earlier, never of a later date",
         "leave date out, or move the clock first",
         "A",
         must="date ≤ today",
     ),
     "payment.allocations": Reason(
-        "a payment can't be shared out over billograms beyond its amount",
-        "make the shares smaller, or the payment larger",
+        "the allocations of a payment can't exceed its amount",
+        "reduce the allocations, or increase the amount",
         "A",
         must="shared ≤ amount",
     ),
     "payment.unmatched": Reason(
-        "all of this payment was placed already, so there is nothing to place by hand",
+        "all of this payment is allocated already, so nothing is left to allocate",
         "look at its allocations in GET …/payments/{id}",
         "A",
         must="something is unmatched",
     ),
     "payment.unmatched_amount": Reason(
-        "more was to be placed by hand than is unmatched of this payment",
-        "place at most what is unmatched",
+        "the amount exceeds the unmatched part of this payment",
+        "allocate at most the unmatched part",
         "A",
         must="amount ≤ unmatched",
     ),
     "payment.payable": Reason(
-        "money is booked on billograms that were sent: not on drafts, sold ones, or stand-alone credits",
-        "send the billogram first, or place the money elsewhere",
+        "payments are booked on sent billograms: not on drafts, sold billograms, or stand-alone credits",
+        "send the billogram first, or allocate the money to another one",
         "SA",
-        must="the state takes money",
+        must="a billogram in this state can be paid",
     ),
     "payment.currency": Reason(
-        "one payment has one currency, so it can't be shared out over billograms of two",
-        "report a payment for each currency",
+        "a payment has one currency, so it can't be allocated to billograms in two currencies",
+        "report one payment for each currency",
         "A",
-        must="there is one currency among the currencies",
+        must="currencies has one currency only",
     ),
     "outcomes.match": Reason(
-        "what the bank will answer was laid down for something that does not exist",
-        "name a billogram, mandate or customer of this account, or null for all",
+        "the plan of outcomes applies to an object that does not exist",
+        "name a billogram, mandate or customer of this account, or send null for all",
         "A",
     ),
     "outcomes.plan": Reason(
-        "an answer of the bank was laid down that it can't give: a type that does not follow, a reason that "
-        "the type does not have, or a span that can't be read",
+        "the plan has an outcome that is not possible: a type that can't follow, a reason that the type does "
+        "not have, or an invalid duration",
         "use the types and reasons of the page about money that comes back",
         "A",
     ),
@@ -607,106 +606,106 @@ MONEY = {
 
 SEPA = {
     "sepa.type": Reason(
-        "SEPA knows no R-transaction of this type",
+        "SEPA has no R-transaction of this type",
         "use one of the types of the page about money that comes back",
         "A",
     ),
     "sepa.scheme": Reason(
-        "an R-transaction belongs to a scheme: direct debits, and one of them credit transfers; money of "
-        "other schemes, and money booked by hand, never comes back",
+        "direct debits have R-transactions, and credit transfers have one of them; payments of other "
+        "schemes, and manual payments, can't be recalled",
         "report the payment with scheme SEPA_DIRECT_DEBIT",
         "A",
-        must="scheme is that of the type",
+        must="scheme is the scheme of the type",
     ),
     "sepa.status": Reason(
-        "some R-transactions stop a debit before it is settled, the others take settled money back, and this "
-        "one does not fit the payment",
-        "GET …/payments/{id}/recall-options tells which are possible",
+        "some R-transactions stop a debit before its settlement, the others return settled money, and this "
+        "type is not possible for the status of the payment",
+        "GET …/payments/{id}/recall-options lists which are possible",
         "A",
-        must="status is that which the type wants",
+        must="status is the status that the type requires",
     ),
     "sepa.amount": Reason(
-        "together the recalls of a payment take back at most what was paid",
-        "ask for at most what is left",
+        "the recalls of a payment together can't exceed the paid amount",
+        "recall at most what is left",
         "A",
     ),
     "sepa.whole": Reason(
-        "a debit that is not settled yet is stopped as a whole or not at all",
+        "a debit that is not settled yet can only be stopped as a whole",
         "leave amount and allocations out",
         "A",
     ),
     "sepa.code": Reason(
-        "each type of R-transaction has its own list of reasons, and this one is not on it",
-        "use one of the reasons of the type, or leave code out",
+        "each type of R-transaction has its own list of reason codes, and this code is not on it",
+        "use a reason code of the type, or leave code out",
         "A",
     ),
     "sepa.b2b": Reason(
-        "in the B2B scheme a debtor can't have his money back after settlement",
+        "in the B2B scheme the debtor has no right to a refund after settlement",
         "use a mandate of the Core scheme",
         "A",
     ),
     "sepa.window": Reason(
         "each R-transaction is possible in a window of days around the settlement, and today is not in it",
-        "move the clock into the window, or ask for the type whose window it is",
+        "move the clock into the window, or use a type whose window includes today",
         "A",
-        must="today lies in the window around settled",
+        must="today is in the window around settled",
     ),
 }
 
 SIMULATED = {
     "simulate.collection": Reason(
-        "the collection agency knows only what was handed to it",
+        "the collection agency has no case for this billogram",
         "collect the billogram first",
         "A",
     ),
     "simulate.collector_amount": Reason(
-        "the agency takes no more than what remains",
-        "pay at most what remains",
+        "a payment to the agency can't exceed the remaining sum",
+        "pay at most the remaining sum",
         "A",
         must="amount ≤ remaining",
     ),
     "simulate.delivery_failure": Reason(
-        "what was sent last can't come back: it left by letter, or did not leave at all",
+        "the last document can't be undeliverable here: it was sent by letter, or was not sent at all",
         "send it by e-mail, SMS or as e-invoice",
         "A",
     ),
     "simulate.factoring": Reason(
-        "a buyer of claims answers to what is offered to him, and this is not",
+        "a buyer of claims can only answer to an offered billogram, and this one is not offered",
         "sell the billogram first",
         "A",
     ),
     "simulate.message": Reason(
         "the recipient's message is empty",
-        "let him write something",
+        "send a text that is not empty",
         "A",
     ),
     "simulate.not_scheduled": Reason(
-        "the recipient can't cancel a payment that is not planned",
-        "plan one: simulate/schedule-payment",
+        "the recipient has no scheduled payment to cancel",
+        "schedule one by simulate/schedule-payment",
         "A",
     ),
     "simulate.recurring": Reason(
-        "the recipient can't turn automatic payment off that is not on",
-        "simulate/enable-recurring first",
+        "automatic payment is not turned on, so the recipient can't turn it off",
+        "turn it on first by simulate/enable-recurring",
         "A",
     ),
     "simulate.schedule": Reason(
-        "a payment is planned by a usable mandate on an open billogram, and one of the two is missing",
+        "scheduling a payment needs an open billogram and a usable mandate, and one of the two is missing",
         "send the billogram, and import a mandate in its currency",
         "A",
     ),
     "simulate.schedule_date": Reason(
-        "a payment is planned for tomorrow or later",
+        "a payment can only be scheduled for tomorrow or later",
         "choose a later date",
         "A",
     ),
     "simulate.scheduled": Reason(
-        "one payment is planned per billogram, and there is one already",
+        "a billogram can have one scheduled payment, and there is one already",
         "cancel it first: simulate/cancel-scheduled-payment",
         "A",
     ),
     "simulate.sent": Reason(
-        "nobody has seen a draft, so its recipient can do nothing with it",
+        "the recipient has not received a draft, so there is nothing to do with it",
         "send it first",
         "A",
     ),
@@ -732,7 +731,7 @@ _FOUND = {rule: (topic, reason) for topic, rows in TOPICS.items() for rule, reas
 
 
 def reason_of(rule: str) -> tuple[str, Reason]:
-    """Topic and reason of a rule; that of a family, such as `state.*`, in the words of its member."""
+    """Return topic and reason of a rule. In a reason of a family, such as `state.*`, `{}` is filled in."""
     if rule in _FOUND:
         return _FOUND[rule]
     family, _, member = rule.partition(".")

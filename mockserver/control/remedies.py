@@ -1,7 +1,7 @@
-"""What can be done with a billogram now, and how to get to where a command is accepted.
+"""Finds the commands that a billogram accepts now, and the steps after which a refused command is accepted.
 
-No rule is repeated here: all that is told was tried with the API's own decisions, on a copy of the billogram
-and of what belongs to it. Time is moved on that copy too, with all that falls due on it.
+No rule is repeated here: every step was tried with the decisions of the API, on a copy of the billogram
+and of what belongs to it. The clock of the copy moves too, and executes what is due on it.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -25,39 +25,39 @@ from mockserver.core.refusal import Refusal
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, SOURCE, State
 
 _DAY = timedelta(days=1)
-_DEEPEST = 5  # steps of a way
-_MOST = 200  # places that a search looks at
-_BELONGING = 50  # billograms that are copied with one
+_MAX_STEPS = 5  # of a remedy
+_MAX_TRIALS = 200  # of one search
+_MAX_COPIED = 50  # billograms in a copy
 _PDF = "JVBERi0xLjQKJSVFT0YK"
 _CONTACT = {"email": "contact@example.com", "phone": "0700000001"}
 _ADDRESS = {"street_address": "Testgatan 1", "zipcode": "12345", "city": "Teststad"}
 
 
 class Trial(Struct, frozen=True):
-    """A billogram and what belongs to it, apart from the account: nothing that is tried here stays."""
+    """A copy of a billogram and of what belongs to it; trials on it do not change the account."""
 
-    base: str  # where the client reaches the server
+    base: str  # scheme and host of the server for the client
     state: State
     now: datetime
     key: str
 
     @property
     def billogram(self) -> Billogram:
-        """As it is here."""
+        """Return the copied billogram."""
         return self.state.billograms[self.key]
 
     @property
     def account(self) -> Account:
-        """Whose it is."""
+        """Return the copied account."""
         return self.state.account
 
     @property
     def today(self) -> date:
-        """The local date."""
+        """Return the date in the time zone of the account."""
         return calendar.local_date(self.now, self.account.timezone)
 
     def credits(self, internal: Internal) -> list[Billogram]:
-        """The stand-alone credits that could be used on it."""
+        """Return the stand-alone credits in this state that can be allocated to the billogram."""
         own = self.billogram
         return [
             each
@@ -74,14 +74,14 @@ class Trial(Struct, frozen=True):
 
 
 def extract(state: State, key: str, body: Any) -> State:
-    """A state of its own: the billogram, what `body` names, what its customer and payments bring in."""
+    """Copy a billogram to a new state, with its customer, payments, credits, and what `body` refers to."""
     named = body if isinstance(body, dict) else {}
     keys = [key, *(each.id for each in _credits_of(state, state.billograms[key]))]
     if isinstance(named.get("source_id"), str):
         keys.append(named["source_id"])
     billograms: dict[str, Billogram] = {}
     payments: dict[str, Any] = {}
-    while keys and len(billograms) < _BELONGING:
+    while keys and len(billograms) < _MAX_COPIED:
         found = state.billograms.get(keys.pop(0))
         if found is None or found.id in billograms:
             continue
@@ -107,11 +107,11 @@ def extract(state: State, key: str, body: Any) -> State:
 
 
 def _credits_of(state: State, billogram: Billogram) -> list[Billogram]:
-    """The newest stand-alone credits of its customer that are open or drafts."""
+    """Return the newest stand-alone credits of the customer that are open or drafts."""
     numbers = state.bucket_of_customer(billogram.recipient.customer_no).order[-1000:]
     open_ones = (Internal.UNPAID, Internal.UNATTESTED)
     found = [b for b in state.billograms_of(numbers) if b.is_credit and b.internal in open_ones]
-    return found[-_BELONGING // 10 :]
+    return found[-_MAX_COPIED // 10 :]
 
 
 def _item_numbers(body: dict[str, Any]) -> set[str]:
@@ -120,11 +120,11 @@ def _item_numbers(body: dict[str, Any]) -> set[str]:
     return {str(each) for each in found if each is not None}
 
 
-# trying
+# trials
 
 
 def try_operation(trial: Trial, name: str, body: Any) -> Trial | None:
-    """The trial after an operation of the API; None when it is refused."""
+    """Return the copy after an operation of the API; None if the operation is refused."""
     return _attempted(trial, lambda act: decide(act, name, trial.key, lambda: body, trial.base))
 
 
@@ -146,7 +146,7 @@ def _put(state: State, act: Act) -> None:
 
 
 def _advanced(trial: Trial, to: datetime) -> Trial:
-    """What is due until then is done, each at its moment, as the clock does it."""
+    """Move the clock of a copy, and execute everything that is due, each entry at its own moment."""
     due, state, last = trial.state.agenda.head(), trial.state, trial.now
     if due is not None and due.at <= to:
         state = state.copy()
@@ -157,11 +157,11 @@ def _advanced(trial: Trial, to: datetime) -> Trial:
     return structs.replace(trial, state=state, now=max(to, last))
 
 
-# bodies that are as plain as can be
+# minimal bodies
 
 
 def plain(trial: Trial, name: str) -> list[Any]:
-    """Bodies to try a command with, the plainest first."""
+    """Return the bodies to try a command with, the simplest first."""
     billogram = trial.billogram
     remaining = billogram.sums.remaining
     match name:
@@ -196,7 +196,7 @@ def plain(trial: Trial, name: str) -> list[Any]:
 
 
 def allowed(trial: Trial) -> list[StepShape]:
-    """Each command of the table that would be accepted now, with the body that was tried."""
+    """Return the commands that would be accepted now, each with a body that is accepted."""
     found = []
     for name in TRANSITIONS:
         body = _accepted(trial, name, plain(trial, name))
@@ -239,7 +239,7 @@ def _mock_step(trial: Trial, method: str, path: str, body: Any, why: str) -> Ste
 
 
 def account_path(account: str) -> str:
-    """The path of an account in the control plane."""
+    """Return the path of an account in the control plane."""
     return f"/_mock/accounts/{quote(account, safe='')}"
 
 
@@ -247,7 +247,7 @@ Edge = tuple[StepShape, Trial]
 
 
 def _command(name: str, why: str) -> Callable[[Trial], Iterator[Edge]]:
-    """A command with a plain body, where it is accepted."""
+    """Make a preparation of a command with a minimal body."""
 
     def edges(trial: Trial) -> Iterator[Edge]:
         return _first_accepted(trial, name, plain(trial, name), why)
@@ -266,7 +266,7 @@ def _first_accepted(trial: Trial, name: str, bodies: Iterable[Any], why: str) ->
 def _simulation(
     name: str, attempt: Callable[[Act, Billogram], None], why: str
 ) -> Callable[[Trial], Iterator[Edge]]:
-    """What somebody else does to it."""
+    """Make a preparation of a simulated action of another person."""
 
     def edges(trial: Trial) -> Iterator[Edge]:
         after = _attempted(trial, lambda act: attempt(act, act.billogram(trial.key)))
@@ -278,7 +278,7 @@ def _simulation(
 
 
 def _feature(name: str) -> Callable[[Trial], Iterator[Edge]]:
-    """A feature of the account is turned on."""
+    """Make a preparation that turns on a feature of the account."""
 
     def edges(trial: Trial) -> Iterator[Edge]:
         features = trial.account.features
@@ -293,7 +293,7 @@ def _feature(name: str) -> Callable[[Trial], Iterator[Edge]]:
 
 
 def _recall(trial: Trial) -> Iterator[Edge]:
-    """Money of it is taken back: what it has settled is open again."""
+    """Recall a payment of the billogram, which makes the paid sum open again."""
     for payment in trial.state.payments_of(trial.key):
         if payment.status == SETTLED:
             after = _attempted(
@@ -301,7 +301,7 @@ def _recall(trial: Trial) -> Iterator[Edge]:
             )
             if after is not None:
                 path = f"/payments/{payment.id}/recall"
-                why = "the bank takes the payment back, which opens the billogram again"
+                why = "the bank recalls the payment, which opens the billogram again"
                 yield _mock_step(trial, "POST", path, {}, why), after
 
 
@@ -331,7 +331,7 @@ def _next_day(trial: Trial) -> Iterator[Edge]:
 
 
 def _contact(trial: Trial) -> Iterator[Edge]:
-    """The data for deliveries that the billogram's copy of its customer lacks."""
+    """Add the delivery data that the billogram's copy of its customer lacks."""
     to = trial.billogram.recipient
     customer: dict[str, Any] = {name: each for name, each in _CONTACT.items() if not getattr(to, name)}
     if not delivery.has_address(to):
@@ -344,14 +344,14 @@ def _contact(trial: Trial) -> Iterator[Edge]:
 def _part_payment(trial: Trial) -> Iterator[Edge]:
     remaining = trial.billogram.sums.remaining
     part = Decimal(1) if remaining > 1 else Decimal("0.01")
-    yield from _first_accepted(trial, "payment", [{"amount": part}], "some money comes")
+    yield from _first_accepted(trial, "payment", [{"amount": part}], "part of the sum is paid")
 
 
 def _principal(trial: Trial) -> Iterator[Edge]:
     sums = trial.billogram.sums
     principal = money.unpaid_principal(sums)
     if 0 < principal < sums.remaining:
-        why = "the principal is settled, and only fees remain"
+        why = "the principal is paid, and only fees remain"
         yield from _first_accepted(trial, "payment", [{"amount": principal}], why)
 
 
@@ -371,13 +371,13 @@ def _new_credit(trial: Trial) -> Iterator[Edge]:
         "items": [{"title": "Credit", "count": -1, "price": 100, "vat": 0}],
         "on_success": {"command": "send", "method": "DoNotNotify"},
     }
-    yield from _first_accepted(trial, "create", [body], "make a stand-alone credit, sent at once")
+    yield from _first_accepted(trial, "create", [body], "create a stand-alone credit, sent at once")
 
 
-# what may help towards a command, in the order in which it is tried
+# the preparations for each command, in the order in which they are tried
 
-_SEND = _command("send", "send it: then it is a claim")
-_DENY = _simulation("factoring-deny", factoring.deny, "the buyer of claims refuses it: then it is open")
+_SEND = _command("send", "send it, so that it becomes a claim")
+_DENY = _simulation("factoring-deny", factoring.deny, "the buyer of claims refuses it, so that it is open")
 _CANCEL = _simulation("collection-cancel", collection.cancel, "take it back from the collection agency")
 _OPEN = (_SEND, _DENY, _CANCEL, _recall)
 _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
@@ -407,10 +407,10 @@ _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
         *_OPEN,
         _command("remove-respite", "withdraw the respite"),
         _day_after_due,
-        _command("remind", "remind: that charges the reminder fee"),
+        _command("remind", "send a reminder, which charges the reminder fee"),
         _principal,
     ),
-    "writedown": (*_OPEN, _command("revert-writedown", "take the mark away")),
+    "writedown": (*_OPEN, _command("revert-writedown", "remove the mark of the write-down")),
     "revert-writedown": (*_OPEN, _command("writedown", "write it down")),
     "confirmed-loss": _OPEN,
     "respite": _OPEN,
@@ -421,9 +421,10 @@ _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
 
 
 def find_remedy(trial: Trial, name: str, bodies: Callable[[Trial], Iterable[Any]]) -> list[StepShape]:
-    """The shortest way to where a command is accepted with one of the bodies; the command is its last step.
+    """Return the fewest steps after which a command is accepted with one of the bodies.
 
-    Empty: none was found. Breadth first, over what may help.
+    The command is the last step. The list is empty if no remedy was found. The search is breadth-first over
+    the preparations of the command.
     """
     queue: list[tuple[Trial, list[StepShape]]] = [(trial, [])]
     seen = {_search_key(trial)}
@@ -432,55 +433,57 @@ def find_remedy(trial: Trial, name: str, bodies: Callable[[Trial], Iterable[Any]
         body = _accepted(here, name, bodies(here))
         if body is not _NONE:
             return [*steps, _api_step(here, name, body, "accepted then" if steps else "accepted now")]
-        if len(steps) == _DEEPEST:
+        if len(steps) == _MAX_STEPS:
             continue
-        for help_ in _PREPARATIONS.get(name, ()):
-            for step, after in help_(here):
+        for prepare in _PREPARATIONS.get(name, ()):
+            for step, after in prepare(here):
                 place = _search_key(after)
-                if place not in seen and len(seen) < _MOST:
+                if place not in seen and len(seen) < _MAX_TRIALS:
                     seen.add(place)
                     queue.append((after, [*steps, step]))
     return []
 
 
 def find_remedy_with_plain_body(trial: Trial, name: str) -> list[StepShape]:
-    """The same with a plain body."""
+    """Return the fewest steps after which a command is accepted with a minimal body; empty if none."""
     return find_remedy(trial, name, lambda here: plain(here, name))
 
 
 def _search_key(trial: Trial) -> tuple[object, ...]:
-    """What tells one place of the search from another."""
+    """Return a key that is equal for copies that the search need not try twice."""
     own = trial.billogram
     rest = tuple((each.id, each.internal, each.sums.remaining) for each in trial.state.billograms.values())
     features = trial.account.features
     return own.sums, own.flags, own.dunning, own.recipient, trial.now, features, rest
 
 
-# what is said where no way leads, and commands that lead to something like it
+# the advice if there is no remedy, and commands with a similar effect
 
 _FALLBACKS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "put": ("it is not open any more, so it stays as it is", ("credit",)),
+    "put": ("it is not open any more, so it can't be changed", ("credit",)),
     "delete": (
-        "it is no draft any more, and what was sent or sold is never deleted",
+        "it is not a draft any more, and a sent or sold billogram is never deleted",
         ("credit", "credit-payment"),
     ),
-    "send": ("it is no draft any more: an open one can be sent again, by resend", ("resend",)),
-    "sell": ("it is no draft any more: make a new billogram to sell", ()),
-    "credit": ("all that was invoiced is credited, or was never there: nothing is left to credit", ()),
-    "writeoff": ("no fees remain, and none can come on it: what is not paid is a loss", ("confirmed-loss",)),
+    "send": ("it is not a draft any more; an open billogram can be sent again by resend", ("resend",)),
+    "sell": ("it is not a draft any more; create a new billogram to sell", ()),
+    "credit": ("everything invoiced is credited, or nothing was invoiced, so nothing is left to credit", ()),
+    "writeoff": ("no fees remain, and none can be added; an unpaid principal is a loss", ("confirmed-loss",)),
     "credit-payment": (
-        "it is a claim, and becomes no stand-alone credit: money that comes in is a payment",
+        "it is a claim and can't become a stand-alone credit; incoming money is a payment",
         ("payment",),
     ),
 }
-_CLOSED = ("it is not open, and nothing that can be done here opens it again", ("credit",))
-_OWED = ("a stand-alone credit is no claim: it is paid out, or used on a debit", ("credit-payment",))
-_OF_BOTH = ("put", "delete", "send", "sell")
+_CLOSED = ("it is not open, and no step that was tried opens it again", ("credit",))
+_OWED = ("a stand-alone credit is not a claim: it is paid out, or allocated to a debit", ("credit-payment",))
+_ALSO_ON_CREDITS = ("put", "delete", "send", "sell")
 
 
 def fallback(trial: Trial, name: str) -> tuple[str, list[StepShape]]:
-    """What is to be said where no way was found, and the way to what can be done instead, if there is one."""
-    said, others = _FALLBACKS.get(name, _CLOSED)
-    if trial.billogram.is_credit and name not in _OF_BOTH:
-        said, others = _OWED
-    return said, next((found for other in others if (found := find_remedy_with_plain_body(trial, other))), [])
+    """Return the advice if no remedy was found, and the steps to a similar command, if there are any."""
+    advice, others = _FALLBACKS.get(name, _CLOSED)
+    if trial.billogram.is_credit and name not in _ALSO_ON_CREDITS:
+        advice, others = _OWED
+    return advice, next(
+        (found for other in others if (found := find_remedy_with_plain_body(trial, other))), []
+    )
