@@ -1,1 +1,1 @@
-"""Stories: operations sent one after the other, in process, through the edges that every request passes."""
+"""Fixtures and scenarios: sequences of operations, sent in process through the same edges as any request."""

@@ -1,4 +1,4 @@
-"""Accounts created and emptied, perhaps to begin with a fixture (reference: control 1, 4)."""
+"""Creates and resets accounts, with or without a fixture (reference: control 1, 4)."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def create(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts`: makes an account. `key` is shown only here."""
+    """`POST /_mock/accounts`: creates an account. Only this answer shows `key`."""
     body = call.typed_body(AccountBody)
     fixture = await _fixture(call, body.fixture)
     if fixture is not None:
@@ -29,14 +29,14 @@ async def create(call: ControlCall) -> Answer:
 
 
 async def reset(call: ControlCall) -> Answer:
-    """`POST /_mock/accounts/{a}/reset`: empties an account, or loads a fixture into it.
+    """`POST /_mock/accounts/{a}/reset`: empties an account, and loads a fixture if one is given.
 
-    What it was made with stays, and without a fixture its clock, unless another one is given.
+    Its configuration is kept, and without a fixture its clock, unless `clock` is given.
     """
     body = call.typed_body(ResetBody)
     old = await call.live()
     if body.fixture is not None and body.clock is not None:
-        hint = "the fixture says what the clock shows"
+        hint = "leave clock out: the fixture sets the clock"
         raise ControlError(400, "invalid_body", "clock and fixture exclude each other", hint)
     fixture = await _fixture(call, body.fixture)
     if fixture is None:
@@ -51,7 +51,7 @@ async def reset(call: ControlCall) -> Answer:
 async def _fixture(call: ControlCall, asked: str | None) -> "Fixture | None":
     if asked is None:
         return None
-    from mockserver.stories.fixtures import find_fixture  # with YAML, when it is first asked for
+    from mockserver.stories.fixtures import find_fixture  # imports YAML, so only at first use
 
     return await asyncio.to_thread(find_fixture, asked, call.info.operations)  # in a thread: a file is read
 
@@ -59,7 +59,7 @@ async def _fixture(call: ControlCall, asked: str | None) -> "Fixture | None":
 async def make(
     emulator: Emulator, body: AccountBody, fixture: "Fixture | None" = None, *, cause: str
 ) -> LiveAccount:
-    """Create the account that a body describes, and load a fixture into it; ControlError."""
+    """Create the account that a body describes, and load a fixture into it. Raises ControlError."""
     new = new_account(body)
     try:
         if fixture is not None:

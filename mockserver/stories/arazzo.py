@@ -1,7 +1,7 @@
-"""Scenarios: documents of Arazzo 1.0, read and checked before anything is run.
+"""Scenarios: Arazzo 1.0 documents, parsed and validated before anything is run.
 
-Each is held against the official JSON Schema, then against what the executor can do: what it can't is named,
-never passed over. Sources are known by their names: `billogram` and `mock`, our two OpenAPI documents.
+A document is validated against the official JSON Schema, then for features that are not supported: these are
+reported, never ignored. The names of the sources are `billogram` and `mock`, our two OpenAPI documents.
 """
 
 import json
@@ -27,7 +27,7 @@ _JSON = "application/json"
 
 
 class BadDocument(Exception):
-    """A file that is no scenario, or uses what is not supported: file, line, place and reason."""
+    """A file is not a scenario, or uses an unsupported feature; with file, line, place and reason."""
 
     def __init__(self, file: str, line: int, place: str, reason: str) -> None:
         super().__init__(f"{file}:{line}: {place}: {reason}" if place else f"{file}:{line}: {reason}")
@@ -38,7 +38,7 @@ class BadDocument(Exception):
 
 
 class Parameter(Struct, frozen=True):
-    """`place`: path, query or header; of an input of another workflow none."""
+    """A parameter of a step. `place` is path, query or header; None for an input of another workflow."""
 
     name: str
     place: str | None
@@ -46,7 +46,7 @@ class Parameter(Struct, frozen=True):
 
 
 class Step(Struct, frozen=True):
-    """One call of an operation, or one run of another workflow."""
+    """A step: one call of an operation, or one run of another workflow."""
 
     id: str
     line: int
@@ -61,7 +61,7 @@ class Step(Struct, frozen=True):
 
 
 class Workflow(Struct, frozen=True):
-    """Steps, one after the other. `inputs` is a JSON Schema."""
+    """A sequence of steps. `inputs` is a JSON Schema."""
 
     id: str
     summary: str
@@ -71,19 +71,19 @@ class Workflow(Struct, frozen=True):
 
     @property
     def known(self) -> Mapping[str, Any]:
-        """The inputs by name."""
+        """Return the schemas of the inputs, by name."""
         found: Mapping[str, Any] = self.inputs.get("properties", {})
         return found
 
     @property
     def required(self) -> set[str]:
-        """The inputs that must be given."""
+        """Return the names of the inputs that must be given."""
         named = set(self.inputs.get("required", ()))
         return {name for name in named if "default" not in self.known.get(name, {})}
 
 
 class Document(Struct, frozen=True):
-    """A scenario: the workflow that is run comes first."""
+    """A scenario: a document with one or more workflows."""
 
     name: str
     file: str
@@ -94,12 +94,12 @@ class Document(Struct, frozen=True):
 
     @property
     def anywhere(self) -> bool:
-        """Whether it runs against every server that has Billogram's API: it uses nothing of ours."""
+        """Return whether it runs against any server with Billogram's API: it needs no control plane."""
         return MOCK not in self.sources
 
 
 def load(path: Path, table: Table) -> Document:
-    """The scenario of a file, which may use these operations of the control plane; BadDocument."""
+    """Load the scenario of a file; it can use these control-plane operations. Raises BadDocument."""
     try:
         stamp = path.stat()
         return _loaded(path, table, stamp.st_mtime_ns, stamp.st_size)
@@ -115,7 +115,7 @@ def _loaded(path: Path, table: Table, _changed: int, _size: int) -> Document:
 
 
 def parse_document(text: str, name: str, file: str, table: Table) -> Document:
-    """The scenario that a text holds; BadDocument."""
+    """Parse a scenario from the text of a file. Raises BadDocument."""
     try:
         return _Reader(yaml_source.parse(text), name, file, operations(table)).document()
     except BadFile as error:
@@ -123,7 +123,7 @@ def parse_document(text: str, name: str, file: str, table: Table) -> Document:
 
 
 class _Reader:
-    """Goes through a document from top to bottom; the first thing that is wrong ends it."""
+    """Parses a document from top to bottom, up to the first error."""
 
     def __init__(self, text: ParsedFile, name: str, file: str, known: Mapping[str, NamedOperation]) -> None:
         self._text = text
@@ -169,7 +169,7 @@ class _Reader:
             raise self._bad(path, str(error)) from None
 
     def _refuse(self, path: Steps, node: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Members that Arazzo has and the executor has not."""
+        """Raise BadDocument if one of these unsupported members is present."""
         for name in names:
             if name in node:
                 at = path if path and path[-1] == name else (*path, name)
@@ -272,16 +272,18 @@ class _Reader:
             raise self._bad(path, f"there is no source {source} in this document")
         found = self._known.get(name)
         if found is None or source not in (None, found.document):
-            raise self._bad(path, f"{source or 'neither source'} has no operation {name}{self._near(name)}")
+            raise self._bad(
+                path, f"{source or 'neither source'} has no operation {name}{self._suggestion(name)}"
+            )
         if found.document not in self._sources:
             raise self._bad(path, f"{name} is of {found.document}, which is no source of this document")
         return found
 
-    def _near(self, name: str) -> str:
+    def _suggestion(self, name: str) -> str:
         from difflib import get_close_matches
 
-        near = get_close_matches(name, self._known, cutoff=0.6)
-        return f"; did you mean {' or '.join(near)}?" if near else ""
+        similar = get_close_matches(name, self._known, cutoff=0.6)
+        return f"; did you mean {' or '.join(similar)}?" if similar else ""
 
     def _whole(
         self,
@@ -291,7 +293,7 @@ class _Reader:
         own: tuple[Parameter, ...],
         known: "_Known",
     ) -> tuple[Parameter, ...]:
-        """A step's parameters and those of its workflow; the path must be whole."""
+        """Merge the parameters of a step and its workflow. Every path parameter must be given."""
         wanted = set(_IN_PATH.findall(operation.path))
         taken = {(each.name, each.place) for each in own}
         used = [
@@ -359,7 +361,7 @@ class _Reader:
                 raise self._bad(path, f"{each.text}: the step {each.step} has no output {each.name}")
 
     def _check_calls(self, node: list[Mapping[str, Any]], found: Mapping[str, Workflow]) -> None:
-        """The workflows that steps run: they are there, get what they want, and come to an end."""
+        """Check the workflows that steps run: they exist, get their inputs, and do not recur."""
         ids = list(found)
         for number, workflow in enumerate(found.values()):
             for at, step in enumerate(workflow.steps):
@@ -385,14 +387,14 @@ class _Reader:
 
 
 class _Known(Struct):
-    """What expressions may name at one place of a workflow."""
+    """The inputs and step outputs that expressions can refer to at a place of a workflow."""
 
     inputs: set[str]
     steps: dict[str, set[str]] = {}
 
 
 def wrong_input(schema: Mapping[str, Any], value: Any) -> str | None:
-    """What is wrong with the value of an input, by its JSON Schema."""
+    """Return why the value of an input violates its JSON Schema; None if it is valid."""
     from jsonschema import Draft202012Validator
 
     error = next(iter(Draft202012Validator(schema).iter_errors(value)), None)
@@ -410,7 +412,7 @@ def _validator() -> Callable[[Any], Iterator[Any]]:
 
 
 def _broken(whole: Any) -> tuple[Steps, str] | None:
-    """Where the document breaks the official JSON Schema first, and how."""
+    """Return path and message of the best match among the violations of the official JSON Schema, if any."""
     from jsonschema.exceptions import best_match
 
     if not isinstance(whole, dict):

@@ -18,7 +18,7 @@ BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
 
 
 class NamedOperation(Struct, frozen=True):
-    """One operation: which document has it, its method, and its path below that document's base."""
+    """An operation: the document that describes it, its method, and its path below that document's base."""
 
     document: str
     method: str
@@ -27,9 +27,9 @@ class NamedOperation(Struct, frozen=True):
 
 @cache
 def operations(table: Table) -> dict[str, NamedOperation]:
-    """Every built operation of the API and of this table of the control plane, by its `operationId`.
+    """Return the built operations of the API and of this table of the control plane, by `operationId`.
 
-    A command and a `simulate` have one each.
+    Each command and each simulation is an operation of its own.
     """
     from mockserver.api.openapi import documented_operations as of_api
     from mockserver.control.openapi import operations as of_control
@@ -39,7 +39,7 @@ def operations(table: Table) -> dict[str, NamedOperation]:
 
 
 def target_of(operation: NamedOperation, path: Mapping[str, str], query: Mapping[str, str]) -> str:
-    """Path and query string of an operation."""
+    """Return the request target of an operation: path and query string."""
     target = BASES[operation.document] + operation.path
     for name, value in path.items():
         target = target.replace(f"{{{name}}}", quote(value, safe=""))
@@ -49,7 +49,7 @@ def target_of(operation: NamedOperation, path: Mapping[str, str], query: Mapping
 def call_of(
     operation: NamedOperation, target: str, headers: Mapping[str, str], body: Any
 ) -> InProcessRequest:
-    """The request of an operation. `body` is a JSON value, None for none."""
+    """Return the request of an operation. `body` is a JSON value; None sends no body."""
     sent = {"Content-Type": "application/json"} if body is not None else {}
     return InProcessRequest(
         operation.method, target, {**sent, **headers}, b"" if body is None else encode(body)
@@ -78,7 +78,7 @@ class Caller:
         headers: Mapping[str, str] = {},
         body: Any = None,
     ) -> InProcessResponse:
-        """One operation; the account stands in its path by itself. `body` is a JSON value, None for none."""
+        """Call an operation for the account. `body` is a JSON value; None sends no body."""
         given = {**self._headers[operation.document], **headers}
         target = target_of(operation, {"a": self.account, **path}, query)
         call = call_of(operation, target, given, body)

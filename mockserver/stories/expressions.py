@@ -1,4 +1,4 @@
-"""Runtime expressions and simple conditions of Arazzo, as far as our documents use them."""
+"""The supported subset of Arazzo's runtime expressions and simple conditions."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -9,19 +9,19 @@ from msgspec import Struct
 
 from mockserver.wire import encode
 
-MISSING: Any = object()  # an answer without JSON in it
+MISSING: Any = object()  # stands for the body of an answer that is not JSON
 
 
 class BadExpression(ValueError):
-    """It is none, or one that is not supported; the text says which."""
+    """A text is not an expression or condition, or an unsupported one; the message says which."""
 
 
 class Unresolved(LookupError):
-    """An expression that reaches no value."""
+    """An expression has no value in the scope."""
 
 
 class Scope(Struct):
-    """What expressions can reach."""
+    """The values that expressions can refer to."""
 
     inputs: Mapping[str, Any]
     steps: Mapping[str, Mapping[str, Any]]  # the outputs of the steps so far
@@ -32,7 +32,7 @@ class Scope(Struct):
 
 
 class Expression(Struct, frozen=True):
-    """Where a value comes from: `source` is the first word, `step` and `name` as it has them."""
+    """A parsed expression: `source` is its first word; `step`, `name` and `pointer` locate the value."""
 
     text: str
     source: str
@@ -59,11 +59,11 @@ _KNOWN = re.compile(
 
 
 def parse(text: str) -> Expression:
-    """The expression that a text is; BadExpression."""
+    """Parse an expression. Raises BadExpression."""
     found = _SUPPORTED.fullmatch(text)
     if found is None:
-        said = "is not supported" if _KNOWN.match(text) else "is no runtime expression"
-        raise BadExpression(f"{text} {said}")
+        reason = "is not supported" if _KNOWN.match(text) else "is no runtime expression"
+        raise BadExpression(f"{text} {reason}")
     if found["status"]:
         return Expression(text, "statusCode")
     if found["body"]:
@@ -81,7 +81,7 @@ def _unescaped(part: str) -> str:
 
 
 def resolve(expression: Expression, scope: Scope) -> Any:
-    """Its value; Unresolved."""
+    """Return the value of an expression. Raises Unresolved."""
     match expression.source:
         case "statusCode":
             return scope.status
@@ -121,7 +121,7 @@ _EMBEDDED = re.compile(r"\{(\$[^{}]*)\}")
 
 
 def expressions_in(value: Any) -> Iterator[Expression]:
-    """Every expression in a payload or a parameter; BadExpression."""
+    """Yield every expression in a payload or a parameter. Raises BadExpression."""
     if isinstance(value, dict):
         for each in value.values():
             yield from expressions_in(each)
@@ -136,7 +136,7 @@ def expressions_in(value: Any) -> Iterator[Expression]:
 
 
 def filled(value: Any, scope: Scope) -> Any:
-    """The same with the values of its expressions; a text that is one becomes its value, type and all."""
+    """Replace the expressions in a value. A text that is one expression becomes its value, with its type."""
     if isinstance(value, dict):
         return {name: filled(each, scope) for name, each in value.items()}
     if isinstance(value, list):
@@ -149,7 +149,7 @@ def filled(value: Any, scope: Scope) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value within a text, a path or a header."""
+    """Convert a value for use in a text, a path or a header."""
     return value if isinstance(value, str) else encode(value).decode()
 
 
@@ -165,14 +165,14 @@ class Comparison(Struct, frozen=True):
 
 
 class Condition(Struct, frozen=True):
-    """Comparisons of which, in one row at least, all must hold."""
+    """A condition. It holds if all comparisons of at least one row hold."""
 
     text: str
     rows: tuple[tuple[Comparison, ...], ...]
 
 
 class Compared(Struct, frozen=True):
-    """What came of a comparison."""
+    """The result of a comparison."""
 
     passed: bool
     expected: str  # such as == 125
@@ -196,7 +196,7 @@ _COMPARE = ("==", "!=", "<", "<=", ">", ">=")
 
 
 def condition(text: str) -> Condition:
-    """A simple condition; BadExpression."""
+    """Parse a simple condition. Raises BadExpression."""
     rows: list[tuple[Comparison, ...]] = []
     row: list[Comparison] = []
     tokens = list(_tokens(text))
@@ -223,8 +223,8 @@ def _tokens(text: str) -> Iterator[tuple[str, Any]]:
         found = _TOKEN.match(text, place)
         if found is None:
             rest = text[place:].strip()
-            said = "! and ( ) are not supported" if rest[0] in "!()" else "is not understood"
-            raise BadExpression(f"{text}: {said}, at {rest}")
+            reason = "! and ( ) are not supported" if rest[0] in "!()" else "is not understood"
+            raise BadExpression(f"{text}: {reason}, at {rest}")
         place = found.end()
         kind = found.lastgroup or ""
         match kind:
@@ -241,14 +241,14 @@ def _tokens(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def expressions_of(found: Condition) -> Iterator[Expression]:
-    """Every expression in a condition."""
+    """Yield every expression in a condition."""
     for row in found.rows:
         for each in row:
             yield from (side for side in (each.left, each.right) if isinstance(side, Expression))
 
 
 def check(found: Condition, scope: Scope) -> tuple[bool, list[Compared]]:
-    """Whether it holds, and each comparison; an expression that reaches no value makes its own fail."""
+    """Return whether a condition holds, and its comparisons; one with an unresolved expression fails."""
     rows = [[_compare(each, scope) for each in row] for row in found.rows]
     passed = any(all(each.passed for each in row) for row in rows)
     return passed, [each for row in rows for each in row]
@@ -290,7 +290,7 @@ def _holds(left: Any, operator: str, right: Any) -> bool:
 
 def _equal(left: Any, right: Any) -> bool:
     if isinstance(left, str) and isinstance(right, str):
-        return left.casefold() == right.casefold()  # Arazzo: comparisons of text look at no case
+        return left.casefold() == right.casefold()  # Arazzo: text is compared without case
     if _is_number(left) and _is_number(right):
         return bool(left == right)
     return type(left) is type(right) and bool(left == right)

@@ -1,7 +1,7 @@
-"""The JSON Schema of fixtures, made from the two OpenAPI documents: for editors, and for whoever writes one.
+"""The JSON Schema of fixtures, for editors, made from the two OpenAPI documents.
 
-What it says of a body is what the documents say of it, with references beside the values. It is imported when
-it is first asked for.
+Bodies have the schemas of the documents, and a reference is allowed in place of any scalar value. This module
+is imported at first use.
 """
 
 from typing import Any
@@ -18,17 +18,17 @@ _SCALARS = {"string", "integer", "number", "boolean", "null"}
 
 
 def schema() -> Schema:
-    """The JSON Schema (2020-12)."""
+    """Return the JSON Schema (2020-12)."""
     documents = (of_api.document("/"), of_control.document(OPERATIONS, "/", token=False))
     known: Schema = {}
     bodies: dict[str, str] = {}
     for document in documents:
         known = document["components"]["schemas"] | known
         for methods in document["paths"].values():
-            for said in methods.values():
-                if "requestBody" in said and said["operationId"] in acts():
-                    body = said["requestBody"]["content"]["application/json"]["schema"]
-                    bodies[said["operationId"]] = body["$ref"].removeprefix(PREFIX)
+            for row in methods.values():
+                if "requestBody" in row and row["operationId"] in acts():
+                    body = row["requestBody"]["content"]["application/json"]["schema"]
+                    bodies[row["operationId"]] = body["$ref"].removeprefix(PREFIX)
     defs: Schema = {}
     for name in ("AccountBody", "CustomerFields", "ItemFields", *bodies.values()):
         _gather(name, known, defs)
@@ -94,7 +94,7 @@ def _gather(name: str, known: Schema, defs: Schema) -> None:
 
 
 def _referring(part: Any, known: Schema, defs: Schema) -> Any:
-    """The same with our place of definitions, and with references where a value may stand."""
+    """Rewrite a schema: references point to `$defs`, and a scalar can be a reference to an act."""
     if isinstance(part, list):
         return [_referring(each, known, defs) for each in part]
     if not isinstance(part, dict):

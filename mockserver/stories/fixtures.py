@@ -1,7 +1,7 @@
-"""Fixtures: accounts to start from (reference: control 4).
+"""Fixtures: files that describe an account to start from (reference: control 4).
 
-The acts of a fixture are operations of the two OpenAPI documents. They are played on a scratch application
-with a log of its own, by the rules that every client meets; what comes out is taken over in one write.
+The acts of a fixture are operations of the two OpenAPI documents. They are executed on a scratch application
+with a log of its own, by the same rules as requests; the result is written to the log at once.
 """
 
 import asyncio
@@ -37,18 +37,18 @@ from mockserver.stories import library, yaml_source
 from mockserver.stories.caller import BILLOGRAM, Caller, NamedOperation, Table, operations
 from mockserver.stories.yaml_source import BadFile, Steps
 
-_ID = "fixture"  # where the account has none yet
+_ID = "fixture"  # of an account that has no id yet
 _PARTS = ("account", "customers", "items", "acts")
 MEMBERS = ("at", "after", "do", "on", "with", "as")
 _HINT = "correct the fixture; nothing was changed"
 
-# what an act can make and name: what it is, and where its id stands in the answer
+# the acts that create an object: its kind, and the path of its id in the answer
 MADE = {
     "createCustomer": ("customer", ("data", "customer_no")),
     "createItem": ("item", ("data", "item_no")),
     "createBillogram": ("billogram", ("data", "id")),
     "createPayment": ("payment", ("id",)),
-    "createSepaDdMandate": ("payment source", ()),  # its answer has none: the newest one
+    "createSepaDdMandate": ("payment source", ()),  # its answer has no id: it is the newest one
     "migrateSepaDdMandate": ("payment source", ()),
 }
 _KINDS = {
@@ -71,7 +71,7 @@ _REFERENCE = re.compile(r"\$([A-Za-z][\w-]*)", re.ASCII)
 
 
 class FixtureAct(Struct, frozen=True):
-    """One act: where it stands, and what it says."""
+    """One act of a fixture: its path in the file, and its members."""
 
     steps: Steps
     do: str | None = None
@@ -83,7 +83,7 @@ class FixtureAct(Struct, frozen=True):
 
 
 class Named(Struct, frozen=True):
-    """What an act made."""
+    """An object that an act created, under a name."""
 
     kind: str
     id: Any
@@ -91,7 +91,7 @@ class Named(Struct, frozen=True):
 
 @cache
 def acts() -> dict[str, NamedOperation]:
-    """The operations that can be acts: what clients and others do to an account, but for its clock."""
+    """Return the operations that can be acts: they change an account, but not its clock."""
     return {
         name: called
         for name, called in operations(OPERATIONS).items()
@@ -105,15 +105,15 @@ def acts() -> dict[str, NamedOperation]:
 
 
 def object_of(called: NamedOperation) -> tuple[str, str] | None:
-    """What an operation is done to, and the parameter of its path for it."""
+    """Return the kind of object that an operation applies to, and its path parameter; None if none."""
     found = _OBJECT.search(called.path)
     return None if found is None or found[1] not in _KINDS else (_KINDS[found[1]], found[2])
 
 
 def find_fixture(asked: str, table: Table) -> "Fixture":
-    """The fixture of this name or path, checked as far as it can be before it is played; ControlError.
+    """Load the fixture of a name or path, and validate it. Raises ControlError.
 
-    `table`: the operations that the control plane has, more than can be acts.
+    `table` is all operations of the control plane; only some of them can be acts.
     """
     try:
         path = library.find(library.FIXTURES, asked)
@@ -132,13 +132,13 @@ def _placed(file: str, line: int, reason: str) -> str:
     return f"{file}:{line}: {reason}" if line else f"{file}: {reason}"
 
 
-def _near(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
-    near = get_close_matches(word, list(known), 1, 0.6)
-    return f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}" if known else ""
+def _suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    similar = get_close_matches(word, list(known), 1, 0.6)
+    return f"; did you mean {similar[0]}?" if similar else f"; known: {', '.join(known)}" if known else ""
 
 
 class Fixture:
-    """An account to start from, read from a file. It can be played as often as one likes."""
+    """A fixture, parsed from a file. It can be loaded any number of times."""
 
     def __init__(
         self, path: Path, shown: str, file: yaml_source.ParsedFile, known: Mapping[str, NamedOperation]
@@ -157,10 +157,10 @@ class Fixture:
             *map(self._act, self._list(whole, "acts")),
         ]
 
-    # reading
+    # parsing
 
     def bad(self, steps: Steps, reason: str, hint: str = _HINT) -> NoReturn:
-        """Refuse the fixture for what stands there."""
+        """Raise ControlError for an error at a path of the file."""
         raise ControlError(400, "fixture", _placed(self._shown, self._file.line(steps), reason), hint)
 
     def _mapping(self, value: Any, steps: Steps) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class Fixture:
     def _only(self, value: dict[str, Any], known: tuple[str, ...], steps: Steps) -> None:
         for name in value:
             if name not in known:
-                self.bad((*steps, name), f"unknown key: {name}{_near(name, known)}")
+                self.bad((*steps, name), f"unknown key: {name}{_suggestion(name, known)}")
 
     def _list(self, whole: dict[str, Any], part: str) -> Iterator[tuple[Steps, dict[str, Any]]]:
         found = whole.get(part) or []
@@ -212,73 +212,75 @@ class Fixture:
             )
 
     def _act(self, row: tuple[Steps, dict[str, Any]]) -> FixtureAct:
-        steps, said = row
-        self._only(said, MEMBERS, steps)
+        steps, members = row
+        self._only(members, MEMBERS, steps)
         for name in ("at", "after", "do"):
-            if name in said and not isinstance(said[name], str):
+            if name in members and not isinstance(members[name], str):
                 self.bad((*steps, name), f"{name} must be text")
-        if "at" in said and "after" in said:
+        if "at" in members and "after" in members:
             self.bad(steps, "at and after exclude each other")
-        do = said.get("do")
+        do = members.get("do")
         if do is None:
-            if not {"at", "after"} & set(said):
+            if not {"at", "after"} & set(members):
                 self.bad(steps, "an act has do, or at or after")
             for name in ("on", "with", "as"):
-                if name in said:
+                if name in members:
                     self.bad((*steps, name), f"{name} without do")
         elif do not in acts():
             known = (
-                _near(do, acts()) if do not in self._known else "; it is not an act of an account's history"
+                _suggestion(do, acts())
+                if do not in self._known
+                else "; it is not an act of an account's history"
             )
             self.bad((*steps, "do"), f"{do} can't be done here{known}")
-        elif (object_of(acts()[do]) is not None) != ("on" in said):
+        elif (object_of(acts()[do]) is not None) != ("on" in members):
             what = object_of(acts()[do])
             self.bad(
                 steps,
                 f"{do} needs on: a {what[0]}" if what else f"{do} is done to nothing: on can't be given",
             )
-        elif "as" in said and do not in MADE:
+        elif "as" in members and do not in MADE:
             self.bad((*steps, "as"), f"{do} makes nothing that could have a name")
         return FixtureAct(
             steps,
             do,
-            said.get("on"),
-            said.get("with"),
-            self._name(said, steps),
-            said.get("at"),
-            said.get("after"),
+            members.get("on"),
+            members.get("with"),
+            self._name(members, steps),
+            members.get("at"),
+            members.get("after"),
         )
 
-    def _name(self, said: dict[str, Any], steps: Steps) -> str | None:
-        if "as" not in said:
+    def _name(self, members: dict[str, Any], steps: Steps) -> str | None:
+        if "as" not in members:
             return None
-        name = said["as"]
+        name = members["as"]
         if not (isinstance(name, str) and _NAME.fullmatch(name)):
             self.bad((*steps, "as"), "a name is letters, digits, - and _, and begins with a letter")
         return name
 
-    # what comes of it
+    # loading
 
     def body(self, own: Mapping[str, Any]) -> AccountBody:
-        """The account as POST /_mock/accounts would make it; its own members win, member by member."""
-        said = {name: value for name, value in own.items() if value is not None and name != "fixture"}
-        return parse_body(AccountBody, _laid_over(self.account, said))
+        """Return the body of the account. The members of `own` override those of the fixture, recursively."""
+        given = {name: value for name, value in own.items() if value is not None and name != "fixture"}
+        return parse_body(AccountBody, _merged(self.account, given))
 
     def new_account(self, own: Mapping[str, Any]) -> NewAccount:
-        """The same, as the emulator makes it."""
+        """Return the account before its creation. The members of `own` override those of the fixture."""
         return new_account(self.body(own))
 
     async def open(self, emulator: Emulator, new: NewAccount) -> LiveAccount:
-        """Make an account and load it; AccountExists, ControlError."""
+        """Create an account and load the fixture. Raises AccountExists or ControlError."""
         await emulator.vacant(new.id)
-        # where nobody says when, it begins at the same moment every time [A]
+        # without a configured time, it always starts at the same moment [A]
         start = new.now or emulator.defaults.now or FROZEN_START
         account = emulator.created(replace(new, now=start))
         played = await self._played(account, "account")
         return await emulator.snapshots.take_over(played, None, cause=self._cause(()))
 
     async def reset(self, emulator: Emulator, live: LiveAccount, seed: int | None) -> LiveAccount:
-        """Empty an account and load it. Id, key, callbacks and what the fixture doesn't name stay [A]."""
+        """Empty an account and load the fixture. Id, key, callbacks and members not in it are kept [A]."""
         await emulator.settled(live)
         own = live.account
         body = self.body({"id": own.id})
@@ -300,7 +302,7 @@ class Fixture:
 
     async def _played(self, account: Account, rule: str) -> Played:
         scratch = Application(Configuration(closed=True), MemoryLog())
-        await scratch.sender.stop()  # what the acts bring about is history
+        await scratch.sender.stop()  # callbacks of the acts are history, and never sent
         try:
             now = account.clock.now
             still = replace(account, clock=accounts.started("frozen", now, now))
@@ -311,7 +313,7 @@ class Fixture:
             for act in self._acts:
                 await player.do(act)
                 causes.append((live.position, self._cause(act.steps)))
-                await asyncio.sleep(0)  # others get their turn
+                await asyncio.sleep(0)  # lets other requests run
             records = []
             async for record in scratch.emulator.log.read(live.stream):
                 while causes[0][0] < record.position:
@@ -322,20 +324,20 @@ class Fixture:
             await scratch.close()
 
     def _cause(self, steps: Steps) -> str:
-        """What the log names as the cause of an act: file and line, wherever the file lies."""
+        """Return the cause of an act for the log: name of the file, without its folder, and line."""
         return f"{self._path.name}:{self._file.line(steps)}"
 
 
-def _laid_over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(base)
     for name, value in own.items():
         old = found.get(name)
-        found[name] = _laid_over(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        found[name] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return found
 
 
 class _Player:
-    """Does the acts of a fixture, one after the other."""
+    """Executes the acts of a fixture."""
 
     def __init__(self, fixture: Fixture, scratch: Application, live: LiveAccount) -> None:
         self._fixture = fixture
@@ -345,7 +347,7 @@ class _Player:
         self._named: dict[str, Named] = {}
 
     async def do(self, act: FixtureAct) -> None:
-        """Move the clock to its moment, then do it; ControlError names the line."""
+        """Move the clock to the moment of an act, then execute it. Raises ControlError with the line."""
         await self._wait(act)
         if act.do is None:
             return
@@ -364,26 +366,26 @@ class _Player:
             self._named[act.name] = await self._made(act.do, answered)
 
     async def _wait(self, act: FixtureAct) -> None:
-        said = act.at or act.after
-        if said is None:
+        when = act.at or act.after
+        if when is None:
             return
         member = "at" if act.at else "after"
         zone = self._live.account.timezone
         try:
             if act.at is None:
-                calendar.after(self._emulator.now(self._live), said, zone)
-                moved = {"by": said}
+                calendar.after(self._emulator.now(self._live), when, zone)
+                moved = {"by": when}
             else:
-                moved = {"to": _moment(said, zone).isoformat()}
+                moved = {"to": _moment(when, zone).isoformat()}
         except ValueError as error:
             self._fixture.bad((*act.steps, member), f"{member}: {error}")
         answered = await self._caller.call(operations(OPERATIONS)["advanceClock"], body=moved)
         if answered.status >= 300:
-            told = json.loads(answered.body)["error"]
-            self._fixture.bad((*act.steps, member), f"{member}: {told['message']}; {told['hint']}")
+            refusal = json.loads(answered.body)["error"]
+            self._fixture.bad((*act.steps, member), f"{member}: {refusal['message']}; {refusal['hint']}")
 
     async def _object(self, act: FixtureAct, kind: str) -> Any:
-        """The id of what an act is done to; a billogram stands for its newest payment [A]."""
+        """Return the id of the object of an act; a billogram can refer to its newest payment [A]."""
         steps = (*act.steps, "on")
         if not (isinstance(act.on, str) and _REFERENCE.fullmatch(act.on)):
             if isinstance(act.on, str | int) and not isinstance(act.on, bool) and act.on != "":
@@ -405,11 +407,11 @@ class _Player:
 
     def _find(self, name: str, steps: Steps) -> Named:
         if name not in self._named:
-            self._fixture.bad(steps, f"no earlier act is called {name}{_near(name, self._named)}")
+            self._fixture.bad(steps, f"no earlier act is called {name}{_suggestion(name, self._named)}")
         return self._named[name]
 
     def _resolved(self, value: Any, steps: Steps) -> Any:
-        """A body with the ids of what it refers to; `$$` begins a text with a dollar."""
+        """Replace the references in a body by ids; `$$` escapes a leading dollar sign."""
         if isinstance(value, dict):
             return {name: self._resolved(each, (*steps, name)) for name, each in value.items()}
         if isinstance(value, list):
@@ -431,24 +433,24 @@ class _Player:
         return Named(kind, found)
 
     def _refused(self, act: FixtureAct, answered: InProcessResponse) -> NoReturn:
-        said = json.loads(answered.body)
+        answer = json.loads(answered.body)
         body = "with" if act.steps[0] == "acts" else None
         steps = act.steps if body is None else (*act.steps, body)
-        if "error" in said:
-            error = said["error"]
+        if "error" in answer:
+            error = answer["error"]
             where = re.match(r"(?:unknown member: )?([\w.]+)", error["message"])
             parts = where[1].split(".") if where else []
             steps = (*steps, *(int(part) if part.isdigit() else part for part in parts))
             self._fixture.bad(steps, f"{act.do} is refused: {error['message']}", error["hint"])
-        data = said["data"]
+        data = answer["data"]
         field = data.get("field")
         steps = (*steps, *(data.get("field_path") or ()), *(() if field is None else (field,)))
-        told = f"{data['message']} ({said['status']}{'' if field is None else f', {field}'})"
-        self._fixture.bad(steps, f"{act.do} is refused: {told}")
+        reason = f"{data['message']} ({answer['status']}{'' if field is None else f', {field}'})"
+        self._fixture.bad(steps, f"{act.do} is refused: {reason}")
 
 
 def _moment(text: str, zone: str) -> datetime:
-    """ISO 8601; without a zone it is local time of the account."""
+    """Parse a moment of ISO 8601; without a zone it is local time of the account. Raises ValueError."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The accounts that a server begins with: those of `--accounts`, and the one of `--fixture`."""
+"""The accounts that a server creates at its start: those of `--accounts`, and the one of `--fixture`."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -20,19 +20,19 @@ Listed = list[tuple[AccountBody, "Fixture | None"]]
 
 
 def read_fixture(name: str) -> "Fixture":
-    """The fixture of this name or path; ControlError says what is wrong with it."""
-    from mockserver.stories.fixtures import find_fixture  # with YAML, when it is first asked for
+    """Load the fixture of a name or path. Raises ControlError, which describes the first error in it."""
+    from mockserver.stories.fixtures import find_fixture  # imports YAML, so only at first use
 
     return find_fixture(name, OPERATIONS)
 
 
 def id_and_key(fixture: "Fixture") -> tuple[str, str]:
-    """Those of the account that a server makes of a fixture when it begins."""
-    return fixture.account.get("id") or "demo", fixture.account.get("key") or "secret"  # else ours [A]
+    """Return id and key of the account that a server creates from a fixture at its start."""
+    return fixture.account.get("id") or "demo", fixture.account.get("key") or "secret"  # our defaults [A]
 
 
 async def load_fixture(name: str, emulator: Emulator) -> None:
-    """Make the account of the fixture that the server begins with, unless it is there already; LogFailed."""
+    """Create the account of the fixture of `--fixture`, unless it exists already. Raises LogFailed."""
     try:
         fixture = await asyncio.to_thread(read_fixture, name)
         account, key = id_and_key(fixture)
@@ -44,7 +44,7 @@ async def load_fixture(name: str, emulator: Emulator) -> None:
 
 
 def read_list(listed: list[Any]) -> Listed:
-    """The bodies of a `--accounts` file and their fixtures, wholly checked before anything is made."""
+    """Parse the bodies of a `--accounts` file and their fixtures, before any is created; ControlError."""
     found: Listed = []
     names: set[str] = set()
     for data in listed:
@@ -63,7 +63,7 @@ def read_list(listed: list[Any]) -> Listed:
 
 
 async def preload(emulator: Emulator, listed: Listed) -> None:
-    """Make these accounts; those that the log has already stay as they are."""
+    """Create the listed accounts; those that exist already are not changed."""
     await emulator.loaded()
     for body, fixture in listed:
         if await emulator.find(body.id) is None:

@@ -1,4 +1,4 @@
-"""JUnit: a report that CI servers read."""
+"""Reports in the format JUnit, which CI servers read."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 class Case(Struct, frozen=True):
-    """One thing that was tried; `failure` says in one line what went wrong, `text` more of it."""
+    """A test case; `failure` is the error in one line, or None, and `text` its details."""
 
     name: str
     seconds: float
@@ -19,7 +19,7 @@ class Case(Struct, frozen=True):
 
 
 def junit(title: str, suite: str, cases: Sequence[Case]) -> str:
-    """The report of one suite."""
+    """Return the report of one suite, as XML."""
     failures = sum(each.failure is not None for each in cases)
     total = f'tests="{len(cases)}" failures="{failures}" time="{sum(each.seconds for each in cases):.3f}"'
     lines = [

@@ -1,4 +1,4 @@
-"""The operations of the whole control plane: those that use fixtures or scenarios besides all others."""
+"""All operations of the control plane, including those that use fixtures or scenarios."""
 
 from mockserver.control import accounts, operations
 from mockserver.control.call import ControlOperation

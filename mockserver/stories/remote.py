@@ -1,4 +1,4 @@
-"""The same as `Caller` over HTTP: a server of ours, or any other that has Billogram's API."""
+"""Sends operations over HTTP to a mockserver, or to any server with Billogram's API."""
 
 from base64 import b64encode
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from mockserver.stories.caller import BASES, BILLOGRAM, MOCK, NamedOperation, ca
 if TYPE_CHECKING:
     import aiohttp
 
-_PATIENCE = 600.0  # seconds for one answer: a step may wait as long for webhooks
+_PATIENCE = 600.0  # seconds for one answer, as a step may wait for webhooks
 
 
 class NoServer(Exception):
-    """The server can't be asked, or is none of ours where ours is needed."""
+    """The server can't be reached, or is not a mockserver where one is needed."""
 
 
 def basic(user: str, key: str) -> str:
-    """The header `Authorization` of these credentials."""
+    """Return the value of the header `Authorization` for credentials."""
     return f"Basic {b64encode(f'{user}:{key}'.encode()).decode()}"
 
 
@@ -39,10 +39,10 @@ class Remote:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        import aiohttp  # not at the start
+        import aiohttp  # imported at first use
 
         timeout = aiohttp.ClientTimeout(total=_PATIENCE)
-        # a server on this machine is no matter of proxies
+        # a server on this machine is reached without a proxy
         local = urlsplit(self.address).hostname in ("127.0.0.1", "localhost", "::1")
         self._session = aiohttp.ClientSession(timeout=timeout, trust_env=not local)
         return self
@@ -61,7 +61,7 @@ class Remote:
         headers: Mapping[str, str] = {},
         body: Any = None,
     ) -> InProcessResponse:
-        """One operation, as `Caller.call`; NoServer."""
+        """Call an operation for the account. `body` is a JSON value; None sends no body. Raises NoServer."""
         import aiohttp
         from yarl import URL
 
@@ -74,8 +74,8 @@ class Remote:
             async with self._session.request(
                 call.method, url, data=call.body or None, headers=dict(call.headers), allow_redirects=False
             ) as answer:
-                told = {name.lower(): value for name, value in answer.headers.items()}
-                return InProcessResponse(answer.status, told, await answer.read())
+                received = {name.lower(): value for name, value in answer.headers.items()}
+                return InProcessResponse(answer.status, received, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise NoServer(f"{self.address} can't be asked: {_reason(error)}") from None
 

@@ -1,4 +1,4 @@
-"""What is told of runs: the step that failed, in words; JUnit."""
+"""Reports of scenario runs: text about the failed step, a table, and JUnit."""
 
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
@@ -17,14 +17,14 @@ _FOUND = 80  # characters of a value
 
 
 class Timed(Struct, frozen=True):
-    """A run, and how long it took."""
+    """A run and its duration."""
 
     run: Run
     seconds: float
 
 
 def failure(run: Run) -> str:
-    """The step that failed: request, answer and expectation side by side; of a run that passed nothing."""
+    """Describe the failed step with request, answer and criteria; the text is empty if the run passed."""
     if run.status == "passed":
         return ""
     path = list(_path(run.steps))
@@ -38,10 +38,10 @@ def failure(run: Run) -> str:
         lines.append("")
         answered = [f"answer {step.answer.status}", *_body(step.answer.body)]
         asked = [f"{step.request.method} {step.request.path}", *_body(step.request.body)]
-        if len(asked[0]) > _COLUMN:  # it stands alone, and the answer begins below it
+        if len(asked[0]) > _COLUMN:  # it has a line of its own, above both columns
             lines.append(f"  {asked[0]}")
             asked[0] = ""
-        lines += _beside(asked, answered)
+        lines += _side_by_side(asked, answered)
     if step.criteria:
         lines.append("")
         lines += list(_criteria(step))
@@ -49,7 +49,7 @@ def failure(run: Run) -> str:
 
 
 def _path(steps: Sequence[StepRun]) -> Iterator[StepRun]:
-    """The step that failed, behind the steps that ran its workflow."""
+    """Yield the steps that ran the workflow of the failed step, then the failed step."""
     last = steps[-1]
     yield last
     if last.steps and last.problem is None:
@@ -65,7 +65,7 @@ def _body(body: Any) -> list[str]:
     return [*lines[:_LINES], f"... {left} more lines"] if left > 1 else lines
 
 
-def _beside(left: list[str], right: list[str]) -> list[str]:
+def _side_by_side(left: list[str], right: list[str]) -> list[str]:
     rows = zip_longest(left, right, fillvalue="")
     return [f"  {_cut(one, _COLUMN).ljust(_COLUMN)}  {_cut(two, _COLUMN)}" for one, two in rows]
 
@@ -75,12 +75,12 @@ def _cut(text: str, width: int) -> str:
 
 
 def _criteria(step: StepRun) -> Iterator[str]:
-    """What was expected, and beside it what was found."""
+    """Yield a table of the expected values and of those that were found."""
     rows = [("", "expected", "found")]
     for criterion in step.criteria:
         for each in criterion.compared:
-            told = each.problem and each.problem.removeprefix(f"{each.what} ")
-            found = told or _cut(encode(each.found).decode(), _FOUND)
+            problem = each.problem and each.problem.removeprefix(f"{each.what} ")
+            found = problem or _cut(encode(each.found).decode(), _FOUND)
             rows.append(("ok" if each.passed else "NOT", f"{each.what} {each.expected}", found))
     width = min(max(len(expected) for _, expected, _ in rows), 2 * _COLUMN)
     for mark, expected, found in rows:
@@ -88,7 +88,7 @@ def _criteria(step: StepRun) -> Iterator[str]:
 
 
 def junit(done: Sequence[Timed]) -> str:
-    """All runs, as JUnit has it."""
+    """Return a JUnit report of all runs."""
     return junit_report("mockserver run", "scenarios", [_case(each) for each in done])
 
 
@@ -98,7 +98,7 @@ def _case(each: Timed) -> Case:
 
 
 def table(done: Sequence[Timed]) -> Iterator[str]:
-    """One line a run."""
+    """Yield one line for each run."""
     width = max(len(each.run.scenario) for each in done)
     for each in done:
         yield (

@@ -1,4 +1,4 @@
-"""Runs scenarios, step after step; the first step that fails ends its run."""
+"""Runs scenarios; the first failed step ends a run."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +21,7 @@ Status = Literal["passed", "failed"]
 
 
 class Client(Protocol):
-    """Who sends the requests: `Caller` in process, `Remote` over HTTP."""
+    """The sender of requests: `Caller` in process, `Remote` over HTTP."""
 
     account: str
 
@@ -33,15 +33,15 @@ class Client(Protocol):
         headers: Mapping[str, str] = {},
         body: Any = None,
     ) -> InProcessResponse:
-        """One operation."""
+        """Call an operation for the account. `body` is a JSON value; None sends no body."""
 
 
 class BadInputs(ValueError):
-    """Inputs that no workflow of the scenario takes."""
+    """The inputs fit no workflow of the scenario, or violate its schema."""
 
 
 class Criterion(Struct, frozen=True):
-    """A success criterion, and what its comparisons found."""
+    """A success criterion, and the results of its comparisons."""
 
     condition: str
     passed: bool
@@ -49,7 +49,7 @@ class Criterion(Struct, frozen=True):
 
 
 class SentRequest(Struct, frozen=True):
-    """What a step sent; the body is a JSON value."""
+    """The request of a step; the body is a JSON value."""
 
     method: str
     path: str
@@ -57,14 +57,14 @@ class SentRequest(Struct, frozen=True):
 
 
 class ReceivedAnswer(Struct, frozen=True):
-    """What came back; the body is a JSON value, or the text of one that is not JSON."""
+    """The answer to a step; the body is a JSON value, or text if it is not JSON."""
 
     status: int
     body: Any
 
 
 class StepRun(Struct):
-    """One step that was run; one that ran another workflow has the steps of that."""
+    """The result of a step; if it ran another workflow, `steps` are the results of that."""
 
     step: str
     description: str
@@ -81,7 +81,7 @@ class StepRun(Struct):
 
 
 class Run(Struct):
-    """One run of a scenario."""
+    """The result of a run of a scenario."""
 
     scenario: str
     title: str
@@ -94,7 +94,7 @@ class Run(Struct):
 
     @property
     def failed(self) -> StepRun | None:
-        """The step that failed, in the workflow that failed."""
+        """Return the failed step, in the innermost workflow; None if the run passed."""
         return None if self.status == "passed" else _failed(self.steps)
 
 
@@ -104,7 +104,7 @@ def _failed(steps: list[StepRun]) -> StepRun:
 
 
 def count(steps: list[StepRun]) -> int:
-    """How many steps were run, those of other workflows too."""
+    """Return the number of steps that were run, including those of nested workflows."""
     return sum(1 + count(each.steps) for each in steps)
 
 
@@ -112,21 +112,23 @@ def count(steps: list[StepRun]) -> int:
 
 
 def choose(document: Document, given: Mapping[str, Any]) -> Workflow:
-    """The first workflow that takes all inputs that were given, and gets all it wants [A]; BadInputs."""
+    """Return the first workflow that has all given inputs and needs no others [A]. Raises BadInputs."""
     reasons: list[str] = []
     for workflow in document.workflows.values():
         unknown = sorted(set(given) - set(workflow.known))
         missing = sorted(workflow.required - set(given) - {ACCOUNT, AUTHORIZATION})
         if not unknown and not missing:
             return workflow
-        said = [f"has no input {name}" for name in unknown] + [f"wants the input {name}" for name in missing]
+        reason = [f"has no input {name}" for name in unknown] + [
+            f"wants the input {name}" for name in missing
+        ]
         known = ", ".join(workflow.known) or "none"
-        reasons.append(f"the workflow {workflow.id} {' and '.join(said)} (its inputs: {known})")
+        reasons.append(f"the workflow {workflow.id} {' and '.join(reason)} (its inputs: {known})")
     raise BadInputs("; ".join(reasons))
 
 
 def from_text(document: Document, given: Mapping[str, str]) -> dict[str, Any]:
-    """Inputs as a command line has them: text where the schema wants text, else what the word means."""
+    """Convert inputs of the command line: to text if the schema requires text, else as YAML words."""
     workflow = choose(document, given)
     found: dict[str, Any] = {}
     for name, text in given.items():
@@ -136,7 +138,7 @@ def from_text(document: Document, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 def inputs_of(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given and the defaults, held against the schema; BadInputs."""
+    """Merge the given inputs and the defaults, and validate them. Raises BadInputs."""
     found = {name: each["default"] for name, each in workflow.known.items() if "default" in each}
     found |= given
     for name, value in found.items():
@@ -153,7 +155,7 @@ def inputs_of(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def run(document: Document, caller: Client, given: Mapping[str, Any], *, credentials: str) -> Run:
-    """Run a scenario as the caller's account; BadInputs before anything is sent.
+    """Run a scenario as the caller's account. Raises BadInputs before anything is sent.
 
     `credentials` is the header `Authorization` for Billogram's API.
     """
@@ -169,7 +171,7 @@ async def run(document: Document, caller: Client, given: Mapping[str, Any], *, c
 async def _run(
     document: Document, caller: Client, workflow: Workflow, inputs: Mapping[str, Any]
 ) -> tuple[list[StepRun], dict[str, Any] | None]:
-    """The steps that were run, and the outputs unless one failed."""
+    """Run the steps of a workflow; return their results, and the outputs unless one failed."""
     scope = Scope(inputs, steps := {})
     done: list[StepRun] = []
     for step in workflow.steps:
@@ -189,7 +191,7 @@ async def _run(
 
 
 async def _within(document: Document, caller: Client, step: Step, scope: Scope) -> StepRun:
-    """A step that runs another workflow."""
+    """Run a step that runs another workflow."""
     assert step.workflow is not None
     made = StepRun(step.id, step.description, step.line, "failed", workflow=step.workflow)
     workflow = document.workflows[step.workflow]
@@ -206,7 +208,7 @@ async def _within(document: Document, caller: Client, step: Step, scope: Scope) 
 
 
 async def _call(caller: Client, step: Step, scope: Scope) -> StepRun:
-    """A step that calls an operation."""
+    """Run a step that calls an operation."""
     assert step.operation is not None
     made = StepRun(step.id, step.description, step.line, "failed", operation=step.operation_id)
     try:
@@ -216,21 +218,21 @@ async def _call(caller: Client, step: Step, scope: Scope) -> StepRun:
         made.problem = str(error)
         return made
     if step.operation.document != BILLOGRAM:
-        # parameters of a workflow are for all its steps, and the control token is the caller's matter
+        # a workflow's parameters are for all its steps, but the caller sends the control token itself
         headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
     made.request = SentRequest(step.operation.method, target_of(step.operation, path, query), body)
     answered = await caller.call(step.operation, path, query, headers, body)
     try:
-        told = decode(answered.body)
+        decoded = decode(answered.body)
     except BadJson:
-        told = MISSING
-    shown = answered.body.decode("utf-8", "replace") if told is MISSING else told
+        decoded = MISSING
+    shown = answered.body.decode("utf-8", "replace") if decoded is MISSING else decoded
     made.answer = ReceivedAnswer(answered.status, shown)
-    after = Scope(scope.inputs, scope.steps, answered.status, answered.headers, told)
+    after = Scope(scope.inputs, scope.steps, answered.status, answered.headers, decoded)
     for each in step.criteria:
         passed, compared = expressions.check(each, after)
         made.criteria.append(Criterion(each.text, passed, compared))
-    if not step.criteria and answered.status // 100 != 2:  # no criteria: it must have worked [A]
+    if not step.criteria and answered.status // 100 != 2:  # without criteria a status 2xx is required [A]
         made.problem = f"the answer is {answered.status}"
         return made
     if not all(each.passed for each in made.criteria):
@@ -247,7 +249,7 @@ def _placed(step: Step, place: str, scope: Scope) -> dict[str, str]:
 
 
 def _ended(made: StepRun, step: Step, scope: Scope) -> StepRun:
-    """The step with its outputs: it has passed, if they are there."""
+    """Resolve the outputs of a step; it has passed if all have values."""
     try:
         made.outputs = {name: expressions.resolve(each, scope) for name, each in step.outputs.items()}
     except Unresolved as error:

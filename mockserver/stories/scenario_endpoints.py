@@ -1,4 +1,4 @@
-"""Scenarios: stories told by requests, shown and run (reference: control 1, 5)."""
+"""Lists, shows and runs scenarios (reference: control 1, 5)."""
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
@@ -23,7 +23,7 @@ Status = Literal["passed", "failed"]
 
 
 class RunBody(Body):
-    """What the scenario is to start from; the account is the one of the path."""
+    """The inputs of a scenario; its account is the one of the path."""
 
     inputs: Annotated[dict[str, Any], Field(default_factory=dict, max_length=100)]
 
@@ -103,17 +103,17 @@ RUN: dict[str, Any] = {"inputs": {}}
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET /_mock/scenarios`: lists the scenarios that come along, with their inputs."""
+    """`GET /_mock/scenarios`: lists the bundled scenarios, with their inputs."""
 
     def made() -> bytes:
         return encode([_shown(_document(name, call.info.operations)) for name in library.names(SCENARIOS)])
 
-    # in a thread: they are read when they are first asked for, which takes longer than others should wait
+    # in a thread: the first reading of the files would block other requests for too long
     return Answer(Raw(await asyncio.to_thread(made)))
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET /_mock/scenarios/{name}`: one of them, and the Arazzo document itself."""
+    """`GET /_mock/scenarios/{name}`: shows a scenario, and its Arazzo document."""
 
     def made() -> bytes:
         name = call.params["name"]
@@ -125,8 +125,8 @@ async def fetch(call: ControlCall) -> Answer:
 
 
 async def run(call: ControlCall) -> Answer:
-    """`POST …/scenarios/{name}/run`: runs one in this account. The first workflow that takes the inputs."""
-    from mockserver.stories import runs  # all three when the first one is run
+    """`POST …/scenarios/{name}/run`: runs, in this account, the first workflow that has the inputs."""
+    from mockserver.stories import runs  # imported at first use
     from mockserver.stories.caller import Caller
     from mockserver.stories.remote import basic
 
@@ -146,8 +146,8 @@ async def run(call: ControlCall) -> Answer:
 
 
 def _document(name: str, operations: tuple[ControlOperation, ...]) -> "Document":
-    """By its name alone: the server reads no other file for a client."""
-    from mockserver.stories import arazzo  # with YAML, when it is first asked for
+    """Load a bundled scenario by its name; the server reads no other files for a client."""
+    from mockserver.stories import arazzo  # imports YAML, so only at first use
 
     if name not in library.names(SCENARIOS):
         hint = "GET /_mock/scenarios lists what there is"

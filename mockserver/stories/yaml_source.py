@@ -1,4 +1,4 @@
-"""YAML and JSON files as JSON values, with the line on which each part stands."""
+"""Parses YAML and JSON files to JSON values, with the line number of each part."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _TAG = "tag:yaml.org,2002:"
 
 
 class BadFile(ValueError):
-    """What is wrong with a file, and on which line (from 1); 0 when that is not known."""
+    """A file is invalid, with reason and line (from 1; 0 if unknown)."""
 
     def __init__(self, reason: str, line: int = 0) -> None:
         super().__init__(reason)
@@ -28,9 +28,9 @@ class BadFile(ValueError):
 
 
 class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
-    """Makes the nodes of a document; eight times as fast where PyYAML was built with libyaml.
+    """Composes the nodes of a document; eight times as fast if PyYAML was built with libyaml.
 
-    Plain words are as YAML 1.2 and JSON have them: `no`, `0123`, `10:00` and `2026-03-02` are text.
+    Unquoted words have the meaning of YAML 1.2 and JSON: `no`, `0123`, `10:00` and `2026-03-02` are text.
     """
 
 
@@ -44,21 +44,21 @@ for _kind, _pattern, _first in (
 
 
 class ParsedFile:
-    """The value of a file, with the lines of its parts."""
+    """The JSON value of a file, with the lines of its parts."""
 
     def __init__(self, value: Any, lines: dict[Steps, int]) -> None:
         self.value = value
         self._lines = lines
 
     def line(self, steps: Steps) -> int:
-        """Where a part stands: the line of its key; of one that is not there, that of what should hold it."""
+        """Return the line of the key of a part; for a missing part, that of its parent."""
         while steps not in self._lines:
             steps = steps[:-1]
         return self._lines[steps]
 
 
 def read_file(path: Path) -> ParsedFile:
-    """The one document of a file; BadFile."""
+    """Parse a file, which must contain one document. Raises BadFile."""
     try:
         with path.open("rb") as file:
             data = file.read(_LARGEST + 1)
@@ -74,7 +74,7 @@ def read_file(path: Path) -> ParsedFile:
 
 
 def parse(text: str) -> ParsedFile:
-    """The one document of a text; BadFile."""
+    """Parse a text, which must contain one document. Raises BadFile."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -89,7 +89,7 @@ def parse(text: str) -> ParsedFile:
 
 
 def word(text: str) -> Any:
-    """What a word without quotes means; one that means nothing else is text."""
+    """Return the value of an unquoted word; it is text if it has no other meaning."""
     tag = _Loader("").resolve(ScalarNode, text, (True, False))
     try:
         return _scalar(ScalarNode(tag, text), 1)
@@ -103,7 +103,7 @@ class _Builder:
         self._left = _MOST
 
     def value(self, node: Node, steps: Steps) -> Any:
-        """The JSON value of a node; an alias is written out where it stands."""
+        """Return the JSON value of a node; aliases are expanded."""
         line = node.start_mark.line + 1
         self.lines.setdefault(steps, line)
         self._left -= 1
