@@ -1,7 +1,7 @@
-"""run, test, lint, deep, newest, bench, interop: the one runner behind the Makefile.
+"""The tasks of the Makefile: run, test, lint, deep, newest, bench, interop.
 
 Needs Python 3.11 or later and its standard library; everything else is installed into .venv from the pins in
-requirements/. Arguments go on to the program that is run (`make test ARGS="-k money"`).
+requirements/. Arguments are passed to the program that is run (`make test ARGS="-k money"`).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ KNOWN = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 def main():
     if sys.version_info < OLDEST:
-        _start_again()
+        _restart_with_newer_python()
     os.chdir(str(ROOT))
     task, arguments = sys.argv[1], sys.argv[2:]
     tasks = (run, test, lint, deep, newest, bench, interop)
@@ -28,58 +28,58 @@ def main():
 
 
 def run(arguments):
-    """The server, with what is given in ARGS."""
+    """Run the server with the options in ARGS."""
     python = environment(".venv", "run", sys.executable)
     os.execv(str(python), [str(python), "-m", "mockserver", "serve", *arguments])
 
 
 def lint(_arguments):
-    """Style, types, and who may import whom."""
+    """Check style, types and import contracts."""
     python = environment(".venv", "dev", sys.executable)
-    call(python, "ruff", "check", ".")
-    call(python, "ruff", "format", "--check", ".")
-    call(python, "mypy")
-    called([str(python.parent / "lint-imports"), "--no-cache"])
+    run_module(python, "ruff", "check", ".")
+    run_module(python, "ruff", "format", "--check", ".")
+    run_module(python, "mypy")
+    run_command([str(python.parent / "lint-imports"), "--no-cache"])
 
 
 def test(arguments):
-    """lint, then the suite."""
+    """Run lint, then the test suite."""
     lint([])
     pytest(environment(".venv", "dev", sys.executable), arguments)
 
 
 def deep(arguments):
-    """What takes longer: the long tests, then the suite on every Python that is here."""
+    """Run the suite with the long tests, then on every installed version of Python."""
     lint([])
     pytest(environment(".venv", "dev", sys.executable), ["--deep", *arguments])
     for name in KNOWN:
-        found = _found(name)
+        found = _find_python(name)
         if found:
             print("== the suite on " + name, flush=True)
             pytest(environment(".venv-" + name, "dev", found), arguments)
 
 
 def newest(arguments):
-    """The suite with the newest versions that pyproject.toml allows, and with the newest tools."""
+    """Run the suite with the newest versions that pyproject.toml allows, and with the newest tools."""
     python = ROOT / ".venv-newest" / "bin" / "python"
     if not python.exists():
-        _make(python.parent.parent, sys.executable)
+        _create_environment(python.parent.parent, sys.executable)
     pins = _pins("build", "run", "dev")
     wanted = ["--editable", str(ROOT) + "[pytest]", *_pins("build", "dev")]
-    called([*pip(python), "--upgrade", "--upgrade-strategy", "eager", *wanted])
+    run_command([*pip(python), "--upgrade", "--upgrade-strategy", "eager", *wanted])
     wheelhouse(python)
     listed = [str(python), "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
     found = subprocess.run(listed, check=True, stdout=subprocess.PIPE, text=True).stdout
-    versions = {_plain(each["name"]): each["version"] for each in json.loads(found)}
+    versions = {_normalized(each["name"]): each["version"] for each in json.loads(found)}
     for name, pinned in sorted(pins.items()):
-        version = versions.get(_plain(name), "nothing")
+        version = versions.get(_normalized(name), "nothing")
         if version != pinned:
             print("newest: " + name + " " + version + " instead of " + pinned, flush=True)
     pytest(python, arguments)
 
 
 def _pins(*kinds):
-    """The version of each name that is pinned in these files of requirements/."""
+    """The pinned version of each package in these files of requirements/."""
     found = {}
     for kind in kinds:
         for line in (ROOT / "requirements" / (kind + ".txt")).read_text(encoding="utf-8").splitlines():
@@ -89,24 +89,24 @@ def _pins(*kinds):
     return found
 
 
-def _plain(name):
-    """A name as registries compare it."""
+def _normalized(name):
+    """The normalized name of a package."""
     return name.lower().replace("_", "-").replace(".", "-")
 
 
 def bench(arguments):
-    """The figures of benchmarks/README.md."""
+    """Measure the figures of benchmarks/README.md."""
     python = environment(".venv", "dev", sys.executable)
     if not shutil.which("wrk"):
         debian("wrk")
     peers()
-    call(python, "benchmarks.run", *arguments)
+    run_module(python, "benchmarks.run", *arguments)
 
 
 def interop(_arguments):
-    """The scenarios under a runner of Arazzo that is not ours, against a server of ours on a free port.
+    """Run the scenarios with another runner of Arazzo, against a mockserver on a free port.
 
-    Only the address of the sources is another than in the documents.
+    Only the URLs of the source descriptions are replaced in the documents.
     """
     python, place = environment(".venv", "run", sys.executable), ROOT / ".interop"
     place.mkdir(exist_ok=True)
@@ -115,19 +115,21 @@ def interop(_arguments):
     if not (redocly.exists() and stamp.exists() and stamp.read_text() == REDOCLY):
         if not shutil.which("npm"):
             sys.exit("make interop needs Node.js with npm")
-        called(["npm", "install", "--prefix", str(place), "--no-save", "--no-audit", "--no-fund", REDOCLY])
+        run_command(
+            ["npm", "install", "--prefix", str(place), "--no-save", "--no-audit", "--no-fund", REDOCLY]
+        )
         stamp.write_text(REDOCLY)
     serve = [str(python), "-m", "mockserver", "serve", "--port", "0"]
     with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as server:
         try:
             control = json.loads(server.stdout.readline())["control"]
             names = _documents(place, control[: -len("/_mock")])
-            told = _respect(redocly, names, place)
+            result = _respect(redocly, names, place)
         finally:
             server.terminate()
     passed = {
         run["workflowId"]
-        for file in told["files"].values()
+        for file in result["files"].values()
         for run in file["executedWorkflows"]
         if run["status"] == "success"
     }
@@ -138,7 +140,7 @@ def interop(_arguments):
 
 
 def _documents(place, address):
-    """The scenarios with this address, in a folder of their own; their names."""
+    """Copy the scenarios, with this address as their source. Returns their names."""
     folder = place / "scenarios"
     shutil.rmtree(str(folder), ignore_errors=True)
     folder.mkdir()
@@ -151,57 +153,57 @@ def _documents(place, address):
 
 
 def _respect(redocly, names, place):
-    """Run the workflow that each is named for; what the runner says of it."""
-    command = [str(redocly), "respect", *(name + ".yaml" for name in names), "--json-output", "told.json"]
+    """Run the workflow named like each document. Returns the JSON report of the runner."""
+    command = [str(redocly), "respect", *(name + ".yaml" for name in names), "--json-output", "result.json"]
     command += [word for name in names for word in ("--workflow", name)]
     quiet = {**os.environ, "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
     print("interop: " + str(len(names)) + " scenarios, a few seconds each", flush=True)
-    told = place / "scenarios" / "told.json"
+    result = place / "scenarios" / "result.json"
     with (place / "respect.log").open("w", encoding="utf-8") as log:
         subprocess.run(
-            command, cwd=str(told.parent), env=quiet, stdout=log, stderr=subprocess.STDOUT, check=False
+            command, cwd=str(result.parent), env=quiet, stdout=log, stderr=subprocess.STDOUT, check=False
         )
-    if not told.exists():
+    if not result.exists():
         sys.exit((place / "respect.log").read_text(encoding="utf-8"))
-    return json.loads(told.read_text(encoding="utf-8"))
+    return json.loads(result.read_text(encoding="utf-8"))
 
 
 def pytest(python, arguments):
-    # the suite starts some hundred processes, each of which would compile all modules anew
+    # the suite starts some hundred processes, and each would compile all modules again
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    # worksteal: the tests of a module stay on one worker as a rule, so that what they share is made once
-    call(python, "pytest", "-n", str(os.cpu_count() or 2), "--dist", "worksteal", *arguments)
+    # worksteal: most tests of a module stay on one worker, so that their shared fixtures are set up once
+    run_module(python, "pytest", "-n", str(os.cpu_count() or 2), "--dist", "worksteal", *arguments)
 
 
-def call(python, module, *arguments):
-    """Run a module."""
-    called([str(python), "-m", module, *arguments])
+def run_module(python, module, *arguments):
+    """Run a Python module; exit if it fails."""
+    run_command([str(python), "-m", module, *arguments])
 
 
-def called(command):
-    """Run a command; its failure is ours."""
+def run_command(command):
+    """Run a command; exit with its code if it fails."""
     done = subprocess.run(command, check=False)
     if done.returncode:
         sys.exit(done.returncode)
 
 
 def pip(python):
-    """The beginning of a command that installs; what is imported is compiled then."""
+    """The start of a pip command that installs packages. Modules are compiled when they are imported."""
     return [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
 
 
 def environment(folder, kind, base):
-    """The Python of a virtual environment that holds the pinned dependencies of this kind, and ourselves."""
+    """The Python of a virtual environment with the pinned dependencies of this kind and this project."""
     place = ROOT / folder
     python = place / "bin" / "python"
     if not python.exists():
-        _make(place, base)
+        _create_environment(place, base)
     stamp = place / ("installed-" + kind)
     pins = [ROOT / "requirements" / name for name in ("build.txt", "run.txt", kind + ".txt")]
     digest = hashlib.sha256(b"".join(p.read_bytes() for p in [*pins, ROOT / "pyproject.toml"])).hexdigest()
     if not stamp.exists() or stamp.read_text() != digest:
-        called([*pip(python), "--requirement", str(pins[0]), "--requirement", str(pins[-1])])
-        called([*pip(python), "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        run_command([*pip(python), "--requirement", str(pins[0]), "--requirement", str(pins[-1])])
+        run_command([*pip(python), "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
         stamp.write_text(digest)
     if kind == "dev":
         wheelhouse(python)
@@ -209,25 +211,25 @@ def environment(folder, kind, base):
 
 
 def peers():
-    """The servers that stand beside ours, in an environment of their own: their dependencies clash.
+    """Install the servers that benchmarks compare with, in an environment of their own: versions conflict.
 
-    Without a network the figures are made without them.
+    Without a network the benchmarks run without them.
     """
     place, pins = ROOT / ".venv-peers", ROOT / "requirements" / "peers.txt"
     python, stamp = place / "bin" / "python", place / "installed"
     if stamp.exists() and stamp.read_text() == pins.read_text():
         return
     if not python.exists():
-        _make(place, sys.executable)
+        _create_environment(place, sys.executable)
     stamp.unlink(missing_ok=True)
     if subprocess.run([*pip(python), "--requirement", str(pins)], check=False).returncode:
-        print("bench: the peers can't be installed here: the figures are made without them", file=sys.stderr)
+        print("bench: the other servers can't be installed: the benchmarks run without them", file=sys.stderr)
         return
     stamp.write_text(pins.read_text())
 
 
 def wheelhouse(python):
-    """What the server and its build need, as wheels: the tests install them without a network."""
+    """Build wheels of the dependencies of the server and its build: the tests install them offline."""
     tag = subprocess.run(
         [str(python), "-c", "import sys; print(sys.implementation.cache_tag)"],
         check=True,
@@ -242,12 +244,12 @@ def wheelhouse(python):
         shutil.rmtree(str(place), ignore_errors=True)
         words = [word for p in pins for word in ("--requirement", str(p))]
         command = [str(python), "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check"]
-        called([*command, "--wheel-dir", str(place), *words])
+        run_command([*command, "--wheel-dir", str(place), *words])
         stamp.write_text(text)
 
 
-def _make(place, base):
-    """A virtual environment; on Debian its module is a package of its own."""
+def _create_environment(place, base):
+    """Create a virtual environment; on Debian install the package of the module venv if it is missing."""
     if subprocess.run([base, "-m", "venv", str(place)], check=False).returncode == 0:
         return
     shutil.rmtree(str(place), ignore_errors=True)
@@ -262,15 +264,15 @@ def _make(place, base):
 
 
 def debian(*packages):
-    """Install Debian packages; as root, or through sudo."""
+    """Install Debian packages, as root or with sudo."""
     prefix = [] if os.geteuid() == 0 else ["sudo"]
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run([*prefix, "apt-get", "update", "-qq"], check=True, env=quiet)
     subprocess.run([*prefix, "apt-get", "install", "-y", "-qq", *packages], check=True, env=quiet)
 
 
-def _found(name):
-    """This Python, on the path or among those that pyenv keeps beside it."""
+def _find_python(name):
+    """The path of this Python, from PATH or from the versions of pyenv. None if there is none."""
     kept = Path.home().glob(".pyenv/versions/*/bin/" + name)
     for python in [shutil.which(name), *map(str, sorted(kept))]:
         if python and _works(python):
@@ -282,7 +284,7 @@ def _works(python):
     return subprocess.run([python, "--version"], check=False, capture_output=True).returncode == 0
 
 
-def _start_again():
+def _restart_with_newer_python():
     for name in KNOWN:
         found = shutil.which(name)
         if found and _works(found):

@@ -1,4 +1,4 @@
-"""A progress bar at a terminal: one line of standard error, gone when the work is done."""
+"""A progress bar at a terminal: one line on standard error, erased when the work is done."""
 
 import os
 import sys
@@ -7,15 +7,15 @@ from types import TracebackType
 from typing import Self
 
 _WIDTH = 30  # characters of the bar itself
-_COLUMNS = 80  # of a terminal that does not say
+_COLUMNS = 80  # assumed width of a terminal whose size is unknown
 
 
 class Bar:
-    """For the length of a `with` block; where standard error is no terminal nothing is shown."""
+    """Shows progress during a `with` block. Shows nothing if standard error is not a terminal."""
 
     def __init__(self) -> None:
         self.visible = sys.stderr is not None and sys.stderr.isatty()
-        self._lock = threading.Lock()  # what is erased must stay erased, whoever still draws
+        self._lock = threading.Lock()  # no thread may draw after the bar has been erased
         self._drawn = 0
 
     def __enter__(self) -> Self:
@@ -29,10 +29,10 @@ class Bar:
             if self._drawn:
                 self._write(f"\r{' ' * self._drawn}\r")
 
-    def draw(self, done: float, said: str) -> None:
-        """So much of 1 is done, and a few words."""
+    def draw(self, done: float, label: str) -> None:
+        """Show the share of the work that is done, from 0 to 1, and a label."""
         full = round(_WIDTH * min(max(done, 0.0), 1.0))
-        text = f"[{'#' * full}{'-' * (_WIDTH - full)}] {done:4.0%}  {said}"
+        text = f"[{'#' * full}{'-' * (_WIDTH - full)}] {done:4.0%}  {label}"
         with self._lock:
             if self.visible:
                 text = text[: _columns() - 1]

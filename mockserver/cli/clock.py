@@ -1,4 +1,4 @@
-"""`mockserver clock`: the clock of an account from a shell, over the control plane."""
+"""`mockserver clock`: shows or moves the clock of an account, over the control plane."""
 
 import contextlib
 import http.client
@@ -15,19 +15,19 @@ from urllib.parse import quote
 from mockserver.cli.bar import Bar
 
 _SHOWN = 50  # acts
-_PATIENCE = 600.0  # seconds: a long move takes its time
+_TIMEOUT = 600.0  # seconds: a long move takes minutes
 
 
-class _Failed(Exception):
-    """The one line to show."""
+class _CannotRun(Exception):
+    """The command is not possible; the text is the line to show."""
 
 
 def clock(given: Mapping[str, Any]) -> int:
-    """Show the clock, or do with it what was asked for; 0, or 2 with one line when that was not possible."""
+    """Run an action on the clock. Returns 0, or 2 after one line on standard error if it is not possible."""
     try:
         account = given["account"] or _only_account(given)
         path = f"/accounts/{quote(account, safe='')}/clock"
-        match given["deed"]:
+        match given["action"]:
             case "advance":
                 _advance(given, path)
             case "freeze":
@@ -37,7 +37,7 @@ def clock(given: Mapping[str, Any]) -> int:
                 _show(_ask(given, "PUT", path, body))
             case _:
                 _show(_ask(given, "GET", path))
-    except _Failed as failure:
+    except _CannotRun as failure:
         print(f"mockserver clock: {failure}", file=sys.stderr)
         return 2
     return 0
@@ -58,14 +58,14 @@ def _advance(given: Mapping[str, Any], path: str) -> None:
     would = "would move" if given["dry_run"] else "moved"
     print(f"{would} from {moved['from']} to {moved['to']}; {moved['count']} acts on the way")
     for act in moved["happened"][:_SHOWN]:
-        told = ", ".join(event["type"] for event in act["events"])
-        print(f"  {act['at']}  {act['billogram'] or '-'}  {told or act['rule']}")
+        event_types = ", ".join(event["type"] for event in act["events"])
+        print(f"  {act['at']}  {act['billogram'] or '-'}  {event_types or act['rule']}")
     if moved["count"] > _SHOWN:
         print(f"  and {moved['count'] - _SHOWN} more: GET {given['url']}/_mock{path[:-6]}/timeline")
 
 
 def _follow(given: Mapping[str, Any], path: str, bar: Bar) -> None:
-    """Draw how far the move has come, as the timeline tells it; what goes wrong, the move itself tells."""
+    """Draw the progress of a move from the live timeline. Ignore errors: the move itself reports them."""
     timeline = f"{path.removesuffix('/clock')}/timeline?kind=progress"
     with (
         contextlib.suppress(OSError, ValueError, http.client.HTTPException),
@@ -75,13 +75,13 @@ def _follow(given: Mapping[str, Any], path: str, bar: Bar) -> None:
             if not bar.visible:
                 return
             if line.startswith(b"data: "):
-                _draw(bar, json.loads(line[6:]))
+                _draw_progress(bar, json.loads(line[6:]))
 
 
-def _draw(bar: Bar, told: Mapping[str, Any]) -> None:
-    start, end, now = (datetime.fromisoformat(told[name]) for name in ("from", "to", "now"))
+def _draw_progress(bar: Bar, payload: Mapping[str, Any]) -> None:
+    start, end, now = (datetime.fromisoformat(payload[name]) for name in ("from", "to", "now"))
     done = (now - start) / (end - start) if end > start else 1.0
-    bar.draw(done, f"{now.date()}  {told['count']} acts")
+    bar.draw(done, f"{now.date()}  {payload['count']} acts")
 
 
 def _is_moment(text: str) -> bool:
@@ -101,7 +101,7 @@ def _only_account(given: Mapping[str, Any]) -> str:
     if len(names) == 1:
         return str(names[0])
     known = f"there are {', '.join(names[:10])}" if names else "there is none yet"
-    raise _Failed(f"say which account, with --account: {known}")
+    raise _CannotRun(f"name the account with --account: {known}")
 
 
 def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> Any:
@@ -110,33 +110,34 @@ def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> 
             return json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
-            raise _Failed(_reason(error)) from None
+            raise _CannotRun(_reason(error)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise _Failed(f"{given['url']} can't be asked: {reason}") from None
+        raise _CannotRun(f"{given['url']} can't be reached: {reason}") from None
 
 
 def _open(
     given: Mapping[str, Any], method: str, path: str, body: Any = None, *, accept: str = "application/json"
 ) -> Any:
-    """The answer, to be read; OSError, ValueError."""
+    """Open the response for reading. Raises OSError or ValueError."""
     url = given["url"] if "//" in given["url"] else f"http://{given['url']}"
-    base = url.rstrip("/").removesuffix("/api/v2").removesuffix("/_mock")  # as `serve` tells its addresses
+    # `serve` prints its addresses with these suffixes
+    base = url.rstrip("/").removesuffix("/api/v2").removesuffix("/_mock")
     headers = {"Content-Type": "application/json", "Accept": accept}
     if given["control_token"]:
         headers["Authorization"] = f"Bearer {given['control_token']}"
     data = None if body is None else json.dumps(body).encode()
-    # no proxy: the server is ours
+    # no proxy: the server is on this machine or network
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(  # noqa: S310  # what the user named
+    request = urllib.request.Request(  # noqa: S310  # the address is given by the user
         f"{base}/_mock{path}", data, headers, method=method
     )
-    return opener.open(request, timeout=_PATIENCE)
+    return opener.open(request, timeout=_TIMEOUT)
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
     try:
-        told = json.load(error)["error"]
-        return f"{told['message']} ({told['hint']})"
+        problem = json.load(error)["error"]
+        return f"{problem['message']} ({problem['hint']})"
     except (ValueError, KeyError, TypeError, OSError):
         return f"status {error.code}: is this a mockserver?"

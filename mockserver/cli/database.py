@@ -1,4 +1,4 @@
-"""`mockserver database`: check, compact and copy the file of a server."""
+"""`mockserver database`: checks, compacts and copies the database of a server."""
 
 import asyncio
 import sys
@@ -13,12 +13,12 @@ from mockserver.log import sqlite_file
 from mockserver.log.interface import LogFailed
 from mockserver.log.sqlite import SQLiteLog
 
-_DAMAGED = 1
-_COULD_NOT = 2
+_EXIT_DAMAGED = 1
+_EXIT_ERROR = 2
 
 
 def database(given: Mapping[str, Any]) -> int:
-    """Do what was asked for: 0, 1 when something is damaged, 2 with one line when it was not possible."""
+    """Run an action. Returns 0, 1 if `check` found damage, or 2 after one line if it is not possible."""
     path = Path(given["database"])
     try:
         if not path.is_file():
@@ -34,7 +34,7 @@ def database(given: Mapping[str, Any]) -> int:
                 print(f"copied to {target}, {_size(target)}")
     except LogFailed as failure:
         print(f"mockserver database: {failure}", file=sys.stderr)
-        return _COULD_NOT
+        return _EXIT_ERROR
     return 0
 
 
@@ -50,16 +50,16 @@ async def _check(path: Path) -> int:
         for name, stream in sorted(pointers.items()):
             async for problem in _problems(log, name, stream):
                 found += 1
-                print(f"{_described(name)}: {problem}")
+                print(f"{_display_name(name)}: {problem}")
     finally:
         await log.close()
     accounts = sum(name.startswith("account:") for name in pointers)
     print(f"{accounts} accounts, {len(pointers)} streams: {found or 'no'} problem{'s' * (found != 1)}")
-    return _DAMAGED if found else 0
+    return _EXIT_DAMAGED if found else 0
 
 
 async def _problems(log: SQLiteLog, name: str, stream: str) -> AsyncIterator[str]:
-    """What is wrong with a stream: at most one of its records, since no later one can be applied then.
+    """The problems of a stream: at most one damaged record, since no later record can be applied.
 
     A checkpoint is compared with the fold of the records up to it, if this version of mockserver made it.
     """
@@ -71,7 +71,7 @@ async def _problems(log: SQLiteLog, name: str, stream: str) -> AsyncIterator[str
                 continue
             try:
                 folded(state, record)
-            except Exception as error:  # whatever it raises: this record does not belong here
+            except Exception as error:  # any exception means that the record is damaged
                 yield f"stream {stream} at position {record.position} can't be applied: {error!r}"
                 return
             if head is not None and head.position == record.position and head.version == version():
@@ -82,8 +82,8 @@ async def _problems(log: SQLiteLog, name: str, stream: str) -> AsyncIterator[str
         yield str(failure)
 
 
-def _described(name: str) -> str:
-    """The name of a pointer for a person."""
+def _display_name(name: str) -> str:
+    """The name of a pointer, for display."""
     kind, _, rest = name.partition(":")
     account, _, snapshot = rest.partition("/")
     if kind == "account":

@@ -1,4 +1,4 @@
-"""`mockserver listen`: a receiver that shows callbacks, checks their signature and passes them on."""
+"""`mockserver listen`: a receiver that shows callbacks, checks their signature and can forward them."""
 
 import contextlib
 import http.client
@@ -18,55 +18,55 @@ from urllib.parse import SplitResult, urlsplit
 from mockserver.core import signature
 
 _HOST = "127.0.0.1"
-_COULD_NOT = 2
+_EXIT_ERROR = 2
 _LIMIT = 1024 * 1024  # bytes of a body
-_DRAINED = 16 * _LIMIT  # bytes of a refused one that are still taken from the sender
-_SHOWN = 60  # characters of one word
-_PAYABLES = 5  # of a recall that are shown
-_PATIENCE = 30.0  # seconds that a connection may be silent
+_DRAINED = 16 * _LIMIT  # bytes of a refused body that are still read
+_SHOWN = 60  # characters of one value in a line
+_PAYABLES = 5  # payables of a recall that are shown
+_IDLE_TIMEOUT = 30.0  # seconds without data until a connection is closed
 _FORWARD_TIMEOUT = 10.0
 _GREETING = b"mockserver listen: POST a callback here, and it is shown in the terminal where this runs.\n"
 
 
 def listen(port: int, sign_key: str | None, respond: int, forward: str | None) -> int:
-    """Show what comes until SIGTERM or Ctrl-C; the exit code."""
+    """Show callbacks until SIGTERM or Ctrl-C. Returns the exit code."""
     target = None if forward is None else target_of(forward)
     if target is not None and (target.hostname, target.port) in ((_HOST, port), ("localhost", port)):
-        return _failed(f"can't forward to {forward}: that is this receiver")
+        return _error(f"can't forward to {forward}: that is this receiver")
     try:
         receiver = _Receiver(port, sign_key, respond, target)
     except OSError as error:
-        return _failed(f"can't listen on {_HOST} port {port}: {error.strerror}")
+        return _error(f"can't listen on {_HOST} port {port}: {error.strerror}")
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     _show(f"listening on http://{_HOST}:{receiver.server_port}/")
     stop.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a second one may not end what has ended in order
+    for number in (signal.SIGINT, signal.SIGTERM):  # a second signal must not interrupt the orderly end
         signal.signal(number, signal.SIG_IGN)
     return 0
 
 
 def target_of(url: str) -> SplitResult:
-    """Where to forward to; ValueError when that is no address."""
+    """Parse the address to forward to. Raises ValueError if it is no http or https address."""
     parts = urlsplit(url)
     plain = url.isascii() and url.isprintable() and " " not in url
     if not plain or parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise ValueError("must be an address such as http://127.0.0.1:8000/callbacks")
-    if parts.port == 0:  # a port that is no number, or too large, raises ValueError by itself
+    if parts.port == 0:  # parts.port raises ValueError for text and for numbers that are too large
         raise ValueError("must have a port from 1 to 65535")
     return parts
 
 
-def _failed(reason: str) -> int:
+def _error(reason: str) -> int:
     print(f"mockserver: {reason}", file=sys.stderr)
-    return _COULD_NOT
+    return _EXIT_ERROR
 
 
 def _show(line: str) -> None:
-    # one write past Python's buffer: lines of several threads stay whole, and at the end, when perhaps nobody
-    # reads any more, nothing is left to flush
+    # one unbuffered write: lines of several threads are not mixed, and nothing has to be flushed at the end,
+    # when the reader may be gone
     if sys.stdout is not None:
         with contextlib.suppress(OSError):
             os.write(sys.stdout.fileno(), f"{line}\n".encode("ascii", "backslashreplace"))
@@ -82,41 +82,41 @@ class _Receiver(ThreadingHTTPServer):
         super().__init__((_HOST, port), _Handler)
 
     def server_bind(self) -> None:
-        """Without the look-up of our own name, which can take seconds."""
+        """Bind without looking up the host name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = _HOST, self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a sender that has gone is nothing to tell
+        if not isinstance(sys.exception(), OSError):  # a connection closed by the sender is not reported
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = _PATIENCE
-    disable_nagle_algorithm = True  # an answer is two packets
+    timeout = _IDLE_TIMEOUT
+    disable_nagle_algorithm = True  # a response is two packets
     server: _Receiver
 
     def do_GET(self) -> None:
-        self.close_connection = True  # should it have a body, that would be read as the next request
+        self.close_connection = True  # a body would be parsed as the next request
         self._answer(200, _GREETING, "text/plain; charset=utf-8")
 
     def do_POST(self) -> None:
         words = [time.strftime("%H:%M:%S")]
-        body, status, trouble = self._body()
+        body, status, problem = self._body()
         if body is None:
-            _show("  ".join((*words, f"refused: {trouble}", f"answered {status}")))
+            _show("  ".join((*words, f"refused: {problem}", f"answered {status}")))
             return self._refuse(status)
         headers = dict(self.headers.items())
         lower = {name.lower(): value for name, value in headers.items()}
-        words += [*_about(body), _checked(self.server.sign_key, lower, body)]
+        words += [*_summary(body), _signature_text(self.server.sign_key, lower, body)]
         if self.server.target is None:
             status = self.server.respond
             words.append(f"answered {status}")
         else:
-            status, trouble = _forward(self.server.target, headers, body)
-            words.append(f"forwarded: {status}" + (f" ({trouble})" if trouble else ""))
-        _show("  ".join(words))  # before the answer: who has that finds the line there
+            status, problem = _forward(self.server.target, headers, body)
+            words.append(f"forwarded: {status}" + (f" ({problem})" if problem else ""))
+        _show("  ".join(words))  # before the response, so that whoever gets it finds the line
         return self._reply(status)
 
     def _body(self) -> tuple[bytes | None, int, str]:
@@ -132,13 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             body = self.rfile.read(int(length))
         if len(body) < int(length):
-            return None, 400, "body did not come to its end"
+            return None, 400, "body is incomplete"
         return body, 200, ""
 
     def _refuse(self, status: int) -> None:
         self.close_connection = True
         self._reply(status)
-        # closed with bytes unread, the connection would be reset, and the sender not see the answer
+        # if bytes are left unread, closing resets the connection, and the sender does not see the response
         self.connection.shutdown(socket.SHUT_WR)
         taken = 0
         while taken < _DRAINED and (chunk := self.connection.recv(65536)):
@@ -152,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if self.close_connection:
             self.send_header("Connection", "close")
-        if status in (204, 304):  # these have no body
+        if status in (204, 304):  # these statuses have no body
             return self.end_headers()
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
@@ -164,27 +164,29 @@ class _Handler(BaseHTTPRequestHandler):
         return "mockserver"
 
     def log_message(self, *_: Any) -> None:
-        """The lines of the callbacks are the log."""
+        """Write no access log: each callback has its own line."""
 
 
-def _about(body: bytes) -> Iterator[str]:
-    """What the line says of a callback."""
+def _summary(body: bytes) -> Iterator[str]:
+    """The parts of the line that describe a callback."""
     try:
-        callback = json.loads(body, parse_int=str, parse_float=str, parse_constant=str)  # as they were sent
+        callback = json.loads(
+            body, parse_int=str, parse_float=str, parse_constant=str
+        )  # numbers as they were sent
     except (ValueError, RecursionError):
         yield "not JSON"
         return
     kind, event = _get(callback, "callback_type"), _get(callback, "event", "type")
-    yield "no callback_type" if kind is None else _word(kind)
+    yield "no callback_type" if kind is None else _quoted(kind)
     if event is not None:
-        yield _word(event)
+        yield _quoted(event)
     payables = _get(callback, "payment_recall", "payables")
     many = [_get(row, "billogram") for row in payables[:_PAYABLES]] if isinstance(payables, list) else []
     for billogram in (_get(callback, "billogram"), *many):
         for name, label in _FIELDS.items():
             value = _get(billogram, name)
             if value is not None:
-                yield label + _word(value)
+                yield label + _quoted(value)
 
 
 _FIELDS = {
@@ -201,8 +203,8 @@ def _get(value: Any, *names: str) -> Any:
     return value
 
 
-def _word(value: Any) -> str:
-    """One word; quoted and escaped when it could be taken for several, or for the end of the line."""
+def _quoted(value: Any) -> str:
+    """The value as text, quoted and escaped if it could be taken for several values or lines."""
     if not isinstance(value, str):
         return "?"
     plain = value.isascii() and value.isprintable() and value and " " not in value
@@ -210,7 +212,7 @@ def _word(value: Any) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _checked(key: str | None, headers: Mapping[str, str], body: bytes) -> str:
+def _signature_text(key: str | None, headers: Mapping[str, str], body: bytes) -> str:
     if not headers.get(signature.SIGNATURE):
         return "unsigned"
     if key is None:
@@ -220,7 +222,7 @@ def _checked(key: str | None, headers: Mapping[str, str], body: bytes) -> str:
 
 
 def _forward(target: SplitResult, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
-    """The status of the one behind us, or 502 and why."""
+    """The status of the receiver at `target`, or 502 and the reason."""
     kept = {
         name: value
         for name, value in headers.items()

@@ -1,4 +1,4 @@
-"""`mockserver`: reads the command line. Each command is imported when it is called."""
+"""The command `mockserver`: parses the command line. Each subcommand is imported when it is run."""
 
 import argparse
 import os
@@ -23,7 +23,7 @@ _URL = "http://127.0.0.1:8080"
 
 
 class _Parser(argparse.ArgumentParser):
-    """One clear line and exit 2 instead of a page of usage."""
+    """Reports an error in one line with exit code 2, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
         print(f"{self.prog}: {message}", file=sys.stderr)
@@ -31,16 +31,15 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command that was asked for, and exit with its code."""
+    """Parse the command line, run the command, and exit with its code."""
     parser = _parser()
     given = vars(parser.parse_args(arguments))
     command = given.pop("command")
     if command == "serve":
         try:
             values = {option.key: option.default for option in SERVE}
-            values |= (
-                from_environment(os.environ) | given
-            )  # a bad one is refused before the server is imported
+            # a bad value is refused before the server is imported
+            values |= from_environment(os.environ) | given
             from mockserver.cli.serve import serve
 
             code = serve(values)
@@ -95,15 +94,17 @@ def _parser() -> argparse.ArgumentParser:
     wait = commands.add_parser("wait", help="wait until a server is ready", allow_abbrev=False)
     wait.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
     wait.add_argument(
-        "--timeout", default="30s", type=_checked(_duration), help="how long to wait (%(default)s)"
+        "--timeout", default="30s", type=_argument_type(_duration), help="how long to wait (%(default)s)"
     )
     openapi = commands.add_parser("openapi", help="print an OpenAPI document", allow_abbrev=False)
     which = openapi.add_mutually_exclusive_group()
-    which.add_argument("--control", action="store_true", help="the one of the control plane")
-    which.add_argument("--fixture", action="store_true", help="the JSON Schema of fixtures instead")
+    which.add_argument("--control", action="store_true", help="print the document of the control plane")
+    which.add_argument("--fixture", action="store_true", help="print the JSON Schema of fixtures")
     _add_listen(commands.add_parser("listen", help="receive and show callbacks", allow_abbrev=False))
     _add_check(
-        commands.add_parser("check-receiver", help="attack a receiver of callbacks", allow_abbrev=False)
+        commands.add_parser(
+            "check-receiver", help="test a receiver of callbacks with good and bad ones", allow_abbrev=False
+        )
     )
     _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
     _add_run(commands.add_parser("run", help="run scenarios", allow_abbrev=False))
@@ -114,107 +115,134 @@ def _parser() -> argparse.ArgumentParser:
 def _add_database(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in (
-        ("check", "read everything, and say what is damaged"),
-        ("compact", "give unused space back; no server may run on it"),
-        ("backup", "copy it, also while a server runs"),
+        ("check", "read all records, and list what is damaged"),
+        ("compact", "return unused space to the disk; no server may use the database"),
+        ("backup", "copy the database, also while a server runs"),
     ):
         action = actions.add_parser(name, help=text, allow_abbrev=False)
         action.add_argument("database", metavar="DB", help="the file of a server")
         if name == "backup":
-            action.add_argument("file", metavar="FILE", help="the copy, which is not there yet")
+            action.add_argument("file", metavar="FILE", help="the copy; it must not exist")
 
 
 def _add_clock(parser: argparse.ArgumentParser) -> None:
-    deeds = parser.add_subparsers(dest="deed", metavar="DEED", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in (
-        ("show", "what it shows"),
-        ("advance", "move it forward, doing what falls due"),
-        ("freeze", "let it stand still"),
-        ("live", "let it run"),
+        ("show", "show the time and the mode"),
+        ("advance", "move the clock forward, and do everything that falls due"),
+        ("freeze", "stop the clock"),
+        ("live", "let the clock run"),
     ):
-        deed = deeds.add_parser(name, help=text, allow_abbrev=False)
-        deed.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
-        deed.add_argument("--account", help="id of the account; not needed where there is just one")
-        deed.add_argument(
-            "--control-token", type=_checked(token), help="token of the server [MOCKSERVER_CONTROL_TOKEN]"
+        action = actions.add_parser(name, help=text, allow_abbrev=False)
+        action.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
+        action.add_argument("--account", help="id of the account; not needed if the server has just one")
+        action.add_argument(
+            "--control-token",
+            type=_argument_type(token),
+            help="token of the server [MOCKSERVER_CONTROL_TOKEN]",
         )
         if name == "advance":
-            deed.add_argument("span", help="such as 30d, 1mo or PT2H; a moment with zone; or next")
-            deed.add_argument("--dry-run", action="store_true", help="only tell what would happen")
+            action.add_argument(
+                "span", help="a span such as 30d, 1mo or PT2H; a moment with time zone; or next"
+            )
+            action.add_argument("--dry-run", action="store_true", help="only show what would happen")
         if name == "live":
-            deed.add_argument("--speed", type=_checked(_speed), help="how many times as fast as real time")
+            action.add_argument(
+                "--speed", type=_argument_type(_speed), help="how many times as fast as real time"
+            )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("scenario", nargs="+", help="name of one that comes along, or a file")
+    parser.add_argument("scenario", nargs="+", help="name of a bundled scenario, or a file")
     parser.add_argument(
-        "--base-url", type=_checked(address), help="address of a server or its API; else one is started"
+        "--base-url",
+        type=_argument_type(address),
+        help="address of a server or its API; without it a server is started",
     )
     parser.add_argument(
-        "--account", type=_checked(_account), help="name:key; else each scenario has an account of its own"
+        "--account",
+        type=_argument_type(_credentials),
+        help="name:key; without it each scenario has an account of its own",
     )
     parser.add_argument(
-        "--input", type=_checked(_input), action="append", default=[], metavar="NAME=VALUE", help="an input"
+        "--input",
+        type=_argument_type(_input_value),
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an input of the scenario",
     )
     parser.add_argument("--report", metavar="FILE", help="where a JUnit report is written to")
     parser.add_argument(
-        "--control-token", type=_checked(token), help="token of the server [MOCKSERVER_CONTROL_TOKEN]"
+        "--control-token", type=_argument_type(token), help="token of the server [MOCKSERVER_CONTROL_TOKEN]"
     )
 
 
 def _add_listen(parser: argparse.ArgumentParser) -> None:
-    for name, default, read, metavar, text in (
+    for name, default, parse, metavar, text in (
         ("port", 8090, port, "PORT", "port to listen on; 0 picks a free one (default: %(default)s)"),
-        ("sign-key", None, sign_key, "KEY", "key that signatures are checked with"),
+        ("sign-key", None, sign_key, "KEY", "key to check signatures with"),
         ("respond", 200, _status, "STATUS", "status to answer (default: %(default)s)"),
-        ("forward", None, _forward, "URL", "where callbacks are passed on to; its status is answered"),
+        ("forward", None, _forward, "URL", "address to forward callbacks to; its status is returned"),
     ):
-        parser.add_argument(f"--{name}", default=default, type=_checked(read), metavar=metavar, help=text)
+        parser.add_argument(
+            f"--{name}", default=default, type=_argument_type(parse), metavar=metavar, help=text
+        )
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("target", metavar="URL", type=_checked(_target), help="where it takes callbacks")
-    parser.add_argument("--sign-key", required=True, type=_checked(sign_key), help="key that it checks with")
+    parser.add_argument("target", metavar="URL", type=_argument_type(_target), help="address of the receiver")
     parser.add_argument(
-        "--seed", type=_checked(seed), help="number that ids are drawn from: another each time"
+        "--sign-key",
+        required=True,
+        type=_argument_type(sign_key),
+        help="key that the receiver checks signatures with",
     )
     parser.add_argument(
-        "--timeout", default="10s", type=_checked(_patience), help="how long an answer may take (%(default)s)"
+        "--seed",
+        type=_argument_type(seed),
+        help="number that ids are drawn from; different in each run by default",
     )
-    parser.add_argument("--report", metavar="FILE", help="what came of it, as JUnit XML")
+    parser.add_argument(
+        "--timeout",
+        default="10s",
+        type=_argument_type(_timeout),
+        help="how long a response may take (%(default)s)",
+    )
+    parser.add_argument("--report", metavar="FILE", help="where a JUnit report is written to")
 
 
 def _add(parser: argparse.ArgumentParser, option: Option) -> None:
     text = f"{option.help} [{option.variable}]"
     if option.default not in (None, False):
         text += f" (default: {option.default})"
-    if option.read is None:
+    if option.parse is None:
         parser.add_argument(f"--{option.name}", action="store_true", default=argparse.SUPPRESS, help=text)
         return
-    more: dict[str, Any] = {"nargs": "+", "action": _Joined} if option.many else {}
-    read = _checked(option.read)
+    more: dict[str, Any] = {"nargs": "+", "action": _JoinValues} if option.many else {}
+    parse = _argument_type(option.parse)
     parser.add_argument(
-        f"--{option.name}", type=read, default=argparse.SUPPRESS, metavar=option.metavar, help=text, **more
+        f"--{option.name}", type=parse, default=argparse.SUPPRESS, metavar=option.metavar, help=text, **more
     )
 
 
-class _Joined(argparse.Action):
-    """Several words, of each of which some values were read."""
+class _JoinValues(argparse.Action):
+    """Joins the values parsed from several words into one tuple."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         setattr(namespace, self.dest, tuple(value for found in values for value in found))
 
 
-def _checked(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """The same, so that argparse shows the text of its ValueError."""
+def _argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Wrap a parser of text so that argparse shows the message of its ValueError."""
 
-    def checked(value: str) -> Any:
+    def parse_or_explain(value: str) -> Any:
         try:
-            return read(value)
+            return parse(value)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    return checked
+    return parse_or_explain
 
 
 def _duration(text: str) -> float:
@@ -223,21 +251,21 @@ def _duration(text: str) -> float:
     return absolute(text).total_seconds()
 
 
-def _patience(text: str) -> float:
+def _timeout(text: str) -> float:
     seconds = _duration(text)
     if not 0 < seconds <= 600:
         raise ValueError("must be above 0s and at most 10m")
     return seconds
 
 
-def _account(text: str) -> tuple[str, str]:
+def _credentials(text: str) -> tuple[str, str]:
     name, _, key = text.partition(":")
     if not name or not key or not text.isprintable() or "/" in name:
         raise ValueError("must be name:key")
     return name, key
 
 
-def _input(text: str) -> tuple[str, str]:
+def _input_value(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not name or not sign:
         raise ValueError("must be NAME=VALUE")

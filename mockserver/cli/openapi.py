@@ -1,4 +1,4 @@
-"""`mockserver openapi`: an OpenAPI document, or the JSON Schema of fixtures, without a server."""
+"""`mockserver openapi`: prints an OpenAPI document, or the JSON Schema of fixtures, without a server."""
 
 import sys
 
@@ -6,13 +6,13 @@ from msgspec import json
 
 from mockserver.schema import Schema
 
-_SERVER = "http://127.0.0.1:8080"  # where one that was given no options listens
+_SERVER = "http://127.0.0.1:8080"  # the default address of a server
 
 
 def openapi(control: bool, fixture: bool) -> int:
     """Print the document of Billogram's API, of the control plane, or the JSON Schema of fixtures."""
-    made = json.format(json.encode(_document(control, fixture)), indent=2)
-    sys.stdout.buffer.write(made + b"\n")
+    text = json.format(json.encode(_document(control, fixture)), indent=2)
+    sys.stdout.buffer.write(text + b"\n")
     sys.stdout.buffer.flush()
     return 0
 

@@ -1,4 +1,4 @@
-"""The options of `serve`: one table, from which the command line and the environment are read."""
+"""The options of `serve`: one table for the command line and the environment variables."""
 
 import json
 import re
@@ -12,28 +12,28 @@ from msgspec import Struct
 
 
 class Option(Struct, frozen=True):
-    """One option. `read` turns its text into the value, or raises ValueError; None: it is a switch."""
+    """One option. `parse` turns its text into the value, or raises ValueError. A switch has no `parse`."""
 
     name: str
     default: Any
     help: str
-    read: Callable[[str], Any] | None = str
+    parse: Callable[[str], Any] | None = str
     metavar: str | None = None
-    many: bool = False  # several words may be given
+    many: bool = False  # the option takes several words
 
     @property
     def variable(self) -> str:
-        """The environment variable that gives it too."""
+        """The environment variable that sets the option."""
         return f"MOCKSERVER_{self.name.upper().replace('-', '_')}"
 
     @property
     def key(self) -> str:
-        """Its name in Python."""
+        """The name of the option in Python."""
         return self.name.replace("-", "_")
 
 
 def fixture(text: str) -> str:
-    """A name of the library, or a file."""
+    """The name of a bundled fixture, or a file."""
     from mockserver.stories.library import FIXTURES, NotInLibrary, find
 
     try:
@@ -44,39 +44,39 @@ def fixture(text: str) -> str:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """One of these words."""
+    """A parser that accepts only these words."""
 
-    def read(text: str) -> str:
+    def parse(text: str) -> str:
         if text not in words:
             raise ValueError(f"must be {' or '.join(words)}")
         return text
 
-    return read
+    return parse
 
 
 def host(text: str) -> str:
-    """An address; an empty one would mean all of them."""
+    """An address to listen on. Empty text is refused: it would mean all addresses."""
     if not text:
         raise ValueError("must be an address")
     return text
 
 
 def port(text: str) -> int:
-    """0 picks a free one."""
+    """A port number; 0 picks a free port."""
     if not (text.isascii() and text.isdigit() and int(text) < 65536):
         raise ValueError("must be a number from 0 to 65535")
     return int(text)
 
 
 def seed(text: str) -> int:
-    """A number that makes the ids of this server's accounts others than those of another seed."""
+    """A whole number from which the ids of accounts are drawn: another seed gives other ids."""
     if not (text.isascii() and text.isdigit() and len(text) < 19):
         raise ValueError("must be a whole number, at most 18 digits")
     return int(text)
 
 
 def moment(text: str) -> datetime:
-    """ISO 8601 with zone."""
+    """A moment in ISO 8601 with time zone."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -96,7 +96,7 @@ def database(text: str) -> str:
 
 
 def accounts_file(text: str) -> Any:
-    """What the file holds: a JSON list."""
+    """The content of the file: a JSON list."""
     try:
         found = json.loads(Path(text).read_text(encoding="utf-8"))
     except OSError as error:
@@ -114,33 +114,33 @@ _ADDRESS = re.compile(
 
 
 def address(text: str) -> str:
-    """http:// or https://, a host, perhaps a path."""
+    """An http or https URL with a host and an optional path."""
     if not _ADDRESS.fullmatch(text):
         raise ValueError("must be an address such as https://mock.example.com")
-    if (urlsplit(text).port or 0) > 65535:  # raises ValueError by itself too
+    if (urlsplit(text).port or 0) > 65535:  # .port itself may raise ValueError
         raise ValueError("must have a port from 0 to 65535")
     return text.rstrip("/")
 
 
 def receiver(text: str) -> str:
-    """An address that callbacks can be posted to, or the receiver inside."""
-    parts = urlsplit(text)  # raises ValueError too
+    """An http or https URL for callbacks, or `mock:inbox`, the receiver inside the server."""
+    parts = urlsplit(text)  # may raise ValueError
     usable = parts.scheme in ("http", "https") and parts.hostname and not any(map(str.isspace, text))
     if text != "mock:inbox" and not usable:
         raise ValueError("must be an http or https address, or mock:inbox")
-    _ = parts.port  # raises ValueError when it is none
+    _ = parts.port  # raises ValueError for a bad port
     return text
 
 
 def sign_key(text: str) -> str:
-    """A key that signatures are made or checked with."""
-    if not text or not text.isprintable():  # bytes that are no UTF-8 are not printable either
+    """A key for making or checking signatures."""
+    if not text or not text.isprintable():  # this also refuses bytes that are not UTF-8
         raise ValueError("must be printable text")
     return text
 
 
 def patterns(text: str) -> tuple[str, ...]:
-    """Host patterns, between blanks or commas."""
+    """Host patterns, separated by spaces or commas."""
     found = tuple(text.replace(",", " ").split())
     if not found:
         raise ValueError("must name a host, such as hooks.example.com or *.example.com")
@@ -148,37 +148,37 @@ def patterns(text: str) -> tuple[str, ...]:
 
 
 def auth_status(text: str) -> int:
-    """403, or 401 as the newer guide has it."""
+    """403, or 401 as in Billogram's newer guide."""
     return int(one_of("403", "401")(text))
 
 
 def token(text: str) -> str:
-    """A secret that fits in a header."""
+    """A secret that can be sent in a header."""
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be printable ASCII without blanks")
+        raise ValueError("must be printable ASCII without spaces")
     return text
 
 
 SERVE: tuple[Option, ...] = (
     Option("host", "127.0.0.1", "address to listen on", host, "ADDRESS"),
     Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
-    Option("database", "memory", "file that keeps everything, or memory", database, "FILE"),
-    Option("accounts", None, "JSON list of accounts; only these are known", accounts_file, "FILE"),
-    Option("fixture", None, "account to begin with: a name of the library, or a file", fixture, "NAME"),
-    Option("closed", False, "only known accounts: unknown credentials make none", None),
+    Option("database", "memory", "file that stores everything, or memory", database, "FILE"),
+    Option("accounts", None, "JSON list of accounts; no others are accepted", accounts_file, "FILE"),
+    Option("fixture", None, "fixture to load: the name of a bundled one, or a file", fixture, "NAME"),
+    Option("closed", False, "accept only known accounts: unknown credentials create none", None),
     Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
-    Option("now", None, "what the clock of new accounts shows first", moment, "TIME"),
+    Option("now", None, "start time of the clock of new accounts", moment, "TIME"),
     Option("seed", None, "number from which ids are drawn", seed, "N"),
     Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
     Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
-    Option("control-token", None, "token that the control plane wants", token, "TOKEN"),
-    Option("callback-url", None, "where callbacks of new accounts go, or mock:inbox", receiver, "URL"),
-    Option("sign-key", None, "key that they are signed with", sign_key, "KEY"),
-    Option("callback-hosts", None, "hosts that callbacks may go to", patterns, "PATTERN", many=True),
+    Option("control-token", None, "token that the control plane requires", token, "TOKEN"),
+    Option("callback-url", None, "address for callbacks of new accounts, or mock:inbox", receiver, "URL"),
+    Option("sign-key", None, "key to sign these callbacks with", sign_key, "KEY"),
+    Option("callback-hosts", None, "hosts to which callbacks may be sent", patterns, "PATTERN", many=True),
     Option(
         "log-level",
         "warning",
-        "what is told on standard error",
+        "level of messages on standard error",
         one_of("debug", "info", "warning", "error"),
         "LEVEL",
     ),
@@ -186,23 +186,23 @@ SERVE: tuple[Option, ...] = (
 
 
 class BadOption(Exception):
-    """An option or variable with a bad value; the text is the line to show."""
+    """An option or environment variable has a bad value; the text is the line to show."""
 
 
 def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The values that environment variables give."""
+    """The values of options that are set by environment variables. Raises BadOption."""
     found: dict[str, Any] = {}
     for option in SERVE:
         text = environment.get(option.variable)
         if text is None:
             continue
-        if option.read is None:
+        if option.parse is None:
             if text.lower() not in _SWITCH:
                 raise BadOption(f"{option.variable}: must be 1 or 0")
             found[option.key] = _SWITCH[text.lower()]
             continue
         try:
-            found[option.key] = option.read(text)
+            found[option.key] = option.parse(text)
         except ValueError as error:
             raise BadOption(f"{option.variable}: {error}") from None
     return found

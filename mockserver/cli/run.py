@@ -1,4 +1,4 @@
-"""`mockserver run`: scenarios against a server of its own, one that runs, or Billogram's sandbox."""
+"""`mockserver run`: runs scenarios on a server of its own, on a running one, or on Billogram's sandbox."""
 
 import asyncio
 import contextlib
@@ -23,23 +23,23 @@ from mockserver.stories.report import Timed
 from mockserver.stories.runs import BadInputs, choose, from_text, inputs_of
 from mockserver.stories.runs import run as run_scenario
 
-_FAILED, _COULD_NOT = 1, 2
-_KEY = "secret"  # of the accounts that scenarios get by themselves
+_EXIT_FAILED, _EXIT_ERROR = 1, 2
+_KEY = "secret"  # key of the accounts that are created for scenarios
 
 
 class _Task(Struct, frozen=True):
-    """One scenario, and what it is to start from."""
+    """One scenario and its inputs."""
 
     document: Document
     inputs: dict[str, Any]
 
 
-class _CouldNot(Exception):
-    """The one line to show."""
+class _CannotRun(Exception):
+    """The scenarios can't be run; the text is the line to show."""
 
 
 def run(given: Mapping[str, Any]) -> int:
-    """Run them one after the other; 0, 1 when one fails, 2 when they could not be run."""
+    """Run scenarios one after the other. Returns 0, 1 if one fails, or 2 if they can't be run."""
     try:
         tasks = _tasks(given["scenario"], given["input"])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
@@ -51,17 +51,17 @@ def run(given: Mapping[str, Any]) -> int:
                 print(f"\n{report.failure(each.run)}")
         if given["report"] is not None:
             _write(given["report"], report.junit(done))
-    except (_CouldNot, NotInLibrary, BadDocument, BadInputs, NoServer) as error:
+    except (_CannotRun, NotInLibrary, BadDocument, BadInputs, NoServer) as error:
         print(f"mockserver run: {error}", file=sys.stderr)
-        return _COULD_NOT
+        return _EXIT_ERROR
     except KeyboardInterrupt:
-        print("mockserver run: broken off", file=sys.stderr)
-        return _COULD_NOT
-    return _FAILED if any(each.run.status == "failed" for each in done) else 0
+        print("mockserver run: interrupted", file=sys.stderr)
+        return _EXIT_ERROR
+    return _EXIT_FAILED if any(each.run.status == "failed" for each in done) else 0
 
 
 def _tasks(asked: Sequence[str], inputs: Sequence[tuple[str, str]]) -> list[_Task]:
-    """All of it is read and checked before anything is sent."""
+    """Read and check all scenarios and inputs, before anything is sent."""
     found: list[_Task] = []
     for name in asked:
         document = arazzo.load(library.find(SCENARIOS, name), OPERATIONS)
@@ -96,7 +96,7 @@ async def _run_one(task: _Task, base: str, given: Mapping[str, Any]) -> Timed:
 
 @contextlib.asynccontextmanager
 async def _server(base: str | None) -> AsyncIterator[str]:
-    """The address that was given, or that of a server for this run."""
+    """The address `base`, or that of a server which is started for this run."""
     if base is not None:
         yield base
         return
@@ -111,19 +111,23 @@ async def _server(base: str | None) -> AsyncIterator[str]:
 
 
 async def _check(tasks: Sequence[_Task], base: str, token: str | None) -> None:
-    """That the server has a control plane, if one of the scenarios uses it."""
-    using = [task.document.name for task in tasks if not task.document.anywhere]
-    if not using:
+    """Raise _CannotRun if a scenario needs the control plane and the server has none."""
+    dependent = [task.document.name for task in tasks if not task.document.anywhere]
+    if not dependent:
         return
     async with Remote(base, "-", "-", token) as caller:
         answered = await caller.call(operations(OPERATIONS)["info"])
     if answered.status == 401:
-        raise _CouldNot(f"{base} wants its control token: --control-token, or MOCKSERVER_CONTROL_TOKEN")
+        raise _CannotRun(
+            f"{base} requires its control token: use --control-token, or MOCKSERVER_CONTROL_TOKEN"
+        )
     if answered.status != 200 or "mock-request-id" not in answered.headers:
-        raise _CouldNot(f"{base} has no control plane, which {', '.join(using)} {_NEED}{_portable()}")
+        raise _CannotRun(
+            f"{base} has no control plane, which {', '.join(dependent)} {_NO_CONTROL_PLANE}{_portable()}"
+        )
 
 
-_NEED = "can't do without: it is no mockserver. These run against every server: "
+_NO_CONTROL_PLANE = "can't do without: it is no mockserver. These run against every server: "
 
 
 def _portable() -> str:
@@ -135,4 +139,4 @@ def _write(path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise _CouldNot(f"{path} can't be written: {error.strerror}") from None
+        raise _CannotRun(f"{path} can't be written: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""`mockserver serve`."""
+"""`mockserver serve`: runs the server until it is stopped."""
 
 import asyncio
 import contextlib
@@ -23,8 +23,8 @@ from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.serving import Listener, new_event_loop
 from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
 
-_COULD_NOT = 2
-_KEY = "secret"  # of the account in the greeting
+_EXIT_ERROR = 2
+_GREETING_KEY = "secret"  # key of the account in the greeting
 _GREETING = """
   mockserver serves {url}
   {who}:
@@ -37,7 +37,7 @@ _GREETING = """
 
 
 def serve(options: Mapping[str, Any]) -> int:
-    """Run the server until SIGTERM or Ctrl-C; the exit code."""
+    """Run the server until SIGTERM or Ctrl-C. Returns the exit code."""
     logging.basicConfig(
         level=options["log_level"].upper(), stream=sys.stderr, format="%(levelname)s %(message)s"
     )
@@ -47,31 +47,31 @@ def serve(options: Mapping[str, Any]) -> int:
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
     except (LogInUse, LogFailed) as error:
-        return _failed(str(error))
-    except _NoAddress as error:
-        return _failed(str(error))
+        return _error(str(error))
+    except _CannotListen as error:
+        return _error(str(error))
     except (ControlError, Refusal) as error:
-        return _failed(f"accounts: {error.message}")
+        return _error(f"accounts: {error.message}")
     finally:
-        # the runner has put the default handlers back: a second signal may not end what has ended in order
+        # the runner has restored the default handlers: a second signal must not interrupt the orderly end
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     return 0
 
 
-class _NoAddress(Exception):
-    """The address can't be listened on."""
+class _CannotListen(Exception):
+    """The server can't listen on the address."""
 
 
-def _failed(reason: str) -> int:
+def _error(reason: str) -> int:
     print(f"mockserver: {reason}", file=sys.stderr)
-    return _COULD_NOT
+    return _EXIT_ERROR
 
 
 async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
-    token, made = options["control_token"], False
+    token, generated = options["control_token"], False
     if token is None and not _is_loopback(options["host"]):
-        token, made = secrets.token_urlsafe(24), True
+        token, generated = secrets.token_urlsafe(24), True
     configuration = Configuration(
         database=options["database"],
         closed=options["closed"] or options["accounts"] is not None,
@@ -84,7 +84,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         public_url=options["public_url"],
         callback_url=options["callback_url"],
         sign_key=options["sign_key"],
-        callback_hosts=_hosts(options),
+        callback_hosts=_callback_hosts(options),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -95,17 +95,17 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         await listener.open(options["host"], options["port"])
     except OSError as error:
         where = f"{options['host']} port {options['port']}"
-        raise _NoAddress(f"can't listen on {where}: {error.strerror}") from error
+        raise _CannotListen(f"can't listen on {where}: {error.strerror}") from error
     try:
-        if bodies:  # they are there before anybody is answered
+        if bodies:  # create them before the first request is served
             await preload(listener.emulator, bodies)
         await listener.serve()
         if await _loaded_or_stopped(listener, stop):
-            _tell(listener, configuration, token if made else None)
+            _print_addresses(listener, configuration, token if generated else None)
             if sys.stderr.isatty():
-                shown = _greeting(listener, token, made, options["fixture"])
+                shown = _greeting(listener, token, generated, options["fixture"])
                 print(shown, file=sys.stderr, flush=True)
-            _settle_memory()
+            _tune_garbage_collector()
             await stop.wait()
     finally:
         await listener.stop()
@@ -123,64 +123,67 @@ async def _loaded_or_stopped(listener: Listener, stop: asyncio.Event) -> bool:
     return not stop.is_set()
 
 
-def _tell(listener: Listener, configuration: Configuration, made_token: str | None) -> None:
-    """The first line on standard output: where the server is, for whoever started it."""
+def _print_addresses(listener: Listener, configuration: Configuration, generated_token: str | None) -> None:
+    """Print the first line on standard output: the addresses of the server, as JSON."""
     line = {
         "url": f"{listener.address}/api/v2",
         "control": f"{listener.address}/_mock",
         "database": configuration.database,
     }
-    if made_token is not None:
-        line["control_token"] = made_token
-    with contextlib.suppress(BrokenPipeError):  # nobody reads it
+    if generated_token is not None:
+        line["control_token"] = generated_token
+    with contextlib.suppress(BrokenPipeError):  # standard output may be closed
         print(json.dumps(line), flush=True)
 
 
-def _greeting(listener: Listener, token: str | None, made: bool, fixture: str | None) -> str:
-    """For a person: a first request that works, whatever accounts there are. A given token is not shown."""
+def _greeting(listener: Listener, token: str | None, generated: bool, fixture: str | None) -> str:
+    """The text for a terminal, with a first request that works. It does not show a token set by the user."""
     url, control = f"{listener.address}/api/v2", f"{listener.address}/_mock"
-    shown = token if made else "$TOKEN"
-    access = "open" if token is None else f"token: {token}" if made else "with the token it was given"
+    shown = token if generated else "$TOKEN"
+    access = "open" if token is None else f"token: {token}" if generated else "with the token that you set"
     emulator = listener.emulator
     known = [name for name in emulator.known() if ":" not in name]
-    loaded = None if fixture is None else _loaded(emulator, fixture)
+    loaded = None if fixture is None else _fixture_credentials(emulator, fixture)
     if loaded is not None:
         who = f"the account {loaded[0]} begins with the fixture {fixture}; its key is {loaded[1]}"
         request = f"curl -u {shlex.quote(':'.join(loaded))} '{url}/billogram?page=1&page_size=5'"
     elif not emulator.defaults.closed:
-        who = "any user name with any password is an account"
-        request = f"curl -u {_free_name(emulator)}:{_KEY} {url}/settings"
+        who = "any user name and password works; the account is created on first use"
+        request = f"curl -u {_usable_name(emulator)}:{_GREETING_KEY} {url}/settings"
     elif known:
-        who = "only known accounts are let in; curl asks for the key of this one"
+        who = "only known accounts are accepted; curl asks for the key of this one"
         request = f"curl -u {shlex.quote(known[0])} {url}/settings"
     else:
-        who = "only known accounts are let in, and there is none yet; this makes one"
-        if token is not None and not made:
+        who = "only known accounts are accepted, and there is none yet; this creates one"
+        if token is not None and not generated:
             who += " (TOKEN is the control token)"
         header = "" if token is None else f' -H "Authorization: Bearer {shown}"'
-        request = f"""curl{header} {control}/accounts -d '{{"id": "demo", "key": "{_KEY}"}}'"""
+        request = f"""curl{header} {control}/accounts -d '{{"id": "demo", "key": "{_GREETING_KEY}"}}'"""
     return _GREETING.format(url=url, control=control, who=who, request=request, access=access)
 
 
-def _loaded(emulator: Emulator, fixture: str) -> tuple[str, str] | None:
-    """Id and key of the account of a fixture, if they open it: one that was there may have another key."""
+def _fixture_credentials(emulator: Emulator, fixture: str) -> tuple[str, str] | None:
+    """Id and key of the fixture's account. None if its key was changed, or if its id can't be a user name."""
     name, key = id_and_key(read_fixture(fixture))
     account = emulator.known().get(name)
     return (name, key) if ":" not in name and account is not None and key_matches(account, key) else None
 
 
-def _free_name(emulator: Emulator) -> str:
-    """`demo`, or the first like it that this key opens."""
+def _usable_name(emulator: Emulator) -> str:
+    """`demo`, or the first of `demo-2`, `demo-3`, … that does not exist or has the key of the greeting."""
     known = emulator.known()
     for name in itertools.chain(["demo"], (f"demo-{number}" for number in itertools.count(2))):
         account = known.get(name)
-        if name not in known or (account is not None and key_matches(account, _KEY)):
+        if name not in known or (account is not None and key_matches(account, _GREETING_KEY)):
             return name
-    raise AssertionError("not reached: names don't end")
+    raise AssertionError("not reached: the names are endless")
 
 
-def _hosts(options: Mapping[str, Any]) -> tuple[str, ...] | None:
-    """Where callbacks may go: everywhere while only this machine can reach us, else what is named."""
+def _callback_hosts(options: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """The hosts to which callbacks may be sent. None: all hosts.
+
+    Without the option all hosts are allowed while the server listens on loopback, and none otherwise.
+    """
     named: tuple[str, ...] | None = options["callback_hosts"]
     return () if named is None and not _is_loopback(options["host"]) else named
 
@@ -194,8 +197,8 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _settle_memory() -> None:
-    """What the start made stays: the collector need not look at it, nor so often at what comes."""
+def _tune_garbage_collector() -> None:
+    """Exclude the objects of the start from garbage collection, and collect less often."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -1,28 +1,28 @@
-"""`mockserver wait`: until a server is ready."""
+"""`mockserver wait`: waits until a server is ready."""
 
 import http.client
 import sys
 import time
 from urllib.parse import urlsplit
 
-_PAUSE = 0.05  # seconds between two looks
+_INTERVAL = 0.05  # seconds between two requests
 
 
 def wait(url: str, timeout: float) -> int:
-    """0 as soon as `/_mock/ready` says so, 1 when it doesn't in time, 2 for an address that is none."""
+    """Wait for `/_mock/ready`. Returns 0 when the server is ready, 1 on timeout, 2 for a bad address."""
     host, port = _address(url)
     if host is None:
         print(f"mockserver wait: not an http address: {url}", file=sys.stderr)
         return 2
     deadline = time.monotonic() + timeout
     while True:
-        reason = _trouble(host, port, max(0.1, deadline - time.monotonic()))
+        reason = _problem(host, port, max(0.1, deadline - time.monotonic()))
         if reason is None:
             return 0
-        if time.monotonic() + _PAUSE > deadline:
+        if time.monotonic() + _INTERVAL > deadline:
             print(f"mockserver wait: {url} is not ready: {reason}", file=sys.stderr)
             return 1
-        time.sleep(_PAUSE)
+        time.sleep(_INTERVAL)
 
 
 def _address(url: str) -> tuple[str | None, int]:
@@ -33,7 +33,7 @@ def _address(url: str) -> tuple[str | None, int]:
         return None, 0
 
 
-def _trouble(host: str, port: int, timeout: float) -> str | None:
+def _problem(host: str, port: int, timeout: float) -> str | None:
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request("GET", "/_mock/ready")

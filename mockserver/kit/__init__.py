@@ -1,1 +1,1 @@
-"""For people who test: a server inside their own process."""
+"""The test kit: a server in the process of the tests, and a pytest plugin."""

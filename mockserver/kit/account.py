@@ -1,4 +1,4 @@
-"""An account with all that a test needs: what the fixture `billogram` is."""
+"""`BillogramAccount`: an account with everything a test needs. The fixture `billogram` returns one."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from mockserver.emulator import LiveAccount, NewAccount
 from mockserver.kit import books, timeline_text
 from mockserver.kit.apps import runner
 from mockserver.kit.clock import AccountClock
-from mockserver.kit.receiver import ENDED, Receiver, address
+from mockserver.kit.receiver import ENDED, Receiver, receiver_url
 from mockserver.kit.server_thread import ControlRefused, ServerThread
 from mockserver.kit.webhooks import Webhooks
 from mockserver.stories.initial_accounts import read_fixture
@@ -22,19 +22,19 @@ from mockserver.wire import decode, encode
 if TYPE_CHECKING:
     import httpx
 
-    from mockserver.kit.order_reruns import Turn
+    from mockserver.kit.order_reruns import OrderRun
 
 SIGN_KEY = "test-sign-key-1"
-_PAGE = 10_000  # rows of a timeline in one answer
-_PATIENCE = 5.0  # seconds until webhooks that are still under way are left alone
+_PAGE = 10_000  # rows of a timeline in one response
+_TIMEOUT = 5.0  # seconds to wait for webhooks that are still being sent
 
 Amount = int | float | Decimal | str
 
 
 class BillogramAccount:
-    """A fresh account whose clock stands still and whose webhooks come to a receiver of its own, signed.
+    """A new account with a frozen clock and a receiver of its own, to which its webhooks are sent, signed.
 
-    `url`, `user` and `key` are what a client needs. Used in a `with` block, it is gone at the end.
+    A client needs `url`, `user` and `key`. At the end of a `with` block the account is removed.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class BillogramAccount:
         now: datetime | None = None,
         sign_key: str = SIGN_KEY,
         fixture: str | None = None,
-        born: Callable[["BillogramAccount"], int] | None = None,
-        turn: "Turn | None" = None,
+        create: Callable[["BillogramAccount"], int] | None = None,
+        order_run: "OrderRun | None" = None,
     ) -> None:
-        """`born`: how the account comes to be, other than empty; gives its seed."""
+        """`create` makes the account in place of an empty one, and returns its seed."""
         self.server = server
         self.url = server.url
         self.user = user
         self.key = key
         self.sign_key = sign_key
-        self.webhook_url = address(user)
+        self.webhook_url = receiver_url(user)
         self.control_url = f"{server.control_url}/accounts/{user}"
         self.not_built: list[str] = []  # operations that answered 501
         self._receiver = Receiver()
@@ -65,22 +65,22 @@ class BillogramAccount:
         self._snapshots = 0
         self.clock = AccountClock(self.control)
         self.webhooks = Webhooks(
-            self._receiver, self.undelivered, self.settle, self._look, once=_reorders(turn)
+            self._receiver, self.undelivered, self.settle, self._look, skip_copies=_is_reordered(order_run)
         )
-        self._turn = turn
+        self._order_run = order_run
         server.listener.app.sender.receivers[self.webhook_url] = self._receiver
         try:
-            self.seed = self._open(seed, now, fixture) if born is None else born(self)
+            self.seed = self._open(seed, now, fixture) if create is None else create(self)
         except BaseException:
             del server.listener.app.sender.receivers[self.webhook_url]
             raise
-        if turn is not None:
-            turn.begin(server, user, self.seed)
+        if order_run is not None:
+            order_run.begin(server, user, self.seed)
 
     def _open(self, seed: int | None, now: datetime | None, fixture: str | None) -> int:
-        birth = NewAccount(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
+        new_account = NewAccount(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
         callbacks = CallbackSettings(url=self.webhook_url, sign_key=self.sign_key)
-        return self.server.run(_opened(self.server, birth, callbacks, fixture)).account.seed
+        return self.server.run(_open_account(self.server, new_account, callbacks, fixture)).account.seed
 
     def __repr__(self) -> str:
         return f"<BillogramAccount {self.user} at {self.url}>"
@@ -94,22 +94,22 @@ class BillogramAccount:
         self.close()
 
     def close(self) -> None:
-        """Remove it, with all it holds, and its forks."""
+        """Remove the account, its data and its forks."""
         while self._forks:
             self._forks.pop().close()
         self._receiver.end()
-        if self._turn is not None:
-            self._turn.end(each.callback_id for each in self.webhooks.came())
+        if self._order_run is not None:
+            self._order_run.end(each.callback_id for each in self.webhooks.received())
         live = self.server.listener.emulator.live(self.user)
         if live is not None:
             self.server.run(self.server.listener.emulator.remove(live))
-        self.let_go()
+        self.disconnect()
         self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
 
-    def let_go(self) -> None:
-        """Close client and receiver; the account stays."""
+    def disconnect(self) -> None:
+        """Close the HTTP client and the receiver. The account remains on the server."""
         for fork in self._forks:
-            fork.let_go()
+            fork.disconnect()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -120,7 +120,7 @@ class BillogramAccount:
 
     @property
     def http(self) -> "httpx.Client":
-        """A client of Billogram's API with base address and credentials; it needs the package `httpx`."""
+        """A client of Billogram's API with base URL and credentials. It needs the package `httpx`."""
         if self._http is None:
             try:
                 import httpx
@@ -138,10 +138,13 @@ class BillogramAccount:
         return self._http
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """One operation of the control plane on this account: `control("GET", "/agenda")`; ControlRefused."""
+        """Call an operation of the control plane on this account, such as `control("GET", "/agenda")`.
+
+        Raises ControlRefused when the answer is an error.
+        """
         __tracebackhide__ = True
-        if path.endswith(("/reset", "/restore")):  # what waits belongs to before it
-            self._look(_PATIENCE)
+        if path.endswith(("/reset", "/restore")):  # callbacks on hold belong to the state before it
+            self._look(_TIMEOUT)
         try:
             return self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
         except ControlRefused as refused:
@@ -149,29 +152,35 @@ class BillogramAccount:
                 self.not_built.append(f"{method} /_mock/accounts/…{path}")
             raise
 
-    # the bank, and whoever else acts
+    # the bank, the recipient and other actors
 
     def pay(
         self, billogram_id: str | None, amount: Amount, *, scheme: str | None = None, **more: Any
     ) -> dict[str, Any]:
-        """Money comes from the bank; `more` as in `POST …/payments`. Returns the payment."""
+        """Report a payment from the bank, and return it. `more`: other members of `POST …/payments`.
+
+        `amount` is in the billogram's currency; `billogram_id` None is money that belongs to nobody known.
+        """
         __tracebackhide__ = True
         body = {"billogram": billogram_id, "amount": amount, "scheme": scheme, **more}
-        paid: dict[str, Any] = self.control("POST", "/payments", _given(body))
+        paid: dict[str, Any] = self.control("POST", "/payments", _without_none(body))
         return paid
 
     def recall(
         self,
         payment: str | Mapping[str, Any],
         *,
-        type: str | None = None,  # noqa: A002  # the word of the control plane
+        type: str | None = None,  # noqa: A002  # the member's name in the control plane
         code: str | None = None,
         **more: Any,
     ) -> dict[str, Any]:
-        """A payment (or its id) is taken back; `more` as in `POST …/payments/{id}/recall`."""
+        """Recall a payment (or the one with this id). `more`: other members of `POST …/payments/{id}/recall`.
+
+        Returns the recall.
+        """
         __tracebackhide__ = True
         key = payment if isinstance(payment, str) else payment["id"]
-        body = _given({"type": type, "code": code, **more})
+        body = _without_none({"type": type, "code": code, **more})
         recalled: dict[str, Any] = self.control("POST", f"/payments/{key}/recall", body)
         return recalled
 
@@ -182,36 +191,39 @@ class BillogramAccount:
         payment_source: str | None = None,
         customer_no: int | None = None,
     ) -> dict[str, Any]:
-        """What the bank will answer to collections, one after the other: `"ok"`, `"reject.AM04"`, …"""
+        """Set what the bank will answer to the next collections, in order: `"ok"`, `"reject.AM04"`, …"""
         __tracebackhide__ = True
-        match = _given({"billogram": billogram, "payment_source": payment_source, "customer_no": customer_no})
+        match = _without_none(
+            {"billogram": billogram, "payment_source": payment_source, "customer_no": customer_no}
+        )
         body = {"match": match or None, "plan": list(plan)}
-        laid_down: dict[str, Any] = self.control("PUT", "/outcomes", body)
-        return laid_down
+        configured: dict[str, Any] = self.control("PUT", "/outcomes", body)
+        return configured
 
     def fault(
         self, fail: str | None = None, operation: str | None = None, **more: str | float
     ) -> dict[str, Any]:
-        """From now on requests go wrong: `fault("status:503", "POST /billogram", times=1)`; `more` as in
-        `POST …/faults`. `control("DELETE", "/faults")` takes all away.
+        """Make later requests fail: `fault("status:503", "POST /billogram", times=1)`.
+
+        `more`: other members of `POST …/faults`. `control("DELETE", "/faults")` removes all faults.
         """
         __tracebackhide__ = True
-        body = _given({"fail": fail, "operation": operation, **more})
-        laid_down: dict[str, Any] = self.control("POST", "/faults", body)
-        return laid_down
+        body = _without_none({"fail": fail, "operation": operation, **more})
+        configured: dict[str, Any] = self.control("POST", "/faults", body)
+        return configured
 
     def simulate(self, billogram_id: str, what: str, **body: Any) -> dict[str, Any]:
-        """What others do to a billogram: `view`, `message`, `delivery-failure`, … Returns the billogram."""
+        """Simulate what others do: `view`, `message`, `delivery-failure`, … Returns the billogram."""
         __tracebackhide__ = True
         path = f"/billograms/{billogram_id}/simulate/{what}"
         shown: dict[str, Any] = self.control("POST", path, body)
         return shown
 
     def run(self, scenario: str, **inputs: Any) -> dict[str, Any]:
-        """Run a scenario (a name, or a file) in this account; returns its outputs.
+        """Run a scenario (a name, or a file) in this account, and return its outputs.
 
-        AssertionError with request, answer and expectation when a step fails; BadInputs, NotInLibrary or
-        BadDocument before anything is sent. Webhooks come here again afterwards.
+        Raises AssertionError with request, answer and expectation when a step fails; BadInputs, NotInLibrary
+        or BadDocument before anything is sent. Afterwards webhooks are sent to this account's receiver again.
         """
         __tracebackhide__ = True
         from mockserver.stories import arazzo, library, report, runs
@@ -233,19 +245,19 @@ class BillogramAccount:
         return done.outputs
 
     def deliver_to(self, app: Any, path: str = "/") -> None:
-        """From now on webhooks go straight to an ASGI or WSGI application, posted to `path`.
+        """Deliver later webhooks directly to an ASGI or WSGI application, as a POST to `path`.
 
         In an `async def` test under asyncio, an ASGI application runs on the test's own loop, while the test
-        awaits; every other one on a thread of the account. None: the receiver answers again.
+        awaits; every other application runs on a thread of the account. With None the receiver answers again.
         """
         __tracebackhide__ = True
-        self._look(_PATIENCE)
+        self._look(_TIMEOUT)
         self._receiver.deliver_to(None if app is None else runner(app), path)
 
     # other states
 
     def snapshot(self, name: str | None = None) -> "Snapshot":
-        """Name the present state, clock included; its `restore()` goes back to it, as often as wanted."""
+        """Name the present state, clock included. `restore()` returns to it, any number of times."""
         __tracebackhide__ = True
         self._snapshots += 1
         taken: dict[str, Any] = self.control(
@@ -254,32 +266,34 @@ class BillogramAccount:
         return Snapshot(self, taken["name"])
 
     def fork(self, name: str | None = None, *, at: int | str | None = None) -> "BillogramAccount":
-        """Another account that goes on from the present state, or from that after an act: its position, or an
-        `event_uuid` in it. It has a receiver of its own, and is gone with this one.
+        """Make another account that continues from the present state, or from the state after an earlier act.
+
+        `at` is the position of that act, or an `event_uuid` in it. The fork has a receiver of its own, and is
+        removed together with this account.
         """
         __tracebackhide__ = True
         named = name or f"{self.user}-fork-{len(self._forks) + 1}"
 
-        def born(fork: BillogramAccount) -> int:
+        def create(fork: BillogramAccount) -> int:
             self.control("POST", "/fork", {"id": named, "at": at})
             callbacks = {"url": fork.webhook_url, "sign_key": fork.sign_key}
-            made: dict[str, Any] = fork.control("PATCH", "", {"key": fork.key, "callbacks": callbacks})
-            return int(made["seed"])
+            changed: dict[str, Any] = fork.control("PATCH", "", {"key": fork.key, "callbacks": callbacks})
+            return int(changed["seed"])
 
-        fork = BillogramAccount(self.server, named, self.key, sign_key=self.sign_key, born=born)
+        fork = BillogramAccount(self.server, named, self.key, sign_key=self.sign_key, create=create)
         self._forks.append(fork)
         return fork
 
-    def family(self) -> Iterator["BillogramAccount"]:
-        """It, its forks, and theirs."""
+    def with_forks(self) -> Iterator["BillogramAccount"]:
+        """This account, its forks, and the forks of these."""
         yield self
         for fork in self._forks:
-            yield from fork.family()
+            yield from fork.with_forks()
 
-    # looking
+    # reading the state
 
     def timeline(self, billogram: str | None = None) -> list[dict[str, Any]]:
-        """What happened, oldest first: rows as in `GET …/timeline`."""
+        """The rows of `GET …/timeline`, oldest first."""
         __tracebackhide__ = True
         chosen = "" if billogram is None else f"&billogram={billogram}"
         rows: list[dict[str, Any]] = []
@@ -290,34 +304,40 @@ class BillogramAccount:
             if len(page) < _PAGE:
                 return rows
 
-    def told(self) -> str:
-        """The newest rows of the timeline as text, with the seed."""
+    def timeline_text(self) -> str:
+        """The newest rows of the timeline as text, with the account's seed."""
         now = self.control("GET", "/clock")["now"]
-        return timeline_text.told(
+        return timeline_text.render(
             self.timeline(), account=self.user, seed=self.seed, now=now, receiver=self.webhook_url
         )
 
     def assert_reconciled(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """The user's books say the same as the account: every sent billogram, what was received and credited,
-        and what remains. AssertionError with each difference and the events behind it.
+        """Assert that the user's books agree with the account.
+
+        `rows` has one mapping for every sent billogram, with what was received and credited and what remains.
+        Raises AssertionError with each difference and the events that explain it.
         """
         __tracebackhide__ = True
         emulator = self.server.listener.emulator
         live = emulator.live(self.user)
-        assert live is not None, f"the account {self.user} is gone"
-        found = books.differences(rows, self.server.run(emulator.read(live, books.booked)))
+        assert live is not None, f"the account {self.user} does not exist any more"
+        found = books.differences(rows, self.server.run(emulator.read(live, books.balances)))
         if found:
             raise AssertionError("\n".join(["the books differ", *found]))
 
-    def _look(self, timeout: float, asked: tuple[str, str | None] | None = None) -> None:
-        """Under the marker billogram_orders: the test wants to see what came, or waits for one by name."""
-        if self._turn is not None:  # an application on the caller's own loop can't answer meanwhile
-            self._turn.look(0 if self._receiver.needs_this_loop() else timeout, asked)
+    def _look(self, timeout: float, awaited: tuple[str, str | None] | None = None) -> None:
+        """Under the marker billogram_orders, release the callbacks on hold: the test reads its webhooks now.
+
+        `awaited`: the webhook that the test waits for, if it names one.
+        """
+        if self._order_run is not None:
+            # an application on the caller's own loop can't answer while this blocks
+            self._order_run.look(0 if self._receiver.needs_this_loop() else timeout, awaited)
 
     # the end of a test
 
-    def settle(self, timeout: float = _PATIENCE) -> bool:
-        """Wait until no webhook is queued or being sent; False when that took too long."""
+    def settle(self, timeout: float = _TIMEOUT) -> bool:
+        """Wait until no webhook is queued or being sent. False if that takes more than `timeout` seconds."""
         self._look(timeout)
         body = {"idle": True, "count": 0, "timeout": f"{timeout:.3f}s"}
         try:
@@ -329,39 +349,42 @@ class BillogramAccount:
         return True
 
     def end_of_test(self) -> None:
-        """The test function has returned: its own loop runs no application any more."""
+        """Stop using the test's own event loop, which ends with the test function; wait for deliveries."""
         self._receiver.end()
         self.settle()
 
     def undelivered(self) -> list[str]:
-        """Webhooks that could not be delivered, one line each; those the test did not wait for are none."""
+        """The webhooks that could not be delivered, one line each.
+
+        Webhooks whose application had no time to answer before the end of the test are not among them.
+        """
         lines: list[str] = []
         for status in ("pending", "failed"):
             for delivery in self.control("GET", f"/deliveries?status={status}"):
                 last = delivery["attempts"][-1] if delivery["attempts"] else None
                 if last is None and delivery["next_attempt_at"] is not None:
-                    continue  # delayed by a delivery policy, which is meant
+                    continue  # delayed on purpose, by a delivery policy
                 if last is None:
-                    lines.append(f"  {self._named(delivery)}: still being sent")
+                    lines.append(f"  {self._label(delivery)}: still being sent")
                 elif last["error"] != ENDED:
-                    lines.append(f"  {self._named(delivery)}: {_why(last)}")
-        if self._turn is not None:
+                    lines.append(f"  {self._label(delivery)}: {_reason(last)}")
+        if self._order_run is not None:
             for delivery in self.control("GET", "/deliveries?status=delivered"):
-                for made in delivery["attempts"]:
-                    taken = made["status_code"] is not None and made["status_code"] < 300
-                    if made["replay"] and not taken and made["error"] != ENDED:
-                        lines.append(f"  a copy of {self._named(delivery)}: {_why(made)}")
+                for attempt in delivery["attempts"]:
+                    taken = attempt["status_code"] is not None and attempt["status_code"] < 300
+                    if attempt["replay"] and not taken and attempt["error"] != ENDED:
+                        lines.append(f"  a copy of {self._label(delivery)}: {_reason(attempt)}")
         return [f"not delivered: {len(lines)}", *lines] if lines else []
 
-    def _named(self, delivery: dict[str, Any]) -> str:
+    def _label(self, delivery: dict[str, Any]) -> str:
         words = [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]]
         where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
         return f"{' '.join(filter(None, words))}{where}"
 
-    def unbuilt(self) -> list[str]:
-        """The operations that answered 501, those of the kit too."""
-        asked = self.control("GET", "/requests?status=501")
-        return [*(f"{each['method']} {each['path']}" for each in asked), *self.not_built]
+    def operations_not_built(self) -> list[str]:
+        """The operations that answered 501, including calls of the control plane by this object."""
+        answered = self.control("GET", "/requests?status=501")
+        return [*(f"{each['method']} {each['path']}" for each in answered), *self.not_built]
 
 
 class Snapshot:
@@ -372,7 +395,7 @@ class Snapshot:
         self.name = name
 
     def restore(self) -> None:
-        """The account is what it was, its clock too; webhooks that came since are still in `webhooks`."""
+        """Set the account and its clock back to this state. Webhooks received since remain in `webhooks`."""
         __tracebackhide__ = True
         self.account.control("POST", f"/snapshots/{quote(self.name, safe='')}/restore")
 
@@ -380,26 +403,28 @@ class Snapshot:
         return f"<Snapshot {self.name} of {self.account.user}>"
 
 
-def _reorders(turn: "Turn | None") -> bool:
-    return turn is not None and turn.order is not None
+def _is_reordered(order_run: "OrderRun | None") -> bool:
+    return order_run is not None and order_run.order is not None
 
 
-def _why(attempt: dict[str, Any]) -> str:
-    said = attempt["response"]["body"] if attempt["response"] else ""
-    return attempt["error"] or f"{attempt['status_code']} {said}".rstrip()
+def _reason(attempt: dict[str, Any]) -> str:
+    body_text = attempt["response"]["body"] if attempt["response"] else ""
+    return attempt["error"] or f"{attempt['status_code']} {body_text}".rstrip()
 
 
-def _given(body: dict[str, Any]) -> dict[str, Any]:
+def _without_none(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def _opened(
-    server: ServerThread, birth: NewAccount, callbacks: CallbackSettings, fixture: str | None
+async def _open_account(
+    server: ServerThread, new_account: NewAccount, callbacks: CallbackSettings, fixture: str | None
 ) -> LiveAccount:
     emulator = server.listener.emulator
     if fixture is None:
-        return await emulator.open_account(replace(birth, callbacks=callbacks), cause="kit")
+        return await emulator.open_account(replace(new_account, callbacks=callbacks), cause="kit")
     found = await asyncio.to_thread(read_fixture, fixture)
-    clock = {"mode": birth.clock_mode} | ({} if birth.now is None else {"now": birth.now.isoformat()})
-    own = {"id": birth.id, "key": birth.key, "seed": birth.seed, "clock": clock}
+    clock = {"mode": new_account.clock_mode} | (
+        {} if new_account.now is None else {"now": new_account.now.isoformat()}
+    )
+    own = {"id": new_account.id, "key": new_account.key, "seed": new_account.seed, "clock": clock}
     return await found.open(emulator, replace(found.new_account(own), callbacks=callbacks))

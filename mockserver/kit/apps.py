@@ -1,4 +1,4 @@
-"""The user's own application as a receiver: called straight, on a loop that is not the server's."""
+"""Calls the user's own application as a receiver, in process, on an event loop that is not the server's."""
 
 import asyncio
 import concurrent.futures
@@ -13,17 +13,20 @@ from mockserver.in_process import InProcessRequest, InProcessResponse, call_asgi
 
 HOST = "receiver.invalid"
 
-_Answering = Callable[[InProcessRequest], Awaitable[InProcessResponse]]
+_Responder = Callable[[InProcessRequest], Awaitable[InProcessResponse]]
 
 
 class TestEnded(Exception):
-    """The test was over before the application could answer: nobody's failure."""
+    """The test ended before the application answered. This is not a failure of the test."""
 
     __test__ = False
 
 
-def answering(app: Any) -> tuple[_Answering, bool]:
-    """How an application is called, and whether it is an asynchronous one. TypeError when it is none."""
+def responder_of(app: Any) -> tuple[_Responder, bool]:
+    """A function that calls the application, and whether it is asynchronous.
+
+    Raises TypeError if `app` is no ASGI or WSGI application.
+    """
     kind = _kind(app)
     if kind == "asgi":
         return lambda call: call_asgi(app, call, HOST), True
@@ -38,7 +41,7 @@ def _kind(app: Any) -> str:
     bare = app
     while isinstance(bare, functools.partial):
         bare = bare.func
-    called = bare if inspect.isroutine(bare) else _call_of(bare)
+    called = bare if inspect.isroutine(bare) else _call_method(bare)
     if inspect.isclass(bare) or called is None:
         raise TypeError(f"{app!r} is no ASGI or WSGI application")
     if inspect.iscoroutinefunction(called):
@@ -51,30 +54,30 @@ def _kind(app: Any) -> str:
     raise TypeError(f"{app!r} is no ASGI or WSGI application")
 
 
-def _call_of(app: Any) -> Any:
+def _call_method(app: Any) -> Any:
     return next((vars(kind)["__call__"] for kind in type(app).__mro__ if "__call__" in vars(kind)), None)
 
 
-class OnLoop:
-    """Calls an application on somebody's event loop, for as long as the test lasts."""
+class LoopRunner:
+    """Calls an application on a given event loop until the test ends."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, answer: _Answering) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, answer: _Responder) -> None:
         self._loop = loop
         self._answer = answer
         self._open: set[concurrent.futures.Future[InProcessResponse]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = False
-        self._lock = threading.Lock()  # between the server's loop and who ends it
+        self._lock = threading.Lock()  # guards against the thread that ends the test
 
     def runs_here(self) -> bool:
-        """Whether the caller stands on the loop that the application needs."""
+        """Whether the caller runs on the event loop of the application."""
         try:
             return asyncio.get_running_loop() is self._loop
         except RuntimeError:
             return False
 
     async def __call__(self, call: InProcessRequest) -> InProcessResponse:
-        """From another loop. What the application raises comes out; TestEnded."""
+        """Call the application from another loop. Raises what the application raises, or TestEnded."""
         done: concurrent.futures.Future[InProcessResponse] = concurrent.futures.Future()
         with self._lock:
             if self._ended:
@@ -89,7 +92,7 @@ class OnLoop:
         return await asyncio.wrap_future(done)
 
     def _start(self, call: InProcessRequest, done: "concurrent.futures.Future[InProcessResponse]") -> None:
-        if done.done():  # a coroutine made now would never be awaited
+        if done.done():  # a coroutine created now would never be awaited
             return
         task = self._loop.create_task(self._work(call, done))
         self._tasks.add(task)
@@ -99,44 +102,46 @@ class OnLoop:
         self, call: InProcessRequest, done: "concurrent.futures.Future[InProcessResponse]"
     ) -> None:
         try:
-            answered = await self._answer(call)
+            response = await self._answer(call)
         except asyncio.CancelledError:
-            _settle(done, TestEnded())
+            _fail(done, TestEnded())
             raise
         except Exception as error:
-            _settle(done, error)
+            _fail(done, error)
         else:
             with contextlib.suppress(concurrent.futures.InvalidStateError):
-                done.set_result(answered)
+                done.set_result(response)
 
     def end(self) -> None:
-        """Whoever waits for the application waits no more."""
+        """Let every pending call raise TestEnded, and later ones as well."""
         with self._lock:
             self._ended = True
             waiting = list(self._open)
         for done in waiting:
-            _settle(done, TestEnded())
+            _fail(done, TestEnded())
 
     def close(self) -> None:
-        """The loop is somebody else's; a task that came just when it was closed would be complained of."""
+        """End, and discard tasks that a closed loop will never run: asyncio would warn about them."""
         self.end()
         if self._loop.is_closed():
             for task in list(self._tasks):
                 work: Any = task.get_coro()
-                if inspect.getcoroutinestate(work) == inspect.CORO_CREATED:  # it never ran, and never will
+                if (
+                    inspect.getcoroutinestate(work) == inspect.CORO_CREATED
+                ):  # it has not started, and never will
                     work.close()
                     task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
 
 
-def _settle(done: "concurrent.futures.Future[InProcessResponse]", error: Exception) -> None:
+def _fail(done: "concurrent.futures.Future[InProcessResponse]", error: Exception) -> None:
     with contextlib.suppress(concurrent.futures.InvalidStateError):
         done.set_exception(error)
 
 
-class OnThread(OnLoop):
-    """The same on a loop of its own, in a thread of the fixture: the test may block as it likes."""
+class ThreadRunner(LoopRunner):
+    """Calls an application on an event loop in a thread of its own, so that the test may block."""
 
-    def __init__(self, answer: _Answering) -> None:
+    def __init__(self, answer: _Responder) -> None:
         started: concurrent.futures.Future[asyncio.AbstractEventLoop] = concurrent.futures.Future()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(
@@ -150,17 +155,17 @@ class OnThread(OnLoop):
         await self._stop.wait()
 
     def close(self) -> None:
-        """End the thread; one that hangs in the application is left behind."""
+        """End the thread. If the application does not return within 5 seconds, the thread keeps running."""
         self.end()
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(5)
         super().close()
 
 
-def runner(app: Any) -> OnLoop:
-    """Where an application runs: an asynchronous one of an asynchronous test on the test's own loop."""
-    answer, asynchronous = answering(app)
+def runner(app: Any) -> LoopRunner:
+    """The runner of an application: the test's own loop for an ASGI application in an asynchronous test."""
+    answer, asynchronous = responder_of(app)
     if asynchronous:
         with contextlib.suppress(RuntimeError):
-            return OnLoop(asyncio.get_running_loop(), answer)
-    return OnThread(answer)
+            return LoopRunner(asyncio.get_running_loop(), answer)
+    return ThreadRunner(answer)

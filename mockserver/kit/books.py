@@ -1,4 +1,4 @@
-"""Two sets of books held against each other: the user's and the account's."""
+"""Compares the user's books with those of the account."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -19,8 +19,8 @@ _MONEY = ("amount", "recalled_amount", "reminder_fee", "remaining_sum")
 _UNSENT = ("Unattested", "Deleted")
 
 
-class Booked(Struct, frozen=True):
-    """One billogram in the account's books, with the events behind it."""
+class BillogramBalance(Struct, frozen=True):
+    """The sums of one billogram in the account, with the events that led to them."""
 
     billogram: str
     state: str
@@ -28,14 +28,14 @@ class Booked(Struct, frozen=True):
     events: list[str]
 
 
-def booked(state: State) -> dict[str, Booked]:
-    """The books of an account, from its state."""
-    return {each.id: _booked(each, state.account.timezone) for each in state.billograms.values()}
+def balances(state: State) -> dict[str, BillogramBalance]:
+    """The balance of each billogram, by id."""
+    return {each.id: _balance(each, state.account.timezone) for each in state.billograms.values()}
 
 
-def _booked(billogram: Billogram, timezone: str) -> Booked:
+def _balance(billogram: Billogram, timezone: str) -> BillogramBalance:
     sums = billogram.sums
-    return Booked(
+    return BillogramBalance(
         billogram.id,
         public_state(billogram),
         {
@@ -54,41 +54,44 @@ def _event(event: Any, at: datetime, timezone: str) -> str:
     return f"{moment}  {' '.join([type(event).__name__, *values])}"
 
 
-def differences(rows: Iterable[Mapping[str, Any]], books: Mapping[str, Booked]) -> list[str]:
-    """What the user's books say otherwise, each with the events behind it; ValueError for a bad row."""
+def differences(rows: Iterable[Mapping[str, Any]], balances: Mapping[str, BillogramBalance]) -> list[str]:
+    """The differences between the user's rows and the account, each with the events that explain it.
+
+    Raises ValueError for a bad row.
+    """
     found: list[str] = []
     seen: set[str] = set()
     for row in rows:
-        key, given = _read(row)
+        key, given = _parse_row(row)
         if key in seen:
-            raise ValueError(f"billogram {key} is in the rows twice")
+            raise ValueError(f"billogram {key} has two rows")
         seen.add(key)
-        account = books.get(key)
+        account = balances.get(key)
         if account is None:
             found.append(f"billogram {key} is in your books only")
             continue
         wrong = [
-            f"  {name}: {as_number(given[name])} in your books, {as_number(own)} in the account"
-            for name, own in account.sums.items()
-            if given[name] != own
+            f"  {name}: {as_number(given[name])} in your books, {as_number(actual)} in the account"
+            for name, actual in account.sums.items()
+            if given[name] != actual
         ]
         if wrong:
-            found.append("\n".join([f"billogram {key} ({account.state})", *wrong, *_behind(account)]))
-    for key, account in books.items():
+            found.append("\n".join([f"billogram {key} ({account.state})", *wrong, *_event_lines(account)]))
+    for key, account in balances.items():
         if key not in seen and account.state not in _UNSENT:
             sums = ", ".join(f"{name} {as_number(account.sums[name])}" for name in COLUMNS)
             head = f"billogram {key} ({account.state}) is missing in your books: {sums}"
-            found.append("\n".join([head, *_behind(account)]))
+            found.append("\n".join([head, *_event_lines(account)]))
     return found
 
 
-def _behind(account: Booked) -> list[str]:
+def _event_lines(account: BillogramBalance) -> list[str]:
     return ["  events:", *(f"    {event}" for event in account.events)]
 
 
-def _read(row: Mapping[str, Any]) -> tuple[str, dict[str, Decimal]]:
+def _parse_row(row: Mapping[str, Any]) -> tuple[str, dict[str, Decimal]]:
     if set(row) != {"billogram", *COLUMNS}:
-        raise ValueError(f"a row has billogram, received, credited and remaining; this one: {dict(row)}")
+        raise ValueError(f"a row needs billogram, received, credited and remaining; this one is {dict(row)}")
     try:
         return str(row["billogram"]), {name: Decimal(str(row[name])) for name in COLUMNS}
     except InvalidOperation:

@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 
 class AccountClock:
-    """Stands still until it is moved; what falls due on the way is done at its own moment."""
+    """A frozen clock. When it is moved, everything that falls due is done at its own moment."""
 
     def __init__(self, control: Callable[..., Any]) -> None:
         self._control = control
 
     @property
     def now(self) -> datetime:
-        """What it shows, in the account's zone."""
+        """The present time, in the account's time zone."""
         return datetime.fromisoformat(self._control("GET", "/clock")["now"])
 
     def advance(
@@ -24,9 +24,9 @@ class AccountClock:
         until: Literal["next"] | None = None,
         dry_run: bool = False,
     ) -> dict[str, Any]:
-        """Move it by a span (`"20d"`, `"P1M"`), to a moment, or until the next thing that happens.
+        """Move the clock by a span (`"20d"`, `"P1M"`), to a moment, or until the next thing that happens.
 
-        Returns `from`, `to`, `count` and `happened`, when all that was due is done.
+        Returns `from`, `to`, `count` and `happened` when everything due is done. `dry_run` changes nothing.
         """
         __tracebackhide__ = True
         span = f"PT{by.total_seconds():.6f}S" if isinstance(by, timedelta) else by
@@ -43,7 +43,7 @@ class AccountClock:
         timezone: str | None = None,
         speed: float | None = None,
     ) -> dict[str, Any]:
-        """Move it to a later moment, or change how it runs."""
+        """Move the clock to a later moment, or change its mode, time zone or speed."""
         __tracebackhide__ = True
         body = {"now": _text(now), "mode": mode, "timezone": timezone, "speed": speed}
         given = {name: value for name, value in body.items() if value is not None}

@@ -1,8 +1,8 @@
-"""Other orders of a test's webhooks: which are tried, how large each is, and what it did in plain words.
+"""Other orders of a test's webhooks: which are tried, how large each is, and its description in words.
 
-An order is a row of groups, one for each look of the test: the ids of the callbacks that come then. An id
-once more is a copy. Its size is how many callbacks are out of their place, and how many copies there are.
-Pure, drawn from the seed.
+An order is a sequence of groups, one for each look of the test: the ids of the callbacks delivered then. A
+repeated id is a copy. The size of an order is the number of callbacks out of place plus the number of copies.
+The functions are pure; what is random is drawn from the seed.
 """
 
 from bisect import bisect_left
@@ -17,15 +17,15 @@ Group = tuple[str, ...]
 Order = tuple[Group, ...]
 T = TypeVar("T")
 
-_EVERY_MOVE = 40  # of a group of at most so many every single move is looked at
-_SMALL = 2 / 3  # of all that are tried, at most so many of size 1
-_ATTEMPTS = 20  # draws for each larger order that is still wanted
+_EVERY_MOVE = 40  # in a group of at most this size every single move is a candidate
+_SMALL = 2 / 3  # share of orders of size 1 among all that are tried, at most
+_ATTEMPTS = 20  # draws for each larger order that is still needed
 
 
 def orders(base: Order, seed: int, most: int, late: Mapping[str, range] = {}) -> list[Order]:
-    """At most so many other orders, all different, the smallest first.
+    """At most `most` orders other than `base`, all different, the smallest first.
 
-    `late`: to which later groups a callback may be moved.
+    `late`: the numbers of the later groups to which a callback may be moved.
     """
     found: dict[Order, None] = {}
     small = list(dict.fromkeys(_small(base, seed, late)))
@@ -44,32 +44,36 @@ def orders(base: Order, seed: int, most: int, late: Mapping[str, range] = {}) ->
 
 
 def _small(base: Order, seed: int, late: Mapping[str, range]) -> Iterator[Order]:
-    """Those of size 1: two neighbours the other way round, a copy right behind, one a look later; then all
-    else, drawn.
+    """The orders of size 1, in two shuffled parts.
+
+    First: two neighbours exchanged, a copy directly after its original, one callback postponed by one look.
+    Then all other single changes.
     """
-    near: list[Order] = []
-    far: list[Order] = []
+    nearest: list[Order] = []
+    other_changes: list[Order] = []
     for key, groups in late.items():
         for number in groups:
-            (near if number == groups[0] else far).append(_postponed(base, key, number, len(base[number])))
-            far.append(_postponed(base, key, number, 0))
+            (nearest if number == groups[0] else other_changes).append(
+                _postponed(base, key, number, len(base[number]))
+            )
+            other_changes.append(_postponed(base, key, number, 0))
     for number, group in enumerate(base):
         for place, key in enumerate(group):
-            near.append(_with(base, number, _inserted(group, place + 1, key)))
+            nearest.append(_with(base, number, _inserted(group, place + 1, key)))
             if place:
-                near.append(_with(base, number, _moved(group, place, place - 1)))
+                nearest.append(_with(base, number, _moved(group, place, place - 1)))
             if len(group) > _EVERY_MOVE:
                 continue
             for to in range(len(group)):
-                far.append(_with(base, number, _moved(group, place, to)))
+                other_changes.append(_with(base, number, _moved(group, place, to)))
                 if to > place:
-                    far.append(_with(base, number, _inserted(group, to + 1, key)))
-    yield from _drawn(near, seed, "near")
-    yield from (order for order in _drawn(far, seed, "far") if order != base)
+                    other_changes.append(_with(base, number, _inserted(group, to + 1, key)))
+    yield from _drawn(nearest, seed, "near")
+    yield from (order for order in _drawn(other_changes, seed, "far") if order != base)
 
 
 def _large(base: Order, seed: int, late: Mapping[str, range], attempts: int) -> Iterator[Order]:
-    """All twice, all the other way round; then orders that are drawn, every second callback with a copy."""
+    """Everything twice, everything reversed; then random orders with a copy of half of the callbacks."""
     yield tuple(group + group for group in base)
     yield tuple(group[::-1] for group in base)
     yield tuple(tuple(key for key in group for _ in range(2)) for group in base)
@@ -105,7 +109,7 @@ def _inserted(group: Group, place: int, key: str) -> Group:
 
 
 def _postponed(order: Order, key: str, number: int, place: int) -> Order:
-    """One callback in a later group, its copies right behind it."""
+    """Move a callback to a later group, with its copies directly after it."""
     times = flat(order).count(key)
     rest = [tuple(each for each in group if each != key) for group in order]
     rest[number] = (*rest[number][:place], *[key] * times, *rest[number][place:])
@@ -121,22 +125,22 @@ def _moved(group: Group, place: int, to: int) -> Group:
 
 
 def size(base: Order, order: Order) -> int:
-    """Callbacks out of their place, and copies."""
+    """The number of callbacks out of place plus the number of copies."""
     return sum(
         len(changed) - len(_in_place(group, changed)) for group, changed in zip(base, order, strict=True)
     )
 
 
-def _firsts(changed: Sequence[str]) -> list[str]:
+def _without_copies(changed: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(changed))
 
 
 def _in_place(group: Sequence[str], changed: Sequence[str]) -> list[str]:
-    """The ones that need not be moved: the longest row in `changed` that rises in the base."""
+    """The callbacks that need not be moved: the longest subsequence of `changed` in the order of `group`."""
     place = {key: number for number, key in enumerate(group)}
-    ends: list[str] = []  # of the best row of each length
+    ends: list[str] = []  # the last key of the best subsequence of each length
     before: dict[str, str | None] = {}
-    for key in _firsts(changed):
+    for key in _without_copies(changed):
         if key not in place:
             continue
         length = bisect_left(ends, place[key], key=place.__getitem__)
@@ -151,7 +155,7 @@ def _in_place(group: Sequence[str], changed: Sequence[str]) -> list[str]:
 
 
 def smaller(base: Order, order: Order) -> Iterator[Order]:
-    """The same with one callback put back in its place, or without one of the copies."""
+    """The orders with one callback moved back to its place, or without one of the copies."""
     seen: set[str] = set()
     for number, (group, changed) in enumerate(zip(base, order, strict=True)):
         kept = _in_place(group, changed)
@@ -164,7 +168,7 @@ def smaller(base: Order, order: Order) -> Iterator[Order]:
 
 
 def _put_back(base: Order, order: Order, key: str) -> Order:
-    """Behind the one that is before it among those in place."""
+    """Move a callback back, directly after the one that precedes it among those in place."""
     home = next(number for number, group in enumerate(base) if key in group)
     group, rest = base[home], [each for each in order[home] if each != key]
     ahead = [each for each in _in_place(group, order[home]) if group.index(each) < group.index(key)]
@@ -175,9 +179,9 @@ def _put_back(base: Order, order: Order, key: str) -> Order:
 
 
 def differences(base: Sequence[str], came: Sequence[str], name: Callable[[str], str]) -> list[str]:
-    """What is otherwise in what came: which came before which, and which came again."""
+    """How the order received differs from the base: which came before which, and which came again."""
     place = {key: number for number, key in enumerate(base)}
-    first = [key for key in _firsts(came) if key in place]
+    first = [key for key in _without_copies(came) if key in place]
     kept = _in_place(base, first)
     found = []
     for number, key in enumerate(first):
@@ -199,7 +203,7 @@ def differences(base: Sequence[str], came: Sequence[str], name: Callable[[str], 
 
 
 def late_ones(base: Order, order: Order) -> list[str]:
-    """The ids that come at a later look than they would."""
+    """The ids that are postponed to a later look."""
     found = []
     for number, group in enumerate(base):
         found += [key for key in group if key not in order[number]]
@@ -207,5 +211,5 @@ def late_ones(base: Order, order: Order) -> list[str]:
 
 
 def flat(order: Order) -> tuple[str, ...]:
-    """The ids of all groups in one row."""
+    """The ids of all groups in one sequence."""
     return tuple(chain.from_iterable(order))

@@ -1,4 +1,4 @@
-"""The pytest plugin: fixtures `billogram_server` and `billogram`, the timeline of a failing test.
+"""The pytest plugin: fixtures `billogram_server` and `billogram`, and the timeline in reports of failures.
 
 It is loaded in every pytest run where the package is installed, so it imports nothing before a fixture is
 used.
@@ -14,45 +14,45 @@ import pytest
 
 if TYPE_CHECKING:
     from mockserver.kit.account import BillogramAccount
-    from mockserver.kit.order_reruns import Turn
+    from mockserver.kit.order_reruns import OrderRun
     from mockserver.kit.server import Mockserver
 
 _MARKER = (
-    "billogram(fixture=None, allow_failed_webhooks=False, allow_not_built=False): what the account of the "
-    "fixture of this name begins with (a name of the library, or a file), and what it does not mind: "
+    "billogram(fixture=None, allow_failed_webhooks=False, allow_not_built=False): the fixture (a name of the "
+    "library, or a file) that the account of the test starts from, and what does not fail the test: "
     "webhooks that can't be delivered, operations that answer 501"
 )
 _ORDERS = (
-    "billogram_orders(max=24, late=False): run the test as it is, and then under at most so many other "
+    "billogram_orders(max=24, late=False): run the test unchanged, and then under at most `max` other "
     "orders and duplicates of its webhooks; the smallest that breaks it is reported. late: webhooks may also "
-    "come later than the test waits for others"
+    "arrive after others that the test waits for"
 )
-_ALLOWED = ("fixture", "allow_failed_webhooks", "allow_not_built")
+_OPTIONS = ("fixture", "allow_failed_webhooks", "allow_not_built")
 
 _account = pytest.StashKey["BillogramAccount"]()
-_told = pytest.StashKey[str]()
-_turn: "pytest.StashKey[Turn]" = pytest.StashKey()
+_timeline = pytest.StashKey[str]()
+_order_run: "pytest.StashKey[OrderRun]" = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The markers."""
+    """Register the markers."""
     config.addinivalue_line("markers", _MARKER)
     config.addinivalue_line("markers", _ORDERS)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """A test whose webhooks are to come in other orders is run several times."""
+    """Run a test with the marker `billogram_orders` once for each order of its webhooks."""
     if item.get_closest_marker("billogram_orders") is None:
         return None
     from mockserver.kit import order_reruns
 
-    return order_reruns.protocol(item, nextitem, _turn)
+    return order_reruns.protocol(item, nextitem, _order_run)
 
 
 @pytest.fixture(scope="session")
 def billogram_server() -> "Iterator[Mockserver]":
-    """A server for the whole session, on a free port; the clocks of its accounts stand still."""
+    """A server for the whole session, on a free port. The clocks of its accounts are frozen."""
     from mockserver.kit.server import Mockserver
 
     with Mockserver(clock="frozen") as server:
@@ -61,40 +61,40 @@ def billogram_server() -> "Iterator[Mockserver]":
 
 @pytest.fixture
 def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") -> "Iterator[BillogramAccount]":
-    """A fresh account of its own for this test; its webhooks come to `billogram.webhooks`, signed."""
+    """A new account for this test. Its webhooks are sent to `billogram.webhooks`, signed."""
     from mockserver.kit.account import BillogramAccount
 
     item = request.node
-    allowed = _allowed(item)
+    options = _marker_options(item)
     name, seed = _identity(item.nodeid)
-    turn, fixture = item.stash.get(_turn, None), allowed.get("fixture")
-    account = BillogramAccount(billogram_server, name, seed=seed, fixture=fixture, turn=turn)
+    order_run, fixture = item.stash.get(_order_run, None), options.get("fixture")
+    account = BillogramAccount(billogram_server, name, seed=seed, fixture=fixture, order_run=order_run)
     item.stash[_account] = account
     try:
         yield account
-        problems = _problems(account, allowed)
+        problems = _problems(account, options)
         if problems:
-            item.stash[_told] = account.told()
+            item.stash[_timeline] = account.timeline_text()
             pytest.fail("\n".join(problems), pytrace=False)
     finally:
         del item.stash[_account]
         account.close()
 
 
-def _allowed(item: pytest.Item) -> dict[str, Any]:
-    """What the nearest markers say; UsageError for a word that is not known."""
+def _marker_options(item: pytest.Item) -> dict[str, Any]:
+    """The options of the test's markers, the nearest first. Raises UsageError for an unknown option."""
     found: dict[str, Any] = {}
     for marker in item.iter_markers("billogram"):
-        unknown = [*map(str, marker.args), *(set(marker.kwargs) - set(_ALLOWED))]
+        unknown = [*map(str, marker.args), *(set(marker.kwargs) - set(_OPTIONS))]
         if unknown:
-            known, not_known = ", ".join(_ALLOWED), ", ".join(unknown)
+            known, not_known = ", ".join(_OPTIONS), ", ".join(unknown)
             raise pytest.UsageError(f"{item.nodeid}: the marker billogram knows {known}, not {not_known}")
         found = {**marker.kwargs, **found}
     return found
 
 
 def _identity(nodeid: str) -> tuple[str, int]:
-    """Name and seed of a test's account: the same in every run; the seed on every worker too."""
+    """Name and seed of a test's account: the same in every run. The name depends on the worker too."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     test = re.sub(r"[^a-z0-9]+", "-", nodeid.rpartition("::")[2].lower()).strip("-")[:50]
     digest = hashlib.blake2b(f"{worker}:{nodeid}".encode(), digest_size=4).hexdigest()
@@ -102,13 +102,13 @@ def _identity(nodeid: str) -> tuple[str, int]:
     return f"{test or 'test'}-{digest}", seed
 
 
-def _problems(account: "BillogramAccount", allowed: dict[str, Any]) -> list[str]:
+def _problems(account: "BillogramAccount", options: dict[str, Any]) -> list[str]:
     found: list[str] = []
-    for each in account.family():
+    for each in account.with_forks():
         each.end_of_test()
-        if not allowed.get("allow_failed_webhooks") and (lines := each.undelivered()):
+        if not options.get("allow_failed_webhooks") and (lines := each.undelivered()):
             found += [f"webhooks could not be delivered ({_hint('allow_failed_webhooks')})", *lines]
-        if not allowed.get("allow_not_built") and (names := each.unbuilt()):
+        if not options.get("allow_not_built") and (names := each.operations_not_built()):
             found += [f"not built yet, answered 501 ({_hint('allow_not_built')})", *(f"  {n}" for n in names)]
     return found
 
@@ -119,13 +119,13 @@ def _hint(name: str) -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """What is under way when the test function returns comes to its end before other fixtures go."""
+    """Finish deliveries that are pending when the test function returns, before fixtures are torn down."""
     try:
         return (yield)
     finally:
         account = item.stash.get(_account, None)
         if account is not None:
-            for each in account.family():
+            for each in account.with_forks():
                 each.end_of_test()
 
 
@@ -133,15 +133,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """The timeline in the report of a failure."""
+    """Add the timeline to the report of a failure."""
     report = yield
     if report.failed:
         account = item.stash.get(_account, None)
-        text = item.stash.get(_told, None)
+        text = item.stash.get(_timeline, None)
         if account is not None:
             try:
-                text = account.told()
-            except Exception as error:  # the failure itself must be seen all the same
+                text = account.timeline_text()
+            except Exception as error:  # the report of the failure itself matters more
                 text = f"the timeline can't be shown: {error!r}"
         if text is not None:
             report.sections.append(("billogram timeline", text))

@@ -1,4 +1,4 @@
-"""The receiver of one account: what came, and whether the signature fits."""
+"""The receiver of one account: it stores the webhooks, and checks their signature."""
 
 import json
 import logging
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from mockserver.core import signature
 from mockserver.core.callbacks import Planned
 from mockserver.in_process import InProcessRequest, InProcessResponse
-from mockserver.kit.apps import HOST, OnLoop, TestEnded
+from mockserver.kit.apps import HOST, LoopRunner, TestEnded
 from mockserver.webhooks.sender import Request
 from mockserver.webhooks.transport import Outcome
 
@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ENDED = "the test ended before its application answered"
-_SHOWN = 200  # characters of an answer
+_SHOWN = 200  # characters of a response body
 
 
 class Webhook:
-    """One attempt to deliver a callback, as it came to the receiver.
+    """One attempt to deliver a callback, as the receiver got it.
 
-    `status_code` is what the receiver answered, `error` what its application raised.
+    `status_code` is the status that the receiver answered with, `error` the exception of its application.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class Webhook:
 
     @property
     def billogram(self) -> str | None:
-        """The billogram it tells of; of a recall over several, the first."""
+        """The id of its billogram; of a recall over several billograms, the first."""
         return self.billograms[0] if self.billograms else None
 
     @property
     def signature_problem(self) -> str | None:
-        """Why the header signature is wrong, in plain words; None when it is right."""
+        """Why the signature in the headers is wrong, in words; None if it is right."""
         if self._sign_key is None:
             return "unsigned: the account has no key"
         headers = {name.lower(): value for name, value in self.headers.items()}
@@ -71,7 +71,7 @@ class Webhook:
 
     @property
     def name(self) -> str:
-        """The event type; of the other callbacks, the callback type."""
+        """The event type, or the callback type if it has no event type."""
         return self.event_type or self.callback_type
 
     def __repr__(self) -> str:
@@ -86,35 +86,35 @@ def _billograms(planned: Planned) -> tuple[str, ...]:
 
 
 class Receiver:
-    """Takes an account's callbacks, on the server's loop; answers 200, or lets an application answer."""
+    """Receives an account's callbacks on the server's loop. Answers 200, or what an application answers."""
 
     def __init__(self) -> None:
-        self._came: list[Webhook] = []
+        self._received: list[Webhook] = []
         self._changed = threading.Condition()
-        self._app: OnLoop | None = None
+        self._app: LoopRunner | None = None
         self._path = "/"
 
     async def __call__(self, planned: Planned, request: Request) -> Outcome:
-        """One attempt."""
+        """Handle one attempt."""
         begun = perf_counter()
-        app, status, error, answered = self._app, 200, None, InProcessResponse(200, {}, b"")
+        app, status, error, response = self._app, 200, None, InProcessResponse(200, {}, b"")
         if app is not None:
             try:
-                answered = await app(InProcessRequest("POST", self._path, request.headers, request.body))
-                status = answered.status
+                response = await app(InProcessRequest("POST", self._path, request.headers, request.body))
+                status = response.status
             except TestEnded:
                 return Outcome(None, ENDED, (perf_counter() - begun) * 1000, {}, "")
             except Exception as raised:
                 logger.error("the receiving application raised %r", raised, exc_info=raised)
                 status, error = 500, f"{type(raised).__name__}: {raised}"
         with self._changed:
-            self._came.append(Webhook(planned, request, status, error))
+            self._received.append(Webhook(planned, request, status, error))
             self._changed.notify_all()
-        shown = error if error is not None else answered.body.decode("utf-8", "replace")
-        return Outcome(status, None, (perf_counter() - begun) * 1000, answered.headers, shown[:_SHOWN])
+        shown = error if error is not None else response.body.decode("utf-8", "replace")
+        return Outcome(status, None, (perf_counter() - begun) * 1000, response.headers, shown[:_SHOWN])
 
-    def deliver_to(self, app: OnLoop | None, path: str) -> None:
-        """From now on this application answers; None: the receiver itself."""
+    def deliver_to(self, app: LoopRunner | None, path: str) -> None:
+        """Let this application answer later callbacks. None: the receiver itself answers."""
         old, self._app, self._path = self._app, app, path
         if old is not None:
             old.close()
@@ -124,32 +124,32 @@ class Receiver:
         return self._app is not None and self._app.runs_here()
 
     def all(self) -> list[Webhook]:
-        """What has come so far, oldest first."""
+        """The webhooks received so far, oldest first."""
         with self._changed:
-            return list(self._came)
+            return list(self._received)
 
     def until(self, look: Callable[[list[Webhook]], T | None], timeout: float) -> T | None:
-        """What `look` finds among those that came, as soon as it finds something; None after `timeout`."""
+        """Wait until `look` returns a result for the webhooks received; None after `timeout` seconds."""
         deadline = monotonic() + timeout
         with self._changed:
-            while (found := look(self._came)) is None:
+            while (found := look(self._received)) is None:
                 if not self._changed.wait(max(0.0, deadline - monotonic())) and monotonic() >= deadline:
-                    return look(self._came)
+                    return look(self._received)
             return found
 
     def end(self) -> None:
-        """The test function has returned: an application on its loop will not be called any more."""
-        if self._app is not None and type(self._app) is OnLoop:
+        """Called when the test function has returned: do not call an application on its loop any more."""
+        if self._app is not None and type(self._app) is LoopRunner:
             self._app.end()
 
     def close(self) -> None:
-        """Let go of the application."""
+        """Release the application."""
         if self._app is not None:
             self._app.close()
 
 
-def address(account: str) -> str:
-    """Where an account's callbacks go: nobody on the network has this name."""
+def receiver_url(account: str) -> str:
+    """The URL of an account's receiver. Its host name can't be resolved on a network."""
     from urllib.parse import quote
 
     return f"https://{HOST}/{quote(account, safe='')}"

@@ -1,4 +1,4 @@
-"""`with Mockserver() as server`: a server inside a test, and accounts on it."""
+"""`Mockserver`: a server in a thread of a test, and accounts on it."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
@@ -15,7 +15,7 @@ __all__ = ["ControlRefused", "Mockserver"]
 
 
 class Mockserver(ServerThread):
-    """A server for the length of a `with` block. It listens on loopback; `url` ends in `/api/v2`."""
+    """A server that runs as long as a `with` block. It listens on loopback; `url` ends in `/api/v2`."""
 
     def __init__(self, *, port: int = 0, **options: Unpack[Options]) -> None:
         super().__init__(port=port, **options)
@@ -31,27 +31,29 @@ class Mockserver(ServerThread):
         self.stop()
 
     def stop(self) -> None:
-        """Let running requests end, write what waits, and stop."""
+        """Finish running requests, write pending records, and stop."""
         while self._accounts:
-            self._accounts.pop().let_go()
+            self._accounts.pop().disconnect()
         super().stop()
 
     def account(self, user: str, key: str = "secret") -> "BillogramAccount":
-        """A new account with these credentials, as the fixture `billogram` is one.
+        """Create an account with these credentials: the kind of object that the fixture `billogram` returns.
 
-        It stays when the block ends. Its clock is as those of the server are, and where the server has a
-        `callback_url` its webhooks go there. ValueError: there is one of this name.
+        The account remains when the block ends. Its clock follows the options of the server, and its webhooks
+        go to the server's `callback_url`, if it has one. Raises ValueError if the account exists.
         """
-        from mockserver.kit.account import SIGN_KEY, BillogramAccount  # when the first one is wanted
+        from mockserver.kit.account import SIGN_KEY, BillogramAccount  # only when an account is created
 
-        made = self._configuration
+        configuration = self._configuration
 
-        def born(account: BillogramAccount) -> int:
+        def create(account: BillogramAccount) -> int:
             own = CallbackSettings(url=account.webhook_url, sign_key=account.sign_key)
-            birth = NewAccount(user, key, callbacks=own if made.callback_url is None else None)
-            opening = self.listener.emulator.open_account(birth, cause="Mockserver.account")
+            new_account = NewAccount(user, key, callbacks=own if configuration.callback_url is None else None)
+            opening = self.listener.emulator.open_account(new_account, cause="Mockserver.account")
             return self.run(opening).account.seed
 
-        account = BillogramAccount(self, user, key, sign_key=made.sign_key or SIGN_KEY, born=born)
+        account = BillogramAccount(
+            self, user, key, sign_key=configuration.sign_key or SIGN_KEY, create=create
+        )
         self._accounts.append(account)
         return account

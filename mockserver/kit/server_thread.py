@@ -1,4 +1,4 @@
-"""A server in a thread of this process, on a free port: what accounts of the kit live on."""
+"""A server in a thread of this process, on a free port. It serves the accounts of the kit."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class ControlRefused(Exception):
-    """The control plane said no: `status`, `code`, `message`, `hint` as its answer has them."""
+    """The control plane answered with an error: its `status`, `code`, `message` and `hint`."""
 
     def __init__(self, status: int, code: str, message: str, hint: str) -> None:
         super().__init__(f"{message} ({status} {code}); {hint}")
@@ -26,7 +26,7 @@ class ControlRefused(Exception):
 
 
 class ServerThread:
-    """A server that listens on loopback, from `start` to `stop`."""
+    """A server that listens on loopback from `start` until `stop`."""
 
     def __init__(self, *, port: int = 0, **options: Unpack[Options]) -> None:
         self._configuration = configured(options)
@@ -38,8 +38,8 @@ class ServerThread:
         self._listener: Listener | None = None
 
     def start(self) -> None:
-        """Start; OSError, LogInUse, LogFailed as they come."""
-        assert self._thread is None, "it runs already"
+        """Start, and wait until requests are served. Raises OSError, LogInUse or LogFailed."""
+        assert self._thread is None, "the server is already running"
         self._started.clear()
         failures: list[BaseException] = []
         self._thread = threading.Thread(target=self._run, args=(failures,), name="mockserver", daemon=True)
@@ -51,7 +51,7 @@ class ServerThread:
             raise failures[0]
 
     def stop(self) -> None:
-        """Let running requests end, write what waits, and stop."""
+        """Finish running requests, write pending records, and stop."""
         if self._thread is None or self._loop is None or self._stop is None:
             return
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -69,35 +69,38 @@ class ServerThread:
         return f"{self.listener.address}/_mock"
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """One operation of the control plane (`path` is below `/_mock`), without a socket; ControlRefused."""
+        """Call an operation of the control plane without a socket. `path` is below `/_mock`.
+
+        Raises ControlRefused when the answer is an error.
+        """
         sent = b"" if body is None else encode(body)
         token = self.control_token
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         listener = self.listener
         call = InProcessRequest(method, f"/_mock{path}", headers, sent)
         answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]))
-        told = json.loads(answered.body)
+        payload = json.loads(answered.body)
         if answered.status >= 300:
-            error = told["error"]
+            error = payload["error"]
             raise ControlRefused(answered.status, error["code"], error["message"], error["hint"])
-        return told
+        return payload
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something on the server's loop, from another thread, and wait for it."""
+        """Run a coroutine on the server's event loop, from another thread, and wait for its result."""
         if self._loop is None or self._listener is None:
             work.close()
-            raise AssertionError("it does not run")
+            raise AssertionError("the server is not running")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     @property
     def control_token(self) -> str | None:
-        """What the control plane wants."""
+        """The token that the control plane requires, if any."""
         return self._configuration.control_token
 
     @property
     def listener(self) -> Listener:
-        """What listens, for the rest of the kit; use it on the server's loop only."""
-        assert self._listener is not None, "it does not run"
+        """The running listener. Use it only on the server's event loop."""
+        assert self._listener is not None, "the server is not running"
         return self._listener
 
     def _run(self, failures: list[BaseException]) -> None:

@@ -1,4 +1,4 @@
-"""The timeline of an account as text: what a failing test shows."""
+"""The timeline of an account as text, for the report of a failing test."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ ROWS = 40
 _VALUES = ("amount", "recalled_amount", "delivery_method", "manual")
 
 
-def told(
+def render(
     rows: list[dict[str, Any]], *, account: str, seed: int, now: str, receiver: str, rows_shown: int = ROWS
 ) -> str:
-    """The last rows, oldest first, and what is needed to see the same again."""
+    """The last `rows_shown` rows, oldest first, under a line with what is needed to reproduce them."""
     left_out = len(rows) - rows_shown
     head = [f"account {account}, seed {seed}, its clock shows {_moment(now)}"]
     if left_out > 0:
@@ -26,18 +26,18 @@ def _moment(text: str) -> str:
 def _row(row: dict[str, Any], receiver: str) -> str:
     match row["kind"]:
         case "request":
-            words = f"{row['method']} {row['path']}"
+            text = f"{row['method']} {row['path']}"
         case "refusal":
             rule = f" by {row['rule']}" if row["rule"] else ""
-            words = f"{row['method']} {row['path']}: {row['status']} {row['error']}{rule}: {row['message']}"
+            text = f"{row['method']} {row['path']}: {row['status']} {row['error']}{rule}: {row['message']}"
         case "act":
-            words = "; ".join([row["rule"], *_events(row), *_changes(row)])
+            text = "; ".join([row["rule"], *_events(row), *_state_changes(row)])
         case "delivery":
-            words = _name(row) if row["url"] == receiver else f"{_name(row)} to {row['url']}"
+            text = _name(row) if row["url"] == receiver else f"{_name(row)} to {row['url']}"
         case _:
             attempt = row["attempt"]
-            words = f"{_name(row)}: {attempt['error'] or attempt['status_code']}"
-    return f"{row['kind']:<8}  {words}"
+            text = f"{_name(row)}: {attempt['error'] or attempt['status_code']}"
+    return f"{row['kind']:<8}  {text}"
 
 
 def _name(row: dict[str, Any]) -> str:
@@ -53,7 +53,7 @@ def _events(row: dict[str, Any]) -> list[str]:
     return ([", ".join(shown)] if shown else []) or ([", ".join(row["records"])] if row["records"] else [])
 
 
-def _changes(row: dict[str, Any]) -> list[str]:
+def _state_changes(row: dict[str, Any]) -> list[str]:
     return [
         f"{change['billogram']}: {change['before'] or 'new'} → {change['after']}" for change in row["changes"]
     ]

@@ -343,7 +343,7 @@ def test_a_bad_value(name: str, value: str, tmp_path: Path) -> None:
 
 
 def test_every_option_with_a_value_has_bad_ones() -> None:
-    assert {name for name, _ in BAD_VALUES} == {o.name for o in SERVE if o.read is not None}
+    assert {name for name, _ in BAD_VALUES} == {o.name for o in SERVE if o.parse is not None}
 
 
 def test_a_bad_value_of_a_switch() -> None:
@@ -650,7 +650,7 @@ class Terminal:
 def test_a_person_sees_the_address_a_first_request_and_the_docs(tmp_path: Path) -> None:
     with Terminal(cwd=tmp_path) as terminal:
         assert f"serves {terminal.told['url']}\n" in terminal.shown
-        assert "any user name with any password" in terminal.shown
+        assert "any user name and password works; the account is created on first use:\n" in terminal.shown
         assert f"control plane: {terminal.told['control']} (open)\n" in terminal.shown
         assert "docs: README.md" in terminal.shown
         answer = terminal.follow(terminal.request)

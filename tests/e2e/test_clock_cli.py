@@ -97,7 +97,7 @@ def test_freezing_and_running(server: Served) -> None:
         (("show", "--account", "fourth", "--control-token", "wrong"), "token is missing or wrong"),
         (("live", "--account", "fourth", "--speed", "0"), "must be above 0"),
         (("live", "--account", "fourth", "--speed", "x"), "--speed"),
-        ((), "DEED"),
+        ((), "ACTION"),
     ],
 )
 def test_what_is_not_possible_is_one_line(server: Served, words: tuple[str, ...], said: str) -> None:
@@ -117,7 +117,7 @@ def test_nobody_there() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "can't be asked" in done.stderr
+    assert "can't be reached" in done.stderr
 
 
 # at a terminal

@@ -65,22 +65,22 @@ def test_webhooks_one_after_the_other(billogram: BillogramAccount) -> None:
     assert len(billogram.webhooks.all()) == 6
 
 
-def test_waiting_in_vain_tells_what_came(billogram: BillogramAccount) -> None:
+def test_a_timeout_lists_what_was_received(billogram: BillogramAccount) -> None:
     webhooks = billogram.webhooks
     with pytest.raises(AssertionError) as failed:
         webhooks.wait("Payment", timeout=0.01)
-    assert str(failed.value) == "waited 0.01 s for Payment, one\nnothing came"
+    assert str(failed.value) == "waited 0.01 s for Payment, one\nnothing was received"
     key = sent(billogram)
     webhooks.wait("BillogramSent")
     with pytest.raises(AssertionError) as failed:
         webhooks.wait("BillogramSent", billogram=key, count=2, timeout=0.01)
     assert str(failed.value) == (
         f"waited 0.01 s for BillogramSent of {key}, 2 of them\n"
-        f"came:\n  BillogramCreated {key}\n  BillogramSent {key}"
+        f"received:\n  BillogramCreated {key}\n  BillogramSent {key}"
     )
     with pytest.raises(AssertionError, match="number 2"):
         webhooks.wait("BillogramSent", timeout=0.01)
-    with pytest.raises(AssertionError, match=r"^BillogramSent came, 1 of them\ncame:\n"):
+    with pytest.raises(AssertionError, match=r"^BillogramSent was received, 1 of them\nreceived:\n"):
         webhooks.none("BillogramSent")
 
 
@@ -149,7 +149,7 @@ def test_books(billogram: BillogramAccount) -> None:
     "row", [{"billogram": "x"}, {"billogram": "x", "received": "?", "credited": 0, "remaining": 0}]
 )
 def test_rows_that_are_none(billogram: BillogramAccount, row: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"a row has|not a number"):
+    with pytest.raises(ValueError, match=r"a row needs|not a number"):
         billogram.assert_reconciled([row])
 
 
@@ -210,14 +210,14 @@ def test_a_fork_goes_its_own_way(billogram: BillogramAccount) -> None:
     assert (other.user, first.user) == (f"{billogram.user}-fork-1", "first")
     assert first.http.get(f"/billogram/{key}").status_code == 200
     deeper = other.fork()
-    assert [each.user for each in billogram.family()] == [
+    assert [each.user for each in billogram.with_forks()] == [
         billogram.user,
         other.user,
         f"{other.user}-fork-1",
         "first",
     ]
     billogram.webhooks.none("Payment")
-    names = [each.user for each in billogram.family()]
+    names = [each.user for each in billogram.with_forks()]
     assert deeper.seed != other.seed != billogram.seed
     with pytest.raises(ControlRefused, match="already"):
         billogram.fork("first")

@@ -192,10 +192,10 @@ def test_bugs_are_found_with_the_smallest_order(suite: pytest.Pytester) -> None:
     result.assert_outcomes(passed=2, failed=2, errors=1)
     said = section(result)
     assert (
-        "  BillogramEnded ID came before Payment ID\nas it is:   BillogramCreated ID, BillogramSent ID, "
+        "  BillogramEnded ID came before Payment ID\noriginal order: BillogramCreated ID, BillogramSent ID, "
         in said
     )
-    assert "as it came: BillogramCreated ID, BillogramSent ID, BillogramEnded ID, Payment ID\n" in said
+    assert "failing order:  BillogramCreated ID, BillogramSent ID, BillogramEnded ID, Payment ID\n" in said
     assert "(1 order was tried" in said or re.search(r"\(\d+ orders were tried", said)
     assert re.search(r"^  Payment ID came twice(, again after \w+ ID)?$", said, re.MULTILINE)
     assert re.search(r"^  a copy of \w+ \w{8}: 500$", result.stdout.str(), re.MULTILINE)
@@ -250,7 +250,7 @@ def test_an_order_of_two_changes_is_made_small(suite: pytest.Pytester) -> None:
     )
     result.assert_outcomes(failed=1)
     said = section(result)
-    (changes,) = re.findall(r"failed\):\n(.*)as it is", said, re.DOTALL)
+    (changes,) = re.findall(r"failed\):\n(.*)original order", said, re.DOTALL)
     assert re.fullmatch(
         r"  BillogramEnded ID came before Payment ID\n  BillogramSent ID came twice(, again after .*)?\n",
         changes,
@@ -287,7 +287,7 @@ def test_a_webhook_may_come_after_those_that_are_waited_for(suite: pytest.Pytest
     result.assert_outcomes(passed=1, failed=1)
     said = section(result)
     assert "  BillogramCreated ID came only after the test had waited for others\n" in said
-    (came,) = re.findall(r"^as it came: (.*)$", said, re.MULTILINE)
+    (came,) = re.findall(r"^failing order:  (.*)$", said, re.MULTILINE)
     assert came.split(", ")[0] == "BillogramSent ID"
     assert came.split(", ")[-1] == "BillogramCreated ID"
 
@@ -486,8 +486,7 @@ def test_what_ends_a_test_otherwise(suite: pytest.Pytester) -> None:
     shown = result.stdout.str()
     assert shown.count(" billogram orders -") == 1
     assert (
-        "  nothing came otherwise; but only when the test looked at billogram.webhooks, or at its end"
-        in shown
+        "  the order is the same, but webhooks came only when the test looked at them, or at its end" in shown
     )
     assert "knows max, a number from 1 to 1000, and late, True or False" in shown
     assert "the marker billogram_orders is for tests with the fixture billogram" in shown

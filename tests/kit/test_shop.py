@@ -68,7 +68,7 @@ def test_a_mistake_of_the_receiver_is_seen(
 ) -> None:
     """And by no test in which every webhook comes once and in order: those can't see it.
 
-    The one that is run under many orders passes as it is.
+    The one that is run under many orders passes unchanged.
     """
     files = [str(SHOP / name) for name in RECEIVER]
     result = pytester.runpytest_inprocess(*files, *OPTIONS, "--receiver", receiver)
@@ -76,9 +76,7 @@ def test_a_mistake_of_the_receiver_is_seen(
     assert "errors" not in result.parseoutcomes()
     shown = result.stdout.str()
     assert set(re.findall(r"^FAILED .*::(\w+)", shown, re.MULTILINE)) == seen_by
-    assert ("The test passes as it is, and fails when its webhooks come otherwise" in shown) == (
-        ORDERS in seen_by
-    )
+    assert ("The test passes unchanged, and fails with another order" in shown) == (ORDERS in seen_by)
 
 
 # over HTTP
