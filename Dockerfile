@@ -14,7 +14,7 @@ COPY scenarios/ scenarios/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.13-slim
-# the wheels are only lent: they make no layer
+# the wheels are mounted only for this step, so they add no layer
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --disable-pip-version-check --no-index --find-links /wheels billogram-mockserver
 # /data is for --database /data/sandbox.db
@@ -25,7 +25,7 @@ USER mockserver
 WORKDIR /data
 VOLUME /data
 EXPOSE 8080
-# for a command of one's own too: loopback would be the container's
+# also for custom commands: loopback would be that of the container
 ENV MOCKSERVER_HOST=0.0.0.0
 HEALTHCHECK --interval=10s --timeout=10s --start-period=60s CMD ["mockserver", "wait", "--timeout", "5s"]
 ENTRYPOINT ["mockserver"]

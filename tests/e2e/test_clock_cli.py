@@ -60,7 +60,7 @@ def test_the_only_account_is_meant(server: Served) -> None:
     assert clock(server, "show") == (
         2,
         "",
-        "mockserver clock: say which account, with --account: there is none yet\n",
+        "mockserver clock: name the account with --account: there is none yet\n",
     )
     key = sent(server, "one")
     assert clock(server, "show") == (0, f"{FROZEN}  frozen  Europe/Stockholm\n", "")

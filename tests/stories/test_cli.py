@@ -134,7 +134,7 @@ def test_a_control_token(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
         base = ("pay-in-parts", "--base-url", server.url)
         code, out, err = run(*base)
         assert (code, out) == (2, "")
-        assert "wants its control token: --control-token, or MOCKSERVER_CONTROL_TOKEN" in err
+        assert "requires its control token: use --control-token, or MOCKSERVER_CONTROL_TOKEN" in err
         assert run(*base, "--control-token", "T0ken")[0] == 0
         monkeypatch.setenv("MOCKSERVER_CONTROL_TOKEN", "T0ken")
         assert run(*base)[0] == 0

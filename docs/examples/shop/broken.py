@@ -23,13 +23,13 @@ class TrustsOrder(Receiver):
     """Takes each webhook for the newest."""
 
     def standing(self, callback: dict[str, Any], billogram: str) -> Standing:
-        """As the webhook tells it, which may be older than the one before."""
+        """The status in the webhook, which may be older than the one before."""
         if callback["callback_type"] == "BillogramEvent":
-            told = callback["billogram"]
-            return Standing(told["state"], ore(told["remaining_sum"]))
+            shown = callback["billogram"]
+            return Standing(shown["state"], ore(shown["remaining_sum"]))
         recalled = [each["billogram"] for each in callback["payment_recall"]["payables"]]
-        (told,) = [each for each in recalled if each["id"] == billogram]
-        return Standing(told["state"], ore(told["remaining_amount"]))
+        (shown,) = [each for each in recalled if each["id"] == billogram]
+        return Standing(shown["state"], ore(shown["remaining_amount"]))
 
 
 class AcceptsAnything(Receiver):

@@ -1,4 +1,4 @@
-"""`python -m shop --port 8090`: the shop as a server; the rest is told by the environment."""
+"""`python -m shop --port 8090`: the shop as a server, configured by environment variables."""
 
 import argparse
 import os
@@ -17,10 +17,10 @@ def main(kind: type[Receiver] = Receiver) -> None:
     parser = argparse.ArgumentParser(prog="python -m shop")
     parser.add_argument("--port", type=int, default=8090)
     port = parser.parse_args().port
-    told = os.environ
-    api = Billogram(told["BILLOGRAM_URL"], told["BILLOGRAM_USER"], told["BILLOGRAM_KEY"])
-    books = Books(Path(told.get("SHOP_DATABASE", "shop.db")))
-    receiver = kind(api, books, told["BILLOGRAM_SIGN_KEY"])
+    environment = os.environ
+    api = Billogram(environment["BILLOGRAM_URL"], environment["BILLOGRAM_USER"], environment["BILLOGRAM_KEY"])
+    books = Books(Path(environment.get("SHOP_DATABASE", "shop.db")))
+    receiver = kind(api, books, environment["BILLOGRAM_SIGN_KEY"])
     uvicorn.run(create_app(api, books, receiver), port=port)
 
 

@@ -147,11 +147,11 @@ async def _body(request: Request) -> bytes:
 def _read(body: bytes) -> tuple[str, str, list[Item]]:
     """An order as it is sent: name, email, items with title, count and price."""
     try:
-        told = json.loads(body)
-        items = [Item(str(each["title"]), int(each["count"]), ore(each["price"])) for each in told["items"]]
+        order = json.loads(body)
+        items = [Item(str(each["title"]), int(each["count"]), ore(each["price"])) for each in order["items"]]
         if any(each.count < 1 or each.price < 0 for each in items):
             raise ValueError("count and price must not be negative, and count not 0")
-        return str(told["name"]), str(told["email"]), items
+        return str(order["name"]), str(order["email"]), items
     except (ValueError, TypeError, KeyError, ArithmeticError) as wrong:
         raise HTTPException(400, f"no order: {wrong!r}") from None
 

@@ -17,7 +17,7 @@ _certificates = cache(httpx.create_ssl_context)  # reading them takes longer tha
 
 
 class Refused(Exception):
-    """Billogram said no, and nothing was done."""
+    """Billogram refused the request, and nothing was changed."""
 
     def __init__(self, status: str, message: str) -> None:
         super().__init__(f"{message} ({status})")
@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 class Unanswered(Exception):
-    """No answer, or one that says nothing: it may have been done, or not."""
+    """No answer, or a useless one: the request may have been executed, or not."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a billogram stands: its state, and what remains to be paid, in öre."""
+    """The status of a billogram: its state, and what remains to be paid, in öre."""
 
     state: str
     remaining: int
@@ -54,11 +54,11 @@ class Billogram:
         self._http = httpx.Client(base_url=url, auth=(user, key), timeout=10, verify=_certificates())
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._http.close()
 
     def customer(self, name: str, email: str) -> int:
-        """The number of the customer with this address, who is made if need be."""
+        """The number of the customer with this address, who is created if necessary."""
         body = {"name": name, "contact": {"email": email}}
         found = _once(
             lambda: self._find("/customer", "contact:email", email),
@@ -67,7 +67,7 @@ class Billogram:
         return int(found["customer_no"])
 
     def invoice(self, reference: str, number: int, customer: int, items: list[Item]) -> str:
-        """The id of the one billogram with this reference, which is made and sent if need be."""
+        """The id of the one billogram with this reference, which is created and sent if necessary."""
         rows = [
             {"title": each.title, "count": each.count, "price": kronor(each.price), "vat": each.vat}
             for each in items
@@ -86,14 +86,14 @@ class Billogram:
         return str(found["id"])
 
     def credit(self, billogram: str, amount: int | None) -> None:
-        """Credit so many öre; None: everything that is left."""
+        """Credit an amount in öre; None: everything that remains."""
         body = {"mode": "full"} if amount is None else {"mode": "amount", "amount": kronor(amount)}
         self._ask("POST", f"/billogram/{billogram}/command/credit", body)
 
     def standing(self, billogram: str) -> Standing:
-        """How a billogram stands now."""
-        told = self._ask("GET", f"/billogram/{billogram}")
-        return Standing(told["state"], ore(told["remaining_sum"]))
+        """The present status of a billogram."""
+        payload = self._ask("GET", f"/billogram/{billogram}")
+        return Standing(payload["state"], ore(payload["remaining_sum"]))
 
     def _find(self, path: str, field: str, value: str) -> Any:
         """The first object of which this field has this value, or None."""
@@ -105,21 +105,21 @@ class Billogram:
         """One request: the `data` of its answer. Refused, Unanswered."""
         try:
             answer = self._http.request(method, path, json=body, params=query)
-            told = answer.json()
+            payload = answer.json()
         except (httpx.TransportError, ValueError) as lost:
             raise Unanswered(f"{method} {path}: {lost!r}") from lost
         if answer.status_code >= 500 or answer.status_code == 429:
             raise Unanswered(f"{method} {path}: {answer.status_code}")
         if answer.status_code != 200:
-            raise Refused(told["status"], told["data"]["message"])
-        return told["data"]
+            raise Refused(payload["status"], payload["data"]["message"])
+        return payload["data"]
 
 
 def _once(find: Callable[[], T | None], create: Callable[[], T]) -> T:
-    """What is there already, or else is made now.
+    """Find an object, or create it.
 
-    When the answer gets lost on its way, nobody knows whether the thing was made. So each attempt looks for
-    it first, and there is never a second one.
+    When an answer gets lost, nobody knows whether the object was created. So each attempt looks for it first,
+    and a second one is never created.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:

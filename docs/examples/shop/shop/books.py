@@ -23,7 +23,7 @@ CREATE TABLE IF NOT EXISTS orders (
     billogram TEXT UNIQUE,
     state TEXT,                                 -- as Billogram has it
     remaining INTEGER NOT NULL DEFAULT 0,
-    heard INTEGER NOT NULL DEFAULT 0,           -- how often something was heard of the billogram
+    heard INTEGER NOT NULL DEFAULT 0,           -- the number of events and answers so far
     delivery TEXT NOT NULL DEFAULT 'waiting'    -- waiting, released, stopped, shipped
 );
 CREATE TABLE IF NOT EXISTS events (
@@ -87,7 +87,7 @@ class Books:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Whole or, when an exception comes, not at all."""
+        """A transaction, which an exception rolls back."""
         with closing(sqlite3.connect(self._file, timeout=10, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
             db.execute("BEGIN IMMEDIATE")
@@ -124,7 +124,7 @@ class Books:
     # their billograms
 
     def attach(self, number: int, billogram: str) -> int:
-        """The billogram of an order is known. Returns what `settle` wants to know."""
+        """Store the billogram of an order. Returns the value `heard` for `settle`."""
         with self._transaction() as db:
             db.execute("UPDATE orders SET billogram = ? WHERE number = ?", (billogram, number))
             heard = _hear(db, billogram)
@@ -132,7 +132,7 @@ class Books:
             return heard
 
     def book(self, event: Event) -> int | None:
-        """Write an event down, once. Returns what `settle` wants to know; None: no order has this billogram.
+        """Store an event, once. Returns the value `heard` for `settle`; None: no order has this billogram.
 
         The events of a billogram that no order has yet are kept: its webhooks may come before the answer to
         the request that makes it.
@@ -143,10 +143,10 @@ class Books:
             return _hear(db, event.billogram)
 
     def settle(self, billogram: str, heard: int, standing: Standing) -> None:
-        """How a billogram stands, as Billogram told after `heard`.
+        """Store the status of a billogram that Billogram answered after `heard`.
 
-        If something else was heard in the meantime, the answer may be an old one: it is better than nothing,
-        and else dropped, as whoever heard that asks too, and later.
+        If another event was booked in the meantime, the status may be out of date. It is then stored only if
+        there is none yet: the other event requests the status too, and later.
         """
         with self._transaction() as db:
             change = (

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 
 def ore(amount: Decimal | int | float | str) -> int:
-    """Kronor, as they stand in JSON, to öre. ValueError for what no coin can pay."""
+    """Convert kronor, as in JSON, to öre. Raises ValueError for fractions of an öre."""
     exact = Decimal(str(amount)) * 100
     if exact != exact.to_integral_value():
         raise ValueError(f"{amount} is no whole number of öre")

@@ -27,7 +27,7 @@ def signature(key: str, timestamp: str, body: bytes) -> str:
 
 
 class Receiver:
-    """Takes webhooks. They may come twice, in any order, from anybody."""
+    """Receives webhooks. They may come twice, in any order, and from anybody."""
 
     def __init__(self, api: Billogram, books: Books, sign_key: str) -> None:
         self.api = api
@@ -47,7 +47,7 @@ class Receiver:
             return False
 
     def receive(self, callback: dict[str, Any]) -> None:
-        """Book what it tells. When that fails it must be sent again, so exceptions go on to Billogram."""
+        """Book the events of a webhook. Exceptions reach Billogram as an error, so that it sends it again."""
         for event in self.events(callback):
             heard = self.books.book(event)
             if heard is not None:
@@ -57,21 +57,21 @@ class Receiver:
     def events(self, callback: dict[str, Any]) -> list[Event]:
         """The events in a webhook: a recall has one for each billogram, other types have none."""
         if callback["callback_type"] == "BillogramEvent":
-            told = callback["event"]
-            return [_event(told["billogram_id"], told)]
+            event = callback["event"]
+            return [_event(event["billogram_id"], event)]
         if callback["callback_type"] == "PaymentRecalled":
             payables = [each["billogram"] for each in callback["payment_recall"]["payables"]]
             return [_event(each["id"], each["event"]) for each in payables]
         return []
 
     def standing(self, callback: dict[str, Any], billogram: str) -> Standing:
-        """How the billogram stands: Billogram is asked, as the webhook may be older than another one."""
+        """The status of the billogram. It is requested from Billogram, as the webhook may be out of date."""
         return self.api.standing(billogram)
 
 
-def _event(billogram: str, told: dict[str, Any]) -> Event:
-    """Types that are not known are written down too, and change nothing."""
-    key, kind, data = told["event_uuid"], told["type"], told["data"]
+def _event(billogram: str, event: dict[str, Any]) -> Event:
+    """Unknown types are stored too, and change no sum."""
+    key, kind, data = event["event_uuid"], event["type"], event["data"]
     if kind == "PaymentRecalled":
         return Event(key, billogram, kind, received=-ore(data["recalled_amount"]))
     if kind in MONEY:

@@ -1,4 +1,4 @@
-"""The shop beside an account of its own for each test."""
+"""A shop with an account of its own for each test."""
 
 import asyncio
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WEBHOOKS = "/webhooks/billogram"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What broken.py is for."""
+    """The option for the receivers in broken.py."""
     parser.addoption("--receiver", default="shop.webhooks:Receiver", help="another one, as broken:BooksTwice")
 
 
@@ -48,13 +48,13 @@ class Shop:
         return self.ask("POST", "/orders", json=order).json()
 
     def order(self, number: int = 1) -> Any:
-        """How an order stands."""
+        """The status of an order."""
         return self.ask("GET", f"/orders/{number}").json()
 
 
 @pytest.fixture
 def shop(billogram: BillogramAccount, tmp_path: Path, pytestconfig: pytest.Config) -> Iterator[Shop]:
-    """The shop: its client talks to the account, whose webhooks come straight to the application."""
+    """The shop: its client talks to the account, whose webhooks are delivered directly to the application."""
     api = Billogram(billogram.url, billogram.user, billogram.key)
     books = Books(tmp_path / "shop.db")
     receiver: type[Receiver] = resolve_name(pytestconfig.getoption("receiver"))
