@@ -20,7 +20,7 @@ from starlette.routing import Route
 from benchmarks.servers import ACCOUNT, KEY, Answer
 
 # the collector set as in `mockserver serve`
-from mockserver.cli.serve import _settle_memory
+from mockserver.cli.serve import _tune_garbage_collector
 from mockserver.configuration import Configuration
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
@@ -75,7 +75,7 @@ async def _serve(app: Starlette) -> None:
     try:
         await listener.serve()
         print(json.dumps({"url": f"{listener.address}/api/v2"}), flush=True)
-        _settle_memory()
+        _tune_garbage_collector()
         await stop.wait()
     finally:
         await listener.stop()

@@ -24,7 +24,7 @@ def check(variables: dict[str, str]) -> None:
     """Each is one of an option, with a value that it takes."""
     known = {option.variable: option for option in SERVE}
     for name, value in variables.items():
-        read = known[name].read
+        read = known[name].parse
         assert read is not None
         assert read(value)
 
