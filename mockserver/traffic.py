@@ -115,7 +115,7 @@ class Faults:
         """Remove the faults of an account; their numbers are not used again."""
         self._of.pop(account, None)
 
-    def strike(self, account: str, seed: int, method: str, path: str, command: str | None) -> Fault | None:
+    def match(self, account: str, seed: int, method: str, path: str, command: str | None) -> Fault | None:
         """The first fault that matches a request, or None. Later faults do not count the request [A]."""
         faults = self._of.get(account)
         if not faults:

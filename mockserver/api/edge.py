@@ -25,7 +25,7 @@ from mockserver.api.errors import (
     Unavailable,
     error_data,
 )
-from mockserver.api.faults import Faulted, Faultline, cut_off
+from mockserver.api.faults import FaultInjector, InjectedFault, cut_off
 from mockserver.api.operations import OPERATIONS, Operation, not_built
 from mockserver.configuration import Configuration
 from mockserver.core.refusal import NotFound, Refusal
@@ -79,13 +79,13 @@ class Api:
         self._public_url = configuration.public_base
         # configurable: 401 follows the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: configuration.invalid_auth_status}
-        self._date, self._faultline = HttpDate(), Faultline()
+        self._date, self._fault_injector = HttpDate(), FaultInjector()
         self._cache, self._pdf_cache = AnswerCache(), PdfCache()
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
 
     def stop(self) -> None:
         """End the requests that a fault delays."""
-        self._faultline.stop()
+        self._fault_injector.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
@@ -126,7 +126,7 @@ class Api:
 
     def _refused(self, refusal: Refusal, extra: Headers) -> tuple[int, bytes]:
         extra.append((b"mock-rule", refusal.rule.encode()))
-        if isinstance(refusal, Faulted):
+        if isinstance(refusal, InjectedFault):
             if refusal.http == 429:
                 extra.append((b"retry-after", b"1"))
             elif refusal.http == 401:
@@ -155,7 +155,7 @@ class Api:
         self._traffic.finish(
             entry,
             status=status,
-            error=refused.identifier if isinstance(refused, Faulted) else refused.status,
+            error=refused.identifier if isinstance(refused, InjectedFault) else refused.status,
             rule=refused.rule,
             message=refused.message,
             compared=refused.compared,
@@ -200,11 +200,11 @@ class Api:
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)
         call = Call(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base)
-        fault = self._traffic.faults.strike(
+        fault = self._traffic.faults.match(
             live.stream, live.account.seed, operation.method, operation.path, params.get("command")
         )
         if fault is not None:
-            return await self._faultline.suffer(fault, lambda: _perform(operation, call), receive)
+            return await self._fault_injector.inject(fault, lambda: _perform(operation, call), receive)
         return await _perform(operation, call)
 
     async def _authenticate(self, scope: Scope, request_id: str) -> LiveAccount:

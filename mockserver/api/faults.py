@@ -38,7 +38,7 @@ _ERROR_ANSWERS = {
 }
 
 
-class Faulted(Refusal):
+class InjectedFault(Refusal):
     """A fault was injected into the request. `http` is None if the request gets no answer."""
 
     status = ""
@@ -55,7 +55,7 @@ class Faulted(Refusal):
             self.body = json.encode({"status": answer.status, "data": {"message": answer.message}})
 
 
-class Faultline:
+class FaultInjector:
     """Injects faults into requests. Waiting requests end when the server stops."""
 
     def __init__(self) -> None:
@@ -65,8 +65,8 @@ class Faultline:
         """End the requests that wait."""
         self._stopped.set()
 
-    async def suffer(self, fault: Fault, operate: Callable[[], Awaitable[bytes]], receive: Receive) -> bytes:
-        """Answer a request after the latency of its fault, or raise Faulted.
+    async def inject(self, fault: Fault, operate: Callable[[], Awaitable[bytes]], receive: Receive) -> bytes:
+        """Answer a request after the latency of its fault, or raise InjectedFault.
 
         The `commit-then` faults execute the operation before they fail. They fail in the same way if the
         operation is refused [A].
@@ -74,7 +74,7 @@ class Faultline:
         latency = timedelta(0) if fault.latency is None else calendar.absolute(fault.latency)
         if fault.fail == "timeout":
             await self._unless_gone((latency or _SILENCE).total_seconds(), receive)
-            raise Faulted(fault)
+            raise InjectedFault(fault)
         if latency:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(latency.total_seconds()):
@@ -84,7 +84,7 @@ class Faultline:
         if fault.fail in _COMMITTED:
             with contextlib.suppress(Refusal):  # the client does not learn that nothing was executed
                 await operate()
-        raise Faulted(fault)
+        raise InjectedFault(fault)
 
     async def _unless_gone(self, seconds: float, receive: Receive) -> None:
         ends = {asyncio.ensure_future(_gone(receive)), asyncio.ensure_future(self._stopped.wait())}
