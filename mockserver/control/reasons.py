@@ -93,7 +93,7 @@ PATHS = {
         "the resource exists, but it does not support this HTTP method",
         "use one of the allowed methods",
         "C",
-        must="the method is one of the allowed",
+        must="the method is among the allowed",
         values={"one_of": "allowed"},
     ),
     "object.exists": Reason(
@@ -340,10 +340,10 @@ SENT = {
         must="before and after have the same sign (and remaining of a credit is not above 0)",
     ),
     "state.*": Reason(
-        "the command {} is only possible in certain states of a billogram, and this one is in another",
+        "{} is only possible in certain states of a billogram, and this one is in another",
         "bring it into one of the allowed states, where that is possible",
         "DA",
-        must="state is one of the allowed",
+        must="state is among the allowed",
         values={"one_of": "allowed"},
     ),
 }
@@ -385,7 +385,7 @@ COMMANDS = {
         "there are six modes of a credit, and this is not one of them",
         "use one of the modes",
         "DCA",
-        must="mode is one of the known",
+        must="mode is among the known",
         values={"one_of": "known"},
     ),
     "credit.amount": Reason(
@@ -456,7 +456,7 @@ CREDITS = {
         "a credit is paid out as a whole or in part; the mode must be one of these two",
         "use one of the two modes",
         "A",
-        must="mode is one of the known",
+        must="mode is among the known",
         values={"one_of": "known"},
     ),
     "credit-payment.amount": Reason(
@@ -499,7 +499,7 @@ DELIVERY = {
         "no delivery method has this name; the names are case-sensitive, such as Email and SMS+Letter",
         "use one of the methods",
         "DC",
-        must="method is one of the known",
+        must="method is among the known",
         values={"one_of": "known"},
     ),
     "delivery.data": Reason(
@@ -513,7 +513,7 @@ DELIVERY = {
         "a reminder can only be sent by e-mail, letter or SMS",
         "use one of the three",
         "CA",
-        must="method is one of the known",
+        must="method is among the known",
         values={"one_of": "known"},
     ),
 }
