@@ -52,6 +52,11 @@ def item_rank(item_no: str) -> tuple[int, int, str]:
     return (0, int(item_no), item_no) if is_digits(item_no) else (1, 0, item_no)
 
 
+_NOTHING = Decimal(
+    "0.00"
+)  # exact sums that begin with it have two decimals, in whatever order they are added
+
+
 class Bucket(Struct):
     """Billograms that share something: their numbers in order of creation, and the sum of what remains."""
 
@@ -69,7 +74,7 @@ class Buckets:
         """Put a billogram in."""
         bucket = self.of.get(value)
         if bucket is None:
-            bucket = self.of[value] = Bucket([], money.ZERO)
+            bucket = self.of[value] = Bucket([], _NOTHING)
         _insert(bucket.order, number)
         bucket.remaining = money.EXACT.add(bucket.remaining, remaining)
 
@@ -91,7 +96,7 @@ class Buckets:
         for value, (order, sums) in entered.items():
             bucket = self.of.get(value)
             if bucket is None:
-                bucket = self.of[value] = Bucket([], money.ZERO)
+                bucket = self.of[value] = Bucket([], _NOTHING)
             bucket.order += order
             bucket.remaining = money.cents(reduce(money.EXACT.add, sums, bucket.remaining))
 
