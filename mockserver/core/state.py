@@ -81,7 +81,7 @@ class Buckets:
     def change(self, value: Any, was: Decimal, remaining: Decimal) -> None:
         """Another sum of one that stays."""
         bucket = self.of[value]
-        bucket.remaining = money.add(money.subtract(bucket.remaining, was), remaining)
+        bucket.remaining = money.EXACT.add(money.subtract(bucket.remaining, was), remaining)
 
     def restore(self, values: list[Any], numbers: list[int], remaining: list[Decimal]) -> None:
         """Put many billograms in, in the order of their numbers, which are behind all that are in."""

@@ -228,8 +228,12 @@ def test_what_is_due_is_opened_later_when_it_could_not_be_read(file: Path) -> No
         server.run(server.emulator.loaded())
         server.until(lambda: bool(refusals))
     assert server.emulator.log.branch == branch
-    server.real += timedelta(seconds=6)
-    server.until(lambda: server.opened() == {ACCOUNT})
+
+    def opened_later() -> bool:
+        server.real += timedelta(seconds=1)
+        return server.opened() == {ACCOUNT}
+
+    server.until(opened_later)
     server.close()
 
 
