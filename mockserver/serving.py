@@ -1,58 +1,22 @@
 """A server on a socket, with uvicorn's HTTP protocol and its own start and stop.
 
 uvicorn's own server checks ten times a second whether it should stop; this one stops immediately.
-tests/test_relied_on.py checks the internals of uvicorn that this module uses.
 """
 
 import asyncio
-import contextlib
 import socket
-import struct
 from collections.abc import Callable
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from mockserver.api.faults import RESET
 from mockserver.app import build
 from mockserver.configuration import Configuration
+from mockserver.connection import Connection
 
 _POLL_INTERVAL = 0.002  # seconds between two checks whether the last requests have ended
 _BACKLOG = 2048  # connections that the operating system queues before they are accepted
 _KEEP_ALIVE = 75  # seconds for which an idle connection is kept, so that slow clients can reuse it
-
-
-class _Protocol(HttpToolsProtocol):
-    """Notifies all pipelined requests when the client disconnects; uvicorn notifies only the newest.
-
-    The others would write to a closed connection, which is harmless but would be logged as an error.
-    """
-
-    _cycles: tuple[RequestResponseCycle, ...] = ()
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        self._cycles = (*(each for each in self._cycles if not each.response_complete), self.cycle)
-
-        self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
-
-    def _reset(self) -> None:
-        """Reset the connection, as a peer does that has crashed: with RST instead of FIN."""
-        if self.transport.is_closing():  # the client has disconnected
-            return
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        for cycle in self._cycles:
-            if not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-        super().connection_lost(exc)
 
 
 class Listener:
@@ -63,7 +27,7 @@ class Listener:
         self.emulator = self.app.emulator
         self._config = uvicorn.Config(
             self.app,
-            http=_Protocol,
+            http=Connection,
             ws="none",
             lifespan="off",  # `Listener` opens and closes the application
             log_config=None,
@@ -101,8 +65,8 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
 
-    def _connection(self) -> _Protocol:
-        return _Protocol(config=self._config, server_state=self._state, app_state={})
+    def _connection(self) -> Connection:
+        return Connection(config=self._config, server_state=self._state, app_state={})
 
     async def stop(self, patience: float = 4.0) -> None:
         """Stop listening, wait at most `patience` seconds for running requests, and finish pending writes."""
