@@ -19,6 +19,9 @@ _decoder = json.Decoder(float_hook=Decimal)
 
 encode = _encoder.encode
 
+MAX_HEAD = 64 * 1024  # bytes of a request's head: its line and all its headers
+HEAD_TOO_LARGE = "mockserver.head_too_large"  # extension of the scope: the rest of the request is not read
+
 SLICE = 250  # objects that are processed before other requests may run
 
 
@@ -155,6 +158,11 @@ class HttpDate:
             self._second = second
             self._text = formatdate(second, usegmt=True).encode()
         return self._text
+
+
+def head_too_large(scope: Scope) -> bool:
+    """Whether the head of this request is above the limit; then it has perhaps not come to its end."""
+    return HEAD_TOO_LARGE in scope.get("extensions", {})
 
 
 async def send_answer(

@@ -19,6 +19,7 @@ from mockserver.api.cache import AnswerCache
 from mockserver.api.call import MAX_BODY, MAX_LINE, Call
 from mockserver.api.errors import (
     HTTP_STATUS,
+    HeadTooLarge,
     InvalidAuth,
     MethodNotAllowed,
     MissingAuth,
@@ -34,6 +35,7 @@ from mockserver.emulator import AccountGone, Emulator, LiveAccount
 from mockserver.log.interface import LogFailed
 from mockserver.traffic import Entry, Traffic
 from mockserver.wire import (
+    MAX_HEAD,
     BodyTooLarge,
     ClientGone,
     HttpDate,
@@ -41,6 +43,7 @@ from mockserver.wire import (
     RequestIds,
     base_of,
     encode,
+    head_too_large,
     header,
     read_body,
     send_answer,
@@ -89,7 +92,7 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
-        if _line_length(scope) > MAX_LINE:
+        if not head_too_large(scope) and _line_length(scope) > MAX_LINE:
             html = [(b"content-type", b"text/html"), (b"connection", b"close")]
             await send_answer(scope, send, 400, html, _LINE_TOO_LONG)
             return
@@ -168,6 +171,8 @@ class Api:
             live.signal.notify()
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str, passing: "_Passing") -> bytes:
+        if head_too_large(scope):
+            raise HeadTooLarge("request head too large", rule="head.size", maximum=MAX_HEAD)
         try:
             body: bytes | None = await read_body(receive, MAX_BODY)
         except BodyTooLarge:

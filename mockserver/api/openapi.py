@@ -45,6 +45,7 @@ from mockserver.schema import (
     summary,
 )
 from mockserver.version import __version__
+from mockserver.wire import MAX_HEAD
 
 _ABOUT = f"""\
 The part of Billogram's API that mockserver has built. The schemas of requests show what a client should send;
@@ -52,8 +53,9 @@ the server accepts more than that, as known clients need it (numbers as text, `"
 given, read-only members that are sent back unchanged). Operations of Billogram that this document does not
 contain are answered 501. The header `Mock-Account` selects an account instead of the credentials; then
 `Authorization` must be present but is not checked, and if the control plane has a token, `Mock-Token` must
-hold it. One answer belongs to no operation: a request line of more than {MAX_LINE} bytes is answered 400 with
-a small HTML page, before anything else is checked."""
+hold it. Two answers belong to no operation: a request line of more than {MAX_LINE} bytes is answered 400 with
+a small HTML page, before anything else is checked, and a head of more than {MAX_HEAD} bytes is answered 431
+`INVALID_PARAMETER`."""
 
 _IN_PATH: Mapping[str, Schema] = {
     "customer_no": {"type": "integer", "minimum": 1},

@@ -17,6 +17,7 @@ from mockserver.log.interface import LogFailed
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
 from mockserver.wire import (
+    MAX_HEAD,
     BodyTooLarge,
     ClientGone,
     HttpDate,
@@ -24,6 +25,7 @@ from mockserver.wire import (
     RequestIds,
     base_of,
     encode,
+    head_too_large,
     header,
     read_body,
     send_answer,
@@ -93,6 +95,10 @@ class Control:
             raise failure
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        if head_too_large(scope):
+            raise ControlError(
+                431, "head_too_large", "the head of the request is too large", f"at most {MAX_HEAD} bytes"
+            )
         try:
             body = await read_body(receive, MAX_BODY)
         except BodyTooLarge:

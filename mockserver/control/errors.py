@@ -31,6 +31,7 @@ STATUS = {
     "too_many_faults": 409,
     "rule": 409,
     "too_large": 413,
+    "head_too_large": 431,
     "internal_error": 500,
     "not_built": 501,
     "log_unavailable": 503,

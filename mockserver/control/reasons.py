@@ -141,6 +141,12 @@ BODIES = {
         "send an object with named members",
         "A",
     ),
+    "head.size": Reason(
+        "the request line and the headers together are larger than the server reads",
+        "send fewer or shorter headers",
+        "A",
+        must="size ≤ maximum",
+    ),
     "body.size": Reason(
         "the body is larger than the limit of 32 MiB",
         "send less, for example a smaller picture or attachment",

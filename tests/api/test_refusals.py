@@ -11,10 +11,11 @@ import pytest
 import mockserver
 from mockserver.control.reasons import reason_of
 from mockserver.log.interface import LogFailed
+from mockserver.wire import HEAD_TOO_LARGE
 from tests.api.test_einvoice import in_market
 from tests.control.test_refusals import RULES as CONTROL_RULES
 from tests.documented import hold
-from tests.server import Answer, Server, basic
+from tests.server import Answer, Server, basic, scope_of
 
 SOURCE = Path(mockserver.__file__).parent
 ROW = {"title": "Row", "count": 1, "price": 100, "vat": 25}
@@ -39,6 +40,17 @@ def too_large(server: Server) -> Answer:
     )
     hold("POST", "/customer", answer)
     return answer
+
+
+def head_too_large(server: Server) -> Answer:
+    """As the connection passes it on; tests/e2e/test_heads.py sends such heads. No operation documents it."""
+
+    def scope(*arguments: Any) -> dict[str, Any]:
+        return scope_of(*arguments) | {"extensions": {HEAD_TOO_LARGE: {}}}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.server.scope_of", scope)
+        return server.run(server.asgi("GET", "/api/v2/settings"))
 
 
 def without_log(server: Server) -> Answer:
@@ -152,6 +164,7 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("log.unavailable", without_log, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("body.json", lambda s: s.post("/customer", b"{"), 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("body.object", lambda s: s.post("/customer", []), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("head.size", head_too_large, 431, "INVALID_PARAMETER", NO_FIELD, None),
     ("body.size", too_large, 413, "INVALID_PARAMETER", NO_FIELD, None),
     ("body.unknown", lambda s: s.post("/customer", {"name": "A", "contact": {"x": 1}}), 400, "UNKNOWN_PARAMETER", "x", ["contact"]),
     ("body.value", lambda s: s.post("/billogram", draft(due_days=400)), 400, "INVALID_PARAMETER", "due_days", []),
@@ -323,7 +336,7 @@ def test_each_refusal(
 def hold_explanation(server: Server, answer: Answer) -> None:
     """What is said of a refusal: its rule's text, and all that was compared in the condition."""
     rule = answer.headers["mock-rule"]
-    if rule.startswith("auth."):  # it belongs to no account
+    if rule.startswith(("auth.", "head.")):  # it belongs to no account
         assert "mock-explain" not in answer.headers
         return
     position, image = server.position(), server.image()
