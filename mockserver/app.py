@@ -29,6 +29,7 @@ class Options(TypedDict, total=False):
     public_url: str | None
     callback_url: str | None
     sign_key: str | None
+    allowed_hosts: tuple[str, ...]
     callback_hosts: tuple[str, ...] | None
 
 

@@ -21,6 +21,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     public_url: str | None = None  # base URL in links; None: the Host header of the client
     callback_url: str | None = None  # receiver of the callbacks of new accounts
     sign_key: str | None = None  # signs the callbacks of new accounts
+    allowed_hosts: tuple[str, ...] = ()  # names of the server besides loopback and that of `public_url`
     callback_hosts: tuple[str, ...] | None = None  # allowed receivers; None: all but this server
 
     @property

@@ -28,8 +28,9 @@ from mockserver.api.errors import (
 )
 from mockserver.api.faults import FaultInjector, InjectedFault, cut_off
 from mockserver.api.operations import OPERATIONS, Operation, not_built
+from mockserver.browsers import cross_site
 from mockserver.configuration import Configuration
-from mockserver.core.refusal import NotFound, Refusal
+from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator, LiveAccount
 from mockserver.log.interface import LogFailed
@@ -177,6 +178,8 @@ class Api:
             body: bytes | None = await read_body(receive, MAX_BODY)
         except BodyTooLarge:
             body = None
+        if cross_site(scope, self._public_url):  # [A]: a form can carry credentials in its address
+            raise PermissionDenied("a web page of another origin sent this request", rule="auth.cross_site")
         path: str = scope["path"]
         if path == DOCUMENT:
             return await self._document(scope)

@@ -28,7 +28,7 @@ from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.api.shapes import BillogramShape, CustomerShape, ErrorData
 from mockserver.core.inputs import CreditRowFields, Input, RowFields
 from mockserver.core.model import ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS, Address
-from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
+from mockserver.core.refusal import InvalidParameter, NotFound, PermissionDenied, Refusal, UnknownParameter
 from mockserver.core.settings import Settings
 from mockserver.schema import (
     Components,
@@ -193,6 +193,8 @@ def _envelope(row: Operation, components: Components) -> Schema:
 def refusals(row: Operation) -> set[type[Refusal]]:
     """The refusals of an operation: those of its row, and those that follow from its parameters and body."""
     found: set[type[Refusal]] = {MissingAuth, InvalidAuth, Unavailable, *row.refusals}
+    if row.method != "GET":
+        found.add(PermissionDenied)  # of a web page
     if "{" in row.path:
         found.add(NotFound)
     if row.fields is not None:

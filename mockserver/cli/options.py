@@ -172,6 +172,9 @@ SERVE: tuple[Option, ...] = (
     Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
     Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
     Option("control-token", None, "token that the control plane requires", token, "TOKEN"),
+    Option(
+        "allowed-hosts", None, "names that clients may use for the server", patterns, "PATTERN", many=True
+    ),
     Option("callback-url", None, "address for callbacks of new accounts, or mock:inbox", receiver, "URL"),
     Option("sign-key", None, "key to sign these callbacks with", sign_key, "KEY"),
     Option("callback-hosts", None, "hosts to which callbacks may be sent", patterns, "PATTERN", many=True),

@@ -84,6 +84,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         public_url=options["public_url"],
         callback_url=options["callback_url"],
         sign_key=options["sign_key"],
+        allowed_hosts=(options["host"], *(options["allowed_hosts"] or ())),
         callback_hosts=_callback_hosts(options),
     )
     stop = asyncio.Event()

@@ -51,6 +51,11 @@ ACCESS = {
         "name an account, send any Authorization header, and Mock-Token if there is a control token",
         "A",
     ),
+    "auth.cross_site": Reason(
+        "a web page of another origin sent the request, by its Origin or Sec-Fetch-Site header",
+        "send it from a program, or name the address of the page's server with --public-url",
+        "A",
+    ),
     "feature.standalone_credits": Reason(
         "a negative total makes a stand-alone credit, which Billogram must enable for the account",
         "turn the feature standalone_credits on by PATCH /_mock/accounts/{a}",

@@ -42,6 +42,7 @@ class ConfigurationShape(TypedDict):
     fixture: str | None
     callback_url: str | None
     sign_key: bool
+    allowed_hosts: list[str]
     callback_hosts: list[str] | None
 
 
@@ -107,6 +108,7 @@ def _configuration(made: Configuration) -> ConfigurationShape:
         "control_token": made.control_token is not None,
         "callback_url": made.callback_url,
         "sign_key": made.sign_key is not None,
+        "allowed_hosts": list(made.allowed_hosts),
         "callback_hosts": None if made.callback_hosts is None else list(made.callback_hosts),
     }
 

@@ -33,6 +33,13 @@ def as_nobody(server: Server, headers: dict[str, str]) -> Answer:
     return answer
 
 
+def as_foreign_page(server: Server) -> Answer:
+    headers = {"authorization": basic("test", "secret"), "origin": "https://page.example"}
+    answer = server.run(server.asgi("POST", "/api/v2/customer", b"{}", headers))
+    hold("POST", "/customer", answer)
+    return answer
+
+
 def too_large(server: Server) -> Answer:
     body = b" " * (32 * 1024 * 1024 + 1)
     answer = server.run(
@@ -150,6 +157,7 @@ def of(server: Server, name: str) -> str:
 # rule, request, HTTP status, identifier, field, field_path
 CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("auth.missing", lambda s: as_nobody(s, {}), 401, "MISSING_AUTH", NO_FIELD, None),
+    ("auth.cross_site", as_foreign_page, 403, "PERMISSION_DENIED", NO_FIELD, None),
     ("auth.invalid", lambda s: s.get("/settings", key="wrong"), 403, "INVALID_AUTH", NO_FIELD, None),
     ("auth.mock_account", lambda s: as_nobody(s, {"authorization": "x", "mock-account": "a/b"}), 403, "INVALID_AUTH", NO_FIELD, None),
     ("path.exists", lambda s: s.get("/nowhere"), 404, "NOT_FOUND", NO_FIELD, None),

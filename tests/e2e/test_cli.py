@@ -144,6 +144,7 @@ BY_ENVIRONMENT = {
     "port": "0",
     "callback-url": "mock:inbox",
     "sign-key": "first key",
+    "allowed-hosts": "first.test, *.first.test",
     "callback-hosts": "first.example.com, *.first.example.com",
     "fixture": "empty",
 }
@@ -159,6 +160,7 @@ ON_THE_COMMAND_LINE = {
     "log-level": "error",
     "callback-url": "https://second.example.com/hook?a=b",
     "sign-key": "second key",
+    "allowed-hosts": "second.test",
     "callback-hosts": "second.example.com",
     "fixture": "sepa",
 }
@@ -190,6 +192,7 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "control_token": True,
         "callback_url": "mock:inbox",
         "sign_key": True,
+        "allowed_hosts": ["0.0.0.0", "first.test", "*.first.test"],
         "callback_hosts": ["first.example.com", "*.first.example.com"],
     }
     assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == [
@@ -216,6 +219,7 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "control_token": True,
             "callback_url": "https://second.example.com/hook?a=b",
             "sign_key": True,
+            "allowed_hosts": ["0.0.0.0", "second.test"],
             "callback_hosts": ["second.example.com"],
         }
         assert server.mock("GET", "/info", token="first").status_code == 401
@@ -288,6 +292,8 @@ BAD_VALUES = [
     ("sign-key", "a\tb"),
     ("callback-hosts", ""),
     ("callback-hosts", " , "),
+    ("allowed-hosts", ""),
+    ("allowed-hosts", " , "),
     ("fixture", ""),
     ("fixture", "nowhere.yaml"),
     ("host", ""),

@@ -122,6 +122,7 @@ def test_what_it_is_made_with() -> None:
             "control_token": False,
             "callback_url": None,
             "sign_key": False,
+            "allowed_hosts": [],
             "callback_hosts": None,
         }
 
