@@ -159,6 +159,9 @@ def token(text: str) -> str:
     return text
 
 
+OPEN = "none"  # instead of a token: the control plane is open on any address
+
+
 SERVE: tuple[Option, ...] = (
     Option("host", "127.0.0.1", "address to listen on", host, "ADDRESS"),
     Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
@@ -171,7 +174,7 @@ SERVE: tuple[Option, ...] = (
     Option("seed", None, "number from which ids are drawn", seed, "N"),
     Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
     Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
-    Option("control-token", None, "token that the control plane requires", token, "TOKEN"),
+    Option("control-token", None, "token of the control plane; none leaves it open", token, "TOKEN"),
     Option(
         "allowed-hosts", None, "names that clients may use for the server", patterns, "PATTERN", many=True
     ),

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from mockserver.cli.options import OPEN
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
 from mockserver.core.accounts import key_matches
@@ -70,7 +71,9 @@ def _error(reason: str) -> int:
 
 async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
     token, generated = options["control_token"], False
-    if token is None and not _is_loopback(options["host"]):
+    if token == OPEN:
+        token = None
+    elif token is None and not _is_loopback(options["host"]):
         token, generated = secrets.token_urlsafe(24), True
     configuration = Configuration(
         database=options["database"],

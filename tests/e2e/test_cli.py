@@ -103,6 +103,27 @@ def test_a_token_is_made_where_others_can_reach_it() -> None:
         assert server.mock("GET", "/info", token=token).status_code == 200
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize("by_environment", [True, False])
+def test_an_open_control_plane_on_any_address(address: str, by_environment: bool) -> None:
+    """As in a container that is published on loopback; it still knows a web page by its host."""
+    line = () if by_environment else ("--control-token", "none")
+    environment = {"MOCKSERVER_CONTROL_TOKEN": "none"} if by_environment else {}
+    with Served("--host", address, *line, **environment) as server:
+        assert set(server.told) == {"url", "control", "database"}
+        assert server.configuration()["control_token"] is False
+        assert server.mock("POST", "/accounts", {"id": "made"}).status_code == 201
+        assert server.mock("GET", "/accounts", token="none").status_code == 200
+        answer = server.client.get("/_mock/accounts", headers={"host": "page.example"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (421, "unknown_host")
+
+
+def test_a_person_sees_that_the_control_plane_is_open(tmp_path: Path) -> None:
+    with Terminal("--host", "0.0.0.0", "--control-token", "none", cwd=tmp_path) as terminal:
+        assert "(open)" in terminal.shown
+        assert terminal.follow(terminal.request)["status"] == "OK"
+
+
 def test_a_token_that_was_given_is_not_shown() -> None:
     with Served("--host", "0.0.0.0", "--control-token", "my-token") as server:
         assert set(server.told) == {"url", "control", "database"}
