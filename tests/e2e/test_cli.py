@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -107,9 +108,9 @@ def test_a_token_is_made_where_others_can_reach_it() -> None:
 @pytest.mark.parametrize("by_environment", [True, False])
 def test_an_open_control_plane_on_any_address(address: str, by_environment: bool) -> None:
     """As in a container that is published on loopback; it still knows a web page by its host."""
-    line = () if by_environment else ("--control-token", "none")
-    environment = {"MOCKSERVER_CONTROL_TOKEN": "none"} if by_environment else {}
-    with Served("--host", address, *line, **environment) as server:
+    given = () if by_environment else ("--control-token", "none")
+    started = partial(Served, "--host", address, *given)
+    with started(MOCKSERVER_CONTROL_TOKEN="none") if by_environment else started() as server:
         assert set(server.told) == {"url", "control", "database"}
         assert server.configuration()["control_token"] is False
         assert server.mock("POST", "/accounts", {"id": "made"}).status_code == 201

@@ -120,7 +120,7 @@ class Talk:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Mockserver]:
-    with Mockserver(clock="frozen") as made:
+    with Mockserver(clock="frozen", allowed_hosts=("mock.test",)) as made:
         yield made
 
 
