@@ -631,7 +631,7 @@ AUTH = b"Authorization: " + basic("test", "secret").encode() + b"\r\n"
 
 def request(method: str, path: str, body: bytes = b"", more: bytes = b"") -> bytes:
     """A whole request, after which the server hangs up."""
-    line = f"{method} {path} HTTP/1.1\r\nHost: mock.test\r\nConnection: close\r\n".encode()
+    line = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode()
     return line + AUTH + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
