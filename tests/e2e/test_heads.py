@@ -22,7 +22,7 @@ def server() -> Iterator[Mockserver]:
 
 def head(talk: Talk, line: str, size: int, *more: str) -> bytes:
     """The head of a request of exactly `size` bytes, in three kinds of headers."""
-    lines = [f"{line} HTTP/1.1", "Host: mock.test", talk.auth, *more]
+    lines = [f"{line} HTTP/1.1", "Host: localhost", talk.auth, *more]
     while (missing := size - len("\r\n".join([*lines, "", ""]))) > 0:
         lines.append("X-Filler: " + "x" * (min(missing, 9000 if missing < 18000 else 4000) - 12))
     made = "\r\n".join([*lines, "", ""]).encode()
@@ -63,7 +63,7 @@ def test_the_limit_is_exact(server: Mockserver, path: str, pieces: int) -> None:
         assert talk.at_end()
 
 
-AUTH = b"GET /api/v2/settings HTTP/1.1\r\nHost: x\r\n"
+AUTH = b"GET /api/v2/settings HTTP/1.1\r\nHost: localhost\r\n"
 FLOODS = {
     "one header without an end": (AUTH + b"X: ", b"x" * 8192, b"application/json"),
     "one name without an end": (AUTH, b"x" * 8192, b"application/json"),
@@ -96,7 +96,7 @@ def test_a_head_without_an_end_is_answered_once(server: Mockserver, name: str) -
 @pytest.mark.parametrize("end", [b"\r\n", b""])
 def test_after_what_was_asked_before_it(server: Mockserver, end: bytes) -> None:
     with Talk(server, "behind") as talk:
-        one = f"GET /api/v2/settings HTTP/1.1\r\nHost: x\r\n{talk.auth}\r\n\r\n".encode()
+        one = f"GET /api/v2/settings HTTP/1.1\r\nHost: localhost\r\n{talk.auth}\r\n\r\n".encode()
         talk.socket.sendall(one * 3 + AUTH + b"X: y\r\n" * 40_000 + end)
         assert [talk.read().status for _ in range(4)] == [200, 200, 200, 431]
         assert talk.at_end()
@@ -110,7 +110,11 @@ def test_trailers_and_extensions_without_an_end(server: Mockserver, start: bytes
     """They end the connection; nobody else notices."""
     with Talk(server, "trailers") as talk:
         talk.write(
-            "POST /api/v2/item HTTP/1.1", "Host: x", talk.auth, "Transfer-Encoding: chunked", body=start
+            "POST /api/v2/item HTTP/1.1",
+            "Host: localhost",
+            talk.auth,
+            "Transfer-Encoding: chunked",
+            body=start,
         )
         try:
             talk.socket.sendall(flood)
@@ -171,7 +175,7 @@ def test_a_head_that_does_not_come_to_its_end(hasty: Mockserver, name: str, kept
 def test_a_trickle_does_not_prolong_it(hasty: Mockserver, pipelined: bool) -> None:
     with Talk(hasty, "trickle") as talk:
         if pipelined:
-            whole = f"GET /api/v2/settings HTTP/1.1\r\nHost: x\r\n{talk.auth}\r\n\r\n"
+            whole = f"GET /api/v2/settings HTTP/1.1\r\nHost: localhost\r\n{talk.auth}\r\n\r\n"
             talk.socket.sendall(whole.encode() + AUTH)
             assert talk.read().status == 200
         else:
@@ -195,7 +199,7 @@ def test_an_idle_connection_and_a_slow_body_are_not_cut_off(hasty: Mockserver) -
     body = b'{"title": "Row", "price": 100, "vat": 25, "unit": "unit"}'
     with Talk(hasty, "idle") as talk, Talk(hasty, "other") as watch:
         sized = f"Content-Length: {len(body)}"
-        talk.write("POST /api/v2/item HTTP/1.1", "Host: x", talk.auth, sized, body=body[:9])
+        talk.write("POST /api/v2/item HTTP/1.1", "Host: localhost", talk.auth, sized, body=body[:9])
         assert watch.at_end()  # the time has passed
         talk.socket.sendall(body[9:])
         assert talk.read().status == 200

@@ -65,7 +65,7 @@ def ask(
     talk: Talk, line: str, *headers: str, body: bytes, framing: Framing = sized, cut: str = "apart"
 ) -> Answer:
     framed, sent = framing(body)
-    head = "\r\n".join([f"{line} HTTP/1.1", "Host: mock.test", talk.auth, *headers, framed, "", ""]).encode()
+    head = "\r\n".join([f"{line} HTTP/1.1", "Host: localhost", talk.auth, *headers, framed, "", ""]).encode()
     for part in CUTS[cut](head, sent):
         talk.socket.sendall(part)
     return talk.read(line.partition(" ")[0])
@@ -124,7 +124,7 @@ def test_many_in_one_packet_are_answered_in_order(server: Mockserver, framing: F
             upgrade = [*UPGRADES.values()][index % len(UPGRADES)]
             framed, body = framing(json.dumps({"name": f"Name {index}"}).encode())
             line = f"PUT /api/v2/customer/{number} HTTP/1.1"
-            head = "\r\n".join([line, "Host: mock.test", client.auth, *upgrade, framed, "", ""])
+            head = "\r\n".join([line, "Host: localhost", client.auth, *upgrade, framed, "", ""])
             data += head.encode() + body
         client.socket.sendall(data)
         assert [client.read().data["name"] for _ in range(20)] == [f"Name {index}" for index in range(20)]
@@ -134,7 +134,7 @@ def test_a_body_that_waits_for_100_continue(server: Mockserver) -> None:
     body = b'{"title": "Row", "price": 100, "vat": 25, "unit": "unit"}'
     with talk(server, "continue") as client:
         waits = ("Expect: 100-continue", f"Content-Length: {len(body)}")
-        client.write("POST /api/v2/item HTTP/1.1", "Host: x", client.auth, *UPGRADES["h2c"], *waits)
+        client.write("POST /api/v2/item HTTP/1.1", "Host: localhost", client.auth, *UPGRADES["h2c"], *waits)
         assert client.read().line == "HTTP/1.1 100 Continue"
         client.socket.sendall(body)
         assert client.read().data["title"] == "Row"
@@ -145,7 +145,9 @@ def test_what_ends_the_connection_ends_it_still(server: Mockserver, last: str) -
     version = "HTTP/1.0" if last == "HTTP/1.0" else "HTTP/1.1"
     connection = "Connection: Upgrade" if last == "HTTP/1.0" else last
     with Talk(server, "last") as client:
-        client.write(f"GET /api/v2/settings {version}", "Host: x", client.auth, connection, "Upgrade: h2c")
+        client.write(
+            f"GET /api/v2/settings {version}", "Host: localhost", client.auth, connection, "Upgrade: h2c"
+        )
         assert client.read().status == 200
         assert client.at_end()
 
