@@ -540,7 +540,11 @@ def test_a_chunked_body(talk: Talk, size: int) -> None:
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     chunked = b"".join(b"%X\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
     talk.write(
-        "POST /api/v2/customer HTTP/1.1", "Host: localhost", talk.auth, "Transfer-Encoding: chunked", body=chunked
+        "POST /api/v2/customer HTTP/1.1",
+        "Host: localhost",
+        talk.auth,
+        "Transfer-Encoding: chunked",
+        body=chunked,
     )
     assert talk.read().data["name"] == "Åsa AB"
     assert talk.ask("GET /api/v2/customer/1").data["notes"] == "chunked"
@@ -602,7 +606,14 @@ def test_nonsense_behind_requests_in_the_pipeline(server: Mockserver, talk: Talk
 
 def test_a_request_byte_by_byte(talk: Talk) -> None:
     body = '{"name":"Åsa AB"}'.encode()
-    head = ("POST /api/v2/customer HTTP/1.1", "Host: localhost", talk.auth, f"Content-Length: {len(body)}", "", "")
+    head = (
+        "POST /api/v2/customer HTTP/1.1",
+        "Host: localhost",
+        talk.auth,
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    )
     talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in "\r\n".join(head).encode() + body:
         talk.socket.sendall(bytes([byte]))
