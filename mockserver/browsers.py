@@ -1,8 +1,8 @@
-"""What a web page of another origin may ask of this server: nothing (reference: control 7).
+"""Detection of requests that a web page of another origin sends (reference: control 7).
 
-A page on any site can send requests to 127.0.0.1. The `Host` shows a page whose name was made to resolve to
-this machine (DNS rebinding); `Origin` and `Sec-Fetch-Site`, which no page can set, show a page of another
-origin.
+A page of any site can send requests to 127.0.0.1. The `Host` header reveals a page whose name was made to
+resolve to this machine (DNS rebinding). `Origin` and `Sec-Fetch-Site`, which a page can't set, reveal a page
+of another origin.
 """
 
 import re
@@ -23,26 +23,26 @@ _FOREIGN_SITES = (b"cross-site", b"same-site")  # the other values of Sec-Fetch-
 
 
 class Authority(NamedTuple):
-    """A host as it is compared (lower case, without brackets and final dot), and its port if it has one."""
+    """A host in the form for comparison (lower case, without brackets and final dot), and its port."""
 
     host: str
     port: int | None
 
 
 def authority(text: str) -> Authority | None:
-    """The value of a `Host` header; None when it is none."""
-    found = _AUTHORITY.fullmatch(text)
-    if found is None:
+    """Parse the value of a `Host` header. Return None if it is invalid."""
+    matched = _AUTHORITY.fullmatch(text)
+    if matched is None:
         return None
-    host = found[1].lower().strip("[]").removesuffix(".")
-    return Authority(host, int(found[2]) if found[2] else None) if host else None
+    host = matched[1].lower().strip("[]").removesuffix(".")
+    return Authority(host, int(matched[2]) if matched[2] else None) if host else None
 
 
 class KnownHosts:
     """The names under which the server may be addressed."""
 
     def __init__(self, patterns: Iterable[str], public_url: str | None) -> None:
-        """`patterns`: names with the wildcards of fnmatch, IP addresses or networks."""
+        """Combine `patterns` (names with wildcards of fnmatch, IP addresses, networks) and the public URL."""
         self._patterns = [pattern.lower().strip("[]").removesuffix(".") for pattern in patterns]
         if public_url is not None:
             self._patterns.append((urlsplit(public_url).hostname or "").removesuffix("."))
@@ -54,9 +54,9 @@ class KnownHosts:
                 continue
 
     def knows(self, scope: Scope) -> bool:
-        """Whether a request names the server by one of them."""
+        """Return whether the `Host` header of a request is one of these names."""
         listening = (scope.get("server") or ("", None))[0]
-        if not _is_address(listening):  # no socket has a name: it is called in this process
+        if not _is_address(listening):  # a name is no socket: the application is called in this process
             return True
         sent = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
         named = authority(sent[0]) if len(sent) == 1 else None
@@ -79,7 +79,7 @@ def _is_address(host: str) -> bool:
 
 
 def cross_site(scope: Scope, public_url: str | None, *, stream: bool = False) -> bool:
-    """Whether a page of another origin sends a request that changes something, or follows a stream."""
+    """Return whether a page of another origin sends a request that may change data, or opens a stream."""
     if scope["method"] in _SAFE and not stream:
         return False
     headers = dict(scope["headers"])
@@ -88,7 +88,7 @@ def cross_site(scope: Scope, public_url: str | None, *, stream: bool = False) ->
         return True
     origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
     for origin in origins:
-        if origin == "null":  # browsers send it with forms of the same origin under no-referrer
+        if origin == "null":  # browsers also send it with forms of the same origin under no-referrer
             if site != b"same-origin":
                 return True
         elif not _is_own(origin, headers.get(b"host", b"").decode("latin-1"), public_url):
@@ -97,20 +97,22 @@ def cross_site(scope: Scope, public_url: str | None, *, stream: bool = False) ->
 
 
 def _is_own(origin: str, host: str, public_url: str | None) -> bool:
-    """Whether an origin is that of the server.
+    """Return whether an origin is that of the server.
 
-    The scheme only gives the default port: a proxy may speak https to the browser and http to us.
+    The scheme is used for the default port only: a proxy may use https to the browser and http to the server.
     """
-    found = _ORIGIN.fullmatch(origin)
-    sent = authority(found[2]) if found else None
-    if found is None or sent is None:
+    parsed_origin = _ORIGIN.fullmatch(origin)
+    sent = authority(parsed_origin[2]) if parsed_origin else None
+    if parsed_origin is None or sent is None:
         return False
     if public_url is not None:
         public = urlsplit(public_url)
-        scheme = found[1].lower()
-        there = Authority((public.hostname or "").removesuffix("."), public.port or _PORTS[public.scheme])
-        if public.scheme == scheme and there == (sent.host, sent.port or _PORTS[scheme]):
+        scheme = parsed_origin[1].lower()
+        public_authority = Authority(
+            (public.hostname or "").removesuffix("."), public.port or _PORTS[public.scheme]
+        )
+        if public.scheme == scheme and public_authority == (sent.host, sent.port or _PORTS[scheme]):
             return True
     named = authority(host)
-    default = _PORTS[found[1].lower()]
+    default = _PORTS[parsed_origin[1].lower()]
     return named is not None and (named.host, named.port or default) == (sent.host, sent.port or default)

@@ -1,6 +1,6 @@
-"""One connection of a client: uvicorn's protocol, and what it does not do.
+"""One connection of a client: uvicorn's protocol with limits for heads, and without upgrades.
 
-tests/test_relied_on.py checks what this relies on of uvicorn.
+tests/test_relied_on.py checks the interfaces of uvicorn that this module relies on.
 """
 
 import asyncio
@@ -23,33 +23,33 @@ _SHOWN_PATH = 1024  # bytes of the path of a request whose head is too large
 
 
 class _HeadTooLarge(Exception):
-    """Stops the parser: nothing more is read of this connection."""
+    """Stops the parser. Nothing more is read from this connection."""
 
 
 class Connection(HttpToolsProtocol):
     """The requests of one client, in order.
 
-    An upgrade is ignored, as RFC 9110 (7.8) allows: the request is read and answered as if it asked for none.
-    The parser takes what follows the head of such a request for another protocol, so the same head is parsed
-    once more without its `Upgrade`. A CONNECT is no tunnel here, and is read as any other request.
+    An upgrade is ignored, as RFC 9110 (7.8) allows: the request is answered as if it did not ask for one. The
+    parser treats the bytes after the head of such a request as another protocol, so the head is parsed a
+    second time without its `Upgrade`. CONNECT opens no tunnel; it is read like any other request.
 
-    A head above `head_bytes` is answered 431, and a head that is not complete `head_seconds` after its first
-    byte, or after the connection was made, closes the connection. The limit of bytes holds also for what else
-    a parser keeps or skips without an end: blank lines before a head, sizes of chunks, trailers. A head that
-    begins behind another request in the same packet is counted from the next packet on.
+    A head above `head_bytes` is answered with 431. The connection is closed if a head is not complete
+    `head_seconds` after its first byte, or after the connection was made. The limit of bytes also applies to
+    other data that a parser stores or skips without a limit: blank lines before a head, sizes of chunks, and
+    trailers. A head that begins after another request in the same packet is counted from the next packet on.
     """
 
     head_bytes = MAX_HEAD
     head_seconds = 30.0
-    linger_seconds = 2.0  # that a client may still send after its head was refused
+    linger_seconds = 2.0  # for which a client may still send after its head was refused
 
     url = b""
-    _unused = 0  # bytes since the parser last completed something
+    _unused = 0  # bytes since the parser last completed a head, a body or a part of a body
     _in_body = False
     _refused = False
     _timer: asyncio.TimerHandle | None = None
     _cycles: tuple[RequestResponseCycle, ...] = ()
-    _method = ""  # of the head that is parsed for the second time
+    _method = ""  # of a head that is being parsed a second time
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -77,15 +77,15 @@ class Connection(HttpToolsProtocol):
                     return
                 except HttpParserUpgrade as upgrade:
                     rest = memoryview(rest)[upgrade.args[0] :]  # not copied: there can be many in one packet
-                    self._parse_again()
+                    self._parse_without_upgrade()
         except HttpParserError:
             if self._refused:
                 return
             self.logger.warning(_INVALID)
             self.send_400_response(_INVALID)
 
-    def _parse_again(self) -> None:
-        """Parse the head of a request that asks for an upgrade, without what asks for it."""
+    def _parse_without_upgrade(self) -> None:
+        """Parse the head of a request that asks for an upgrade again, without its `Upgrade`."""
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         self._method = method.decode()
         sent = b"POST" if method == b"CONNECT" else method
@@ -107,11 +107,11 @@ class Connection(HttpToolsProtocol):
             return
         super().on_headers_complete()
         self._unused, self._in_body = 0, True
-        self.headers = []  # trailers are no headers
+        self.headers = []  # trailers must not be added to them
         if self._method:
             self.scope["method"], self._method = self._method, ""
-        # uvicorn tells only the newest of pipelined requests that the client has gone. The others would write
-        # to a closed connection: harmless, but it is logged as a failure of ours.
+        # uvicorn informs only the newest of pipelined requests of a disconnect. The others would write
+        # to a closed connection, which is harmless, but would be logged as an error of the server.
         self._cycles = (*(each for each in self._cycles if not each.response_complete), self.cycle)
         self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
 
@@ -129,24 +129,24 @@ class Connection(HttpToolsProtocol):
             super().on_message_complete()
 
     def _refuse(self) -> None:
-        """Answer that the head is too large, after what was asked before it, and read no more."""
+        """Answer with 431 after the answers to the requests before it, and read no more."""
         self._refused = True
         self._stop_timer()
-        running = self.cycle is not None and not self.cycle.response_complete
+        request_running = self.cycle is not None and not self.cycle.response_complete
         if self.url and not self._in_body:
             self.url = self.url[:_SHOWN_PATH]
             super().on_headers_complete()
             self.scope["extensions"] = {HEAD_TOO_LARGE: {}}
             self.cycle.keep_alive = False
             self.cycle.transport = _LastAnswer(self)  # type: ignore[assignment]
-        elif running:  # no answer could be told from that to the request that runs
+        elif request_running:  # the client would take the answer for that to the running request
             self.transport.abort()
         else:
             self.transport.write(_NO_PATH)
             self.linger()
 
     def linger(self) -> None:
-        """Write no more, and drop what still comes: closed with bytes unread, the answer could be lost."""
+        """Write no more, and discard what is received. Closing with unread bytes could lose the answer."""
         if not self.transport.is_closing():
             self.transport.write_eof()
             self._start_timer(self.linger_seconds)
@@ -157,24 +157,24 @@ class Connection(HttpToolsProtocol):
             self._unset_keepalive_if_required()
 
     def _start_timer(self, seconds: float) -> None:
-        self._timer = self.loop.call_later(seconds, self._time_is_up)
+        self._timer = self.loop.call_later(seconds, self._on_timeout)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _time_is_up(self) -> None:
+    def _on_timeout(self) -> None:
         if self._refused:
             self.transport.abort()
         elif self.cycle is None or self.cycle.response_complete:
             self.transport.close()
-        else:  # while a request runs, reading may be paused
+        else:  # reading may be paused while a request runs
             self._start_timer(self.head_seconds)
 
     def _reset(self) -> None:
-        """Cut the connection off as a peer that has died: without a last word."""
-        if self.transport.is_closing():  # the client has gone by itself
+        """Abort the connection with a TCP reset, like a peer that has crashed."""
+        if self.transport.is_closing():  # the client has closed it
             return
         sock = self.transport.get_extra_info("socket")
         if sock is not None:
@@ -192,7 +192,7 @@ class Connection(HttpToolsProtocol):
 
 
 class _LastAnswer:
-    """The transport of the last answer of a connection: closing it makes the connection linger."""
+    """The transport of the last answer of a connection. Closing it makes the connection linger."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
