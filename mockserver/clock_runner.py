@@ -275,14 +275,14 @@ class ClockRunner(Watcher):
             pending = live.pending
             return record
 
-        begun = perf_counter()
+        batch_start = perf_counter()
         async for record in performed(live.state, end, live.last, apply):
             moved.add(record)
             if acts is not None:
                 acts.append(record.position)
-            if perf_counter() - begun > _COMMIT:  # else the writing thread would fall behind
+            if perf_counter() - batch_start > _COMMIT:  # else the writing thread would fall behind
                 await durable(pending)
-                begun = perf_counter()
+                batch_start = perf_counter()
         if pending is not None and pending.failure is not None:
             raise pending.failure
 

@@ -555,11 +555,11 @@ class Ledger:
             live.snapshots[snapshot] = await read_snapshot(self.log, snapshot, stream)
         for other in list(self._accounts.values()):
             if other.ancestry & live.ancestry:
-                begun = perf_counter()
+                slice_start = perf_counter()
                 for _ in live.state.share(other.state):
-                    if perf_counter() - begun > _SLICE:
+                    if perf_counter() - slice_start > _SLICE:
                         await asyncio.sleep(0)
-                        begun = perf_counter()
+                        slice_start = perf_counter()
                 break
         if closed.summary is not None:
             live.listed = (closed.summary.position, closed.summary.notes)
@@ -586,7 +586,7 @@ class Ledger:
         """
         from mockserver import checkpoint  # only a log in a file needs it, and pickle
 
-        after, of = 0, (live.id, -1)
+        after, identity = 0, (live.id, -1)
         live.saved = checkpoint.Saved()
         head = await self.log.checkpoint(live.stream)
         if head is not None and head.version == checkpoint.version():
@@ -595,18 +595,18 @@ class Ledger:
                 await self.log.verify(live.stream, head.position)
                 after = head.position
                 live.position = live.durable = after
-                of = live.id, live.account.generation
+                identity = live.id, live.account.generation
             except CheckpointDamaged as damage:
                 logger.warning("%s; the account is read from its records", damage)
                 live.state, live.saved = State(), checkpoint.Saved()
         planned = live.saved.planned
 
         def plan(record: Record) -> bool:
-            nonlocal of
+            nonlocal identity
             account: Account | None = live.state.find(ACCOUNT, "")
-            now = of if account is None else (account.id, account.generation)
-            if now != of or any(isinstance(event, AccountLoaded) for event in record.events):
-                of = now
+            now = identity if account is None else (account.id, account.generation)
+            if now != identity or any(isinstance(event, AccountLoaded) for event in record.events):
+                identity = now
                 planned.clear()
             planned.extend(callbacks.plan(live.state, record))
             return False
@@ -901,7 +901,7 @@ class Ledger:
         """
         if self._accounts.get(live.id) is not live:
             return
-        fresh, position = live.notes_stream is None, live.notes
+        is_first, position = live.notes_stream is None, live.notes
         stream = live.notes_stream or new_stream()
         record = Record(position + 1, made.at, made.delivery, "attempt", (made,), FORMAT)
         live.notes_stream, live.notes = stream, position + 1
@@ -910,7 +910,7 @@ class Ledger:
             live.notes = position
             live.unwritten.insert(0, made)  # commits are undone backwards: the oldest result is last
             live.behind |= isinstance(failure, PositionTaken)
-            if fresh:
+            if is_first:
                 live.notes_stream = None
 
         def noted() -> None:
@@ -919,7 +919,7 @@ class Ledger:
             live.signal.notify()
 
         append = Append(stream, record)
-        writes = (Branch(stream), append, Point(notes_of(live.id), stream)) if fresh else (append,)
+        writes = (Branch(stream), append, Point(notes_of(live.id), stream)) if is_first else (append,)
         self.write(live.id, writes, undo, noted)
 
     def _rewrite_notes(self, live: LiveAccount) -> None:

@@ -53,7 +53,7 @@ def item_rank(item_no: str) -> tuple[int, int, str]:
 
 
 # Exact sums that start with it have two decimals, in whatever order they are added.
-_NOTHING = Decimal("0.00")
+_ZERO = Decimal("0.00")
 
 
 class Bucket(Struct):
@@ -73,7 +73,7 @@ class Buckets:
         """Add a billogram to the bucket of a value."""
         bucket = self.of.get(value)
         if bucket is None:
-            bucket = self.of[value] = Bucket([], _NOTHING)
+            bucket = self.of[value] = Bucket([], _ZERO)
         _insert(bucket.order, number)
         bucket.remaining = money.EXACT.add(bucket.remaining, remaining)
 
@@ -95,7 +95,7 @@ class Buckets:
         for value, (order, sums) in entered.items():
             bucket = self.of.get(value)
             if bucket is None:
-                bucket = self.of[value] = Bucket([], _NOTHING)
+                bucket = self.of[value] = Bucket([], _ZERO)
             bucket.order += order
             bucket.remaining = money.cents(reduce(money.EXACT.add, sums, bucket.remaining))
 
@@ -246,9 +246,9 @@ class State:
     def restore_billograms(self, keys: Sequence[str], entries: BillogramEntries) -> None:
         """Add billograms of the table to the indexes. Call this in the order of their numbers."""
         self._ids.update(zip(entries.numbers, keys, strict=True))
-        self.unique_values.update(_known(entries.unique_values, keys))
-        self.invoice_numbers.update(_known(entries.invoice_numbers, keys))
-        self.ocr_numbers.update(_known(entries.ocr_numbers, keys))
+        self.unique_values.update(_present_values(entries.unique_values, keys))
+        self.invoice_numbers.update(_present_values(entries.invoice_numbers, keys))
+        self.ocr_numbers.update(_present_values(entries.ocr_numbers, keys))
         entered = [state is not None for state in entries.states]
         numbers = list(compress(entries.numbers, entered))
         remaining = list(compress(entries.remaining, entered))
@@ -405,7 +405,7 @@ class State:
         self._index_numbers(key, left, entered)
         self._index_letters(key, () if old is None else old.documents, () if new is None else new.documents)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
-        was, now = _shared(left), _shared(entered)
+        was, now = _bucket_values(left), _bucket_values(entered)
         if was != now:
             for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
                 if was is not None and now is not None and was[index] == now[index]:
@@ -507,7 +507,7 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _known(values: Iterable[Number | None], keys: Iterable[str]) -> Iterable[tuple[Number, str]]:
+def _present_values(values: Iterable[Number | None], keys: Iterable[str]) -> Iterable[tuple[Number, str]]:
     return [(value, key) for value, key in zip(values, keys, strict=True) if value is not None]
 
 
@@ -527,7 +527,7 @@ def dunning_inputs(account: Account) -> tuple[object, ...]:
     return account.dunning_changed_at, *agenda_inputs(account)
 
 
-def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
+def _bucket_values(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
     if billogram is None:
         return None
     return (

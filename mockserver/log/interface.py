@@ -86,7 +86,7 @@ class PositionTaken(WriteRefused):
     """The stream does not end right before this record: another writer was faster, or it was deleted."""
 
     def __init__(self, stream: str) -> None:
-        super().__init__(f"stream {stream} has gone on without this process, or was dropped")
+        super().__init__(f"another process has extended or deleted stream {stream}")
         self.stream = stream
 
 
