@@ -22,6 +22,8 @@ encode = _encoder.encode
 MAX_HEAD = 64 * 1024  # bytes of a request's head: its line and all its headers
 HEAD_TOO_LARGE = "mockserver.head_too_large"  # extension of the scope: the rest of the request is not read
 
+_BOM = b"\xef\xbb\xbf"  # of UTF-8
+
 SLICE = 250  # objects that are processed before other requests may run
 
 
@@ -34,9 +36,12 @@ class BodyTooLarge(Exception):
 
 
 def decode(body: bytes) -> Any:
-    """Decode JSON; numbers become int or Decimal, never float. BadJson, also for NaN and infinities."""
+    """Decode JSON; numbers become int or Decimal, never float. BadJson, also for NaN and infinities.
+
+    A BOM before the JSON is skipped: Windows programs write one [A].
+    """
     try:
-        return _decoder.decode(body)
+        return _decoder.decode(body.removeprefix(_BOM))
     except (DecodeError, RecursionError, ValueError, ArithmeticError) as error:
         raise BadJson(str(error)) from error
 

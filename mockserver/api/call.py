@@ -13,6 +13,7 @@ from mockserver.core.refusal import InvalidParameter
 from mockserver.core.state import State
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import Emulator, LiveAccount
+from mockserver.json_problems import problem_of
 from mockserver.wire import BadJson, decode, encode
 
 T = TypeVar("T")
@@ -47,8 +48,9 @@ class Call(Struct):
             return None
         try:
             return decode(self.body)
-        except BadJson:
-            raise InvalidParameter("invalid JSON", rule="body.json") from None
+        except BadJson as error:  # explained here: the journal keeps only the beginning of a long body
+            problem = problem_of(self.body, str(error))
+            raise InvalidParameter("invalid JSON", rule="body.json", problem=problem) from None
 
     async def execute(self, decide: Callable[[Act], object], *, rule: str) -> Act:
         """Decide and apply an act, and wait until it is durable."""

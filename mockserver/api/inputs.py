@@ -297,7 +297,8 @@ def _read_form(form: InputForm, body: Any, *, put: bool) -> Any:
     try:
         found = form.read(body, problems)
     except RecursionError:  # nested so deeply that it can be parsed but not encoded
-        raise InvalidParameter("invalid JSON", rule="body.json") from None
+        problem = "it is nested too deeply"
+        raise InvalidParameter("invalid JSON", rule="body.json", problem=problem) from None
     if problems.found:
         raise problems.first()
     return found

@@ -24,6 +24,7 @@ from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
 from mockserver.emulator import Emulator, LiveAccount
+from mockserver.json_problems import problem_of
 from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
@@ -182,8 +183,9 @@ class ControlCall(Struct):
         """Return the decoded JSON body; an empty body is `{}`. Raises ControlError if it is not JSON."""
         try:
             return decode(self.body) if self.body else {}
-        except BadJson:
-            raise ControlError(400, "invalid_json", "the body is not JSON", "send a JSON object") from None
+        except BadJson as error:
+            message = f"the body is not JSON: {problem_of(self.body, str(error))}"
+            raise ControlError(400, "invalid_json", message, "send a JSON object") from None
 
 
 class Answer(Struct, frozen=True):

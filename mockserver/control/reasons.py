@@ -138,8 +138,9 @@ PATHS = {
 BODIES = {
     "body.json": Reason(
         "the body is not valid JSON; NaN, infinities, comments and trailing commas are not valid either",
-        "send the output of a JSON encoder",
+        "correct the problem, or send the output of a JSON encoder, in UTF-8 and not compressed",
         "A",
+        must="the body is JSON in UTF-8; what it is instead is its problem",
     ),
     "body.object": Reason(
         "the body is JSON, but not an object",

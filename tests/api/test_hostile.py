@@ -311,7 +311,7 @@ def test_what_is_no_json(shared: Server, name: str) -> None:
     where = client.prepared(target)
     bodies = [with_value({**target.body, "field": MARK}, value) for value in NO_JSON]
     bodies += [value for value in NO_JSON if value] + [good[:-1], good + b"}", good + b"\x00", good * 2]
-    bodies += [b"\xef\xbb\xbf" + good, good.decode().encode("utf-16"), good.decode().encode("utf-32-le")]
+    bodies += [b"\xef\xbb\xbf" * 2 + good, good.decode().encode("utf-16"), good.decode().encode("utf-32-le")]
     bodies += [
         b"name=A&title=B",
         b"<xml/>",
