@@ -111,7 +111,7 @@ def decimals(places: int, low: int | None = None, high: int | None = None) -> Re
         if not isinstance(value, int):
             rounded = found.quantize(step)
             if rounded != found:
-                if abs(rounded - found) > _NEAR:
+                if abs(rounded - found) > _NEAR or not rounded:  # what is not 0 is never read as 0 [A]
                     raise Problem
                 exact = rounded
         if (low is not None and exact < low) or (high is not None and exact > high):

@@ -1,5 +1,6 @@
 """The request of a control-plane operation, the row that describes the operation, and body parsing."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -52,25 +53,32 @@ def _moment(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _amount(value: Any) -> Any:
-    if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
-        try:
-            number = Decimal(value)
-            if not number.is_finite():
-                raise ArithmeticError
-            rounded = number.quantize(_CENT)
-        except ArithmeticError:
-            raise ValueError("must be an amount of money such as 125 or 50.25") from None
-        # JavaScript sends 0.1 + 0.2 as 0.30000000000000004
-        value = rounded if abs(number - rounded) <= _TOLERANCE else number
-        if value != rounded:
-            raise ValueError("has more than two decimals")
-        if not 0 < value < _LIMIT:
-            raise ValueError("must be above 0 and below 10^15")
-        return value
-    raise ValueError("must be an amount of money such as 125 or 50.25")
+def money(value: Any) -> Decimal:
+    """Read an amount of money: a JSON number, or a string of plain decimal digits. Raises ValueError.
+
+    It has at most two decimals; 1e-9 is tolerated, since JavaScript sends 0.1 + 0.2 as 0.30000000000000004.
+    """
+    readable = isinstance(value, Decimal | int) and not isinstance(value, bool)
+    if not readable and not (isinstance(value, str) and _PLAIN.fullmatch(value)):
+        raise ValueError("must be an amount of money such as 125 or 50.25")
+    number = Decimal(value)
+    if not number.is_finite() or abs(number) >= _LIMIT:
+        raise ValueError("must be below 10^15")
+    rounded = number.quantize(_CENT)
+    if abs(number - rounded) > _TOLERANCE or (number and not rounded):
+        raise ValueError("has more than two decimals")
+    return rounded
 
 
+def _amount(value: Any) -> Decimal:
+    amount = money(value)
+    if amount <= 0:
+        raise ValueError("must be above 0")
+    return amount
+
+
+_PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CENT, _TOLERANCE, _LIMIT = Decimal("0.01"), Decimal("1e-9"), Decimal(10) ** 15
 Amount = Annotated[Decimal, BeforeValidator(_amount), Form(number(exclusiveMinimum=0))]
 Zone = Annotated[str, AfterValidator(_zone), Form(string(examples=["Europe/Stockholm"]))]
@@ -107,7 +115,7 @@ class Body(BaseModel):
             raise ValueError("must be true or false")
         if wanted & {int, float} and str not in wanted and isinstance(value, bool | str):
             raise ValueError("must be a number")
-        if date in wanted and not isinstance(value, str):
+        if date in wanted and not (isinstance(value, str) and _DATE.fullmatch(value)):
             raise ValueError("must be a date such as 2026-03-02")
         return value
 

@@ -1,13 +1,16 @@
 """What every body of the control plane has in common: nothing is converted, and an error names the member."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
+from mockserver.control.bank import RecallBody
 from mockserver.control.call import Body, parse_body
 from mockserver.control.errors import ControlError
+from mockserver.control.payments import PaymentBody
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.stories.operations import OPERATIONS
 from tests.server import ACCOUNT, Server
@@ -17,7 +20,26 @@ OTHER_TYPES: dict[str, tuple[Any, ...]] = {
     "bool": (0, 1, "true", "yes", [], {}),
     "int": (True, "1", 1.5, [], {}),
     "float": (False, "1", [], {}),
-    "date": (0, 20260302, True, [], {}),
+    "date": (0, 20260302, True, [], {}, "1772409600", "2026-03-02T00:00:00Z", "2026-3-2", " 2026-03-02"),
+    "Decimal": (
+        *(True, [], {}, "", "x", "NaN", "Infinity", Decimal("NaN"), Decimal("Infinity")),
+        *(
+            "1_0",
+            "\uff11\uff12",
+            "\u0663",
+            "+5",
+            "5e0",
+            "5E1",
+            "1e-300",
+            ".5",
+            "5.",
+            " 5",
+            "5 ",
+            "5\n",
+            "1,5",
+        ),
+        *("-1", -1, "0x5", "1.001", Decimal("1e-300"), Decimal("1e-9"), Decimal("1e400"), 10**15, "9" * 99),
+    ),
     "str": (1, True),
 }
 
@@ -86,3 +108,24 @@ def test_a_member_of_a_member(
     error = server.mock(method, path, body).json["error"]
     assert error["message"].startswith(message)
     assert hint in error["hint"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        *((125, "125.00"), ("125", "125.00"), ("50.25", "50.25"), (Decimal("50.5"), "50.50")),
+        *(("007", "7.00"), (Decimal("5e0"), "5.00"), (Decimal("1e2"), "100.00")),
+        *((Decimal("0.30000000000000004"), "0.30"), ("0.30000000000000004", "0.30")),
+        *((10**15 - 1, "999999999999999.00"), (Decimal("0.01"), "0.01")),
+    ],
+)
+def test_amounts_are_numbers_or_plain_decimal_text(sent: Any, read: str) -> None:
+    assert str(parse_body(PaymentBody, {"amount": sent}).amount) == read
+    assert str(parse_body(RecallBody, {"fee": sent}).fee) == read
+
+
+def test_a_fee_may_be_0() -> None:
+    for nothing in (0, "0", "0.00", Decimal("0.0"), Decimal("-0")):
+        assert parse_body(RecallBody, {"fee": nothing}).fee == 0
+        with pytest.raises(ControlError, match="amount: must be above 0"):
+            parse_body(PaymentBody, {"amount": nothing})
