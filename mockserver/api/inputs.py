@@ -180,16 +180,16 @@ class InputForm:
         if value is None:
             return None
         if not member.many:
-            if not isinstance(value, dict):
+            if not isinstance(value, dict) and value != []:
                 raise Problem
-            taken = form.read(value, problems, at, path)
+            taken = form.read(value or {}, problems, at, path)
             return _json_of(taken) if member.as_json else taken
         if not isinstance(value, list):
             raise Problem
         many: list[Any] = []
         for index, each in enumerate(value):
-            if isinstance(each, dict):
-                many.append(form.read(each, problems, (*at, index), (*path, index)))
+            if isinstance(each, dict) or each == []:
+                many.append(form.read(each or {}, problems, (*at, index), (*path, index)))
             else:  # the problem is that of the list
                 problems.note(Problem(), (*at, index), wire, path[:-1])
         return _json_of(many) if member.as_json else tuple(many)
@@ -241,7 +241,10 @@ def _member(hint: Any, index: int, name: str, *, required: bool, patch: bool) ->
 
 
 def _rows(type_: type[RowFields]) -> KindDefinition:
-    """The kind of a list of at least one row [A]. Rows are read one by one, up to the first refused one."""
+    """The kind of a list of at least one row [A]. Rows are read one by one, up to the first refused one.
+
+    A row `[]` is skipped: a shop plug-in sends `[[], {…}]` with every creation [C].
+    """
     form = InputForm(type_, patch=False)
 
     def read_rows(value: Any) -> Any:
@@ -250,19 +253,33 @@ def _rows(type_: type[RowFields]) -> KindDefinition:
         if not isinstance(value, list) or not value:
             raise Problem
         rows: list[RowFields] = []
+        places = [index for index, row in enumerate(value) if row != []] if [] in value else None
         problems = _Problems(put=False)
         for index, row in enumerate(value):
             if isinstance(row, dict):
                 taken = form.read(row, problems, (), ("items", index))
+            elif row == []:
+                continue
             else:
-                problems.note(Problem(), (), "items", ())
+                return _rows_before(rows, places, _no_row(index))
             if problems.found:
-                return Rows(tuple(rows), problems.first())
+                return _rows_before(rows, places, problems.first())
             rows.append(taken)
-        return Rows(tuple(rows))
+        if not rows:
+            raise Problem
+        return _rows_before(rows, places, None)
 
     schema = {"type": "array", "minItems": 1, "items": component(form.component)}
     return KindDefinition(read_rows, schema, null=False, blank=True)
+
+
+def _rows_before(rows: list[RowFields], places: list[int] | None, refusal: Refusal | None) -> Rows[RowFields]:
+    """The rows that were read; `places` are those of all rows that are not skipped, if some are."""
+    return Rows(tuple(rows), refusal, () if places is None else tuple(places[: len(rows)]))
+
+
+def _no_row(index: int) -> Refusal:
+    return invalid("items", ("items", index), rule="body.row", row=index)
 
 
 _FORMS: dict[tuple[type[Struct], bool], InputForm] = {}
@@ -289,7 +306,7 @@ def read_patch(type_: type[S], body: Any) -> Patch[S]:
 
 
 def _read_form(form: InputForm, body: Any, *, put: bool) -> Any:
-    if body is None:
+    if body is None or body == []:  # PHP writes an empty object as [] [C]
         body = {}
     if not isinstance(body, dict):
         raise InvalidParameter("invalid request body", rule="body.object")

@@ -172,6 +172,13 @@ BODIES = {
         "CDA",
         must="the value has the form that is shown (due_days: at most maximum)",
     ),
+    "body.row": Reason(
+        "a row is an object with named members; only an empty list is skipped, since PHP writes an empty "
+        "object so",
+        'send each row as an object such as {"title", "count", "price", "vat"}',
+        "CA",
+        must="the row of items at the place row, counted from 0, is an object or an empty list",
+    ),
     "body.length": Reason(
         "a text is longer than the maximum length of its member",
         "shorten it",

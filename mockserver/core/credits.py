@@ -172,7 +172,7 @@ def _by_rows(
     if isinstance(items, UnsetType):
         raise missing("items")
     counts = _uncredited_counts(billogram)
-    rows = [_row(billogram, item, ("items", index), counts) for index, item in enumerate(items)]
+    rows = [_row(billogram, item, ("items", index), counts) for index, item in items.numbered()]
     content = billogram.content
     sums = money.invoiced(
         [replace(row, count=-row.count, discount=-row.discount) for row in rows],

@@ -153,7 +153,7 @@ COMBINED = "due_date and due_days cannot be combined"
         ({"items": None}, "INVALID_PARAMETER", "Items not set", "items", []),
         ({"items": []}, "INVALID_PARAMETER", "invalid items", "items", []),
         ({"items": {}}, "INVALID_PARAMETER", "invalid items", "items", []),
-        ({"items": [1]}, "INVALID_PARAMETER", "invalid items", "items", []),
+        ({"items": [1]}, "INVALID_PARAMETER", "invalid items", "items", ["items", 0]),
         ({"items": [ROW, {**ROW, "title": ""}]}, "INVALID_PARAMETER", "Title not set", "title", ["items", 1]),
         (
             {"items": [{"title": "A", "price": 1, "vat": 0}]},
@@ -267,7 +267,7 @@ COMBINED = "due_date and due_days cannot be combined"
             "automatic_reminders_settings",
             [],
         ),
-        ({"contract": []}, "INVALID_PARAMETER", "invalid contract", "contract", []),
+        ({"contract": [1]}, "INVALID_PARAMETER", "invalid contract", "contract", []),
         ({"invoice_no": 10**9}, "INVALID_PARAMETER", "invalid invoice no", "invoice_no", []),
         (
             {"on_success": {"command": "fly"}},

@@ -325,7 +325,7 @@ def test_what_is_no_json(shared: Server, name: str) -> None:
         assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", {"message": "invalid JSON"})), (
             body
         )
-    for body in (b"[]", b"true", b"0", b'""', b"1e400", b"[" * 500 + b"]" * 500):
+    for body in (b"[0]", b"true", b"0", b'""', b"1e400", b"[" * 500 + b"]" * 500):
         answer = client.attack(target.method, where, body)
         assert (answer.status, answer.error[1]) == (400, {"message": "invalid request body"}), body
     huge = client.attack(target.method, where, b'{"name":"' + b"x" * (33 * 1024 * 1024) + b'"}')
