@@ -28,7 +28,7 @@ Reader = Callable[[Any], Any]
 _LIMIT = Decimal(10) ** 15  # every number must be below it
 _NEAR = Decimal("1e-9")  # tolerance for results of floating point, such as 0.1 + 0.2
 _NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 UNKNOWN, WRONG, READ_ONLY, MISSING = range(4)  # problems, in the order of the contract
@@ -138,14 +138,17 @@ def whole(low: int, high: int) -> Reader:
 
 
 def day(value: Any) -> Any:
-    """Read a date, or the date part of a full ISO timestamp [C]; `""` counts as not given."""
+    """Read a date, or the date part of a full ISO timestamp, also without leading zeros [C].
+
+    `""` counts as not given.
+    """
     if value is None or value == "":
         return UNSET if value == "" else None
     found = _DATE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         raise Problem
     try:
-        parsed = date.fromisoformat(found[1])
+        parsed = date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:
         raise Problem from None
     if not FIRST_DATE <= parsed <= LAST_DATE:

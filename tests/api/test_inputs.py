@@ -154,3 +154,29 @@ def test_a_tiny_count_of_a_row_is_refused_in_the_row() -> None:
     found = read_input(BillogramFields, BODY | {"items": rows}).items.refusal
     assert found is not None
     assert (found.field, found.path, found.rule) == ("count", ("items", 1), "body.value")
+
+
+@pytest.mark.parametrize("name", ["date", "filled date"])
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("2027-03-05", "2027-03-05"),
+        ("2027-3-5", "2027-03-05"),
+        ("2027-03-5", "2027-03-05"),
+        ("2027-3-05", "2027-03-05"),
+        ("2027-12-1", "2027-12-01"),
+        ("2027-3-5T10:00:00.000Z", "2027-03-05"),
+        ("2027-3-5 10:00:00", "2027-03-05"),
+    ],
+)
+def test_a_date_may_lack_leading_zeros(name: str, sent: str, read: str) -> None:
+    assert KINDS[name].reader(sent).isoformat() == read
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["2027-2-29", "2027-13-1", "2027-0-5", "2027-3-0", "27-3-5", "2027-003-5", "2027-3", "2027-\u0663-5"],
+)
+def test_what_is_no_date_without_leading_zeros_either(sent: str) -> None:
+    with pytest.raises(Problem):
+        KINDS["date"].reader(sent)
