@@ -46,8 +46,9 @@ async def create(call: Call) -> bytes:
 def make(act: Act, body: Body) -> str:
     """Decide the creation of a billogram, and return its id."""
     given = read_input(BillogramFields, body())
+    file = attachments.from_request(None, given, attachments.file_of(given))
     key = drafts.create(act, given)
-    attachments.attach(act, act.billogram(key), attachments.from_request(None, given))
+    attachments.attach(act, act.billogram(key), file)
     if given.on_success is not None and given.on_success.command == "send":
         drafts.send(act, act.billogram(key), given.on_success.method)
     elif given.on_success is not None or given.event is not None:  # the older `_event` can only sell [C]
@@ -160,12 +161,13 @@ def change(act: Act, key: str, body: Body, base: str) -> None:
     billogram = act.billogram(key)
     sent = body()
     given = read_input(BillogramChanges, sent, put=True)
+    decoded = attachments.file_of(given)
     check_state(billogram, "put")
     _check_read_only(billogram, sent or {}, base)
     _check_fixed(billogram, given)
+    file = attachments.from_request(billogram.attachment, given, decoded)
     content = changed_content(act, billogram.content, given)
     recipient = drafts.recipient_after(act, billogram, given.customer)
-    file = attachments.from_request(billogram.attachment, given)
     if billogram.internal is Internal.UNATTESTED:
         drafts.change(act, billogram, content, recipient)
         attachments.attach(act, act.billogram(key), file)

@@ -330,9 +330,10 @@ DRAFTS = {
         must="the content, of size bytes, begins with %PDF and has at most 10 MiB",
     ),
     "attachment.content_missing": Reason(
-        "a name was given for an attachment, but there is no file, and none was sent",
-        "send attachment_content too",
-        "CA",
+        "a new name was given for the attachment, and no file for it was sent",
+        "send attachment_content too; null removes the file",
+        "DA",
+        must="attachment_content is sent with a name, or attachment is the present name",
     ),
     "pdf.available": Reason(
         "the PDF is still being made: it is available pdf_delay after its document was created",

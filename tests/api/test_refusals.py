@@ -222,7 +222,7 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("not_on_credit.*", lambda s: s.command(of(s, "credit"), "writedown"), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
     ("feature.factoring", without_factoring, 403, "PERMISSION_DENIED", NO_FIELD, None),
     ("attachment.content", lambda s: s.command(of(s, "sent"), "attach", {"filename": "a", "content": "x"}), 400, "INVALID_PARAMETER", NO_FIELD, None),
-    ("attachment.content_missing", lambda s: s.post("/billogram", draft(attachment="a.pdf")), 400, "INVALID_PARAMETER_COMBINATION", "attachment", []),
+    ("attachment.content_missing", lambda s: s.post("/billogram", draft(attachment="a.pdf")), 400, "INVALID_PARAMETER_COMBINATION", "attachment_content", []),
     ("put.credited", changed_after_credit, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
     ("put.sign", lambda s: s.call("PUT", f"/billogram/{of(s, 'sent')}", {"items": [BACK]}), 400, "INVALID_PARAMETER", "items", []),
     ("picture.content", lambda s: s.post("/logotype", {"content": "x"}), 400, "INVALID_PARAMETER", NO_FIELD, None),
