@@ -12,6 +12,7 @@ from mockserver.cli.options import (
     Option,
     address,
     from_environment,
+    ignored_variables,
     port,
     seed,
     sign_key,
@@ -39,10 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         try:
             values = {option.key: option.default for option in SERVE}
             # a bad value is refused before the server is imported
-            values |= from_environment(os.environ) | given
+            values |= from_environment(os.environ, given) | given
+            ignored = ignored_variables(os.environ, given)
             from mockserver.cli.serve import serve
 
-            code = serve(values)
+            code = serve(values, ignored)
         except BadOption as error:
             parser.error(str(error))
     elif command == "listen":
@@ -60,11 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     elif command == "clock":
         from mockserver.cli.clock import clock
 
-        code = clock(given | _control_token(given))
+        code = clock(given | _control_token(parser, given))
     elif command == "run":
         from mockserver.cli.run import run
 
-        code = run(given | _control_token(given))
+        code = run(given | _control_token(parser, given))
     elif command == "database":
         from mockserver.cli.database import database
 
@@ -76,8 +78,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     raise SystemExit(code)
 
 
-def _control_token(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"control_token": given["control_token"] or os.environ.get("MOCKSERVER_CONTROL_TOKEN")}
+def _control_token(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> dict[str, Any]:
+    text = os.environ.get("MOCKSERVER_CONTROL_TOKEN")
+    if given["control_token"] or not text:
+        return {}
+    try:
+        return {"control_token": token(text)}
+    except ValueError as error:
+        parser.error(f"MOCKSERVER_CONTROL_TOKEN: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -195,12 +195,15 @@ class BadOption(Exception):
     """An option or environment variable has a bad value; the text is the line to show."""
 
 
-def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The values of options that are set by environment variables. Raises BadOption."""
+def from_environment(environment: Mapping[str, str], given: Container[str] = ()) -> dict[str, Any]:
+    """The values of options that are set by environment variables. Raises BadOption.
+
+    A variable is not read when the option is `given` on the command line, or when a platform wrote it.
+    """
     found: dict[str, Any] = {}
     for option in SERVE:
         text = environment.get(option.variable)
-        if text is None:
+        if text is None or option.key in given or _by_platform(option.variable, text):
             continue
         if option.parse is None:
             if text.lower() not in _SWITCH:
@@ -215,3 +218,58 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+
+
+def ignored_variables(environment: Mapping[str, str], given: Container[str] = ()) -> list[str]:
+    """A line for each variable that looks like one of ours and is ignored.
+
+    The variables that Kubernetes and Docker set for a service of our name are reported only where one of them
+    has the name of an option.
+    """
+    options = {option.variable: option for option in SERVE}
+    lines = []
+    for name, text in sorted(environment.items()):
+        option = options.get(name)
+        if not name.upper().startswith(_PREFIX) or (option is not None and option.key in given):
+            continue
+        if _by_platform(name, text):
+            if option is not None:
+                lines.append(
+                    f"{name}={text} is ignored: Kubernetes or Docker sets it for a service of that name; "
+                    f"use --{option.name}"
+                )
+        elif option is None:
+            lines.append(f"{_shown(name)} is ignored: there is no such option{_meant(name, list(options))}")
+    return lines
+
+
+_PREFIX = "MOCKSERVER_"
+_ADDRESS_OF_PORT = re.compile(r"(tcp|udp|sctp)://[\w.:\[\]-]+")
+_OF_PORT = re.compile(r"MOCKSERVER_(\w+_)?(PORT(_\d+){1,2}_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?)")
+_OF_SERVICE = re.compile(r"MOCKSERVER_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)")
+_OF_LINK = re.compile(r"MOCKSERVER_(\d+_)?(ENV_.+|NAME)")
+
+
+def _by_platform(name: str, text: str) -> bool:
+    """Whether Kubernetes (service links) or Docker (container links) sets a variable of this form."""
+    if name.endswith("_PORT") and _ADDRESS_OF_PORT.fullmatch(text):
+        return True
+    if _OF_LINK.fullmatch(name):
+        return "ENV_" in name or text.startswith("/")
+    return bool(_OF_PORT.fullmatch(name) or _OF_SERVICE.fullmatch(name))
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """The variable that a misspelt one resembles, as the end of a line."""
+    from difflib import get_close_matches  # when a name is misspelt
+
+    words = name.upper().removeprefix(_PREFIX)
+    short = {each.removeprefix(_PREFIX): each for each in known}
+    found = get_close_matches(words, short, 1) or [
+        each for each in short if set(words.split("_")) & set(each.split("_"))
+    ]
+    return f"; did you mean {short[found[0]]}?" if found else ""
+
+
+def _shown(name: str) -> str:
+    return name.encode("ascii", "backslashreplace").decode() if name.isprintable() else ascii(name)

@@ -11,7 +11,7 @@ import secrets
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mockserver.cli.options import OPEN
@@ -23,6 +23,8 @@ from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.serving import Listener, new_event_loop
 from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
+
+logger = logging.getLogger(__name__)
 
 _EXIT_ERROR = 2
 _GREETING_KEY = "secret"  # key of the account in the greeting
@@ -37,12 +39,17 @@ _GREETING = """
 """
 
 
-def serve(options: Mapping[str, Any]) -> int:
-    """Run the server until SIGTERM or Ctrl-C. Returns the exit code."""
+def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
+    """Run the server until SIGTERM or Ctrl-C. Returns the exit code.
+
+    `ignored`: a line for each environment variable that has no effect.
+    """
     logging.basicConfig(
         level=options["log_level"].upper(), stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
+    for line in ignored:
+        logger.warning("%s", line)
     try:
         bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:

@@ -22,7 +22,7 @@ from typing import Any, Self
 
 import pytest
 
-from mockserver.cli.options import SERVE
+from mockserver.cli.options import SERVE, Option, from_environment, ignored_variables
 from mockserver.stories.operations import OPERATIONS
 from mockserver.version import __version__
 from tests.e2e.served import COMMAND, PATIENCE, Served, clean_environment
@@ -279,6 +279,100 @@ def test_help_names_every_option_and_variable() -> None:
     for option in SERVE:
         assert f"--{option.name}" in done.stdout
         assert option.variable in done.stdout.replace("\n", "").replace(" ", "")
+
+
+# variables that no option reads
+
+
+SERVICE = {  # what Kubernetes sets in every pod for a service called mockserver
+    "MOCKSERVER_SERVICE_HOST": "10.0.0.1",
+    "MOCKSERVER_SERVICE_PORT": "8080",
+    "MOCKSERVER_SERVICE_PORT_HTTP_API": "8080",
+    "MOCKSERVER_PORT": "tcp://10.0.0.1:8080",
+    "MOCKSERVER_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+    "MOCKSERVER_PORT_8080_TCP_PROTO": "tcp",
+    "MOCKSERVER_PORT_8080_TCP_PORT": "8080",
+    "MOCKSERVER_PORT_8080_TCP_ADDR": "10.0.0.1",
+}
+LINKED = {  # what Docker sets for a linked container called mockserver, and Compose for its first one
+    "MOCKSERVER_NAME": "/job/mockserver",
+    "MOCKSERVER_ENV_PATH": "/usr/bin",
+    "MOCKSERVER_PORT_8080_TCP": "tcp://172.17.0.2:8080",
+    "MOCKSERVER_PORT_8080_8090_TCP_START": "tcp://172.17.0.2:8080",
+    "MOCKSERVER_1_NAME": "/job/mockserver_1",
+    "MOCKSERVER_1_ENV_PATH": "/usr/bin",
+    "MOCKSERVER_1_PORT": "tcp://172.17.0.2:8080",
+    "MOCKSERVER_1_PORT_8080_TCP_PORT": "8080",
+}
+OTHER_SERVICES = {  # services whose names begin as ours
+    "MOCKSERVER_DATABASE_SERVICE_HOST": "10.0.0.2",
+    "MOCKSERVER_DATABASE_PORT": "tcp://10.0.0.2:5432",
+    "MOCKSERVER_DATABASE_PORT_5432_TCP_ADDR": "10.0.0.2",
+    "MOCKSERVER_CALLBACK_SERVICE_PORT_WEB": "80",
+    "MOCKSERVER_CALLBACK_PORT": "udp://[fd00::1]:80",
+}
+
+
+def test_variables_of_a_platform_are_ignored_with_one_line() -> None:
+    assert from_environment(SERVICE | LINKED | OTHER_SERVICES) == {}
+    assert ignored_variables(LINKED | OTHER_SERVICES) == []
+    (line,) = ignored_variables(SERVICE | LINKED | OTHER_SERVICES)
+    assert line.startswith("MOCKSERVER_PORT=tcp://10.0.0.1:8080 is ignored")
+    assert "--port" in line
+    assert ignored_variables(SERVICE, {"port"}) == []
+    server = Served("--port", "0", cwd=None, **SERVICE)
+    assert server.stop() == (0, "", "")
+    done = run(
+        "serve", "--host", "203.0.113.1", cwd=None, **SERVICE
+    )  # which no interface has: no fixed port is used
+    assert done.stderr.startswith(f"WARNING {line}\nmockserver: can't listen on 203.0.113.1 port 8080")
+
+
+@pytest.mark.parametrize("text", ["tcp:8080", "http://10.0.0.1:8080", "tcp://", "8080/tcp"])
+def test_what_no_platform_writes_is_a_bad_value(text: str) -> None:
+    assert "MOCKSERVER_PORT" in refused("serve", MOCKSERVER_PORT=text)
+
+
+@pytest.mark.parametrize("option", [option for option in SERVE if option.parse is not None])
+def test_a_given_option_wins_without_its_variable_being_read(option: Option) -> None:
+    environment = {option.variable: "\t"}
+    assert from_environment(environment, {option.key}) == {}
+    assert ignored_variables(environment, {option.key}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MOCKSERVER_PROT", "MOCKSERVER_PORT"),
+        ("MOCKSERVER_FIXTURES", "MOCKSERVER_FIXTURE"),
+        ("MOCKSERVER_CALLBACKURL", "MOCKSERVER_CALLBACK_URL"),
+        ("MOCKSERVER_CALLBACK-URL", "MOCKSERVER_CALLBACK_URL"),
+        ("MOCKSERVER_TOKEN", "MOCKSERVER_CONTROL_TOKEN"),
+        ("MOCKSERVER__CLOCK", "MOCKSERVER_CLOCK"),
+        ("mockserver_database", "MOCKSERVER_DATABASE"),
+        ("Mockserver_Port", "MOCKSERVER_PORT"),
+        ("MOCKSERVER_NAMES", None),
+        ("MOCKSERVER_", None),
+        ("MOCKSERVER_\x1b[0m", None),
+    ],
+)
+def test_a_misspelt_variable_is_named(name: str, meant: str | None) -> None:
+    (line,) = ignored_variables({name: "1", "MOCKSERVER": "1", "MOCK_PORT": "1"})
+    shown = name.replace("\x1b", "\\x1b")
+    assert shown in line
+    assert line.isprintable()
+    assert line.endswith(f"did you mean {meant}?" if meant else "there is no such option")
+
+
+@pytest.mark.parametrize("command", [("clock", "show"), ("run", "pay-in-parts")])
+def test_a_bad_token_by_environment(command: tuple[str, ...]) -> None:
+    assert "MOCKSERVER_CONTROL_TOKEN" in refused(*command, MOCKSERVER_CONTROL_TOKEN="käse")
+
+
+def test_a_misspelt_variable_is_a_line_when_the_server_starts() -> None:
+    server = Served(MOCKSERVER_CLOSE="1")
+    line = "MOCKSERVER_CLOSE is ignored: there is no such option; did you mean MOCKSERVER_CLOSED?"
+    assert server.stop() == (0, "", f"WARNING {line}\n")
 
 
 # refusing to start
