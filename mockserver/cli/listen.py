@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from mockserver.cli.listening import reason
 from mockserver.core import signature
 
 _HOST = "127.0.0.1"
@@ -42,7 +43,7 @@ def listen(port: int, sign_key: str | None, respond: int, forward: str | None) -
     try:
         receiver = _Receiver(port, sign_key, respond, target)
     except OSError as error:
-        return _error(f"can't listen on {_HOST} port {port}: {error.strerror}")
+        return _error(reason(error, _HOST, port))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

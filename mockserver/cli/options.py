@@ -90,8 +90,15 @@ def database(text: str) -> str:
     """`memory`, or a file in a directory that exists."""
     if not text:
         raise ValueError("must be a file, or memory")
-    if text != "memory" and not Path(text).absolute().parent.is_dir():
-        raise ValueError(f"there is no directory {Path(text).absolute().parent}")
+    if text != "memory":
+        path = Path(text).absolute()
+        try:
+            if not path.parent.is_dir():
+                raise ValueError(f"there is no directory {path.parent}")
+            if path.is_dir():
+                raise ValueError(f"{path} is a directory")
+        except OSError as error:
+            raise ValueError(f"{text} can't be used: {error.strerror}") from None
     return text
 
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mockserver.cli.listening import reason
 from mockserver.cli.options import OPEN
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
@@ -105,8 +106,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
     try:
         await listener.open(options["host"], options["port"])
     except OSError as error:
-        where = f"{options['host']} port {options['port']}"
-        raise _CannotListen(f"can't listen on {where}: {error.strerror}") from error
+        raise _CannotListen(reason(error, options["host"], options["port"])) from error
     try:
         if bodies:  # create them before the first request is served
             await preload(listener.emulator, bodies)

@@ -23,6 +23,7 @@ from mockserver.log.interface import (
 )
 from mockserver.log.sqlite_commit import Commit, Stream, stream_of
 from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 from mockserver.log.sqlite_space import Sweeper
 
@@ -155,7 +156,7 @@ class SQLiteLog(SQLiteConnection):
         except READ_ERRORS as error:
             if is_damage(error):
                 raise RecordDamaged(self.name, stream, after + 1, str(error)) from error
-            raise LogFailed(f"{self.name} can't be read: {error}") from error
+            raise LogFailed(f"{self.name} can't be read: {reason(error, self.path)}") from error
 
     async def _missing_record(self, stream: str, position: int) -> LogFailed:
         """Return the error for a missing record: damage, unless the stream was deleted during the reading."""
@@ -281,4 +282,4 @@ class SQLiteLog(SQLiteConnection):
                 try:
                     await self.run(statement)
                 except sqlite3.Error as error:
-                    raise LogFailed(f"{self.name} can't be compacted: {error}") from error
+                    raise LogFailed(f"{self.name} can't be compacted: {reason(error, self.path)}") from error

@@ -16,6 +16,7 @@ from mockserver.log.interface import (
     PositionTaken,
 )
 from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 
 _FIND = "select id, position, version, rows, sum, checksum from checkpoints where stream = ?"
@@ -54,7 +55,7 @@ async def read(file: SQLiteConnection, stream: str) -> AsyncIterator[list[Checkp
         except READ_ERRORS as error:
             if is_damage(error):
                 raise CheckpointDamaged(file.name, stream, str(error)) from error
-            raise LogFailed(f"{file.name} can't be read: {error}") from error
+            raise LogFailed(f"{file.name} can't be read: {reason(error, file.path)}") from error
         if not rows:
             break
         chunk: list[CheckpointRow] = []

@@ -13,6 +13,7 @@ import aiosqlite
 
 from mockserver.log import sqlite_file
 from mockserver.log.interface import LogFailed, WriteRefused
+from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 
 READ_AT_ONCE = 2000  # rows
@@ -89,7 +90,7 @@ class SQLiteConnection:
         try:
             return await self.run(statement, *values)
         except READ_ERRORS as error:
-            raise LogFailed(f"{self.name} can't be read: {error}") from error
+            raise LogFailed(f"{self.name} can't be read: {reason(error, self.path)}") from error
 
     async def run(self, statement: str, *values: Any) -> list[Any]:
         """Execute a statement, and return its rows. It raises SQLite's errors, which `writing` translates."""
@@ -118,7 +119,7 @@ class SQLiteConnection:
                 if isinstance(error, _REFUSALS):
                     raise WriteRefused(f"{self.name} can't keep this: {error}") from error
                 if isinstance(error, READ_ERRORS):
-                    raise LogFailed(f"{self.name} can't be written: {error}") from error
+                    raise LogFailed(f"{self.name} can't be written: {reason(error, self.path)}") from error
                 raise
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 from mockserver.log import checksums
 from mockserver.log.interface import LogFailed, LogInUse
+from mockserver.log.sqlite_errors import obstacle, reason
 
 APPLICATION_ID = 0x42676D73
 VERSION = 2
@@ -106,7 +107,7 @@ def opened(path: Path, name: str) -> sqlite3.Connection:
             raise
         if is_locked(error):
             raise LogInUse(f"{name} is in use by another process") from error
-        raise LogFailed(f"{name} can't be opened: {error}") from error
+        raise LogFailed(f"{name} can't be opened: {reason(error, path)}") from error
     return connection
 
 
@@ -115,7 +116,7 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     if kind != APPLICATION_ID and (
         kind or db.execute("select count(*) from sqlite_master").fetchone() != (0,)
     ):
-        raise sqlite3.DatabaseError("the file belongs to another program")
+        raise sqlite3.DatabaseError("it belongs to another program")
     version = pragma(db, "user_version")
     if version > VERSION:
         raise LogFailed(f"{name} can't be opened: it was written by a newer version of mockserver")
@@ -239,10 +240,10 @@ def backup(path: Path, target: Path) -> None:
 
     The copy is one read transaction. In write-ahead mode it neither waits for writers nor delays them.
     """
-    if target.exists():
-        raise LogFailed(f"{target} exists already")
     partial = target.with_name(f"{target.name}.partial")
     try:
+        if target.exists():
+            raise LogFailed(f"{target} exists already")
         with (
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=5, uri=True)) as source,
             closing(sqlite3.connect(partial)) as copy,
@@ -254,6 +255,8 @@ def backup(path: Path, target: Path) -> None:
     except (*READ_ERRORS, OSError) as error:
         if is_locked(error):
             raise LogInUse(f"{path} is in use by another process") from error
-        raise LogFailed(f"{path} can't be copied to {target}: {error}") from error
+        why = obstacle(partial) or reason(error, path)
+        raise LogFailed(f"{path} can't be copied to {target}: {why}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The command as people run it: a process, its first line, its exit code (reference: control 2)."""
 
+import errno
 import http.server
 import itertools
 import json
@@ -22,6 +23,7 @@ from typing import Any, Self
 
 import pytest
 
+from mockserver.cli.listening import reason
 from mockserver.cli.options import SERVE, Option, from_environment, ignored_variables
 from mockserver.stories.operations import OPERATIONS
 from mockserver.version import __version__
@@ -422,6 +424,7 @@ BAD_VALUES = [
     ("database", ""),
     ("database", "no/such/folder.db"),
     ("database", "."),
+    ("database", "x" * 300 + "/y"),
     ("accounts", "missing.json"),
     ("accounts", "broken.json"),
     ("accounts", "."),
@@ -472,12 +475,65 @@ def test_a_bad_value_of_a_switch() -> None:
     assert "MOCKSERVER_CLOSED" in refused("serve", MOCKSERVER_CLOSED="perhaps")
 
 
-@pytest.mark.parametrize("database", ["memory", "kept.db"])
-def test_a_port_in_use(database: str, tmp_path: Path) -> None:
-    with used_port() as port:
-        line = refused("serve", "--port", str(port), "--database", database, cwd=tmp_path)
-    assert f"port {port}" in line
-    assert "in use" in line
+@contextmanager
+def two_ports(both: bool) -> Iterator[int]:
+    """A port that is in use, and the next one: also in use, or free."""
+    while True:
+        with used_port() as port:
+            try:
+                next_one = socket.create_server(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            with next_one:
+                if not both:
+                    next_one.close()
+                yield port
+                return
+
+
+@pytest.mark.parametrize("command", [("serve",), ("serve", "--database", "kept.db"), ("listen",)])
+@pytest.mark.parametrize("both", [True, False])
+def test_a_port_in_use(command: tuple[str, ...], both: bool, tmp_path: Path) -> None:
+    with two_ports(both) as port:
+        line = refused(*command, "--port", str(port), cwd=tmp_path)
+    where, other = f"127.0.0.1 port {port}", "" if both else f", or --port {port + 1}"
+    why = f"the port is in use; use --port 0 for any free port{other}"
+    assert line == f"mockserver: can't listen on {where}: {why}"
+
+
+def test_the_last_port_in_use() -> None:
+    """There is no next port to suggest."""
+    error = OSError(errno.EADDRINUSE, "Address already in use")
+    assert reason(error, "127.0.0.1", 65535).endswith("use --port 0 for any free port")
+
+
+def test_an_address_that_this_machine_does_not_have() -> None:
+    said = "can't listen on 203.0.113.1 port 0: this machine does not have that address"
+    assert said in refused("serve", "--port", "0", "--host", "203.0.113.1")
+
+
+def test_a_name_to_listen_on_that_is_not_known() -> None:
+    error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert "no-such.test is not the name of an address: Name or service" in reason(error, "no-such.test", 0)
+
+
+def test_a_port_for_which_there_is_no_permission() -> None:
+    error = PermissionError(errno.EACCES, "Permission denied")
+    assert "no permission for ports below 1024" in reason(error, "127.0.0.1", 80)
+
+
+@pytest.mark.parametrize("action", ["check", "backup"])
+def test_a_database_command_names_the_cause(action: str, tmp_path: Path) -> None:
+    with Served("--database", "kept.db", cwd=tmp_path):
+        pass
+    (tmp_path / "file").write_text("")
+    if action == "backup":
+        line = refused("database", "backup", "kept.db", "file/copy.db", cwd=tmp_path)
+        assert f"{tmp_path / 'file'} is not a folder" in line
+        line = refused("database", "backup", "kept.db", "x" * 300, cwd=tmp_path)
+    else:
+        line = refused("database", "check", "x" * 300, cwd=tmp_path)
+    assert "name too long" in line
 
 
 def test_a_file_in_use(tmp_path: Path) -> None:
