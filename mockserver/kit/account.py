@@ -125,9 +125,7 @@ class BillogramAccount:
             try:
                 import httpx
             except ImportError:
-                raise RuntimeError(
-                    "billogram.http needs httpx: pip install 'billogram-mockserver[pytest]'"
-                ) from None
+                raise RuntimeError("billogram.http needs the package httpx: pip install httpx") from None
             # verify: reading certificates would take longer than the test, and nothing here uses TLS
             self._http = httpx.Client(
                 base_url=self.url,
