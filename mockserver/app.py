@@ -23,6 +23,7 @@ class Options(TypedDict, total=False):
     clock: str
     now: datetime | None
     fixture: str | Path | None
+    library: tuple[str, ...]
     seed: int | None
     control_token: str | None
     invalid_auth_status: int

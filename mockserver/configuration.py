@@ -15,6 +15,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     clock: str = "live"  # clock mode of new accounts: live or frozen
     now: datetime | None = None  # clock of new accounts at their creation, with time zone
     fixture: str | None = None  # name or file of the fixture that is loaded at the start
+    library: tuple[str, ...] = ()  # folders whose files clients may name as fixtures and scenarios
     seed: int | None = None
     control_token: str | None = None
     invalid_auth_status: int = 403

@@ -235,10 +235,11 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 class _JoinValues(argparse.Action):
-    """Joins the values parsed from several words into one tuple."""
+    """Joins the values parsed from several words into one tuple; an option given again adds to it."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        setattr(namespace, self.dest, tuple(value for found in values for value in found))
+        earlier = getattr(namespace, self.dest, ())
+        setattr(namespace, self.dest, (*earlier, *(value for found in values for value in found)))
 
 
 def _argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -1,6 +1,7 @@
 """The options of `serve`: one table for the command line and the environment variables."""
 
 import json
+import os
 import re
 from collections.abc import Callable, Container, Mapping
 from datetime import datetime
@@ -41,6 +42,17 @@ def fixture(text: str) -> str:
     except (NotInLibrary, OSError) as error:
         raise ValueError(str(error)) from None
     return text
+
+
+def folders(text: str) -> tuple[str, ...]:
+    """Folders that exist, separated as in PATH."""
+    found = tuple(filter(None, text.split(os.pathsep)))
+    for each in found:
+        if not Path(each).is_dir():
+            raise ValueError(f"there is no directory {each}")
+    if not found:
+        raise ValueError("must name a folder")
+    return found
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -175,6 +187,7 @@ SERVE: tuple[Option, ...] = (
     Option("database", "memory", "file that stores everything, or memory", database, "FILE"),
     Option("accounts", None, "JSON list of accounts; no others are accepted", accounts_file, "FILE"),
     Option("fixture", None, "fixture to load: the name of a bundled one, or a file", fixture, "NAME"),
+    Option("library", None, "folder whose files clients may name as fixtures", folders, "FOLDER", many=True),
     Option("closed", False, "accept only known accounts: unknown credentials create none", None),
     Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
     Option("now", None, "start time of the clock of new accounts", moment, "TIME"),

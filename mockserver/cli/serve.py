@@ -90,6 +90,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         now=options["now"],
         seed=options["seed"],
         fixture=options["fixture"],
+        library=options["library"] or (),
         control_token=token,
         invalid_auth_status=options["invalid_auth_status"],
         public_url=options["public_url"],

@@ -8,6 +8,7 @@ STATUS = {
     "invalid_query": 400,
     "refused": 400,
     "fixture": 400,
+    "scenario": 400,
     "unauthorized": 401,
     "cross_site": 403,
     "unknown_path": 404,

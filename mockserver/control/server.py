@@ -40,6 +40,7 @@ class ConfigurationShape(TypedDict):
     public_url: str | None
     control_token: bool
     fixture: str | None
+    library: list[str]
     callback_url: str | None
     sign_key: bool
     allowed_hosts: list[str]
@@ -103,6 +104,7 @@ def _configuration(made: Configuration) -> ConfigurationShape:
         "now": None if made.now is None else made.now.isoformat(),
         "seed": made.seed,
         "fixture": made.fixture,
+        "library": list(made.library),
         "invalid_auth_status": made.invalid_auth_status,
         "public_url": made.public_url,
         "control_token": made.control_token is not None,

@@ -26,6 +26,14 @@ def read_fixture(name: str) -> "Fixture":
     return find_fixture(name, OPERATIONS)
 
 
+def _fixture_of(asked: str | dict[str, Any]) -> "Fixture":
+    if isinstance(asked, str):
+        return read_fixture(asked)
+    from mockserver.stories.fixtures import document_fixture  # imports YAML, so only at first use
+
+    return document_fixture(asked, OPERATIONS)
+
+
 def id_and_key(fixture: "Fixture") -> tuple[str, str]:
     """Return id and key of the account that a server creates from a fixture at its start."""
     return fixture.account.get("id") or "demo", fixture.account.get("key") or "secret"  # our defaults [A]
@@ -49,7 +57,7 @@ def read_list(listed: list[Any]) -> Listed:
     names: set[str] = set()
     for data in listed:
         body = parse_body(AccountBody, data)
-        fixture = None if body.fixture is None else read_fixture(body.fixture)
+        fixture = None if body.fixture is None else _fixture_of(body.fixture)
         if fixture is not None:
             body = fixture.body(data)
         if body.id in names:

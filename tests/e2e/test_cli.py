@@ -171,6 +171,7 @@ BY_ENVIRONMENT = {
     "allowed-hosts": "first.test, *.first.test",
     "callback-hosts": "first.example.com, *.first.example.com",
     "fixture": "empty",
+    "library": "first:.",
 }
 ON_THE_COMMAND_LINE = {
     "database": "second.db",
@@ -187,12 +188,14 @@ ON_THE_COMMAND_LINE = {
     "allowed-hosts": "second.test",
     "callback-hosts": "second.example.com",
     "fixture": "sepa",
+    "library": "second",
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name in ("first", "second"):
+        (tmp_path / name).mkdir()
         (tmp_path / f"{name}.json").write_text(json.dumps([{"id": name, "key": "secret"}]))
     return tmp_path
 
@@ -211,6 +214,7 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "now": "2026-05-04T12:00:00+02:00",
         "seed": 7,
         "fixture": "empty",
+        "library": ["first", "."],
         "public_url": "https://first.example.com",
         "invalid_auth_status": 401,
         "control_token": True,
@@ -238,6 +242,7 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "now": "2027-05-04T12:00:00+02:00",
             "seed": 8,
             "fixture": "sepa",
+            "library": ["second"],
             "public_url": "http://second.example.com:8080/sandbox",
             "invalid_auth_status": 403,
             "control_token": True,
@@ -414,6 +419,8 @@ BAD_VALUES = [
     ("allowed-hosts", " , "),
     ("fixture", ""),
     ("fixture", "nowhere.yaml"),
+    ("library", ""),
+    ("library", "nowhere"),
     ("host", ""),
     ("host", "203.0.113.1"),  # reserved for examples: no interface has it
     ("port", "x"),

@@ -117,6 +117,7 @@ def test_what_it_is_made_with() -> None:
             "now": "2026-03-02T09:00:00+00:00",
             "seed": 7,
             "fixture": None,
+            "library": [],
             "invalid_auth_status": 403,
             "public_url": None,
             "control_token": False,
