@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from mockserver.cli.listening import reason
 from mockserver.core import signature
+from mockserver.masking import masked_urls
 
 _HOST = "127.0.0.1"
 _EXIT_ERROR = 2
@@ -67,7 +68,7 @@ def target_of(url: str) -> SplitResult:
 
 
 def _error(reason: str) -> int:
-    print(f"mockserver: {reason}", file=sys.stderr)
+    print(f"mockserver: {masked_urls(reason)}", file=sys.stderr)
     return _EXIT_ERROR
 
 

@@ -18,6 +18,7 @@ from mockserver.cli.options import (
     sign_key,
     token,
 )
+from mockserver.masking import masked_urls
 from mockserver.version import __version__
 
 _URL = "http://127.0.0.1:8080"
@@ -27,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports an error in one line with exit code 2, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}", file=sys.stderr)
+        print(f"{self.prog}: {masked_urls(message)}", file=sys.stderr)
         raise SystemExit(2)
 
 

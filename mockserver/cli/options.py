@@ -100,7 +100,7 @@ def moment(text: str) -> datetime:
 
 def database(text: str) -> str:
     """`memory`, or a file in a directory that exists."""
-    if not text:
+    if not text or "://" in text:
         raise ValueError("must be a file, or memory")
     if text != "memory":
         path = Path(text).absolute()

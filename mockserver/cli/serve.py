@@ -22,6 +22,7 @@ from mockserver.core.accounts import key_matches
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
+from mockserver.masking import masked_url, masked_urls
 from mockserver.serving import Listener, new_event_loop
 from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
 
@@ -45,9 +46,9 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
 
     `ignored`: a line for each environment variable that has no effect.
     """
-    logging.basicConfig(
-        level=options["log_level"].upper(), stream=sys.stderr, format="%(levelname)s %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_MaskingFormatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=options["log_level"].upper(), handlers=[handler])
     logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
     for line in ignored:
         logger.warning("%s", line)
@@ -68,12 +69,19 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
     return 0
 
 
+class _MaskingFormatter(logging.Formatter):
+    """Masks URLs in messages and tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked_urls(super().format(record))
+
+
 class _CannotListen(Exception):
     """The server can't listen on the address."""
 
 
 def _error(reason: str) -> int:
-    print(f"mockserver: {reason}", file=sys.stderr)
+    print(f"mockserver: {masked_urls(reason)}", file=sys.stderr)
     return _EXIT_ERROR
 
 
@@ -140,7 +148,7 @@ def _print_addresses(listener: Listener, configuration: Configuration, generated
     line = {
         "url": f"{listener.address}/api/v2",
         "control": f"{listener.address}/_mock",
-        "database": configuration.database,
+        "database": masked_url(configuration.database),
     }
     if generated_token is not None:
         line["control_token"] = generated_token

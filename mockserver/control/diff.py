@@ -14,6 +14,7 @@ from mockserver.control.snapshots import find_snapshot
 from mockserver.core.events import BillogramEvent
 from mockserver.core.state import BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, PICTURE, SOURCE, State
 from mockserver.emulator import LiveAccount
+from mockserver.masking import masked_url
 from mockserver.schema import Form
 from mockserver.wire import encode, encode_rows
 
@@ -32,6 +33,7 @@ _OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "sett
 _DERIVED = ("copy", "effect")  # of customers and events: they follow from other members
 _DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so they always differ
 _SECRET = "sign_key"  # noqa: S105  # a name
+_HIDDEN = "(not shown)"
 _Any = Annotated[Any, Form({})]
 Found = tuple[str, str, Any, Any]  # kind, key, here, there
 
@@ -114,8 +116,8 @@ def _members(here: Any, there: Any, path: str) -> Iterator[MemberShape]:
     elif isinstance(here, tuple) and isinstance(there, tuple):
         for index in range(max(len(here), len(there))):
             yield from _members(_at(here, index), _at(there, index), f"{path}[{index}]")
-    elif path.endswith(_SECRET):
-        yield {"member": path, "here": here and "(not shown)", "there": there and "(another)"}
+    elif path.endswith(_SECRET) or (isinstance(here, str) and _plain(here) == _plain(there)):
+        yield {"member": path, "here": here and _HIDDEN, "there": there and "(another)"}
     else:
         yield {"member": path, "here": _plain(here), "there": _plain(there)}
 
@@ -130,7 +132,8 @@ def _plain(value: Any) -> Any:
         case BillogramEvent():
             return type(value).__name__
         case Struct():
-            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            shown = {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            return {name: each and _HIDDEN if name == _SECRET else each for name, each in shown.items()}
         case tuple() | list():
             return [_plain(each) for each in value]
         case dict():
@@ -141,6 +144,8 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case bytes():
             return f"{len(value)} bytes"
-        case None | bool() | int() | float() | Decimal() | str():
+        case str():
+            return masked_url(value)
+        case None | bool() | int() | float() | Decimal():
             return value
     return str(value)

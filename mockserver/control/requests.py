@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
+from mockserver.masking import masked_url
 from mockserver.traffic import Entry
 
 
@@ -87,4 +88,4 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if isinstance(value, bool | int | Decimal) or value is None:
         return value
-    return str(value.value if isinstance(value, Enum) else value)
+    return masked_url(str(value.value if isinstance(value, Enum) else value))

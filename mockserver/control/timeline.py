@@ -23,6 +23,7 @@ from mockserver.core.events import AttemptMade, BillogramEvent, Record
 from mockserver.core.state import State
 from mockserver.ledger import AccountGone, LiveAccount, Move
 from mockserver.log.interface import LogFailed
+from mockserver.masking import masked_url
 from mockserver.schema import Form, component
 from mockserver.traffic import Entry
 from mockserver.webhooks.deliveries import Delivery
@@ -359,7 +360,7 @@ class _Source:
             callback_id=planned.callback_id,
             callback_type=planned.type,
             event_type=planned.event_type,
-            url=planned.url,
+            url=masked_url(planned.url),
         )
         return row
 
