@@ -13,7 +13,7 @@ from mockserver.emulator import LiveAccount, NewAccount
 from mockserver.kit import books, timeline_text
 from mockserver.kit.apps import runner
 from mockserver.kit.clock import AccountClock
-from mockserver.kit.receiver import ENDED, Receiver, receiver_url
+from mockserver.kit.receiver import ENDED, Receiver, receiver_url, shown_url
 from mockserver.kit.server_thread import ControlRefused, ServerThread
 from mockserver.kit.webhooks import Webhooks
 from mockserver.stories.initial_accounts import read_fixture
@@ -59,21 +59,29 @@ class BillogramAccount:
         self.webhook_url = receiver_url(user)
         self.control_url = f"{server.control_url}/accounts/{user}"
         self.not_built: list[str] = []  # operations that answered 501
-        self._receiver = Receiver()
+        self._receiver = Receiver(self.webhook_url)
         self._http: httpx.Client | None = None
         self._forks: list[BillogramAccount] = []
         self._snapshots = 0
         self.clock = AccountClock(self.control)
         self.webhooks = Webhooks(
-            self._receiver, self.undelivered, self.settle, self._look, skip_copies=_is_reordered(order_run)
+            self._receiver,
+            self.undelivered,
+            self.settle,
+            self._look,
+            self._callbacks,
+            self._has_billogram,
+            skip_copies=_is_reordered(order_run),
         )
         self._order_run = order_run
-        server.listener.app.sender.receivers[self.webhook_url] = self._receiver
+        sender = server.listener.app.sender
+        sender.receivers[self.webhook_url] = self._receiver
         try:
             self.seed = self._open(seed, now, fixture) if create is None else create(self)
         except BaseException:
-            del server.listener.app.sender.receivers[self.webhook_url]
+            del sender.receivers[self.webhook_url]
             raise
+        sender.observers[user] = self._receiver.observe
         if order_run is not None:
             order_run.begin(server, user, self.seed)
 
@@ -105,6 +113,7 @@ class BillogramAccount:
             self.server.run(self.server.listener.emulator.remove(live))
         self.disconnect()
         self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
+        self.server.listener.app.sender.observers.pop(self.user, None)
 
     def disconnect(self) -> None:
         """Close the HTTP client and the receiver. The account remains on the server."""
@@ -332,6 +341,19 @@ class BillogramAccount:
             # an application on the caller's own loop can't answer while this blocks
             self._order_run.look(0 if self._receiver.needs_this_loop() else timeout, awaited)
 
+    def _callbacks(self) -> dict[str, Any]:
+        """Where the account's webhooks go now, and of which types."""
+        found: dict[str, Any] = self.control("GET", "/callbacks")
+        return found
+
+    def _has_billogram(self, key: str) -> bool:
+        """Whether the account has a billogram with this id, or has sent a webhook about it."""
+        emulator = self.server.listener.emulator
+        live = emulator.live(self.user)
+        if live is not None and self.server.run(emulator.read(live, lambda state: key in state.billograms)):
+            return True
+        return any(key in each.billograms for each in self._receiver.all())
+
     # the end of a test
 
     def settle(self, timeout: float = _TIMEOUT) -> bool:
@@ -374,9 +396,13 @@ class BillogramAccount:
                         lines.append(f"  a copy of {self._label(delivery)}: {_reason(attempt)}")
         return [f"not delivered: {len(lines)}", *lines] if lines else []
 
+    def new_tracebacks(self) -> list[str]:
+        """What the application of `deliver_to` raised and no message has shown yet, as lines."""
+        return self._receiver.new_tracebacks()
+
     def _label(self, delivery: dict[str, Any]) -> str:
         words = [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]]
-        where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
+        where = "" if delivery["url"] == self.webhook_url else f" to {shown_url(delivery['url'])}"
         return f"{' '.join(filter(None, words))}{where}"
 
     def operations_not_built(self) -> list[str]:

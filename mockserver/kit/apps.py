@@ -106,7 +106,7 @@ class LoopRunner:
         except asyncio.CancelledError:
             _fail(done, TestEnded())
             raise
-        except Exception as error:
+        except BaseException as error:  # pytest.fail() and sys.exit() too
             _fail(done, error)
         else:
             with contextlib.suppress(concurrent.futures.InvalidStateError):
@@ -133,7 +133,7 @@ class LoopRunner:
                     task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # no public way
 
 
-def _fail(done: "concurrent.futures.Future[InProcessResponse]", error: Exception) -> None:
+def _fail(done: "concurrent.futures.Future[InProcessResponse]", error: BaseException) -> None:
     with contextlib.suppress(concurrent.futures.InvalidStateError):
         done.set_exception(error)
 

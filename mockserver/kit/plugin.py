@@ -31,6 +31,7 @@ _OPTIONS = ("fixture", "allow_failed_webhooks", "allow_not_built")
 
 _account = pytest.StashKey["BillogramAccount"]()
 _timeline = pytest.StashKey[str]()
+_raised = pytest.StashKey[list[str]]()  # what the application raised, of an account that is removed
 _order_run: "pytest.StashKey[OrderRun]" = pytest.StashKey()
 
 
@@ -75,6 +76,7 @@ def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") ->
         problems = _problems(account, options)
         if problems:
             item.stash[_timeline] = account.timeline_text()
+            item.stash[_raised] = _new_tracebacks(account)
             pytest.fail("\n".join(problems), pytrace=False)
     finally:
         del item.stash[_account]
@@ -113,6 +115,10 @@ def _problems(account: "BillogramAccount", options: dict[str, Any]) -> list[str]
     return found
 
 
+def _new_tracebacks(account: "BillogramAccount") -> list[str]:
+    return [line for each in account.with_forks() for line in each.new_tracebacks()]
+
+
 def _hint(name: str) -> str:
     return f"if that is meant: @pytest.mark.billogram({name}=True)"
 
@@ -143,6 +149,9 @@ def pytest_runtest_makereport(
                 text = account.timeline_text()
             except Exception as error:  # the report of the failure itself matters more
                 text = f"the timeline can't be shown: {error!r}"
+        raised = item.stash.get(_raised, []) if account is None else _new_tracebacks(account)
+        if raised:
+            report.sections.append(("billogram application", "\n".join(raised)))
         if text is not None:
             report.sections.append(("billogram timeline", text))
     return report

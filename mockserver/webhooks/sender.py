@@ -34,6 +34,7 @@ class Request(Struct, frozen=True):
 
 # takes callbacks inside this process; an exception that it raises is a failed attempt
 Receiver = Callable[[Planned, Request], Awaitable[Outcome]]
+Observer = Callable[[Planned, Request, Outcome], None]
 
 
 def request_of(planned: Planned, timestamp: str | None, signature: str = "good") -> Request:
@@ -50,6 +51,7 @@ class Sender(Watcher):
     def __init__(self, emulator: Emulator, transport: Transport) -> None:
         self.transport = transport
         self.receivers: dict[str, Receiver] = {}  # by URL: called in this process, without a connection
+        self.observers: dict[str, Observer] = {}  # by account: called after each attempt, wherever it went
         self._emulator = emulator
         self._by_stream: dict[str, Deliveries] = {}  # by stream: a reset begins a new one
         self._dispatcher = Dispatcher(self._attempt)
@@ -290,7 +292,10 @@ class Sender(Watcher):
         signed = with_signature_key(planned, policy.signature).sign_key is not None
         timestamp = policy.timestamp_of_attempt(at.timestamp(), time()) if signed else None
         inside = live.account.callbacks.respond
-        outcome = await self._post(planned, request_of(planned, timestamp, policy.signature), inside)
+        request = request_of(planned, timestamp, policy.signature)
+        outcome = await self._post(planned, request, inside)
+        if (observer := self.observers.get(live.id)) is not None:
+            observer(planned, request, outcome)
         if deliveries.paused or self._by_stream.get(live.stream) is not deliveries:
             return
         made = AttemptMade(

@@ -1,8 +1,12 @@
 """The fixture `billogram`, used as its users do (reference: control 3)."""
 
+import threading
 import unittest
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, Literal
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx
 import pytest
@@ -89,6 +93,182 @@ def test_a_type_that_never_comes(billogram: BillogramAccount) -> None:
         billogram.webhooks.wait("BilogramSent")
     with pytest.raises(ValueError, match="no webhook Nothing"):
         billogram.webhooks.none("Nothing")
+
+
+# no false green
+
+
+@pytest.mark.parametrize(
+    "kind", ["Pyament", "payment", "BilogramEvent", "PaymentRecaled", "Nothing at all", ""]
+)
+def test_a_misspelt_type_is_refused_at_once(billogram: BillogramAccount, kind: str) -> None:
+    for look in (billogram.webhooks.wait, billogram.webhooks.none):
+        with pytest.raises(ValueError, match=f"mockserver sends no webhook {kind}") as refused:
+            look(kind)
+        assert ("did you mean" in str(refused.value)) == (kind not in ("Nothing at all", ""))
+    with pytest.raises(ValueError, match="did you mean Payment"):
+        billogram.webhooks.none("Pyament")
+
+
+def test_what_could_never_fail_is_refused(billogram: BillogramAccount) -> None:
+    other = sent(billogram)
+    for look in (billogram.webhooks.wait, billogram.webhooks.none):
+        with pytest.raises(ValueError, match="the account has no billogram nobody"):
+            look("Payment", billogram="nobody")
+    for count in (0, -1):
+        with pytest.raises(ValueError, match="at least 1"):
+            billogram.webhooks.wait("Payment", count=count)
+    before = billogram.snapshot()
+    key = sent(billogram)
+    billogram.webhooks.wait("BillogramSent", billogram=key)
+    before.restore()
+    billogram.webhooks.none("Payment", billogram=key)  # it was there
+    billogram.webhooks.none("Payment", billogram=other)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a receiver outside the kit. It answers 200 to everything below /good, else 500."""
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK" if environ["PATH_INFO"].startswith("/good") else "500 Oh", [])
+        return [b""]
+
+    with make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://user:secret@127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True)
+@pytest.mark.parametrize("own", [False, True], ids=["the account's", "the billogram's"])
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [("mock:inbox", 200), ("/good?token=secret", 200), ("/bad", 500), ("http://127.0.0.1:1/x", None)],
+)
+def test_webhooks_that_went_elsewhere(
+    billogram: BillogramAccount, elsewhere: str, place: str, status: int | None, own: bool
+) -> None:
+    """`wait` and `none` see them wherever they went, and say so."""
+    url = f"{elsewhere}{place}" if place.startswith("/") else place
+    callbacks = {"url": url, "sign_key": billogram.sign_key}
+    if own:
+        key = sent(billogram, callbacks=callbacks)
+    else:
+        billogram.control("PUT", "/callbacks", callbacks)
+        key = sent(billogram)
+    with pytest.raises(AssertionError) as failed:
+        billogram.webhooks.none("BillogramSent")
+    said = str(failed.value)
+    where = url.replace("user:secret@", "").partition("?")[0]
+    assert f"  BillogramSent {key} to {where}" in said
+    assert ("the receiver was changed" in said) != own
+    assert "secret" not in said
+    if status == 200:
+        hook = billogram.webhooks.wait("BillogramSent", billogram=key)
+        assert hook.url == url
+    else:
+        with pytest.raises(AssertionError, match="only 2xx counts"):
+            billogram.webhooks.wait("BillogramSent", timeout=0.01)
+        hook = billogram.webhooks.wait("BillogramSent", status="any")
+    assert (hook.status_code, hook.signature_ok, hook.json["billogram"]["id"]) == (status, True, key)
+    billogram.webhooks.none("Payment")
+    with pytest.raises(AssertionError, match=r"waited 0.01 s for Payment, one\n"):
+        billogram.webhooks.wait("Payment", timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "kind", "reason"),
+    [
+        ({"url": None}, None, "the receiver was changed: the account has none"),
+        ({"url": None}, "Payment", "the receiver was changed: the account has none"),
+        (
+            {"url": "mock:inbox", "types": ["PaymentRecalled"]},
+            "Payment",
+            "only webhooks of the types PaymentR",
+        ),
+        (
+            {"url": "mock:inbox", "types": ["BillogramEvent"]},
+            "PaymentRecalled",
+            "of the types BillogramEvent",
+        ),
+        ({"url": "mock:inbox", "types": ["BillogramEvent"]}, "Payment", None),
+        ({"url": "mock:inbox", "types": ["BillogramEvent"]}, None, None),
+    ],
+)
+def test_an_account_that_sends_none(
+    billogram: BillogramAccount, callbacks: dict[str, Any], kind: str | None, reason: str | None
+) -> None:
+    billogram.control("PUT", "/callbacks", callbacks)
+    if reason is None:
+        billogram.webhooks.none(kind)
+        return
+    with pytest.raises(AssertionError, match=f"none.. could only pass: .*{reason}"):
+        billogram.webhooks.none(kind)
+    with pytest.raises(AssertionError, match=reason):
+        billogram.webhooks.wait(kind, timeout=0.01)
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True)
+@pytest.mark.parametrize(
+    ("answered", "status", "counts"),
+    [
+        (200, None, True),
+        (204, None, True),
+        (299, None, True),
+        (301, None, False),
+        (401, None, False),
+        (500, None, False),
+        (500, 500, True),
+        (500, "any", True),
+        (503, 500, False),
+        (204, 204, True),
+        (204, 200, False),
+        (200, "any", True),
+    ],
+)
+def test_which_answers_satisfy_a_wait(
+    billogram: BillogramAccount, answered: int, status: int | Literal["any"] | None, counts: bool
+) -> None:
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start(f"{answered} Answer", [])
+        return [b""]
+
+    billogram.deliver_to(app)
+    key = sent(billogram)
+    assert billogram.settle()
+    if counts:
+        assert billogram.webhooks.wait("BillogramSent", status=status, timeout=0.01).status_code == answered
+        assert len(billogram.webhooks.wait(count=2, status=status, timeout=0.01)) == 2
+    else:
+        with pytest.raises(AssertionError, match=f"it was sent, and answered with {answered}"):
+            billogram.webhooks.wait("BillogramSent", billogram=key, status=status, timeout=0.01)
+    with pytest.raises(AssertionError, match="was received"):
+        billogram.webhooks.none("BillogramSent")
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True)
+def test_a_wait_goes_on_until_the_retry_is_accepted(billogram: BillogramAccount) -> None:
+    answers = [200, 200, 500, 500]
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start(f"{answers.pop()} Answer", [])
+        return [b""]
+
+    billogram.deliver_to(app)
+    sent(billogram)
+    first = billogram.webhooks.wait("BillogramSent", status=500)
+    billogram.clock.advance("1m")
+    second = billogram.webhooks.wait("BillogramSent")
+    assert (first.callback_id, first.status_code) == (second.callback_id, 500)
+    assert second.accepted
 
 
 def test_the_bank_and_others(billogram: BillogramAccount) -> None:

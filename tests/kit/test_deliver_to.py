@@ -98,13 +98,18 @@ def test_what_an_application_raises_is_told(billogram: BillogramAccount) -> None
 
     billogram.deliver_to(app)
     key = sent(billogram)
-    hook = billogram.webhooks.wait("BillogramSent")
-    assert (hook.status_code, hook.error) == (500, "ZeroDivisionError: no good")
+    hook = billogram.webhooks.wait("BillogramSent", status=500)
+    assert (hook.status_code, hook.error, hook.accepted) == (500, "ZeroDivisionError: no good", False)
     with pytest.raises(AssertionError) as failed:
         billogram.webhooks.wait("Payment", timeout=0.01)
     lines = str(failed.value).splitlines()
     assert f"  BillogramSent {key}, the application raised ZeroDivisionError: no good" in lines
     assert f"  BillogramSent {key}: 500 ZeroDivisionError: no good" in lines
+    assert lines[-1] == "ZeroDivisionError: no good"
+    assert lines.count("the application raised:") == 1
+    with pytest.raises(AssertionError) as failed:
+        billogram.webhooks.none()
+    assert "Traceback" not in str(failed.value), "it is shown once"
 
 
 @pytest.mark.parametrize("app", [object(), 1, Wsgi, lambda: None])
