@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar, Unpack
 
 from mockserver.app import Options, configured
+from mockserver.core import banking
 from mockserver.in_process import InProcessRequest, call_asgi
 from mockserver.serving import Listener, new_event_loop
 from mockserver.wire import encode
@@ -49,6 +50,8 @@ class ServerThread:
             self._thread.join()
             self._thread = None
             raise failures[0]
+        # the calendars of the banks take a while to import: not in the middle of a test
+        threading.Thread(target=banking.load, name="mockserver-calendars", daemon=True).start()
 
     def stop(self) -> None:
         """Finish running requests, write pending records, and stop."""
