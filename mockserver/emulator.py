@@ -7,7 +7,8 @@ act: the state is always the fold of the log.
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any, TypeVar
 
 from mockserver.clock_runner import ClockRunner
@@ -24,8 +25,19 @@ from mockserver.snapshots import Snapshots
 T = TypeVar("T")
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FRAMES = 5
+
+
 def _real_time() -> datetime:
-    return datetime.now(UTC)
+    """The time of this process: what `time.time()` shows everywhere in it, also when a test froze it."""
+    return _EPOCH + timedelta(seconds=_time_of_process())
+
+
+def _time_of_process(frames: int = _FRAMES) -> float:
+    # freezegun shows the real time to callers with a frame of `threading` among the last five, and the
+    # server of a test runs in a thread: the application must see the same time
+    return _time_of_process(frames - 1) if frames else time()
 
 
 class Emulator(Ledger):

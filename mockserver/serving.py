@@ -5,6 +5,8 @@ uvicorn's own server checks ten times a second whether it should stop; this one 
 
 import asyncio
 import socket
+import threading
+import time
 from collections.abc import Callable
 
 import uvicorn
@@ -110,9 +112,22 @@ def _address(sock: socket.socket) -> str:
 
 
 def new_event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
-    """The factory of uvloop if it is installed, else that of asyncio."""
+    """The factory of uvloop if it is installed, else that of asyncio, with a clock that no test freezes."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.new_event_loop
+        return loop_with_real_clock
     return uvloop.new_event_loop
+
+
+def loop_with_real_clock() -> asyncio.AbstractEventLoop:
+    """A loop of asyncio whose timers run on while freezegun has frozen `time.monotonic`."""
+    loop = asyncio.new_event_loop()
+    loop.time = real_monotonic  # type: ignore[method-assign]
+    return loop
+
+
+def real_monotonic() -> float:
+    """Monotonic seconds, also while freezegun has frozen those of `time`: it leaves `threading` alone."""
+    clock: Callable[[], float] = getattr(threading, "_time", time.monotonic)
+    return clock()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mockserver.in_process import InProcessRequest, InProcessResponse, call_asgi, call_wsgi
+from mockserver.serving import loop_with_real_clock
 
 HOST = "receiver.invalid"
 
@@ -145,10 +146,14 @@ class ThreadRunner(LoopRunner):
         started: concurrent.futures.Future[asyncio.AbstractEventLoop] = concurrent.futures.Future()
         self._stop = asyncio.Event()
         self._thread = threading.Thread(
-            target=asyncio.run, args=(self._run(started),), name="billogram-receiver", daemon=True
+            target=self._work_in_thread, args=(started,), name="billogram-receiver", daemon=True
         )
         self._thread.start()
         super().__init__(started.result(), answer)
+
+    def _work_in_thread(self, started: "concurrent.futures.Future[asyncio.AbstractEventLoop]") -> None:
+        with asyncio.Runner(loop_factory=loop_with_real_clock) as running:
+            running.run(self._run(started))
 
     async def _run(self, started: "concurrent.futures.Future[asyncio.AbstractEventLoop]") -> None:
         started.set_result(asyncio.get_running_loop())

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import perf_counter
 from types import TracebackType
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
@@ -17,6 +17,7 @@ from mockserver.core import signature
 from mockserver.core.callbacks import Planned
 from mockserver.in_process import InProcessRequest, InProcessResponse
 from mockserver.kit.apps import HOST, LoopRunner, TestEnded
+from mockserver.serving import real_monotonic
 from mockserver.webhooks.sender import Request
 from mockserver.webhooks.transport import Outcome
 
@@ -177,11 +178,13 @@ class Receiver:
 
     def until(self, look: Callable[[list[Webhook]], T | None], timeout: float) -> T | None:
         """Wait until `look` returns a result for the webhooks received; None after `timeout` seconds."""
-        deadline = monotonic() + timeout
+        deadline = real_monotonic() + timeout
         with self._changed:
             while (found := look(self._received)) is None:
-                if not self._changed.wait(max(0.0, deadline - monotonic())) and monotonic() >= deadline:
-                    return look(self._received)
+                left = deadline - real_monotonic()
+                if left <= 0:
+                    return None
+                self._changed.wait(left)
             return found
 
     def end(self) -> None:

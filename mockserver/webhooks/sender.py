@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
 from datetime import datetime, timedelta
-from time import time
 
 from msgspec import Struct
 
@@ -290,7 +289,8 @@ class Sender(Watcher):
         at = delivery.attempts[0].at if copy else self._attempt_time(deliveries, delivery, replay=replay)
         replay = replay or copy
         signed = with_signature_key(planned, policy.signature).sign_key is not None
-        timestamp = policy.timestamp_of_attempt(at.timestamp(), time()) if signed else None
+        now = self._emulator.real_time().timestamp()
+        timestamp = policy.timestamp_of_attempt(at.timestamp(), now) if signed else None
         inside = live.account.callbacks.respond
         request = request_of(planned, timestamp, policy.signature)
         outcome = await self._post(planned, request, inside)
