@@ -246,7 +246,7 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "public_url": "http://second.example.com:8080/sandbox",
             "invalid_auth_status": 403,
             "control_token": True,
-            "callback_url": "https://second.example.com/hook?a=b",
+            "callback_url": "https://second.example.com/hook?***",
             "sign_key": True,
             "allowed_hosts": ["0.0.0.0", "second.test"],
             "callback_hosts": ["second.example.com"],
