@@ -309,7 +309,7 @@ DRAFTS = {
         "invoice numbers are unique in an account, and this one is in use",
         "leave invoice_no out to get the next one when it is sent, or choose a free one",
         "RA",
-        must="no billogram has this invoice_no",
+        must="no document has this invoice_no, and no draft has reserved it",
     ),
     "billogram.fixed": Reason(
         "some members are fixed when a billogram is created, and customer and currency when it is sent; a "

@@ -172,6 +172,7 @@ class BillogramEntries(Struct, frozen=True, array_like=True):
     unique_values: list[str | None]
     invoice_numbers: list[int | None]
     ocr_numbers: list[str | None]
+    document_numbers: list[tuple[int, ...]]  # of later documents
 
 
 class PaymentEntries(Struct, frozen=True, array_like=True):
@@ -194,6 +195,10 @@ def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | N
         [each.creditor_unique_value for each in billograms],
         [None if each is None else each.invoice_no for each in kept],
         [None if each is None else each.ocr_number for each in kept],
+        [
+            tuple({document.invoice_no for document in each.documents} - {each.invoice_no})
+            for each in billograms
+        ],
     )
 
 
@@ -224,7 +229,8 @@ class State:
         self.item_order: list[tuple[int, int, str]] = []
         self._ids: dict[int, str] = {}  # of billograms, by number
         self.unique_values: dict[str, str] = {}  # of deleted billograms too: they are never free again [D]
-        self.invoice_numbers: dict[int, str] = {}
+        self.invoice_numbers: dict[int, str] = {}  # of billograms, also those that drafts reserve
+        self.document_numbers: dict[int, str] = {}  # of later invoices and credit invoices
         self._all = Buckets()  # one bucket: the billograms that are not deleted
         self._by_state = Buckets()
         self._by_customer = Buckets()
@@ -249,6 +255,8 @@ class State:
         self.unique_values.update(_present_values(entries.unique_values, keys))
         self.invoice_numbers.update(_present_values(entries.invoice_numbers, keys))
         self.ocr_numbers.update(_present_values(entries.ocr_numbers, keys))
+        for key, of_documents in zip(keys, entries.document_numbers, strict=True):
+            self.document_numbers.update(dict.fromkeys(of_documents, key))
         entered = [state is not None for state in entries.states]
         numbers = list(compress(entries.numbers, entered))
         remaining = list(compress(entries.remaining, entered))
@@ -308,8 +316,8 @@ class State:
 
     def keyed(self) -> list[dict[Any, Any]]:
         """Return the tables, and the indexes whose keys are ids or numbers."""
-        indexes = (self._ids, self.unique_values, self.invoice_numbers, self.ocr_numbers, self.letters)
-        return [*self._tables.values(), *indexes]
+        numbers = (self._ids, self.unique_values, self.invoice_numbers, self.document_numbers)
+        return [*self._tables.values(), *numbers, self.ocr_numbers, self.letters]
 
     def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
         """Return the object of an entry of the agenda."""
@@ -403,7 +411,7 @@ class State:
         left = None if old is None or old.internal is _DELETED else old
         entered = None if new is None or new.internal is _DELETED else new
         self._index_numbers(key, left, entered)
-        self._index_letters(key, () if old is None else old.documents, () if new is None else new.documents)
+        self._index_documents(key, old, new)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
         was, now = _bucket_values(left), _bucket_values(entered)
         if was != now:
@@ -429,11 +437,17 @@ class State:
             if entered.ocr_number is not None:
                 self.ocr_numbers[entered.ocr_number] = key
 
-    def _index_letters(self, key: str, was: tuple[Document, ...], now: tuple[Document, ...]) -> None:
+    def _index_documents(self, key: str, old: Billogram | None, new: Billogram | None) -> None:
+        was: tuple[Document, ...] = () if old is None else old.documents
+        now: tuple[Document, ...] = () if new is None else new.documents
         for document in was[len(now) :]:
             del self.letters[document.letter_id]
+            if all(document.invoice_no != each.invoice_no for each in now):
+                self.document_numbers.pop(document.invoice_no, None)
         for document in now[len(was) :]:
             self.letters[document.letter_id] = key
+            if new is not None and document.invoice_no != new.invoice_no:
+                self.document_numbers[document.invoice_no] = key
 
     def image(self) -> dict[str, Any]:
         """Return tables and indexes as plain values. Two states are equal if their images are equal."""
