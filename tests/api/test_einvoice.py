@@ -127,7 +127,7 @@ def test_unknown_members_and_what_is_no_object(server: Server) -> None:
     server.customer()
     answer = server.post(PATH, {"identifier": NUMBER, "fmi": NUMBER})
     assert (answer.error[0], answer.error[1]["field"]) == ("UNKNOWN_PARAMETER", "fmi")
-    assert server.post(PATH, []).error == ("INVALID_PARAMETER", {"message": "invalid request body"})
+    assert server.post(PATH, [1]).error == ("INVALID_PARAMETER", {"message": "invalid request body"})
     assert server.post(PATH, b"{").error == ("INVALID_PARAMETER", {"message": "invalid JSON"})
     assert server.get(PATH).status == 404
 
