@@ -524,7 +524,7 @@ DELIVERY = {
     ),
     "delivery.data": Reason(
         "the billogram's copy of the customer lacks what this method needs: an e-mail address, a phone "
-        "number, a complete address, a registration for e-invoices, or an EDI id",
+        "number, a complete address, a registration or identifier for e-invoices, or an EDI id",
         "add the data by PUT /billogram/{id}, or send by another method, such as DoNotNotify",
         "DA",
         must="the customer has the data for method",

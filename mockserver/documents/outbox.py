@@ -72,8 +72,9 @@ def _to(billogram: Billogram, document: Document, customer: Customer | None) -> 
         case "EDI":
             return delivery.edi_of(document.content, customer) or ""
     registered = None if customer is None else customer.einvoice
-    identifier = None if registered is None else delivery.identifier_of(registered)
-    return _einvoice_identifier(billogram, document) or identifier or ""
+    own = document.content.regional.efaktura_recipient_identifier
+    known = own if registered is None else delivery.identifier_of(registered)
+    return _einvoice_identifier(billogram, document) or known or ""
 
 
 def _einvoice_identifier(billogram: Billogram, document: Document) -> str | None:

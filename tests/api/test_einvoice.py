@@ -273,6 +273,32 @@ def test_it_makes_the_method_possible(server: Server, method: str) -> None:
     assert server.fold().image() == server.image()
 
 
+@pytest.mark.parametrize("method", ["Einvoice", "Efaktura"])
+def test_the_identifier_of_a_billogram_is_enough(server: Server, method: str) -> None:
+    """Older clients have nothing else; a registration of the customer comes first (behaviour 4.1)."""
+    own = "198001011234.SHB.SE"
+    given = {"efaktura_recipient_identifier": own}
+    for body in ({}, {"efaktura_recipient_identifier": ""}, {"efaktura_recipient_identifier": None}):
+        refused = server.command(server.draft(regional_sweden=body)["id"], "send", {"method": method})
+        assert refused.error[1]["message"] == "invalid delivery method, e-invoice registration missing"
+    first = server.draft(regional_sweden=given)
+    sent = server.command(first["id"], "send", {"method": method}).data
+    assert sent["events"][-1]["type"] == "EfakturaSent"
+    assert sent["events"][-1]["data"] == {"recipient_identifier": own, "electronic_id": None}
+    assert sent["flags"] == ["efaktura order sent"]
+    assert server.command(first["id"], "resend", {}).status == 200
+    failed = server.mock(
+        "POST", f"/accounts/{ACCOUNT}/billograms/{first['id']}/simulate/delivery-failure"
+    ).json
+    assert failed["events"][-1]["data"]["recipient_identifier"] == own
+    letters = server.mock("GET", f"/accounts/{ACCOUNT}/outbox").json
+    assert {letter["to"] for letter in letters} == {own}
+    second = server.draft(customer={"customer_no": first["customer"]["customer_no"]}, regional_sweden=given)
+    server.post(f"/customer/{first['customer']['customer_no']}/einvoice", {"identifier": NUMBER})
+    sent = server.command(second["id"], "send", {"method": method}).data
+    assert sent["events"][-1]["data"]["recipient_identifier"] == NUMBER
+
+
 @pytest.mark.parametrize(
     ("body", "identifier"),
     [({"pec": PEC}, PEC), ({"pec": PEC, "codice_destinatario": CODICE}, CODICE)],

@@ -132,6 +132,34 @@ def test_automatic_writeoff_after_money_of_the_bank_and_an_allocated_credit(serv
     ]
 
 
+@pytest.mark.parametrize(
+    ("amount", "paid", "price", "events", "state"),
+    [
+        (60, 25, 25, ["Payment", "DataChange", "Credit", "Writeoff", "BillogramEnded"], "Paid"),
+        (60, 0, 0, ["DataChange", "Credit", "Writeoff", "BillogramEnded"], "Credited"),
+        (None, 25, 25, ["Payment", "DataChange", "Credit", "Writeoff", "BillogramEnded"], "Paid"),
+        (59, 25, 25, ["Payment", "DataChange", "Credit"], "PartlyPaid"),
+        (60, 25, 26, ["Payment", "DataChange", "Credit"], "PartlyPaid"),
+        (60, 25, 200, ["Payment", "DataChange", "InvoiceSent"], "PartlyPaid"),
+        # what was paid beyond the new total covers fees first
+        (40, 50, 20, ["Payment", "DataChange", "Credit", "Writeoff", "BillogramEnded"], "Paid"),
+    ],
+)
+def test_automatic_writeoff_at_a_put(
+    server: Server, amount: int | None, paid: int, price: int, events: list[str], state: str
+) -> None:
+    rule = {"settings": "all_fees", "amount": amount}
+    server.call("PUT", "/settings", {"invoices": {"automatic_writeoff": rule}})
+    key = server.sent()["id"]
+    charge(server, key, 60)
+    if paid:
+        server.command(key, "payment", {"amount": paid})
+    row = {"title": "Row", "count": 1, "price": price, "vat": 0}
+    done = server.call("PUT", f"/billogram/{key}", {"items": [row]}).data
+    assert [name for name, _ in told(server, key)][2:] == events
+    assert (done["state"], done["remaining_sum"] == 0) == (state, "BillogramEnded" in events)
+
+
 def test_a_writedown_is_a_mark(server: Server) -> None:
     key = server.sent()["id"]
     done = server.command(key, "writedown").data

@@ -769,6 +769,7 @@ class Model:
             act.letter(one, "InvoiceSent" if more > 0 else "Credit", -more if more < 0 else None)
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
+            act.write_off(one, self.most_written_off)
         if moved and one.remaining > 0:  # with the new amount: told once
             self.replan(act, one, even_if_unchanged=False)
         if more:
