@@ -11,7 +11,7 @@ from mockserver.asgi import Application
 from mockserver.configuration import MEMORY, Configuration
 from mockserver.log.interface import Log
 from mockserver.log.memory import MemoryLog
-from mockserver.stories.initial_accounts import load_fixture
+from mockserver.stories.initial_accounts import Listed, preload
 from mockserver.stories.operations import OPERATIONS
 
 
@@ -53,11 +53,14 @@ def create_app(**options: Unpack[Options]) -> ASGIApp:
     return build(configured(options))
 
 
-def build(configuration: Configuration, log: Log | None = None) -> Application:
-    """Build the application of a configuration. `log`, if given, replaces the log of its database."""
+def build(configuration: Configuration, log: Log | None = None, listed: Listed = ()) -> Application:
+    """Build the application of a configuration.
+
+    `log`, if given, replaces the log of its database. `listed`: accounts to create before any request.
+    """
     if log is None:
         log = _log(configuration.database)
-    first = None if configuration.fixture is None else partial(load_fixture, configuration.fixture)
+    first = partial(preload, configuration.fixture, listed) if configuration.fixture or listed else None
     return Application(configuration, log, OPERATIONS, first)
 
 

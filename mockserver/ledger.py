@@ -38,6 +38,7 @@ from mockserver.log.interface import (
     Point,
     PositionTaken,
     RecordDamaged,
+    Stopping,
     Unpoint,
     Write,
 )
@@ -55,6 +56,7 @@ _CHECKPOINT_AFTER = 1000  # acts since the last checkpoint
 _LOOK = 0.5  # seconds between two readings of the machine's clock
 _AGAIN = timedelta(seconds=5)  # between two attempts to read an account
 _LOADING = "the list of accounts is being read"
+_STOPPING = "the server is stopping"
 
 
 class AccountGone(Exception):
@@ -320,6 +322,7 @@ class Ledger:
         self._loaded = log.volatile
         self._loading: asyncio.Task[None] | None = None
         self._activity = _LOADING
+        self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()  # there is something for the housekeeping
         self._acts = 0  # applied since the process began
@@ -342,6 +345,8 @@ class Ledger:
 
         After a failure, the next call tries again.
         """
+        if self._stopping and not self._loaded:
+            raise Stopping(_STOPPING)
         failed = self._loading is not None and self._loading.done() and not self._loaded
         if not self._loaded and (self._loading is None or failed):
             self._accounts.clear()
@@ -353,7 +358,7 @@ class Ledger:
         if not self._loaded and asyncio.current_task() is not self._loading:  # that task itself does not wait
             self.load()
             assert self._loading is not None, "load has begun"
-            await asyncio.shield(self._loading)
+            await self._unless_stopping(self._loading)
 
     async def _load(self) -> None:
         await self.open()
@@ -374,13 +379,29 @@ class Ledger:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self) -> None:
-        """Write what is still to be written, and close the log."""
-        running = [*self._tasks, *self._opening.values()]
+    async def _unless_stopping(self, task: "asyncio.Task[T]") -> T:
+        """What a shared task returns; Stopping when `stop_opening` has ended it."""
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            this = asyncio.current_task()
+            if self._stopping and task.done() and not (this is not None and this.cancelling()):
+                raise Stopping(_STOPPING) from None
+            raise
+
+    def stop_opening(self) -> list["asyncio.Task[Any]"]:
+        """End what is read or done in the background: who waits for it gets Stopping. Returns its tasks."""
+        self._stopping = True
+        running: list[asyncio.Task[Any]] = [*self._tasks, *self._opening.values()]
         if self._loading is not None:
             running.append(self._loading)
         for task in running:
             task.cancel()
+        return running
+
+    async def close(self) -> None:
+        """Write what waits and let go of the log."""
+        running = self.stop_opening()
         if running:
             await asyncio.wait(running)
         if self._writer is not None:
@@ -453,6 +474,8 @@ class Ledger:
         """Open an account. Return False if that failed but may succeed later."""
         try:
             await self.account(name)
+        except Stopping:
+            return False
         except LogFailed as failure:
             logger.error("account %s can't be opened: %s", name, failure)
             return isinstance(failure, RecordDamaged)
@@ -536,12 +559,14 @@ class Ledger:
             return live
         if closed.damage is not None:
             raise closed.damage
+        if self._stopping:
+            raise Stopping(_STOPPING)
         task = self._opening.get(name)
         if task is None:
             task = self._opening[name] = asyncio.create_task(self._open(name, closed), name=f"open {name}")
             task.add_done_callback(lambda _: self._opening.pop(name, None))
         try:
-            return await asyncio.shield(task)
+            return await self._unless_stopping(task)
         except RecordDamaged as damage:
             closed.damage = damage
             raise

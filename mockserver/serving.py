@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from mockserver.app import build
 from mockserver.configuration import Configuration
 from mockserver.connection import Connection
+from mockserver.stories.initial_accounts import Listed
 
 _POLL_INTERVAL = 0.002  # seconds between two checks whether the last requests have ended
 _BACKLOG = 2048  # connections that the operating system queues before they are accepted
@@ -24,8 +25,9 @@ _KEEP_ALIVE = 75  # seconds for which an idle connection is kept, so that slow c
 class Listener:
     """The application on one listening socket."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self.app = build(configuration)
+    def __init__(self, configuration: Configuration, listed: Listed = ()) -> None:
+        """`listed`: accounts to create before any request is answered."""
+        self.app = build(configuration, listed=listed)
         self.emulator = self.app.emulator
         self._config = uvicorn.Config(
             self.app,
@@ -78,6 +80,7 @@ class Listener:
         if self._socket is not None:
             self._socket.close()
         self.app.end_waits()
+        self.emulator.stop_opening()
         for connection in list(state.connections):
             connection.shutdown()
         deadline = asyncio.get_running_loop().time() + patience

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     given = vars(parser.parse_args(arguments))
     command = given.pop("command")
     if command == "serve":
+        for number in (signal.SIGINT, signal.SIGTERM):  # until the server has handlers of its own
+            signal.signal(number, _stopped)
         try:
             values = {option.key: option.default for option in SERVE}
             # a bad value is refused before the server is imported
@@ -77,6 +80,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
         code = wait(given["url"], given["timeout"])
     raise SystemExit(code)
+
+
+def _stopped(number: int, frame: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 def _control_token(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,12 @@ import ipaddress
 import itertools
 import json
 import logging
+import os
 import secrets
 import shlex
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
 from mockserver.cli.listening import reason
@@ -24,7 +25,8 @@ from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.masking import masked_url, masked_urls
 from mockserver.serving import Listener, new_event_loop
-from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
+from mockserver.stories import background
+from mockserver.stories.initial_accounts import Listed, id_and_key, read_fixture, read_list
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
         # the runner has restored the default handlers: a second signal must not interrupt the orderly end
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
+    if background.is_running():  # everything is closed; to free what it has made could take seconds
+        os._exit(0)
     return 0
 
 
@@ -111,16 +115,9 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    listener = Listener(configuration)
+    listener = Listener(configuration, bodies)
     try:
-        await listener.open(options["host"], options["port"])
-    except OSError as error:
-        raise _CannotListen(reason(error, options["host"], options["port"])) from error
-    try:
-        if bodies:  # create them before the first request is served
-            await preload(listener.emulator, bodies)
-        await listener.serve()
-        if await _loaded_or_stopped(listener, stop):
+        if await _unless_stopped(_start(listener, options["host"], options["port"]), stop):
             _print_addresses(listener, configuration, token if generated else None)
             if sys.stderr.isatty():
                 shown = _greeting(listener, token, generated, options["fixture"])
@@ -131,15 +128,25 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         await listener.stop()
 
 
-async def _loaded_or_stopped(listener: Listener, stop: asyncio.Event) -> bool:
-    loading = asyncio.ensure_future(listener.emulator.loaded())
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+async def _start(listener: Listener, host: str, port: int) -> None:
+    try:
+        await listener.open(host, port)
+    except OSError as error:
+        raise _CannotListen(reason(error, host, port)) from error
+    await listener.serve()
+    await listener.emulator.loaded()
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Whether the work ended before the server was asked to stop, which cancels it."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not loading.done():
-        loading.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait([working])
         return False
-    loading.result()
+    working.result()
     return not stop.is_set()
 
 

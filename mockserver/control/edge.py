@@ -14,7 +14,7 @@ from mockserver.control.call import Answer, ControlCall, ControlOperation, Serve
 from mockserver.control.errors import ControlError, not_built, refused
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import AccountGone, Emulator
-from mockserver.log.interface import LogFailed
+from mockserver.log.interface import LogFailed, Stopping
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
 from mockserver.wire import (
@@ -250,6 +250,8 @@ def _as_control_error(problem: Exception) -> ControlError:
             return problem
         case Refusal():
             return refused(problem)
+        case Stopping():
+            return ControlError(503, "stopping", str(problem), "start it again")
         case LogFailed():
             hint = "nothing was changed; free disk space or release the lock, then send the request again"
             return ControlError(503, "log_unavailable", str(problem), hint)

@@ -74,6 +74,10 @@ class LogFailed(Exception):
     """The log can't be read or written, and the text says why. A failed commit has written nothing."""
 
 
+class Stopping(LogFailed):
+    """The server stops, and does not open or load any more."""
+
+
 class LogInUse(LogFailed):
     """Another process uses this log."""
 

@@ -17,6 +17,7 @@ from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 
 READ_AT_ONCE = 2000  # rows
+_INTERRUPT_AGAIN = 0.01  # seconds
 _DAMAGES = (sqlite3.SQLITE_OK, sqlite3.SQLITE_CORRUPT)
 _REFUSALS = (
     UnicodeEncodeError,
@@ -47,11 +48,12 @@ class SQLiteConnection:
     async def open(self) -> None:
         """Open or create the file, and lock it for this process. Raise LogInUse or LogFailed."""
         failed: list[BaseException] = []
+        begun: list[sqlite3.Connection] = []
 
         def connect() -> sqlite3.Connection:
             # if this raised, nothing could wait for aiosqlite's thread, which would outlive the loop
             try:
-                return sqlite_file.opened(self.path, self.name)
+                return sqlite_file.opened(self.path, self.name, begun.append)
             except BaseException as error:  # it is raised below
                 failed.append(error)
                 return sqlite3.connect(":memory:")
@@ -65,6 +67,11 @@ class SQLiteConnection:
         try:
             self._connection = await asyncio.shield(opening)
         except asyncio.CancelledError:  # a cancelled caller must leave no connection open
+            while not opening.done():  # a statement that begins after an interrupt is not interrupted
+                for each in begun:
+                    with suppress(sqlite3.Error):
+                        each.interrupt()
+                await asyncio.wait([opening], timeout=_INTERRUPT_AGAIN)
             await (await opening).close()
             raise
         if failed:

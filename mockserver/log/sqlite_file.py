@@ -17,6 +17,7 @@ only `mockserver database compact` returns them to the file system.
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -90,14 +91,18 @@ _CHUNK = 1000
 _SMALL = 64 * 2**20  # bytes of content that a VACUUM copies in about half a second
 
 
-def opened(path: Path, name: str) -> sqlite3.Connection:
+def opened(
+    path: Path, name: str, begun: Callable[[sqlite3.Connection], None] = lambda _: None
+) -> sqlite3.Connection:
     """Open or create the file of a log, lock it against other servers, and return the connection.
 
-    Raise LogInUse or LogFailed, with `name` as the name of the log in their texts.
+    Raise LogInUse or LogFailed, with `name` as the name of the log in their texts. `begun` gets the
+    connection before any work that may take long, such as an upgrade.
     """
     connection = None
     try:
         connection = sqlite3.connect(path, timeout=0.25)
+        begun(connection)
         connection.text_factory = _text
         _prepare(connection, name)
     except BaseException as error:

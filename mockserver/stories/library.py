@@ -6,10 +6,11 @@ Over HTTP only names are looked up (`named`); paths are for the command line and
 import asyncio
 import os
 import stat
-import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
+
+from mockserver.stories.background import in_daemon_thread
 
 T = TypeVar("T")
 
@@ -89,26 +90,5 @@ async def in_thread(work: Callable[[], T]) -> T:
     The thread does not belong to the pool of the event loop: a file system that hangs can neither use up that
     pool nor hold up the end of the process.
     """
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[T] = loop.create_future()
-
-    def deliver(result: T | None, error: BaseException | None) -> None:
-        if done.done():
-            return
-        if error is None:
-            done.set_result(result)  # type: ignore[arg-type]
-        else:
-            done.set_exception(error)
-
-    def run() -> None:
-        result, failed = None, None
-        try:
-            result = work()
-        except BaseException as error:  # it is raised where the result is awaited
-            failed = error
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(deliver, result, failed)
-
-    threading.Thread(target=run, name="mockserver-files", daemon=True).start()
     async with asyncio.timeout(LONGEST):
-        return await done
+        return await in_daemon_thread(work)
