@@ -3,11 +3,14 @@
 uvicorn's own server checks ten times a second whether it should stop; this one stops immediately.
 """
 
+import _thread
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
+from types import BuiltinFunctionType
 
 import uvicorn
 from uvicorn.server import ServerState
@@ -20,6 +23,21 @@ from mockserver.stories.initial_accounts import Listed
 _POLL_INTERVAL = 0.002  # seconds between two checks whether the last requests have ended
 _BACKLOG = 2048  # connections that the operating system queues before they are accepted
 _KEEP_ALIVE = 75  # seconds for which an idle connection is kept, so that slow clients can reuse it
+
+
+class NoThreads(RuntimeError):
+    """The threads of this process are greenlets, on which no event loop can run beside other code."""
+
+
+def check_threads() -> None:
+    """Raise NoThreads when a library has replaced Python's threads, as gevent's monkey patching does."""
+    if isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        return
+    library = next((name for name in ("gevent", "eventlet") if name in sys.modules), "a library")
+    raise NoThreads(
+        f"{library} has replaced Python's threads in this process (monkey patching), and mockserver needs "
+        "real ones: run `mockserver serve` as a process of its own, or do not patch in this process"
+    )
 
 
 class Listener:

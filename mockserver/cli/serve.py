@@ -24,7 +24,7 @@ from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.masking import masked_url, masked_urls
-from mockserver.serving import Listener, new_event_loop
+from mockserver.serving import Listener, NoThreads, check_threads, new_event_loop
 from mockserver.stories import background
 from mockserver.stories.initial_accounts import Listed, id_and_key, read_fixture, read_list
 
@@ -55,10 +55,11 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
     for line in ignored:
         logger.warning("%s", line)
     try:
+        check_threads()
         bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             runner.run(_serve(options, bodies))
-    except (LogInUse, LogFailed) as error:
+    except (LogInUse, LogFailed, NoThreads) as error:
         return _error(str(error))
     except _CannotListen as error:
         return _error(str(error))

@@ -55,7 +55,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def billogram_server() -> "Iterator[Mockserver]":
     """A server for the whole session, on a free port. The clocks of its accounts are frozen."""
     from mockserver.kit.server import Mockserver
+    from mockserver.serving import NoThreads, check_threads
 
+    try:
+        check_threads()
+    except NoThreads as error:
+        pytest.fail(str(error), pytrace=False)
     with Mockserver(clock="frozen") as server:
         yield server
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, Unpack
 from mockserver.app import Options, configured
 from mockserver.core import banking
 from mockserver.in_process import InProcessRequest, call_asgi
-from mockserver.serving import Listener, new_event_loop
+from mockserver.serving import Listener, NoThreads, check_threads, new_event_loop
 from mockserver.wire import encode
 
 T = TypeVar("T")
@@ -39,7 +39,8 @@ class ServerThread:
         self._listener: Listener | None = None
 
     def start(self) -> None:
-        """Start, and wait until requests are served. Raises OSError, LogInUse or LogFailed."""
+        """Start, and wait until requests are served. Raises OSError, LogInUse, LogFailed or NoThreads."""
+        check_threads()
         assert self._thread is None, "the server is already running"
         self._started.clear()
         failures: list[BaseException] = []
@@ -90,6 +91,11 @@ class ServerThread:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the server's event loop, from another thread, and wait for its result."""
+        try:
+            check_threads()  # patched since the start, it would wait for ever
+        except NoThreads:
+            work.close()
+            raise
         if self._loop is None or self._listener is None:
             work.close()
             raise AssertionError("the server is not running")
