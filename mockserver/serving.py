@@ -5,6 +5,7 @@ uvicorn's own server checks ten times a second whether it should stop; this one 
 
 import _thread
 import asyncio
+import logging
 import socket
 import sys
 import threading
@@ -15,6 +16,7 @@ from types import BuiltinFunctionType
 import uvicorn
 from uvicorn.server import ServerState
 
+from mockserver import request_log
 from mockserver.app import build
 from mockserver.configuration import Configuration
 from mockserver.connection import Connection
@@ -47,8 +49,9 @@ class Listener:
         """`listed`: accounts to create before any request is answered."""
         self.app = build(configuration, listed=listed)
         self.emulator = self.app.emulator
+        logged = request_log.logger.isEnabledFor(logging.INFO)
         self._config = uvicorn.Config(
-            self.app,
+            request_log.RequestLog(self.app) if logged else self.app,
             http=Connection,
             ws="none",
             lifespan="off",  # `Listener` opens and closes the application

@@ -24,6 +24,7 @@ from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
 from mockserver.masking import masked_url, masked_urls
+from mockserver.request_log import Line
 from mockserver.serving import Listener, NoThreads, check_threads, new_event_loop
 from mockserver.stories import background
 from mockserver.stories.initial_accounts import Listed, id_and_key, read_fixture, read_list
@@ -48,10 +49,7 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
 
     `ignored`: a line for each environment variable that has no effect.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_MaskingFormatter("%(levelname)s %(message)s"))
-    logging.basicConfig(level=options["log_level"].upper(), handlers=[handler])
-    logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
+    _log(options["log_level"].upper())
     for line in ignored:
         logger.warning("%s", line)
     try:
@@ -74,11 +72,24 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
     return 0
 
 
-class _MaskingFormatter(logging.Formatter):
-    """Masks URLs in messages and tracebacks."""
+class _Formatter(logging.Formatter):
+    """Masks URLs in messages and tracebacks, and shows requests with colours at a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
+        if record.args and isinstance(record.args, tuple) and isinstance(record.args[0], Line):
+            colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+            return masked_urls(f"{record.levelname} {record.args[0].text(colours)}")
         return masked_urls(super().format(record))
+
+
+def _log(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+    # what the libraries report below a warning is about themselves, and would show secrets
+    for name in ("asyncio", "aiosqlite", "aiohttp"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
 
 
 class _CannotListen(Exception):

@@ -891,7 +891,7 @@ def test_a_person_sees_a_token_that_was_made_and_none_that_was_given(tmp_path: P
         assert terminal.follow(terminal.request)["status"] == "OK"
 
 
-@pytest.mark.parametrize("options", [("--closed",), ("--host", "0.0.0.0"), ("--log-level", "info")])
+@pytest.mark.parametrize("options", [("--closed",), ("--host", "0.0.0.0"), ("--log-level", "error")])
 def test_a_program_sees_nothing(options: tuple[str, ...]) -> None:
     with Served(*options) as server:  # the end of the block looks at it
         assert server.mock("GET", "/ready").status_code == 200
