@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mockserver.core.model import CallbackSettings, replace
 from mockserver.emulator import LiveAccount, NewAccount
 from mockserver.kit import books, timeline_text
-from mockserver.kit.apps import runner
+from mockserver.kit.apps import TESTSERVER, runner
 from mockserver.kit.clock import AccountClock
 from mockserver.kit.receiver import ENDED, Receiver, receiver_url, shown_url
 from mockserver.kit.server_thread import ControlRefused, ServerThread
@@ -111,9 +111,9 @@ class BillogramAccount:
         live = self.server.listener.emulator.live(self.user)
         if live is not None:
             self.server.run(self.server.listener.emulator.remove(live))
-        self.disconnect()
         self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
         self.server.listener.app.sender.observers.pop(self.user, None)
+        self.disconnect()  # raises what an application raises when it stops
 
     def disconnect(self) -> None:
         """Close the HTTP client and the receiver. The account remains on the server."""
@@ -251,15 +251,29 @@ class BillogramAccount:
             raise AssertionError(report.failure(done))
         return done.outputs
 
-    def deliver_to(self, app: Any, path: str = "/") -> None:
-        """Deliver later webhooks directly to an ASGI or WSGI application, as a POST to `path`.
+    def deliver_to(
+        self,
+        app: Any,
+        path: str = "/",
+        *,
+        host: str = TESTSERVER,
+        lifespan: bool = False,
+        on_test_thread: bool | None = None,
+    ) -> None:
+        """Deliver later webhooks directly to an ASGI or WSGI application, as a POST to `path` at `host`.
 
         In an `async def` test under asyncio, an ASGI application runs on the test's own loop, while the test
-        awaits; every other application runs on a thread of the account. With None the receiver answers again.
+        awaits; every other application runs on a thread of the account. `lifespan`: an ASGI application is
+        started, on a thread and loop of its own, and stopped at the end of the test. `on_test_thread`: a
+        WSGI application is called by the test's own thread, while it waits for webhooks; by default if that
+        thread has an open transaction of Django. With None the receiver answers again.
         """
         __tracebackhide__ = True
         self._look(_TIMEOUT)
-        self._receiver.deliver_to(None if app is None else runner(app), path)
+        if self._receiver.called_here():
+            self.settle()
+        to = None if app is None else runner(app, host=host, lifespan=lifespan, on_test_thread=on_test_thread)
+        self._receiver.deliver_to(to, path)
 
     # other states
 
@@ -339,7 +353,8 @@ class BillogramAccount:
         """
         if self._order_run is not None:
             # an application on the caller's own loop can't answer while this blocks
-            self._order_run.look(0 if self._receiver.needs_this_loop() else timeout, awaited)
+            seconds = 0 if self._receiver.needs_this_loop() else timeout
+            self._order_run.look(seconds, awaited, self._receiver.work_until)
 
     def _callbacks(self) -> dict[str, Any]:
         """Where the account's webhooks go now, and of which types."""
@@ -361,7 +376,8 @@ class BillogramAccount:
         self._look(timeout)
         body = {"idle": True, "count": 0, "timeout": f"{timeout:.3f}s"}
         try:
-            self.control("POST", "/deliveries/wait", body)
+            path = f"/accounts/{quote(self.user, safe='')}/deliveries/wait"
+            self.server.control("POST", path, body, meanwhile=self._receiver.work_until)
         except ControlRefused as refused:
             if refused.code == "timeout":
                 return False

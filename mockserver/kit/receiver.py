@@ -6,6 +6,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable
+from concurrent.futures import Future
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
@@ -16,7 +17,7 @@ from urllib.parse import quote, urlsplit
 from mockserver.core import signature
 from mockserver.core.callbacks import Planned
 from mockserver.in_process import InProcessRequest, InProcessResponse
-from mockserver.kit.apps import HOST, LoopRunner, TestEnded
+from mockserver.kit.apps import HOST, LoopRunner, Runner, TestEnded, WsgiRunner
 from mockserver.serving import real_monotonic
 from mockserver.webhooks.sender import Request
 from mockserver.webhooks.transport import Outcome
@@ -112,7 +113,7 @@ class Receiver:
         self._tracebacks: dict[tuple[Any, ...], str] = {}  # of the application, by where it raised
         self._tracebacks_shown = 0
         self._changed = threading.Condition()
-        self._app: LoopRunner | None = None
+        self._app: Runner | None = None
         self._path = "/"
 
     async def __call__(self, planned: Planned, request: Request) -> Outcome:
@@ -161,9 +162,11 @@ class Receiver:
             self._tracebacks_shown += len(found)
         return [line for text in found for line in ("the application raised:", *text.splitlines())]
 
-    def deliver_to(self, app: LoopRunner | None, path: str) -> None:
+    def deliver_to(self, app: Runner | None, path: str) -> None:
         """Let this application answer later callbacks. None: the receiver itself answers."""
         old, self._app, self._path = self._app, app, path
+        if isinstance(app, WsgiRunner):
+            app.notify = self._notify
         if old is not None:
             old.close()
 
@@ -184,8 +187,32 @@ class Receiver:
                 left = deadline - real_monotonic()
                 if left <= 0:
                     return None
-                self._changed.wait(left)
+                if (app := self._app_called_here()) is not None and app.waiting():
+                    self._changed.release()
+                    try:
+                        app.work()
+                    finally:
+                        self._changed.acquire()
+                else:
+                    self._changed.wait(left)
             return found
+
+    def work_until(self, future: "Future[Any]") -> None:
+        """Answer calls until the future is done, if the application is called on the caller's thread."""
+        if (app := self._app_called_here()) is not None:
+            app.work_until(future)
+
+    def called_here(self) -> bool:
+        """Whether the application is called on the caller's thread, while it waits."""
+        return self._app_called_here() is not None
+
+    def _app_called_here(self) -> WsgiRunner | None:
+        app = self._app
+        return app if isinstance(app, WsgiRunner) and app.called_here() else None
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def end(self) -> None:
         """Called when the test function has returned: do not call an application on its loop any more."""

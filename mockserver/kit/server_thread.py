@@ -3,7 +3,8 @@
 import asyncio
 import json
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar, Unpack
 
 from mockserver.app import Options, configured
@@ -72,7 +73,14 @@ class ServerThread:
         """The base address of the control plane."""
         return f"{self.listener.address}/_mock"
 
-    def control(self, method: str, path: str, body: Any = None) -> Any:
+    def control(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        meanwhile: Callable[[Future[Any]], None] | None = None,
+    ) -> Any:
         """Call an operation of the control plane without a socket. `path` is below `/_mock`.
 
         Raises ControlRefused when the answer is an error.
@@ -82,15 +90,18 @@ class ServerThread:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         listener = self.listener
         call = InProcessRequest(method, f"/_mock{path}", headers, sent)
-        answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]))
+        answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]), meanwhile)
         payload = json.loads(answered.body)
         if answered.status >= 300:
             error = payload["error"]
             raise ControlRefused(answered.status, error["code"], error["message"], error["hint"])
         return payload
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the server's event loop, from another thread, and wait for its result."""
+    def run(self, work: Coroutine[Any, Any, T], meanwhile: Callable[[Future[Any]], None] | None = None) -> T:
+        """Run a coroutine on the server's event loop, from another thread, and wait for its result.
+
+        `meanwhile` is called with the future of the result, and may work until it is done.
+        """
         try:
             check_threads()  # patched since the start, it would wait for ever
         except NoThreads:
@@ -99,7 +110,10 @@ class ServerThread:
         if self._loop is None or self._listener is None:
             work.close()
             raise AssertionError("the server is not running")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if meanwhile is not None:
+            meanwhile(future)
+        return future.result()
 
     @property
     def control_token(self) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.cli.serve import _MaskingFormatter
+from mockserver.cli.serve import _Formatter
 from mockserver.core.events import AttemptMade
 from mockserver.masking import masked_url, masked_urls
 from mockserver.webhooks.transport import Outcome
@@ -153,7 +153,7 @@ def test_logs() -> None:
         raise ValueError(URL)
     except ValueError:
         record = logging.LogRecord("a", logging.ERROR, "b", 1, "no %s", (URL,), sys.exc_info())
-    text = _MaskingFormatter("%(levelname)s %(message)s").format(record)
+    text = _Formatter("%(levelname)s %(message)s").format(record)
     assert secrets_in(text.replace("raise ValueError(URL)", "")) == []
     assert text.startswith(f"ERROR no {MASKED}")
 
