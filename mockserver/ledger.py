@@ -263,7 +263,7 @@ def absorb(live: LiveAccount, record: Record) -> Record:
 def put(live: LiveAccount, kind: str, key: Any, new: Any) -> Any:
     """Replace one aggregate, note it for the next checkpoint, and return the old aggregate."""
     old = live.state.put(kind, key, new)
-    if live.saved is not None and live.saved.position is not None:
+    if live.saved is not None and live.saved.begun:
         live.saved.unsaved[kind, key] = None
         if (
             kind == ACCOUNT
