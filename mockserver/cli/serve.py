@@ -1,4 +1,4 @@
-"""`mockserver serve`: runs the server until it is stopped."""
+"""`mockserver serve` runs the server until it is stopped, `mockserver exec` for as long as a command runs."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ import sys
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from mockserver.cli.command import run_command
 from mockserver.cli.listening import reason
 from mockserver.cli.options import OPEN
 from mockserver.configuration import Configuration
@@ -44,8 +45,8 @@ _GREETING = """
 """
 
 
-def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
-    """Run the server until SIGTERM or Ctrl-C. Returns the exit code.
+def serve(options: Mapping[str, Any], ignored: Sequence[str] = (), command: Sequence[str] = ()) -> int:
+    """Run the server until SIGTERM or Ctrl-C, or while `command` runs. Returns the exit code.
 
     `ignored`: a line for each environment variable that has no effect.
     """
@@ -56,7 +57,7 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
         check_threads()
         bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
-            runner.run(_serve(options, bodies))
+            code = runner.run(_serve(options, bodies, command))
     except (LogInUse, LogFailed, NoThreads) as error:
         return _error(str(error))
     except _CannotListen as error:
@@ -68,8 +69,8 @@ def serve(options: Mapping[str, Any], ignored: Sequence[str] = ()) -> int:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
     if background.is_running():  # everything is closed; to free what it has made could take seconds
-        os._exit(0)
-    return 0
+        os._exit(code)
+    return code
 
 
 class _Formatter(logging.Formatter):
@@ -101,7 +102,7 @@ def _error(reason: str) -> int:
     return _EXIT_ERROR
 
 
-async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
+async def _serve(options: Mapping[str, Any], bodies: Listed, command: Sequence[str]) -> int:
     token, generated = options["control_token"], False
     if token == OPEN:
         token = None
@@ -129,15 +130,20 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         loop.add_signal_handler(number, stop.set)
     listener = Listener(configuration, bodies)
     try:
-        if await _unless_stopped(_start(listener, options["host"], options["port"]), stop):
-            _print_addresses(listener, configuration, token if generated else None)
-            if sys.stderr.isatty():
-                shown = _greeting(listener, token, generated, options["fixture"])
-                print(shown, file=sys.stderr, flush=True)
+        if not await _unless_stopped(_start(listener, options["host"], options["port"]), stop):
+            return _error("stopped before the command was started") if command else 0
+        if command:
             _tune_garbage_collector()
-            await stop.wait()
+            return await run_command(command, _variables(listener, token, options["fixture"]))
+        _print_addresses(listener, configuration, token if generated else None)
+        if sys.stderr.isatty():
+            shown = _greeting(listener, token, generated, options["fixture"])
+            print(shown, file=sys.stderr, flush=True)
+        _tune_garbage_collector()
+        await stop.wait()
     finally:
         await listener.stop()
+    return 0
 
 
 async def _start(listener: Listener, host: str, port: int) -> None:
@@ -173,6 +179,22 @@ def _print_addresses(listener: Listener, configuration: Configuration, generated
         line["control_token"] = generated_token
     with contextlib.suppress(BrokenPipeError):  # standard output may be closed
         print(json.dumps(line), flush=True)
+
+
+def _variables(listener: Listener, token: str | None, fixture: str | None) -> dict[str, str]:
+    """The environment variables of a command: the addresses, the token, and credentials that work.
+
+    Credentials that the user has set are kept. There are none if only listed accounts are accepted.
+    """
+    found = {"BILLOGRAM_URL": f"{listener.address}/api/v2", "MOCK_CONTROL_URL": f"{listener.address}/_mock"}
+    if token is not None:
+        found["MOCK_CONTROL_TOKEN"] = token
+    credentials = None if fixture is None else _fixture_credentials(listener.emulator, fixture)
+    if credentials is None and not listener.emulator.defaults.closed:
+        credentials = _usable_name(listener.emulator), _GREETING_KEY
+    if credentials is not None and not {"BILLOGRAM_USER", "BILLOGRAM_KEY"} & set(os.environ):
+        found["BILLOGRAM_USER"], found["BILLOGRAM_KEY"] = credentials
+    return found
 
 
 def _greeting(listener: Listener, token: str | None, generated: bool, fixture: str | None) -> str:
