@@ -110,6 +110,9 @@ class Receiver:
     def __init__(self, url: str) -> None:
         self.url = url
         self._received: list[Webhook] = []
+        self._cleared = 0  # webhooks at the beginning of the list that are not shown any more
+        # ids of callbacks that are not shown: their acts are undone
+        self._undone: frozenset[str] = frozenset()
         self._tracebacks: dict[tuple[Any, ...], str] = {}  # of the application, by where it raised
         self._tracebacks_shown = 0
         self._changed = threading.Condition()
@@ -174,16 +177,29 @@ class Receiver:
         """Whether the application can't answer while the caller blocks."""
         return self._app is not None and self._app.runs_here()
 
-    def all(self) -> list[Webhook]:
-        """The webhooks received so far, oldest first."""
+    def all(self, *, hidden_too: bool = False) -> list[Webhook]:
+        """The webhooks received so far, oldest first; by default without those that are forgotten."""
         with self._changed:
-            return list(self._received)
+            return list(self._received) if hidden_too else self._shown()
+
+    def _shown(self) -> list[Webhook]:
+        return [each for each in self._received[self._cleared :] if each.callback_id not in self._undone]
+
+    def clear(self) -> None:
+        """Forget the webhooks received so far."""
+        with self._changed:
+            self._cleared = len(self._received)
+
+    def forget(self, undone: frozenset[str], kept: frozenset[str]) -> None:
+        """Forget callbacks by their ids, also those that are still being sent. `kept` are shown again."""
+        with self._changed:
+            self._undone = (self._undone | undone) - kept
 
     def until(self, look: Callable[[list[Webhook]], T | None], timeout: float) -> T | None:
         """Wait until `look` returns a result for the webhooks received; None after `timeout` seconds."""
         deadline = real_monotonic() + timeout
         with self._changed:
-            while (found := look(self._received)) is None:
+            while (found := look(self._shown())) is None:
                 left = deadline - real_monotonic()
                 if left <= 0:
                     return None
@@ -218,6 +234,18 @@ class Receiver:
         """Called when the test function has returned: do not call an application on its loop any more."""
         if self._app is not None and type(self._app) is LoopRunner:
             self._app.end()
+
+    def begin(self) -> None:
+        """Called between two tests of one account.
+
+        No application whose loop has ended answers any more, and what it raised in one test is not shown by
+        another.
+        """
+        with self._changed:
+            self._tracebacks.clear()
+            self._tracebacks_shown = 0
+        if self._app is not None and type(self._app) is LoopRunner:
+            self.deliver_to(None, "/")
 
     def close(self) -> None:
         """Release the application."""

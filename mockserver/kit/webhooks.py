@@ -1,6 +1,5 @@
 """`Webhooks`: how a test waits for the webhooks of its account."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any, Literal, overload
@@ -36,7 +35,8 @@ class Webhooks:
         self._callbacks = callbacks  # where the account's webhooks go now, and of which types
         self._has_billogram = has_billogram
         self._skip_copies = skip_copies  # under billogram_orders only the first of each counts
-        self._waited: Counter[tuple[str | None, str | None, Status]] = Counter()
+        # ids of the callbacks that `wait` has returned, by its arguments
+        self._returned: dict[tuple[str | None, str | None, Status], list[str]] = {}
 
     def all(self) -> list[Webhook]:
         """Every webhook sent so far, oldest first, whatever was answered; one sent again is listed again."""
@@ -90,10 +90,10 @@ class Webhooks:
         self._check_arguments(kind, billogram)
         if count is not None and count < 1:
             raise ValueError(f"count must be at least 1, not {count}; to assert that nothing comes: none()")
-        self._check_loop("wait", "wait_async")
+        self.check_loop("webhooks.wait", "webhooks.wait_async")
         self._look(timeout, None if kind is None else (kind, billogram))
         awaited = (kind, billogram, status)
-        needed = self._waited[awaited] + 1 if count is None else count
+        needed = len(self._returned.get(awaited, ())) + 1 if count is None else count
 
         def look(received: list[Webhook]) -> list[Webhook] | None:
             found = [
@@ -113,7 +113,8 @@ class Webhooks:
             raise AssertionError(
                 "\n".join([f"waited {timeout:g} s for {described}, {times}", *lines, self._report()])
             )
-        self._waited[awaited] = max(self._waited[awaited], needed)
+        if needed > len(self._returned.get(awaited, ())):
+            self._returned[awaited] = [each.callback_id for each in found[:needed]]
         return found if count is not None else found[needed - 1]
 
     @overload
@@ -166,7 +167,7 @@ class Webhooks:
         """
         __tracebackhide__ = True
         self._check_arguments(kind, billogram)
-        self._check_loop("none", "none_async")
+        self.check_loop("webhooks.none", "webhooks.none_async")
         settled = self._settle(timeout)
         found = [each for each in self.received() if _matches(each, kind, billogram)]
         if found:
@@ -191,11 +192,34 @@ class Webhooks:
 
         await to_thread.run_sync(lambda: self.none(kind, billogram=billogram, timeout=timeout))
 
-    def _check_loop(self, name: str, instead: str) -> None:
+    def clear(self, *, timeout: float = _TIMEOUT) -> None:
+        """Wait until no webhook is being sent, and forget all webhooks so far: `wait` starts anew."""
+        __tracebackhide__ = True
+        self.check_loop("webhooks.clear", "webhooks.clear_async")
+        if not self._settle(timeout):
+            raise AssertionError(f"after {timeout:g} s webhooks were still being sent\n{self._report()}")
+        self._receiver.clear()
+        self._returned.clear()
+
+    async def clear_async(self, *, timeout: float = _TIMEOUT) -> None:  # noqa: ASYNC109
+        """`clear` without blocking the event loop."""
+        __tracebackhide__ = True
+        from anyio import to_thread
+
+        await to_thread.run_sync(lambda: self.clear(timeout=timeout))
+
+    def forget_undone(self, undone: frozenset[str], kept: frozenset[str]) -> None:
+        """Forget the callbacks of undone acts; `kept` are those of the state that the account has again."""
+        self._receiver.forget(undone, kept)
+        for awaited, returned in self._returned.items():
+            self._returned[awaited] = [each for each in returned if each not in undone]
+
+    def check_loop(self, name: str, instead: str) -> None:
+        """Raise RuntimeError if the application runs on the caller's own event loop, which would block."""
         if self._receiver.needs_this_loop():
             raise RuntimeError(
-                f"webhooks.{name}() would block the event loop that the application of deliver_to() runs on; "
-                f"write: await billogram.webhooks.{instead}(...)"
+                f"{name}() would block the event loop that the application of deliver_to() runs on; "
+                f"write: await billogram.{instead}(...)"
             )
 
     def _check_arguments(self, kind: str | None, billogram: str | None) -> None:

@@ -1,7 +1,6 @@
 """The fixture `billogram`, used as its users do (reference: control 3)."""
 
 import threading
-import unittest
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -289,6 +288,11 @@ def test_the_timeline(billogram: BillogramAccount) -> None:
     other = sent(billogram)
     assert {row["kind"] for row in billogram.timeline()} >= {"request", "act", "delivery"}
     assert all(other not in row["billograms"] for row in billogram.timeline(key))
+    text = str(billogram.timeline())
+    assert text == billogram.timeline_text()
+    assert text.startswith(f"account {billogram.user}, seed {billogram.seed}, its clock shows 2026-03-02 10")
+    assert f"BillogramSent {other}" in text
+    assert other not in str(billogram.timeline(key))
 
 
 def test_books(billogram: BillogramAccount) -> None:
@@ -345,20 +349,6 @@ def test_plain_code() -> None:
             assert account.timeline()[1:] == []
 
 
-class TestUnittest(unittest.TestCase):
-    """A class of the standard library takes the fixture by one of its own."""
-
-    billogram: BillogramAccount
-
-    @pytest.fixture(autouse=True)
-    def _account(self, billogram: BillogramAccount) -> None:
-        self.billogram = billogram
-
-    def test_it_is_there(self) -> None:
-        sent(self.billogram)
-        assert self.billogram.webhooks.wait("BillogramSent").signature_ok
-
-
 def test_back_to_a_snapshot(billogram: BillogramAccount) -> None:
     key = sent(billogram)
     start = billogram.clock.now
@@ -372,10 +362,109 @@ def test_back_to_a_snapshot(billogram: BillogramAccount) -> None:
         snapshot.restore()
         assert (state(billogram, key), billogram.clock.now) == ("Unpaid", start)
     billogram.pay(key, 125)
-    assert len(billogram.webhooks.wait("Payment", count=4)) == 4  # what came before still did
+    assert billogram.webhooks.wait("Payment").billogram == key
+    assert len(billogram.webhooks.wait("Payment", count=1)) == 1  # the others were undone
     assert [row["name"] for row in billogram.control("GET", "/snapshots")] == ["snapshot 1", "sent"]
     with pytest.raises(ControlRefused, match="there is a snapshot sent already"):
         billogram.snapshot("sent")
+
+
+def test_undone_webhooks_are_forgotten(billogram: BillogramAccount) -> None:
+    """Back and forth between snapshots: what is shown is what the present state has caused."""
+    key = sent(billogram)
+    first = billogram.snapshot()
+    billogram.pay(key, 25)
+    billogram.webhooks.wait("Payment")
+    second = billogram.snapshot("second")
+    billogram.pay(key, 25)
+    billogram.webhooks.wait("Payment")
+    assert names(billogram) == ["BillogramCreated", "BillogramSent", "Payment", "Payment"]
+    second.restore()
+    assert names(billogram) == ["BillogramCreated", "BillogramSent", "Payment"]
+    billogram.pay(key, 50)
+    assert billogram.webhooks.wait("Payment").json["event"]["data"]["amount"] == 50
+    first.restore()
+    assert names(billogram) == ["BillogramCreated", "BillogramSent"]
+    billogram.webhooks.none("Payment")
+    third = billogram.snapshot()
+    billogram.control("POST", "/snapshots/second/restore")  # its own payment is there again
+    assert names(billogram) == ["BillogramCreated", "BillogramSent", "Payment"]
+    third.restore()
+    assert names(billogram) == ["BillogramCreated", "BillogramSent"]
+    billogram.pay(key, 125)
+    assert billogram.webhooks.wait("BillogramEnded").billogram == key
+
+
+def test_a_webhook_that_is_still_being_sent_when_it_is_undone(billogram: BillogramAccount) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def app(environ: Any, start: Any) -> list[bytes]:
+        if b'"type":"Payment"' in environ["wsgi.input"].read():
+            begun.set()
+            go_on.wait(10)
+        start("200 OK", [])
+        return [b""]
+
+    key = sent(billogram)
+    billogram.webhooks.wait("BillogramSent")
+    before = billogram.snapshot()
+    billogram.deliver_to(app)
+    billogram.pay(key, 25)
+    assert begun.wait(10)
+    before.restore()
+    go_on.set()
+    billogram.http.post(f"/billogram/{key}/command/message", json={"message": "Hello"})
+    billogram.webhooks.wait("CreditorMessage")
+    billogram.webhooks.none("Payment")
+
+
+def test_webhooks_are_cleared(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    billogram.webhooks.clear()  # waits for those that are being sent
+    assert billogram.webhooks.all() == []
+    billogram.webhooks.none("BillogramSent")
+    other = sent(billogram)
+    assert billogram.webhooks.wait("BillogramSent").billogram == other
+    assert len(billogram.webhooks.wait(count=2)) == 2
+    billogram.webhooks.clear()
+    (first, *_) = billogram.control("GET", f"/deliveries?billogram={key}")
+    billogram.control("POST", f"/deliveries/{first['id']}/replay")
+    assert billogram.webhooks.wait().billogram == key  # it was received again since
+
+
+def test_a_billogram_of_forgotten_webhooks(billogram: BillogramAccount) -> None:
+    """One that was deleted or undone is still known when its webhooks are forgotten."""
+    before = billogram.snapshot()
+    key = sent(billogram, on_success=None)
+    assert billogram.http.delete(f"/billogram/{key}").status_code == 200
+    billogram.webhooks.clear()
+    billogram.webhooks.none(billogram=key)
+    before.restore()
+    billogram.webhooks.none(billogram=key)
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True, allow_not_built=True)
+def test_the_check_of_the_end_of_a_test(billogram: BillogramAccount) -> None:
+    sent(billogram)
+    billogram.check()
+    fork = billogram.fork()
+    fork.http.get("/offer?page=1&page_size=1")
+    with pytest.raises(AssertionError) as failed:
+        billogram.check()
+    hint = "not built yet, answered 501 (if that is meant: check(allow_not_built=True))"
+    assert str(failed.value) == f"{hint}\n  GET /api/v2/offer?page=1&page_size=1"
+    billogram.check(allow_not_built=True)
+    billogram.control("PUT", "/callbacks", {"url": "http://127.0.0.1:1/nobody"})
+    key = sent(billogram)
+    with pytest.raises(AssertionError, match=r"check\(allow_failed_webhooks=True\)") as failed:
+        billogram.check(allow_not_built=True)
+    assert f"BillogramSent {key} to http://127.0.0.1:1/nobody" in str(failed.value)
+    billogram.check(allow_failed_webhooks=True, allow_not_built=True)
+
+
+def names(account: BillogramAccount) -> list[str]:
+    assert account.settle()
+    return [each.name for each in account.webhooks.all()]
 
 
 def test_a_fork_goes_its_own_way(billogram: BillogramAccount) -> None:

@@ -280,7 +280,7 @@ def test_a_marker_that_says_something_else(suite: pytest.Pytester) -> None:
     source = "import pytest\n\n@pytest.mark.billogram(allow_all=True)\ndef test_it(billogram):\n    pass\n"
     result = run(suite, source)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*knows fixture, allow_failed_webhooks, allow_not_built, not allow_all*"])
+    result.stdout.fnmatch_lines(["*knows *fixture, *allow_failed_webhooks, allow_not_built, not allow_all*"])
 
 
 # workers
