@@ -1,10 +1,12 @@
 """The configuration of a server (reference: control 2)."""
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
 MEMORY = "memory"
+ClockMode = Literal["live", "frozen"]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -12,7 +14,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
     database: str = MEMORY  # or the path of a file
     closed: bool = False
-    clock: str = "live"  # clock mode of new accounts: live or frozen
+    clock: ClockMode = "live"  # clock mode of new accounts
     now: datetime | None = None  # clock of new accounts at their creation, with time zone
     fixture: str | None = None  # name or file of the fixture that is loaded at the start
     library: tuple[str, ...] = ()  # folders whose files clients may name as fixtures and scenarios

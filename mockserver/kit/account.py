@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Unpack
 from urllib.parse import quote, unquote
 
+from mockserver.control.timeline import TimelineShape
 from mockserver.core.model import CallbackSettings
 from mockserver.kit import books
 from mockserver.kit.apps import TESTSERVER, runner
@@ -13,6 +14,16 @@ from mockserver.kit.clock import AccountClock
 from mockserver.kit.new_account import NAMES, AccountOptions, check_names, open_account
 from mockserver.kit.receiver import ENDED, Receiver, receiver_url, shown_url
 from mockserver.kit.server_thread import ControlRefused, ServerThread
+from mockserver.kit.shapes import (
+    Fail,
+    FaultShape,
+    OutcomesShape,
+    Payment,
+    PaymentRecall,
+    RecallType,
+    Scheme,
+    Simulated,
+)
 from mockserver.kit.timeline_text import Timeline
 from mockserver.kit.webhooks import Webhooks
 from mockserver.wire import decode, encode
@@ -185,25 +196,25 @@ class BillogramAccount:
     # the bank, the recipient and other actors
 
     def pay(
-        self, billogram_id: str | None, amount: Amount, *, scheme: str | None = None, **more: Any
-    ) -> dict[str, Any]:
+        self, billogram_id: str | None, amount: Amount, *, scheme: Scheme | None = None, **more: Any
+    ) -> Payment:
         """Report a payment from the bank, and return it. `more`: other members of `POST …/payments`.
 
         `amount` is in the billogram's currency; `billogram_id` None is money that belongs to nobody known.
         """
         __tracebackhide__ = True
         body = {"billogram": billogram_id, "amount": amount, "scheme": scheme, **more}
-        paid: dict[str, Any] = self.control("POST", "/payments", _without_none(body))
+        paid: Payment = self.control("POST", "/payments", _without_none(body))
         return paid
 
     def recall(
         self,
-        payment: str | Mapping[str, Any],
+        payment: str | Payment | Mapping[str, Any],
         *,
-        type: str | None = None,  # noqa: A002  # the member's name in the control plane
+        type: RecallType | None = None,  # noqa: A002  # the member's name in the control plane
         code: str | None = None,
         **more: Any,
-    ) -> dict[str, Any]:
+    ) -> PaymentRecall:
         """Recall a payment (or the one with this id). `more`: other members of `POST …/payments/{id}/recall`.
 
         Returns the recall.
@@ -211,7 +222,7 @@ class BillogramAccount:
         __tracebackhide__ = True
         key = payment if isinstance(payment, str) else payment["id"]
         body = _without_none({"type": type, "code": code, **more})
-        recalled: dict[str, Any] = self.control("POST", f"/payments/{key}/recall", body)
+        recalled: PaymentRecall = self.control("POST", f"/payments/{key}/recall", body)
         return recalled
 
     def outcomes(
@@ -220,29 +231,29 @@ class BillogramAccount:
         billogram: str | None = None,
         payment_source: str | None = None,
         customer_no: int | None = None,
-    ) -> dict[str, Any]:
+    ) -> OutcomesShape:
         """Set what the bank will answer to the next collections, in order: `"ok"`, `"reject.AM04"`, …"""
         __tracebackhide__ = True
         match = _without_none(
             {"billogram": billogram, "payment_source": payment_source, "customer_no": customer_no}
         )
         body = {"match": match or None, "plan": list(plan)}
-        configured: dict[str, Any] = self.control("PUT", "/outcomes", body)
+        configured: OutcomesShape = self.control("PUT", "/outcomes", body)
         return configured
 
     def fault(
-        self, fail: str | None = None, operation: str | None = None, **more: str | float
-    ) -> dict[str, Any]:
+        self, fail: Fail | None = None, operation: str | None = None, **more: str | float
+    ) -> FaultShape:
         """Make later requests fail: `fault("status:503", "POST /billogram", times=1)`.
 
         `more`: other members of `POST …/faults`. `control("DELETE", "/faults")` removes all faults.
         """
         __tracebackhide__ = True
         body = _without_none({"fail": fail, "operation": operation, **more})
-        configured: dict[str, Any] = self.control("POST", "/faults", body)
+        configured: FaultShape = self.control("POST", "/faults", body)
         return configured
 
-    def simulate(self, billogram_id: str, what: str, **body: Any) -> dict[str, Any]:
+    def simulate(self, billogram_id: str, what: Simulated, **body: Any) -> dict[str, Any]:
         """Simulate what others do: `view`, `message`, `delivery-failure`, … Returns the billogram."""
         __tracebackhide__ = True
         path = f"/billograms/{billogram_id}/simulate/{what}"
@@ -340,7 +351,7 @@ class BillogramAccount:
         """The rows of `GET …/timeline`, oldest first. `print()` shows the newest of them as text."""
         __tracebackhide__ = True
         chosen = "" if billogram is None else f"&billogram={quote(billogram, safe='')}"
-        rows: list[dict[str, Any]] = []
+        rows: list[TimelineShape] = []
         while True:
             after = f"&after={rows[-1]['id']}" if rows else ""
             page = self.control("GET", f"/timeline?limit={_PAGE}{chosen}{after}")

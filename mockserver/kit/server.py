@@ -46,7 +46,9 @@ class Mockserver(ServerThread):
         account exists; TypeError for an unknown option.
         """
         from mockserver.kit.account import SIGN_KEY, BillogramAccount  # only when an account is created
-        from mockserver.kit.new_account import open_account
+        from mockserver.kit.new_account import NAMES, check_names, open_account
+
+        check_names(options, NAMES)
 
         configuration = self._configuration
 

@@ -1,17 +1,19 @@
 """The timeline of an account as text, for the report of a failing test."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
+
+from mockserver.control.timeline import TimelineShape
 
 ROWS = 40
 _VALUES = ("amount", "recalled_amount", "delivery_method", "manual")
 
 
-class Timeline(list[dict[str, Any]]):
+class Timeline(list[TimelineShape]):
     """The rows of a timeline, oldest first. `str()` makes the text of the newest ones."""
 
     def __init__(
-        self, rows: Iterable[dict[str, Any]], *, account: str, seed: int, now: str, receiver: str
+        self, rows: Iterable[TimelineShape], *, account: str, seed: int, now: str, receiver: str
     ) -> None:
         super().__init__(rows)
         self._head = f"account {account}, seed {seed}, its clock shows {_moment(now)}"
@@ -25,7 +27,10 @@ class Timeline(list[dict[str, Any]]):
             head.append(f"({left_out} earlier rows are left out)")
         if not self:
             head.append("(nothing happened)")
-        shown = (f"{_moment(row['at'])}  {_row(row, self._receiver)}" for row in self[left_out:])
+        shown = (
+            f"{_moment(row['at'])}  {_row(cast('dict[str, Any]', row), self._receiver)}"
+            for row in self[left_out:]
+        )
         return "\n".join([*head, *shown])
 
     def __str__(self) -> str:

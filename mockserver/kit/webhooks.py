@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 from mockserver.core.callbacks import TYPES
 from mockserver.core.events import BillogramEvent
 from mockserver.kit.receiver import Receiver, Webhook, shown_url
+from mockserver.kit.shapes import WebhookType
 
 _TIMEOUT = 5.0  # seconds
 _SHOWN = 40  # webhooks in a message
@@ -52,7 +53,7 @@ class Webhooks:
     @overload
     def wait(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         status: Status = None,
@@ -62,7 +63,7 @@ class Webhooks:
     @overload
     def wait(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         count: int,
@@ -72,7 +73,7 @@ class Webhooks:
 
     def wait(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         count: int | None = None,
@@ -120,7 +121,7 @@ class Webhooks:
     @overload
     async def wait_async(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         status: Status = None,
@@ -130,7 +131,7 @@ class Webhooks:
     @overload
     async def wait_async(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         count: int,
@@ -140,7 +141,7 @@ class Webhooks:
 
     async def wait_async(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         count: int | None = None,
@@ -159,7 +160,7 @@ class Webhooks:
         return await to_thread.run_sync(waiting)
 
     def none(
-        self, kind: str | None = None, *, billogram: str | None = None, timeout: float = _TIMEOUT
+        self, kind: WebhookType | None = None, *, billogram: str | None = None, timeout: float = _TIMEOUT
     ) -> None:
         """Wait until no webhook is being sent, and assert that none of this type was sent to anybody.
 
@@ -181,7 +182,7 @@ class Webhooks:
 
     async def none_async(
         self,
-        kind: str | None = None,
+        kind: WebhookType | None = None,
         *,
         billogram: str | None = None,
         timeout: float = _TIMEOUT,  # noqa: ASYNC109

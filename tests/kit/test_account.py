@@ -12,6 +12,7 @@ import pytest
 
 from mockserver import BillogramAccount, Mockserver
 from mockserver.kit.server import ControlRefused
+from mockserver.kit.shapes import WebhookType
 from tests.kit.helping import sent
 
 
@@ -89,9 +90,9 @@ def test_a_timeout_lists_what_was_received(billogram: BillogramAccount) -> None:
 
 def test_a_type_that_never_comes(billogram: BillogramAccount) -> None:
     with pytest.raises(ValueError, match=r"no webhook BilogramSent; did you mean BillogramSent"):
-        billogram.webhooks.wait("BilogramSent")
+        billogram.webhooks.wait("BilogramSent")  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="no webhook Nothing"):
-        billogram.webhooks.none("Nothing")
+        billogram.webhooks.none("Nothing")  # type: ignore[arg-type]
 
 
 # no false green
@@ -103,10 +104,10 @@ def test_a_type_that_never_comes(billogram: BillogramAccount) -> None:
 def test_a_misspelt_type_is_refused_at_once(billogram: BillogramAccount, kind: str) -> None:
     for look in (billogram.webhooks.wait, billogram.webhooks.none):
         with pytest.raises(ValueError, match=f"mockserver sends no webhook {kind}") as refused:
-            look(kind)
+            look(kind)  # type: ignore[call-overload,arg-type]
         assert ("did you mean" in str(refused.value)) == (kind not in ("Nothing at all", ""))
     with pytest.raises(ValueError, match="did you mean Payment"):
-        billogram.webhooks.none("Pyament")
+        billogram.webhooks.none("Pyament")  # type: ignore[arg-type]
 
 
 def test_what_could_never_fail_is_refused(billogram: BillogramAccount) -> None:
@@ -203,7 +204,7 @@ def test_webhooks_that_went_elsewhere(
     ],
 )
 def test_an_account_that_sends_none(
-    billogram: BillogramAccount, callbacks: dict[str, Any], kind: str | None, reason: str | None
+    billogram: BillogramAccount, callbacks: dict[str, Any], kind: WebhookType | None, reason: str | None
 ) -> None:
     billogram.control("PUT", "/callbacks", callbacks)
     if reason is None:
@@ -273,6 +274,7 @@ def test_a_wait_goes_on_until_the_retry_is_accepted(billogram: BillogramAccount)
 def test_the_bank_and_others(billogram: BillogramAccount) -> None:
     key = sent(billogram)
     plan = billogram.outcomes("ok", {"then": "refund.MD06", "after": "20d"}, billogram=key)
+    assert plan["match"] is not None
     assert plan["match"]["billogram"] == key
     assert billogram.outcomes("reject.AM04")["match"] is None
     assert billogram.pay(None, "12.50", payer_name="Nobody")["unmatched"] == 12.5
