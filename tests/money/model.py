@@ -426,6 +426,7 @@ class Model:
 
     def next_number(self) -> int:
         self.highest_no += 1
+        self.reserved.add(self.highest_no)
         return self.highest_no
 
     # time
