@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, get_args
@@ -58,6 +57,8 @@ _CHOICES = {"clock": get_args(ClockMode), "invalid_auth_status": (401, 403)}
 
 
 def _suggestion(text: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # imported at first use
+
     found = get_close_matches(text, known, 1)
     return f"; did you mean {found[0]}?" if found else ""
 
