@@ -94,8 +94,6 @@ def _without_place(body: bytes, reason: str) -> str:
         if _HALF_OF_A_PAIR.search(body):
             return r"it ends too early, or a string has half of a surrogate pair, such as \ud83d alone"
         return "it ends too early"
-    if "recursion" in reason:
-        return "it is nested too deeply"
     if "Integer" in reason or "InvalidOperation" in reason or "Overflow" in reason:
         return "it has a number that is too large"
     return reason

@@ -90,7 +90,6 @@ PROBLEMS: list[tuple[bytes, str]] = [
         rb'{"a": "\ud800"}',
         r"it ends too early, or a string has half of a surrogate pair, such as \ud83d alone",
     ),
-    (b"[" * 100_000, "it is nested too deeply"),
     (b"9" * 5000, "it has a number that is too large"),
     (b"1e99999999999999999999", "it has a number that is too large"),
 ]

@@ -40,6 +40,7 @@ from mockserver.wire import (
     BodyTooLarge,
     ClientGone,
     HttpDate,
+    JsonBody,
     Paths,
     RequestIds,
     base_of,
@@ -175,7 +176,7 @@ class Api:
         if head_too_large(scope):
             raise HeadTooLarge("request head too large", rule="head.size", maximum=MAX_HEAD)
         try:
-            body: bytes | None = await read_body(receive, MAX_BODY)
+            body: JsonBody | None = JsonBody(await read_body(receive, MAX_BODY))
         except BodyTooLarge:
             body = None
         if cross_site(scope, self._public_url):  # [A]: a form can carry credentials in its address
@@ -185,6 +186,8 @@ class Api:
             return await self._document(scope)
         if path != BASE and not path.startswith(f"{BASE}/"):
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
+        if body is not None and body.large:
+            await body.prepare()
         while True:
             try:
                 return await self._operate(scope, receive, body, request_id, passing)
@@ -199,11 +202,12 @@ class Api:
         return await asyncio.to_thread(_document, base, self._http_status[InvalidAuth])
 
     async def _operate(
-        self, scope: Scope, receive: Receive, body: bytes | None, request_id: str, passing: "_Passing"
+        self, scope: Scope, receive: Receive, body: JsonBody | None, request_id: str, passing: "_Passing"
     ) -> bytes:
         live = passing.live = await self._authenticate(scope, request_id)
+        raw = b"" if body is None else body.raw
         passing.entry = self._traffic.begin(
-            live.stream, request_id, self._emulator.now(live), scope["method"], _asked(scope), body or b""
+            live.stream, request_id, self._emulator.now(live), scope["method"], _asked(scope), raw
         )
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)

@@ -18,6 +18,7 @@ from mockserver.api.kinds import (
     OF_TYPE,
     READ_ONLY,
     UNKNOWN,
+    WRONG,
     KindDefinition,
     Problem,
     number,
@@ -42,6 +43,8 @@ I = TypeVar("I", bound=Input)  # noqa: E741
 S = TypeVar("S", bound=Struct)
 
 Path = tuple[str | int, ...]
+
+MAX_ELEMENTS = 1000  # of a list of objects, such as the rows of a billogram [A]
 
 # component names in the OpenAPI document that are not the type's name with `Fields`
 _COMPONENTS: dict[type[Struct], str] = {
@@ -83,23 +86,28 @@ class Member(Struct, frozen=True):
         assert self.form is not None, "a member is of a kind or an object"
         found = component(self.form.component)
         if self.many:
-            found = {"type": "array", "items": found}
+            found = {"type": "array", "maxItems": MAX_ELEMENTS, "items": found}
         return found if needed else optional(found)
 
 
 class _Problems:
-    """The problems that were found in a body, with their phases and places."""
+    """The first problem that was found in a body, in the order of the contract, and how many there are."""
 
     def __init__(self, *, put: bool) -> None:
         self.put = put
-        self.found: list[tuple[int, tuple[int, ...], Refusal]] = []
+        self.found = 0
+        self._first: tuple[tuple[int, tuple[int, ...]], Problem, str, Path] | None = None
 
     def note(self, problem: Problem, at: tuple[int, ...], name: str, path: Path) -> None:
-        self.found.append((problem.phase, at, _refusal(problem, name, path)))
+        self.found += 1
+        place = problem.phase, at
+        if self._first is None or place < self._first[0]:
+            self._first = place, problem, name, path
 
     def first(self) -> Refusal:
         """The first problem in the order of the contract."""
-        return min(self.found, key=lambda problem: problem[:2])[2]
+        assert self._first is not None, "a problem was found"
+        return _refusal(*self._first[1:])
 
 
 class InputForm:
@@ -168,7 +176,7 @@ class InputForm:
         """Note an unknown or a read-only key. In a PUT `check_read_only` checks the read-only keys."""
         behind = len(self.members)
         if wire not in self.read_only:
-            problems.note(Problem(UNKNOWN), (*at, behind + len(problems.found)), wire, path)
+            problems.note(Problem(UNKNOWN), (*at, behind + problems.found), wire, path)
         elif not problems.put and value is not None:
             problems.note(Problem(READ_ONLY), (*at, behind + self.read_only.index(wire)), wire, path)
 
@@ -186,6 +194,8 @@ class InputForm:
             return _json_of(taken) if member.as_json else taken
         if not isinstance(value, list):
             raise Problem
+        if len(value) > MAX_ELEMENTS:
+            raise Problem(WRONG, MAX_ELEMENTS, "elements")
         many: list[Any] = []
         for index, each in enumerate(value):
             if isinstance(each, dict) or each == []:
@@ -252,6 +262,8 @@ def _rows(type_: type[RowFields]) -> KindDefinition:
             return UNSET
         if not isinstance(value, list) or not value:
             raise Problem
+        if len(value) > MAX_ELEMENTS:
+            raise Problem(WRONG, MAX_ELEMENTS, "rows")
         rows: list[RowFields] = []
         places = [index for index, row in enumerate(value) if row != []] if [] in value else None
         problems = _Problems(put=False)
@@ -269,7 +281,7 @@ def _rows(type_: type[RowFields]) -> KindDefinition:
             raise Problem
         return _rows_before(rows, places, None)
 
-    schema = {"type": "array", "minItems": 1, "items": component(form.component)}
+    schema = {"type": "array", "minItems": 1, "maxItems": MAX_ELEMENTS, "items": component(form.component)}
     return KindDefinition(read_rows, schema, null=False, blank=True)
 
 
@@ -311,11 +323,7 @@ def _read_form(form: InputForm, body: Any, *, put: bool) -> Any:
     if not isinstance(body, dict):
         raise InvalidParameter("invalid request body", rule="body.object")
     problems = _Problems(put=put)
-    try:
-        found = form.read(body, problems)
-    except RecursionError:  # nested so deeply that it can be parsed but not encoded
-        problem = "it is nested too deeply"
-        raise InvalidParameter("invalid JSON", rule="body.json", problem=problem) from None
+    found = form.read(body, problems)
     if problems.found:
         raise problems.first()
     return found
@@ -330,7 +338,7 @@ def _refusal(problem: Problem, name: str, path: Path) -> Refusal:
         return missing(name, path)
     if problem.maximum is not None:
         label = name.replace("_", " ")
-        message = f"{label} too long, maximum {problem.maximum} characters"
+        message = f"{label} too long, maximum {problem.maximum} {problem.unit}"
         return InvalidParameter(message, rule="body.length", field=name, path=path, maximum=problem.maximum)
     return invalid(name, path, rule="body.value")
 

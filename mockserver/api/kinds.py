@@ -25,6 +25,7 @@ from mockserver.wire import encode
 
 Reader = Callable[[Any], Any]
 
+MAX_TEXT = 100_000  # characters of a text without another limit, and of JSON that is only stored [A]
 _LIMIT = Decimal(10) ** 15  # every number must be below it
 _NEAR = Decimal("1e-9")  # tolerance for results of floating point, such as 0.1 + 0.2
 _NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
@@ -35,17 +36,28 @@ UNKNOWN, WRONG, READ_ONLY, MISSING = range(4)  # problems, in the order of the c
 
 
 class Problem(Exception):
-    """A value is not accepted. `maximum` is the allowed length in characters if it is too long."""
+    """A value is not accepted. `maximum` is the allowed length, in `unit`, if it is too long."""
 
-    def __init__(self, phase: int = WRONG, maximum: int | None = None) -> None:
-        super().__init__(phase, maximum)
-        self.phase, self.maximum = phase, maximum
+    def __init__(self, phase: int = WRONG, maximum: int | None = None, unit: str = "characters") -> None:
+        super().__init__(phase, maximum, unit)
+        self.phase, self.maximum, self.unit = phase, maximum, unit
 
 
 def text(value: Any) -> Any:
     """Read a string; a number becomes its decimal text [C]."""
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise Problem(WRONG, MAX_TEXT)
         return value
+    return value if value is None else _number_text(value)
+
+
+def content(value: Any) -> Any:
+    """Read a file in base64. Its size is checked when it is decoded."""
+    return value if value is None or isinstance(value, str) else _number_text(value)
+
+
+def _number_text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Problem
     number_text = value if isinstance(value, Decimal) else Decimal(value)
@@ -283,14 +295,17 @@ def json_text(kind: type) -> Reader:
             value = {}
         if value is not None and not isinstance(value, kind):
             raise Problem
-        return None if value is None else encode(value).decode()
+        found = None if value is None else encode(value).decode()
+        if found is not None and len(found) > MAX_TEXT:
+            raise Problem(WRONG, MAX_TEXT)
+        return found
 
     return read_json
 
 
 def amount_or_text(value: Any) -> Any:
     """Read a number or a text, and return it as JSON text."""
-    found = value if isinstance(value, str) else number(value)
+    found = text(value) if isinstance(value, str) else number(value)
     return None if found is None else encode(found).decode()
 
 
@@ -377,7 +392,7 @@ KINDS = {
     "currency": KindDefinition(currency, string(pattern="^[A-Z]{3}$")),
     "digits 16": KindDefinition(digits_to(16), string(pattern="^[0-9]{0,16}$")),
     "year and month": KindDefinition(year_and_month, string(pattern=_YEAR_AND_MONTH)),
-    "base64": KindDefinition(text, BASE64),
+    "base64": KindDefinition(content, BASE64),
     "zero VAT reason": KindDefinition(like(_UPPER_CASE_WORD), string(pattern=_UPPER_CASE_WORD)),
     "e-invoice identifier": KindDefinition(like(_IDENTIFIER), string(pattern=_IDENTIFIER)),
     "codice destinatario": KindDefinition(like(_CODICE), string(pattern=_CODICE)),

@@ -6,6 +6,7 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
+from msgspec import Raw
 from pydantic import AfterValidator, Field
 
 from mockserver.api.settings import changed_settings
@@ -31,6 +32,7 @@ from mockserver.core.model import Features, replace
 from mockserver.emulator import Emulator, LiveAccount, NewAccount
 from mockserver.ledger import Overview
 from mockserver.schema import Form, one_word, string
+from mockserver.wire import encode_rows
 
 
 def _account_id(text: str) -> str:
@@ -154,7 +156,7 @@ class AccountShape(TypedDict):
 
 async def listing(call: ControlCall) -> Answer:
     """`GET /_mock/accounts`: lists the accounts."""
-    return Answer([render_account(each) for each in await call.emulator.overviews()])
+    return Answer(Raw(await encode_rows(await call.emulator.overviews(), render_account)))
 
 
 def new_account(body: AccountBody) -> NewAccount:

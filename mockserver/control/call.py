@@ -29,7 +29,7 @@ from mockserver.json_problems import problem_of
 from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
-from mockserver.wire import BadJson, decode
+from mockserver.wire import BadJson, JsonBody, JsonTooLarge
 
 M = TypeVar("M", bound="Body")
 
@@ -154,7 +154,7 @@ class ControlCall(Struct):
     query_string: bytes
     known: Collection[str]  # the query parameters that the row of the operation lists
     headers: Mapping[str, str]  # lower-case names
-    body: bytes
+    body: JsonBody
     base: str  # scheme and host under which this client reaches the server
 
     def query(self, name: str) -> str | None:
@@ -190,9 +190,12 @@ class ControlCall(Struct):
     def decoded_body(self) -> Any:
         """Return the decoded JSON body; an empty body is `{}`. Raises ControlError if it is not JSON."""
         try:
-            return decode(self.body) if self.body else {}
+            return self.body.read() if self.body.raw else {}
+        except JsonTooLarge as problem:
+            message, hint = f"the body has too many {problem.what}", f"at most {problem.maximum}"
+            raise ControlError(400, "invalid_body", message, hint) from None
         except BadJson as error:
-            message = f"the body is not JSON: {problem_of(self.body, str(error))}"
+            message = f"the body is not JSON: {problem_of(self.body.raw, str(error))}"
             raise ControlError(400, "invalid_json", message, "send a JSON object") from None
 
 

@@ -21,7 +21,6 @@ from mockserver.wire import encode_rows
 
 _LONGEST_WAIT = 600  # seconds
 _MOST_READERS = 1000
-_SLICE = 25  # deliveries, with all attempts, rendered before other requests get a turn
 _BACKOFF = 4  # after a search, a wait pauses for this multiple of the time that the search took
 _ARRIVED = 1000  # deliveries that the answer 408 of a wait shows
 
@@ -100,14 +99,14 @@ async def listing(call: ControlCall) -> Answer:
 
 
 async def _answer(found: list[Delivery], timezone: str) -> Answer:
-    return Answer(Raw(await encode_rows(found, lambda each: render_delivery(each, timezone), _SLICE)))
+    return Answer(Raw(await encode_rows(found, lambda each: render_delivery(each, timezone))))
 
 
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: lists what `mock:inbox`, the built-in receiver, has received."""
     deliveries, timezone = await _deliveries(call)
     received = list(deliveries.inbox)
-    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
+    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(*row, timezone))))
 
 
 def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
@@ -205,7 +204,7 @@ async def _timed_out(body: WaitBody, deliveries: Deliveries, timezone: str) -> A
     error = ControlError(
         408, "timeout", _describe_wait(body, deliveries), "see what arrived, and GET …/deliveries"
     )
-    shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone), _SLICE)
+    shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone))
     return Answer(error.body() | {"arrived": Raw(shown_ones)}, 408)
 
 

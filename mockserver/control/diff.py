@@ -18,7 +18,6 @@ from mockserver.masking import masked_url
 from mockserver.schema import Form
 from mockserver.wire import encode, encode_rows
 
-_SLICE = 200  # objects rendered before other requests get a turn
 _KINDS = {
     CUSTOMER: "customer",
     ITEM: "item",
@@ -76,7 +75,7 @@ async def fetch(call: ControlCall) -> Answer:
         hint = "such as ?against=snapshot:before or ?against=account:other"
         raise ControlError(400, "invalid_query", "against names no snapshot and no account", hint)
     found = await call.emulator.read(live, lambda state: list(_pairs(state, there)))
-    shown = await encode_rows(found, _render, _SLICE)
+    shown = await encode_rows(found, _render)
     head = encode({"against": against, "count": len(found)})
     return Answer(Raw(head[:-1] + b',"differences":' + shown + b"}"))
 

@@ -22,6 +22,7 @@ from mockserver.wire import (
     BodyTooLarge,
     ClientGone,
     HttpDate,
+    JsonBody,
     Paths,
     RequestIds,
     base_of,
@@ -104,7 +105,7 @@ class Control:
                 431, "head_too_large", "the head of the request is too large", f"at most {MAX_HEAD} bytes"
             )
         try:
-            body = await read_body(receive, MAX_BODY)
+            body = JsonBody(await read_body(receive, MAX_BODY))
         except BodyTooLarge:
             raise ControlError(
                 413, "too_large", "the body is too large", f"at most {MAX_BODY} bytes"
@@ -113,6 +114,8 @@ class Control:
         row, params = self._route(scope)
         if row.endpoint is None:
             raise not_built(f"{row.method} {BASE}{row.path}")
+        if body.large:
+            await body.prepare()
         call = ControlCall(
             emulator=self._emulator,
             sender=self._sender,

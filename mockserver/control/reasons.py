@@ -160,6 +160,15 @@ BODIES = {
         must="the body has at most maximum bytes",
         values={"at_most": "maximum"},
     ),
+    "body.limit": Reason(
+        "the JSON of the body has more of something than the server reads: 50,000 members and elements "
+        "(commas and brackets in texts count too), 100 levels, or in a body above 50,000 bytes 100 digits of "
+        "a number",
+        "send less in one request, in objects of the documented form",
+        "A",
+        must="what is exceeded, such as members, is at most maximum",
+        values={"at_most": "maximum"},
+    ),
     "body.unknown": Reason(
         "the body has a key that this object does not have; unknown keys are refused at any level, before "
         "anything else is checked",
@@ -180,10 +189,10 @@ BODIES = {
         must="the row of items at the place row, counted from 0, is an object or an empty list",
     ),
     "body.length": Reason(
-        "a text is longer than the maximum length of its member",
+        "a text is longer than the maximum length of its member, or a list has too many rows or elements",
         "shorten it",
         "DA",
-        must="the text has at most maximum characters",
+        must="it has at most maximum characters, rows or elements",
         values={"maximum_length": "maximum"},
     ),
     "body.read_only": Reason(

@@ -10,6 +10,7 @@ from mockserver.core.model import Attachment, Billogram
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination
 
 MAX_SIZE = 10 * 1024 * 1024  # bytes [A]
+_MAX_BASE64 = 2 * MAX_SIZE  # characters: more are not decoded at all
 _NAME = "attachment.pdf"  # of content that was sent without a name [A]
 
 
@@ -59,7 +60,7 @@ def from_request(
 
 def _decoded(content: str) -> bytes:
     try:
-        decoded = base64.b64decode(content, validate=True)
+        decoded = base64.b64decode(content, validate=True) if len(content) <= _MAX_BASE64 else b""
     except (binascii.Error, ValueError):
         decoded = b""
     if not decoded.startswith(b"%PDF") or len(decoded) > MAX_SIZE:

@@ -51,7 +51,7 @@ async def reset(call: ControlCall) -> Answer:
 async def _fixture(call: ControlCall, asked: str | dict[str, Any] | None) -> "Fixture | None":
     if asked is None:
         return None
-    if isinstance(asked, dict) and len(call.body) > library.LARGEST:
+    if isinstance(asked, dict) and len(call.body.raw) > library.LARGEST:
         hint = f"at most {library.LARGEST} bytes"
         raise ControlError(413, "too_large", "the fixture is too large", hint)
     table, folders = call.info.operations, call.info.configuration.library

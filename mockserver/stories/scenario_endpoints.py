@@ -143,7 +143,7 @@ async def run(call: ControlCall) -> Answer:
 
     body = call.typed_body(RunBody)
     inputs, sent = body.inputs, body.scenario
-    if sent is not None and len(call.body) > library.LARGEST:
+    if sent is not None and len(call.body.raw) > library.LARGEST:
         raise ControlError(413, "too_large", "the scenario is too large", f"at most {library.LARGEST} bytes")
     account, name = (await call.live()).id, call.params["name"]
     document = await _in_thread(lambda: _document(call, name, sent))

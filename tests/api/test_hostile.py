@@ -9,6 +9,7 @@ import logging
 import random
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -31,12 +32,13 @@ from mockserver.api import (
 )
 from mockserver.api.call import MAX_BODY
 from mockserver.api.commands import COMMANDS
-from mockserver.api.inputs import InputForm, form_of
+from mockserver.api.inputs import MAX_ELEMENTS, InputForm, form_of
+from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.listing import Listed
 from mockserver.core import inputs
 from mockserver.core.inputs import Input, RowFields
 from mockserver.core.settings import Settings
-from mockserver.wire import BadJson, decode
+from mockserver.wire import MAX_DEPTH, MAX_DIGITS, MAX_MEMBERS
 from tests.documented import hold
 from tests.server import Answer, Server, basic, dumps
 
@@ -59,7 +61,7 @@ NUMBERS = [
 NO_JSON = [
     *(b"NaN", b"Infinity", b"-Infinity", b"1e99999999999999999999", b"9" * 5000, b"01", b"+1", b".5", b"1."),
     *(rb'"\ud800"', rb'"\udc00\ud800"', rb'"\ud83dx"', b'"\xed\xa0\x80"', b'"\x00"', b'"\xff\xfe"', b"'x'"),
-    *(b"[" * 100_000, b'{"a":' * 100_000, b"[" * 20_000 + b"]" * 20_000, b"[1,]", b'{"x":1,}', b"", b"1 2"),
+    *(b"[" * 50, b'{"a":' * 50, b"[1,]", b'{"x":1,}', b"", b"1 2"),
 ]
 
 Path_ = tuple[str | int, ...]
@@ -325,7 +327,7 @@ def test_what_is_no_json(shared: Server, name: str) -> None:
         assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", {"message": "invalid JSON"})), (
             body
         )
-    for body in (b"[0]", b"true", b"0", b'""', b"1e400", b"[" * 500 + b"]" * 500):
+    for body in (b"[0]", b"true", b"0", b'""', b"1e400", b"[" * 50 + b"]" * 50):
         answer = client.attack(target.method, where, body)
         assert (answer.status, answer.error[1]) == (400, {"message": "invalid request body"}), body
     huge = client.attack(target.method, where, b'{"name":"' + b"x" * (33 * 1024 * 1024) + b'"}')
@@ -357,32 +359,166 @@ def test_of_a_key_given_twice_the_last_counts(server: Server) -> None:
     ],
 )
 def test_nesting_about_as_deep_as_can_be_read(shared: Server, name: str, start: bytes, end: bytes) -> None:
-    """What could just be read must also be written, and what is refused must not be half done."""
+    """What can just be read must also be written, and what is refused must not be half done."""
     target = TARGETS[name]
     client = Client(shared, f"deep {name} {len(start)}")
     where = client.prepared(target)
-    deepest = deepest_object()
-    refused = []
-    for depth in range(deepest - 60, deepest + 10):
-        body = start + b'{"a":' * depth + b"1" + b"}" * depth + end
+    messages = []
+    for depth in range(MAX_DEPTH - 5, MAX_DEPTH + 2):
+        inner = depth - start.count(b"{") - start.count(b"[") + start.count(b"}") + start.count(b"]")
+        body = start + b'{"a":' * inner + b"1" + b"}" * inner + end
         answer = client.attack(target.method, where, body)
-        if answer.status != 200:
-            refused.append(answer.error[1]["message"])
-    assert refused[-1] == "invalid JSON"
+        messages.append("" if answer.status == 200 else answer.error[1]["message"])
+    assert {message == TOO_DEEP for message in messages[:-1]} == {False}
+    assert messages[-1] == TOO_DEEP
     client.settle()
 
 
-def deepest_object() -> int:
-    """How deep an object may be nested and still be read."""
-    low, high = 1, 1_000_000
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            decode(b'{"a":' * middle + b"1" + b"}" * middle)
-            low = middle
-        except BadJson:
-            high = middle
-    return low
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[" * 50_000, b'{"a":' * 50_000, b"[" * 20_000 + b"]" * 20_000, b"[" * 500 + b"]" * 500),
+        *(b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), b'[{"a":' * 51 + b"[]" + b"}]" * 51),
+    ],
+)
+def test_nesting_too_deep(server: Server, body: bytes) -> None:
+    client = Client(server, "test")
+    answer = client.attack("POST", "/customer", body)
+    assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", {"message": TOO_DEEP}))
+    assert answer.headers["mock-rule"] == "body.limit"
+    refused = server.mock("POST", "/accounts", body)
+    assert (refused.status, refused.json["error"]["code"]) == (400, "invalid_body")
+
+
+def members(count: int) -> bytes:
+    return b'{"name":"A",' + b",".join(b'"%d":0' % each for each in range(count - 1)) + b"}"
+
+
+TOO_DEEP = f"request body too large, maximum {MAX_DEPTH} levels"
+TOO_MANY = f"request body too large, maximum {MAX_MEMBERS} members"
+TOO_LONG = f"request body too large, maximum {MAX_DIGITS} digits"
+LARGE = b" " * MAX_MEMBERS  # makes a body large
+LIMITS: list[tuple[bytes, str]] = [
+    (members(MAX_MEMBERS), "unexpected key: 0"),
+    (members(MAX_MEMBERS + 1), TOO_MANY),
+    (members(1_000_000), TOO_MANY),
+    (b"\xef\xbb\xbf" + members(MAX_MEMBERS + 1), TOO_MANY),
+    (b'{"name":[' + b"[]," * 25_000 + b"[]]}", TOO_MANY),
+    (b'{"name":[' + b"0," * MAX_MEMBERS + b"0]}", TOO_MANY),
+    (b"\n [" + b"{}," * MAX_MEMBERS, TOO_MANY),
+    (b'"' + b"," * 1_000_000 + b'"', "invalid request body"),
+    (b"name,org_no\n" * 100_000, "invalid JSON"),
+    (b'{"name":"' + b"," * MAX_MEMBERS + LARGE + b'"}', TOO_MANY),  # those in texts count too
+    (b'{"name":1.' + b"1" * 300_000 + b"}", TOO_LONG),
+    (b'{"name":' + b"1" * 101 + b"," + LARGE + b'"notes":1}', TOO_LONG),
+    (b'{"name":' + b"1" * 100 + b"," + LARGE + b'"notes":1}', "invalid name"),
+    (LARGE + b'{"name":[-' + b"1" * 101 + b"]}", TOO_LONG),
+    (b" " * 2**20 + b'{"name":' + b"1" * 101 + b"}", "invalid name"),  # its digits are read all the same
+    (LARGE + b'{"name":"' + b"1" * 101 + b'"}', "name too long, maximum 100 characters"),
+    (LARGE, "invalid JSON"),
+    (LARGE + b"{", "invalid JSON"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), LIMITS)
+def test_the_limits_of_a_body(server: Server, body: bytes, message: str) -> None:
+    """On both wires. What takes long to read is refused before it is read."""
+    client = Client(server, "test")
+    answer = client.attack("POST", "/customer", body)
+    assert (answer.status, answer.error[1]["message"]) == (400, message)
+    refused = server.mock("PUT", "/accounts/test/callbacks", body)
+    if message in (TOO_MANY, TOO_LONG):
+        assert answer.headers["mock-rule"] == "body.limit"
+        assert refused.json["error"]["code"] == "invalid_body"
+        assert refused.json["error"]["message"] == f"the body has too many {message.split()[-1]}"
+    assert refused.status == 400
+
+
+def test_a_large_body_is_read(server: Server) -> None:
+    notes = "1" * 100_000
+    made = server.post("/customer", LARGE + dumps({**CUSTOMER, "notes": notes}) + LARGE)
+    assert made.data["notes"] == notes
+    answer = server.mock("POST", "/accounts", LARGE + b'{"id":"other"}')
+    assert answer.status == 201
+
+
+CREDIT = "/billogram/{sent}/command/credit"
+LONG = "x" * (MAX_TEXT + 1)
+LISTS: list[tuple[str, str, Given, str, str, list[Any]]] = [
+    ("POST", "/billogram", {**BILLOGRAM, "items": [ROW] * 1001}, "rows", "items", []),
+    ("PUT", "/billogram/{draft}", {"items": [ROW] * 1001}, "rows", "items", []),
+    ("PUT", "/billogram/{sent}", {"items": [ROW] * 1001}, "rows", "items", []),
+    (
+        "POST",
+        "/billogram/{sent}/command/credit",
+        {"mode": "items", "items": [ROW] * 1001},
+        "rows",
+        "items",
+        [],
+    ),
+    ("PUT", "/settings", {"bookkeeping": {"objects": [{}] * 1001}}, "elements", "objects", ["bookkeeping"]),
+    ("POST", "/customer", {**CUSTOMER, "notes": LONG}, "characters", "notes", []),
+    ("POST", "/customer", {**CUSTOMER, "contact": {"phone": LONG}}, "characters", "phone", ["contact"]),
+    ("POST", "/customer", {**CUSTOMER, "address": {"zipcode": LONG}}, "characters", "zipcode", ["address"]),
+    ("POST", "/customer", {**CUSTOMER, "regional_sweden": {"a": LONG}}, "characters", "regional_sweden", []),
+    ("POST", "/billogram/{sent}/command/message", {"message": LONG}, "characters", "message", []),
+    ("PUT", "/settings", {"name": LONG}, "characters", "name", []),
+    (
+        *("PUT", "/settings", {"invoices": {"reminders_without_fee": [LONG]}}),
+        *("characters", "reminders_without_fee", ["invoices"]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "unit", "field", "field_path"), LISTS)
+def test_the_limits_of_rows_and_texts(
+    server: Server, method: str, path: str, body: Given, unit: str, field: str, field_path: list[Any]
+) -> None:
+    client = Client(server, "test")
+    path = path.replace("/billogram/{draft}", draft(client)).replace("/billogram/{sent}", sent(client))
+    client.look()
+    answer = client.attack(method, path, dumps(body))
+    maximum = MAX_TEXT if unit == "characters" else MAX_ELEMENTS
+    message = f"{field.replace('_', ' ')} too long, maximum {maximum} {unit}"
+    assert (answer.status, answer.error[0]) == (400, "INVALID_PARAMETER")
+    assert answer.error[1] == {"message": message, "field": field, "field_path": field_path}
+    assert answer.headers["mock-rule"] == "body.length"
+
+
+def test_as_many_rows_as_allowed(server: Server) -> None:
+    client = Client(server, "test")
+    where = draft(client, items=[ROW] * MAX_ELEMENTS, on_success={"command": "send", "method": "DoNotNotify"})
+    credit = {
+        "mode": "items",
+        "items": [{"title": "Row", "count": -1}] * MAX_ELEMENTS,
+        "method": "DoNotNotify",
+    }
+    assert client.made(f"{where}/command/credit", credit)["state"] == "Credited"
+    client.settle()
+
+
+@pytest.mark.parametrize(
+    ("path", "start", "name"),
+    [
+        ("/logotype", b"\x89PNG\r\n\x1a\n", "content"),
+        ("/coverphoto", b"GIF89a", "content"),
+        ("/billogram/{draft}/command/attach", b"%PDF", "content"),
+        ("/billogram", b"%PDF", "attachment_content"),
+    ],
+)
+def test_the_limit_of_a_file(server: Server, path: str, start: bytes, name: str) -> None:
+    """10 MiB. What is far above that is not decoded at all."""
+    client = Client(server, "test")
+    path = path.replace("/billogram/{draft}", draft(client))
+    client.look()
+    more: Given = BILLOGRAM if path == "/billogram" else {"filename": "a"} if "attach" in path else {}
+    most = 10 * 1024 * 1024
+    for size, status in ((most, 200), (most + 1, 400), (2 * most, 400)):
+        file = start + bytes(size - len(start))
+        answer = client.attack("POST", path, dumps({**more, name: b64encode(file).decode()}))
+        assert answer.status == status, size
+        if status == 400:
+            assert answer.error == ("INVALID_PARAMETER", {"message": "invalid content"})
 
 
 IDS = [

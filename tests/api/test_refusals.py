@@ -171,6 +171,8 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("not_emulated", lambda s: s.get("/offer"), 501, "INTERNAL_ERROR", NO_FIELD, None),
     ("log.unavailable", without_log, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("body.json", lambda s: s.post("/customer", b"{"), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("body.limit", lambda s: s.post("/customer", b"[" * 1000), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("body.length", lambda s: s.post("/billogram", draft(items=[ROW] * 1001)), 400, "INVALID_PARAMETER", "items", []),
     ("body.object", lambda s: s.post("/customer", [1]), 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("head.size", head_too_large, 431, "INVALID_PARAMETER", NO_FIELD, None),
     ("body.size", too_large, 413, "INVALID_PARAMETER", NO_FIELD, None),
