@@ -240,6 +240,11 @@ def parse_body(model: type[M], data: Any) -> M:
     """Validate a decoded body by a model. Raises ControlError, which names the first invalid member."""
     if not isinstance(data, dict):
         raise ControlError(400, "invalid_body", "the body is not a JSON object", "send a JSON object")
+    unknown = [name for name in data if name not in model.model_fields]
+    if len(unknown) > 1:  # one of them is named, and an error for each of many takes long to make
+        data = {
+            name: value for name, value in data.items() if name == unknown[0] or name in model.model_fields
+        }
     try:
         return model.model_validate(data)
     except ValidationError as error:

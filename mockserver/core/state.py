@@ -491,6 +491,11 @@ class State:
         """Return the public states of all billograms."""
         return self._by_state.of.keys()
 
+    def unpack_billograms(self, numbers: Iterable[int]) -> None:
+        """Unpack the billograms with these numbers, as far as they are there."""
+        for number in numbers:
+            self.billograms.get(self._ids.get(number, ""))
+
     def billograms_of(self, numbers: Iterable[int]) -> list[Billogram]:
         """Return the billograms with these numbers."""
         return [self.billograms[self._ids[number]] for number in numbers]
