@@ -5,6 +5,7 @@ are millimetres from the upper left corner. The coordinates of a text are those 
 """
 
 from collections.abc import Iterator, Sequence
+from math import atan2, cos, degrees, hypot, sin
 
 from msgspec import Struct
 
@@ -21,6 +22,7 @@ _STEP, _NARROW = 4.8, 3.7  # distances of lines
 _POINT = 25.4 / 72  # millimetres
 _SMALLEST = 5.0  # points; a text that is still too wide at this size is cut
 BLACK, GREY, LIGHT, PALE = 0, 105, 190, 243
+_STAMP = 220  # shade; what is drawn over it stays easy to read
 
 
 class Text(Struct, frozen=True):
@@ -53,7 +55,18 @@ class LogotypeBox(Struct, frozen=True):
     height: float
 
 
-Page = list[Text | Box | LogotypeBox]
+class Stamp(Struct, frozen=True):
+    """A word across the page, from its lower left to its upper right. `angle` is in degrees."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    angle: float
+    shade: int
+
+
+Page = list[Text | Box | LogotypeBox | Stamp]
 
 
 class Metrics(Struct, frozen=True):
@@ -154,9 +167,21 @@ class _Layout:
             width = self._metrics.width(text, _SMALL)
             page.append(Text(RIGHT - width, 11, text, _SMALL, shade=GREY))
             page += self._footer
+            if self._pdf_content.stamp:
+                page.insert(0, self._stamp(self._pdf_content.stamp))
         return self._pages
 
     # pieces of the parts
+
+    def _stamp(self, text: str) -> Stamp:
+        """Return a stamp along the diagonal of the page, in its middle."""
+        angle, length = atan2(HEIGHT, WIDTH), 0.7 * hypot(WIDTH, HEIGHT)
+        size = length / self._metrics.width(text, 1, bold=True)
+        # the baseline is half the height of a capital below the diagonal
+        below = 0.36 * size * _POINT
+        x = WIDTH / 2 - length / 2 * cos(angle) + below * sin(angle)
+        y = HEIGHT / 2 + length / 2 * sin(angle) + below * cos(angle)
+        return Stamp(x, y, text, size, degrees(angle), _STAMP)
 
     def _column_positions(self) -> list[tuple[float, float, bool]]:
         """Return the left edge and the width of each column, and whether it holds numbers."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mockserver.core.documents import Document
 from mockserver.core.model import Picture
 from mockserver.documents import words
-from mockserver.documents.pages import Box, LogotypeBox, Metrics, Page, Text, pages
+from mockserver.documents.pages import Box, LogotypeBox, Metrics, Page, Stamp, Text, pages
 from mockserver.documents.pdf_content import pdf_content
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def render(document: Document, claim_no: int) -> bytes:
     pdf.core_fonts_encoding = "cp1252"
     pdf.set_creation_date(document.at.astimezone(UTC))
     pdf.set_producer("mockserver")
-    pdf.set_title(f"{words.title(document)} {document.invoice_no}")
+    title = words.title(document)
+    pdf.set_title(title if document.draft else f"{title} {document.invoice_no}")
     pdf.set_lang("sv")
     for page in layout(document, claim_no):
         pdf.add_page()
@@ -57,6 +58,11 @@ def render(document: Document, claim_no: int) -> bytes:
                     pdf.set_font("helvetica", "B" if part.bold else "", round(part.size, 2))
                     pdf.set_text_color(part.shade)
                     pdf.text(part.x, part.y, part.text)
+                case Stamp():
+                    pdf.set_font("helvetica", "B", round(part.size, 2))
+                    pdf.set_text_color(part.shade)
+                    with pdf.rotation(part.angle, part.x, part.y):
+                        pdf.text(part.x, part.y, part.text)
                 case Box():
                     pdf.set_fill_color(part.shade)
                     pdf.rect(part.x, part.y, part.width, part.height, style="F")

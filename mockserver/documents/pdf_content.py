@@ -53,6 +53,7 @@ class PdfContent(Struct, frozen=True):
     payment: list[Pair]  # where to pay; empty when there is nothing to pay
     notes: list[str]
     footer: list[list[str]]
+    stamp: str  # across each page; empty for none
 
 
 def pdf_content(document: Document, claim_no: int) -> PdfContent:
@@ -76,6 +77,7 @@ def pdf_content(document: Document, claim_no: int) -> PdfContent:
         payment=_payment(document, part),
         notes=_notes(document, part),
         footer=_footer(document.settings),
+        stamp=words.DRAFT if document.draft else "",
     )
 
 
@@ -195,7 +197,7 @@ def _facts(document: Document, part: DocumentTotals, claim_no: int) -> list[Pair
     terms = document.content.terms
     made = calendar.local_date(document.at, document.timezone)
     own = not (part.partial or part.changed)
-    found = [("Fakturanummer", str(document.invoice_no))]
+    found = [] if document.draft else [("Fakturanummer", str(document.invoice_no))]
     if document.kind == REMINDER:
         found.append(("Påminnelsedatum", words.day(made)))
     found.append(("Fakturadatum", words.day(terms.invoice_date if own else made)))
@@ -203,7 +205,7 @@ def _facts(document: Document, part: DocumentTotals, claim_no: int) -> list[Pair
         found.append(("Förfallodatum", words.day(terms.due_date)))
     if document.ocr_number:
         found.append(("OCR-nummer", document.ocr_number))
-    if document.invoice_no != claim_no:
+    if not document.draft and document.invoice_no != claim_no:
         found.append(("Avser faktura", str(claim_no)))
     found.append(("Kundnummer", str(document.recipient.customer_no)))
     if document.recipient.org_no:

@@ -9,6 +9,7 @@ from mockserver.core import money
 from mockserver.core.documents import CREDIT, REMINDER, Document
 from mockserver.core.model import Address, Recipient
 
+DRAFT = "UTKAST"
 UNITS = {
     "unit": "st",
     "hour": "tim",
@@ -95,7 +96,8 @@ def day(value: date | None) -> str:
 
 def title(document: Document) -> str:
     """Return the Swedish title of a document."""
-    return {CREDIT: "Kreditfaktura", REMINDER: "Påminnelse"}.get(document.kind, "Faktura")
+    kind = {CREDIT: "Kreditfaktura", REMINDER: "Påminnelse"}.get(document.kind, "Faktura")
+    return f"{kind} {DRAFT}" if document.draft else kind
 
 
 def postal_lines(recipient: Recipient) -> list[str]:
