@@ -12,6 +12,7 @@ import secrets
 import shlex
 import signal
 import sys
+import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from mockserver.cli.listening import reason
 from mockserver.cli.options import OPEN
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
+from mockserver.core import banking
 from mockserver.core.accounts import key_matches
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
@@ -132,6 +134,8 @@ async def _serve(options: Mapping[str, Any], bodies: Listed, command: Sequence[s
     try:
         if not await _unless_stopped(_start(listener, options["host"], options["port"]), stop):
             return _error("stopped before the command was started") if command else 0
+        # the calendars of the banks take a while to import: not in the middle of a request
+        threading.Thread(target=banking.load, name="mockserver-calendars", daemon=True).start()
         if command:
             _tune_garbage_collector()
             return await run_command(command, _variables(listener, token, options["fixture"]))
