@@ -59,6 +59,12 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield "32 MiB of commas in a text", _text(b'{"name":"', b",", b'"}')
     yield "a number of 32 MiB", _text(b'{"name":1.', b"1", b"}")
     yield "32 MiB that are no JSON", b"," * _ALMOST
+    yield "32 MiB of blanks in a number", _text(b'{"name":"A","customer_no":"', b" ", b'1"}')
+    yield "32 MiB in a time zone", _text(b'{"id":"x","timezone":"', b"x", b'"}')
+    yield (
+        "45,000 unknown keys in an object",
+        b'{"id":"x","features":%b}' % json.dumps(dict.fromkeys(map(str, range(45_000)), 0)).encode(),
+    )
     yield "32 MiB of blanks", _text(b'{"name":"A"', b" ", b"}")
     yield (
         "an object of 10,000 texts in one member",

@@ -144,10 +144,12 @@ class InputForm:
         """Read an object from a body. Problems are noted in `problems`."""
         found: dict[Any, Any] = {}  # a patch is keyed by index, since it keeps the order of the members
         patch, members = self.patch, self.members
+        unknown = False
         for wire, value in body.items():
             member = members.get(wire)
             if member is None:
-                self._note_unexpected(wire, value, problems, at, path)
+                if not unknown:  # the first unknown key precedes all others: there can be many
+                    unknown = self._note_unexpected(wire, value, problems, at, path)
                 continue
             kind = member.kind
             if member.required and (value is None or (value == "" and not (kind and kind.blank))):
@@ -172,13 +174,18 @@ class InputForm:
 
     def _note_unexpected(
         self, wire: str, value: Any, problems: _Problems, at: tuple[int, ...], path: Path
-    ) -> None:
-        """Note an unknown or a read-only key. In a PUT `check_read_only` checks the read-only keys."""
+    ) -> bool:
+        """Note an unknown or a read-only key; return whether it is unknown.
+
+        In a PUT `check_read_only` checks the read-only keys.
+        """
         behind = len(self.members)
         if wire not in self.read_only:
-            problems.note(Problem(UNKNOWN), (*at, behind + problems.found), wire, path)
-        elif not problems.put and value is not None:
+            problems.note(Problem(UNKNOWN), (*at, behind), wire, path)
+            return True
+        if not problems.put and value is not None:
             problems.note(Problem(READ_ONLY), (*at, behind + self.read_only.index(wire)), wire, path)
+        return False
 
     def _nested(
         self, member: Member, wire: str, value: Any, problems: _Problems, at: tuple[int, ...], path: Path

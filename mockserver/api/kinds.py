@@ -28,6 +28,7 @@ Reader = Callable[[Any], Any]
 MAX_TEXT = 100_000  # characters of a text without another limit, and of JSON that is only stored [A]
 _LIMIT = Decimal(10) ** 15  # every number must be below it
 _NEAR = Decimal("1e-9")  # tolerance for results of floating point, such as 0.1 + 0.2
+_MAX_SHORT = 1000  # characters of a number or a date [A]: longer texts take long to match
 _NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
@@ -96,7 +97,7 @@ def number(value: Any) -> Any:
     if isinstance(value, bool):
         raise Problem
     if isinstance(value, str):
-        if not _NUMERIC.fullmatch(value):
+        if len(value) > _MAX_SHORT or not _NUMERIC.fullmatch(value):
             raise Problem
         value = Decimal(value.strip())
     if isinstance(value, int):
@@ -156,7 +157,7 @@ def day(value: Any) -> Any:
     """
     if value is None or value == "":
         return UNSET if value == "" else None
-    found = _DATE.fullmatch(value) if isinstance(value, str) else None
+    found = _DATE.fullmatch(value) if isinstance(value, str) and len(value) <= _MAX_SHORT else None
     if found is None:
         raise Problem
     try:
@@ -316,11 +317,13 @@ def year_and_month(value: Any) -> Any:
 
 def moment(value: Any) -> Any:
     """Read a moment in UTC [A], written as `YYYY-MM-DD HH:MM:SS`, not in the ISO form [D]."""
+    if not isinstance(day(value), date):
+        raise Problem
     try:
         found = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # the zone is given below
-    except (TypeError, ValueError):
+    except ValueError:
         raise Problem from None
-    return found.replace(tzinfo=UTC) if day(value) is not None else None
+    return found.replace(tzinfo=UTC)
 
 
 # kinds

@@ -49,7 +49,7 @@ class RecallBody(Body):
     amount: Amount | None = None
     fee: Fee | None = None
     message: Text | None = None
-    allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
+    allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
 
 
 class ThenBody(Body):

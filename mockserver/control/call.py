@@ -20,6 +20,8 @@ from pydantic import (
 )
 from starlette.types import ASGIApp
 
+from mockserver.api.inputs import MAX_ELEMENTS
+from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.shapes import BillogramShape, CustomerShape, ListedEventShape
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
@@ -240,11 +242,7 @@ def parse_body(model: type[M], data: Any) -> M:
     """Validate a decoded body by a model. Raises ControlError, which names the first invalid member."""
     if not isinstance(data, dict):
         raise ControlError(400, "invalid_body", "the body is not a JSON object", "send a JSON object")
-    unknown = [name for name in data if name not in model.model_fields]
-    if len(unknown) > 1:  # one of them is named, and an error for each of many takes long to make
-        data = {
-            name: value for name, value in data.items() if name == unknown[0] or name in model.model_fields
-        }
+    data = _reduced(model, data)
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -260,6 +258,41 @@ def parse_body(model: type[M], data: Any) -> M:
     raise ControlError(400, "invalid_body", message, f"correct {where} and send it again")
 
 
+def _reduced(model: type[Body], data: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the data with only the first unknown member of each object.
+
+    Raises ControlError for a list or a text that is too long. pydantic makes an error for every wrong member,
+    which takes long for many, though only one is shown.
+    """
+    fields = model.model_fields
+    found: dict[str, Any] = {}
+    unknown = False
+    for name, value in data.items():
+        field = fields.get(name)
+        if field is None:
+            if not unknown:
+                found[name] = value
+            unknown = True
+            continue
+        found[name] = _reduced_value(field.annotation, value, (*path, name))
+    return found
+
+
+def _reduced_value(annotation: Any, value: Any, path: tuple[str, ...]) -> Any:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise _too_long(path, f"{MAX_TEXT} characters")
+    if isinstance(value, list):
+        if len(value) > MAX_ELEMENTS:
+            raise _too_long(path, f"{MAX_ELEMENTS} elements")
+        return [_reduced_value(annotation, each, (*path, str(index))) for index, each in enumerate(value)]
+    model = _inner_body(annotation) if isinstance(value, dict) else None
+    return value if model is None else _reduced(model, value, path)
+
+
+def _too_long(path: tuple[str, ...], maximum: str) -> ControlError:
+    return ControlError(400, "invalid_body", f"{'.'.join(path)} is too long", f"at most {maximum}")
+
+
 _NO_OBJECT = ("dict_type", "model_type", "model_attributes_type")
 
 
@@ -271,6 +304,11 @@ def _place(model: type[Body], location: Iterable[int | str]) -> tuple[list[str],
             steps.append(str(step))
         elif (field := model.model_fields.get(step)) is not None:
             steps.append(step)
-            bodies = (part for part in _parts(field.annotation) if isinstance(part, type))
-            model = next((each for each in bodies if issubclass(each, Body)), model)
+            model = _inner_body(field.annotation) or model
     return steps, model
+
+
+def _inner_body(annotation: Any) -> type[Body] | None:
+    """Return the body that a member of this type is, or consists of."""
+    parts = (part for part in _parts(annotation) if isinstance(part, type))
+    return next((each for each in parts if issubclass(each, Body)), None)

@@ -12,6 +12,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,11 +33,12 @@ from mockserver.api import (
 )
 from mockserver.api.call import MAX_BODY
 from mockserver.api.commands import COMMANDS
-from mockserver.api.inputs import MAX_ELEMENTS, InputForm, form_of
+from mockserver.api.inputs import MAX_ELEMENTS, InputForm, form_of, read_input, read_patch
 from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.listing import Listed
 from mockserver.core import inputs
 from mockserver.core.inputs import Input, RowFields
+from mockserver.core.refusal import Refusal
 from mockserver.core.settings import Settings
 from mockserver.wire import MAX_DEPTH, MAX_DIGITS, MAX_MEMBERS
 from tests.documented import hold
@@ -289,6 +291,44 @@ def test_numbers_beyond_reason(shared: Server, name: str) -> None:
         pester(client, target, attacked(target, form, path, field), NUMBERS)
 
 
+MANY = dict.fromkeys(map(str, range(MAX_MEMBERS - 100)), 0)
+HUGE: list[Any] = [
+    *(sign * MAX_BODY for sign in ("x", " ", "1", "-")),
+    *("a@" * (MAX_BODY // 2), "http://" + "a" * MAX_BODY, "1." + "1" * MAX_BODY),
+    "2027-01-01T00:00" + "0" * MAX_BODY + "x",
+    *(MANY, {"a": MANY}, [*MANY], [0] * len(MANY), [{}] * len(MANY), [[]] * len(MANY)),
+    *([[]] * (MAX_ELEMENTS - 1) + [each] for each in (MANY, 0)),
+    *([each] * MAX_ELEMENTS for each in ({str(key): 0 for key in range(48)}, "x" * 30_000)),
+]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_value_takes_long_to_read(name: str) -> None:
+    """Whatever the limits of a body let through, in any field: others wait for less than 100 ms."""
+    target = TARGETS[name]
+    type_: Any = target.form.type
+    read = partial(read_patch if target.form.patch else read_input, type_)
+    for form, path, field in walk(target.form):
+        for value in HUGE:
+            body = attacked(target, form, path, field, value)
+            assert longest(read, body) < 0.1, (path, field, str(value)[:50])
+
+
+def longest(read: Callable[[Given], Any], body: Given) -> float:
+    """The CPU time that reading a body takes, in the best of three attempts."""
+    took = float("inf")
+    for _ in range(3):
+        begun = time.thread_time()
+        with suppress(Refusal):
+            items = getattr(read(body), "items", ())
+            if isinstance(items, inputs.Rows):
+                tuple(items)
+        took = min(took, time.thread_time() - begun)
+        if took < 0.05:
+            break
+    return took
+
+
 def pester(client: Client, target: Target, body: Given, values: list[bytes]) -> list[tuple[Any, Any]]:
     """One body with each of the values; which fields were blamed, and their paths."""
     blamed = []
@@ -415,6 +455,7 @@ LIMITS: list[tuple[bytes, str]] = [
     (LARGE + b'{"name":[-' + b"1" * 101 + b"]}", TOO_LONG),
     (b" " * 2**20 + b'{"name":' + b"1" * 101 + b"}", "invalid name"),  # its digits are read all the same
     (LARGE + b'{"name":"' + b"1" * 101 + b'"}', "name too long, maximum 100 characters"),
+    (b'{"customer_no":"' + b" " * MAX_MEMBERS + b'1"}', "invalid customer no"),
     (LARGE, "invalid JSON"),
     (LARGE + b"{", "invalid JSON"),
 ]

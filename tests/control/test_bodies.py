@@ -1,18 +1,24 @@
 """What every body of the control plane has in common: nothing is converted, and an error names the member."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
+from time import thread_time
 from typing import Any, get_args
 
 import pytest
 from pydantic import BaseModel
 
+from mockserver.api.inputs import MAX_ELEMENTS
+from mockserver.api.kinds import MAX_TEXT
+from mockserver.control.accounts import AccountBody
 from mockserver.control.bank import RecallBody
 from mockserver.control.call import Body, parse_body
 from mockserver.control.errors import ControlError
 from mockserver.control.payments import PaymentBody
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.stories.operations import OPERATIONS
+from mockserver.wire import MAX_MEMBERS
 from tests.server import ACCOUNT, Server
 
 A = f"/accounts/{ACCOUNT}"
@@ -108,6 +114,54 @@ def test_a_member_of_a_member(
     error = server.mock(method, path, body).json["error"]
     assert error["message"].startswith(message)
     assert hint in error["hint"]
+
+
+MANY = dict.fromkeys(map(str, range(MAX_MEMBERS - 100)), 0)
+TEXT = "x" * (MAX_TEXT + 1)
+TOO_LONG: list[tuple[Any, str, str]] = [
+    *((TEXT, "", f"{MAX_TEXT} characters"), ([TEXT], ".0", f"{MAX_TEXT} characters")),
+    ([0] * len(MANY), "", f"{MAX_ELEMENTS} elements"),
+    ([{}] * (MAX_ELEMENTS + 1), "", f"{MAX_ELEMENTS} elements"),
+]
+HUGE: list[Any] = [
+    *(sign * MAX_TEXT for sign in ("x", " ", "1", "-", "a@")),
+    *(TEXT * 300, "2027-01-01T00:00" + "0" * 90_000, MANY, {"a": MANY}, [*MANY]),
+    *([each] * MAX_ELEMENTS for each in (0, {}, {str(key): 0 for key in range(48)}, "x" * 30_000)),
+    [MANY, *[{}] * 900],
+]
+MEMBERS = [(model, name) for model in sorted(models(), key=str) for name in model.model_fields]
+
+
+@pytest.mark.parametrize(("model", "name"), MEMBERS, ids=str)
+def test_what_is_too_long_is_refused(model: type[Body], name: str) -> None:
+    for value, place, maximum in TOO_LONG:
+        with pytest.raises(ControlError) as caught:
+            parse_body(model, {name: value})
+        assert caught.value.message == f"{name}{place} is too long"
+        assert caught.value.hint == f"at most {maximum}"
+
+
+@pytest.mark.parametrize(("model", "name"), MEMBERS, ids=str)
+def test_no_value_takes_long_to_read(model: type[Body], name: str) -> None:
+    """Whatever the limits of a body let through, others wait for less than 100 ms."""
+    for value in HUGE:
+        for body in ({name: value}, {name: value} | MANY):
+            took = float("inf")
+            for _ in range(3):
+                begun = thread_time()
+                with suppress(ControlError):
+                    parse_body(model, body)
+                took = min(took, thread_time() - begun)
+                if took < 0.05:
+                    break
+            assert took < 0.1, str(value)[:50]
+
+
+def test_of_many_unknown_members_the_first_is_named() -> None:
+    for body, name in ((MANY, "0"), ({"id": "a", "clock": MANY, "x": 0}, "clock.0")):
+        with pytest.raises(ControlError) as caught:
+            parse_body(AccountBody, {"id": "a"} | body)
+        assert caught.value.message == f"unknown member: {name}"
 
 
 @pytest.mark.parametrize(
