@@ -26,8 +26,8 @@ half a payment ends nothing. The diagram in the documentation is generated from 
 **What the table does not hold.** Only clients give commands. What a bank, a recipient, a collection agency or
 a buyer of invoices does is checked in the modules of those nouns, and `effects` has the transitions of their
 events: from `Collection` to `Unpaid` (the case is withdrawn) or `Ended`, from `Factoring` to `Sold`, `Unpaid`
-or `Ended`, and from `Ended` to `Unpaid` (a payment is recalled). The states `Sending` and `Deleted` are shown
-in callbacks only.
+or `Ended`, and from `Ended` to `Unpaid` (a payment from before it ended is recalled). The states `Sending`
+and `Deleted` are shown in callbacks only.
 """
 
 from msgspec import Struct

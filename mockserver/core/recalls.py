@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from mockserver.core import debits, dunning_dates, events, money, numbers, sepa, sources
+from mockserver.core import debits, dunning_dates, events, losses, money, numbers, sepa, sources
 from mockserver.core.act import Act
 from mockserver.core.funds import SCHEDULED, SEPA, Allocation, IncomingPayment, Payable, PaymentSource, Recall
-from mockserver.core.model import Billogram, Value, replace
+from mockserver.core.model import Billogram, Internal, Value, replace
 from mockserver.core.refusal import InvalidObjectState, Refusal
 from mockserver.core.state import SOURCE
 
@@ -119,10 +119,12 @@ def _recall_settled(
     payables, reduced = [], payment
     for key, part in shares:
         before, reduced = reduced, replace(reduced, allocations=_reduced(reduced.allocations, key, part))
-        changed_parts = [
-            was for was, now in zip(before.allocations, reduced.allocations, strict=True) if was != now
-        ]
-        payables.append(_from_billogram(act, act.billogram(key), part, changed_parts))
+        taken = {
+            was.event_uuid: money.subtract(was.amount, now.amount)
+            for was, now in zip(before.allocations, reduced.allocations, strict=True)
+            if was != now
+        }
+        payables.append(_from_billogram(act, act.billogram(key), part, taken))
     stored = _without(reduced, free)
     act.add(
         events.PaymentStored(
@@ -202,18 +204,23 @@ def _without(payment: IncomingPayment, free: Decimal) -> IncomingPayment:
     return replace(payment, **changes)
 
 
-def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, parts: list[Allocation]) -> Payable:
-    sums = billogram.sums
-    mark = act.mark(billogram)
-    uuids = tuple(part.event_uuid for part in parts)
+def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, taken: dict[str, Decimal]) -> Payable:
+    """Take money back from a billogram; `taken` are its parts by the uuids of their payments."""
+    mark, uuids = act.mark(billogram), tuple(taken)
+    recovered = losses.recoveries(billogram)
+    lost = money.add(*(part for uuid, part in taken.items() if uuid in recovered))  # it is lost again [A]
+    sums = money.recover(billogram.sums, money.negated(lost))
+    due = money.subtract(amount, lost)
     act.add(
         events.PaymentRecalled(
             mark,
-            money.with_remaining(replace(sums, paid=money.add(sums.paid, amount))),
+            money.with_remaining(replace(sums, paid=money.add(sums.paid, due))),
             recalled_amount=amount,
             related_payment_event_uuids=uuids,
         )
     )
+    if act.billogram(billogram.id).internal is Internal.ENDED:  # only lost money was taken back
+        return Payable(billogram.id, amount, mark.uuid, uuids)
     dunning = billogram.dunning
     if dunning.respite_active and dunning.respite_date is not None and dunning.respite_date < act.today:
         act.add(events.RespiteEnded(billogram.id, act.now))  # it passed while the billogram was ended
