@@ -55,6 +55,7 @@ def _new_source(
         reference=numbers.mandate_reference(act.account.seed, number),
         created_at=act.now,
         signed_at=signed_at,
+        imported_on=act.today,
         **more,
     )
 
@@ -141,7 +142,7 @@ def activate(act: Act, source: PaymentSource) -> None:
 
 
 def lapse(act: Act, source: PaymentSource) -> None:
-    """Cancel a mandate 36 months after its last collection, or after its signature if there was none."""
+    """Cancel a mandate 36 months after its last collection, or after its import if there was none."""
     end(act, source, CANCELLED)
 
 
