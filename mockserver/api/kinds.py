@@ -360,8 +360,8 @@ UNITS = (
     *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
 )
 _COMPANY_TYPES = ("individual", "business", "foreign individual", "foreign business")
-_IDENTIFIER = r"^([0-9]{12})\.([A-Za-z]{2,4})(\.[sS][eE])?$"  # [D]
-_CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
+IDENTIFIER = r"^([0-9]{12})\.([A-Za-z]{2,4})(\.[sS][eE])?$"  # [D]
+CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
 _YEAR_AND_MONTH = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 _UPPER_CASE_WORD = "^[A-Z][A-Z0-9_]*$"  # the list may be longer than the two that are known [A]
 _SIGNED_AT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
@@ -397,8 +397,8 @@ KINDS = {
     "year and month": KindDefinition(year_and_month, string(pattern=_YEAR_AND_MONTH)),
     "base64": KindDefinition(content, BASE64),
     "zero VAT reason": KindDefinition(like(_UPPER_CASE_WORD), string(pattern=_UPPER_CASE_WORD)),
-    "e-invoice identifier": KindDefinition(like(_IDENTIFIER), string(pattern=_IDENTIFIER)),
-    "codice destinatario": KindDefinition(like(_CODICE), string(pattern=_CODICE)),
+    "e-invoice identifier": KindDefinition(like(IDENTIFIER), string(pattern=IDENTIFIER)),
+    "codice destinatario": KindDefinition(like(CODICE), string(pattern=CODICE)),
     "company type": _words(*_COMPANY_TYPES),
     "recipient type": _words("individual", "company"),
     "unit": _never_null(one_of(*UNITS), _UNIT),

@@ -698,6 +698,11 @@ SIMULATED = {
         "send it by e-mail, SMS or as e-invoice",
         "A",
     ),
+    "simulate.einvoice_registered": Reason(
+        "only a customer with an e-invoice registration can deregister",
+        "register the customer first: simulate/einvoice-register",
+        "A",
+    ),
     "simulate.factoring": Reason(
         "a buyer of claims can only answer to an offered billogram, and this one is not offered",
         "sell the billogram first",

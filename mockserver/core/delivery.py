@@ -47,8 +47,11 @@ def _missing(act: Act, billogram: Billogram, method: str) -> str | None:
     if method == "Letter":
         return None if has_address(to) else "address"
     if method in EINVOICE:
+        customer: Customer | None = act.find(CUSTOMER, to.customer_no)
+        # after a deregistration the billogram's own identifier is not enough either [A]
+        refused = customer is not None and customer.deregistered
         known = registration_of(act, billogram) or einvoice_identifier(act, billogram)
-        return None if known else "e-invoice registration"
+        return None if known and not refused else "e-invoice registration"
     if method == "EDI":
         return None if edi_of(billogram.content, act.find(CUSTOMER, to.customer_no)) else "edi electronic_id"
     return None

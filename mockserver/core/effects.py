@@ -84,7 +84,7 @@ def _accepted(old: Billogram, event: events.DeliveryAccepted) -> dict[str, Any]:
 
 
 def _efaktura_sent(old: Billogram, event: events.EfakturaSent) -> dict[str, Any]:
-    return {} if event.recipient_identifier is None else with_flags(old, "efaktura order sent")
+    return {} if event.electronic_id is not None else with_flags(old, "efaktura order sent")
 
 
 def _offered(old: Billogram, event: events.FactoringRequest) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def enable_recurring(act: Act, customer: Customer) -> None:
     number = customer.customer_no
     source = _new_source(act, number, AUTOGIRO, ACTIVE, act.now)
     act.add(events.SourceStored(source))
-    newest = _newest_sent(act, number)
+    newest = newest_sent(act, number)
     if newest is not None:
         act.add(events.RecurringPaymentEnabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
     act.add(events.RecipientUpdated(number, recurring=True, recurring_type="autogiro"))
@@ -172,7 +172,7 @@ def disable_recurring(act: Act, customer: Customer) -> None:
         raise InvalidObjectState(
             "automatic payment is not on", rule="simulate.recurring", hint="simulate/enable-recurring first"
         )
-    newest = _newest_sent(act, number)
+    newest = newest_sent(act, number)
     if newest is not None:
         act.add(events.RecurringPaymentDisabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
     for source in usable:
@@ -194,6 +194,7 @@ def _open_billograms(act: Act, customer_no: int) -> list[Billogram]:
     return [each for each in _billograms_of(act, customer_no) if each.internal is Internal.UNPAID]
 
 
-def _newest_sent(act: Act, customer_no: int) -> Billogram | None:
+def newest_sent(act: Act, customer_no: int) -> Billogram | None:
+    """Return the sent billogram of a customer that was created last, or None."""
     found = [each for each in _billograms_of(act, customer_no) if each.attested_at is not None]
     return found[-1] if found else None
