@@ -38,6 +38,7 @@ class ServerThread:
         self._started = threading.Event()
         self._stop: asyncio.Event | None = None
         self._listener: Listener | None = None
+        self._calendars: threading.Thread | None = None
 
     def start(self) -> None:
         """Start, and wait until requests are served. Raises OSError, LogInUse, LogFailed or NoThreads."""
@@ -53,7 +54,8 @@ class ServerThread:
             self._thread = None
             raise failures[0]
         # the calendars of the banks take a while to import: not in the middle of a test
-        threading.Thread(target=banking.load, name="mockserver-calendars", daemon=True).start()
+        self._calendars = threading.Thread(target=banking.load, name="mockserver-calendars", daemon=True)
+        self._calendars.start()
 
     def stop(self) -> None:
         """Finish running requests, write pending records, and stop."""
@@ -62,6 +64,8 @@ class ServerThread:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
+        if self._calendars is not None:
+            self._calendars.join()
 
     @property
     def url(self) -> str:

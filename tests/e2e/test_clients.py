@@ -261,7 +261,7 @@ def test_line_08_unknown_parameters_of_single_objects(talk: Talk) -> None:
         "/settings?page=0",
     ):
         assert talk.ask(f"GET /api/v2{line}").status == 200, line
-    assert talk.ask(f"GET /api/v2/billogram/{key}.pdf?page=1&page_size=100").error == (404, "NOT_FOUND")
+    assert talk.ask(f"GET /api/v2/billogram/{key}.pdf?page=1&page_size=100").status == 200  # a preview
     assert talk.ask(f"GET /api/v2/billogram/{talk.sent()}.pdf?page=1&page_size=100").status == 200
 
 
