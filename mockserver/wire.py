@@ -14,6 +14,7 @@ from msgspec import DecodeError, json
 from starlette.types import Message, Receive, Scope, Send
 
 T = TypeVar("T")
+E = TypeVar("E", bound=Exception)
 
 _encoder = json.Encoder(decimal_format="number")
 _decoder = json.Decoder(float_hook=Decimal)
@@ -52,8 +53,11 @@ class JsonTooLarge(BadJson):
     """A body has more of something than is allowed: `what` is exceeded, and `maximum` is allowed."""
 
     def __init__(self, what: str, maximum: int) -> None:
-        super().__init__(f"more than {maximum} {what}")
+        super().__init__(what, maximum)
         self.what, self.maximum = what, maximum
+
+    def __str__(self) -> str:
+        return f"more than {self.maximum} {self.what}"
 
 
 def decode(body: bytes) -> Any:
@@ -108,13 +112,13 @@ class JsonBody:
                 await _check_size(self.raw)
             self._decoded = decode(self.raw)
         except BadJson as problem:
-            self._problem = problem
+            self._problem = without_frames(problem)
         await asyncio.sleep(0)
 
     def read(self) -> Any:
         """The decoded body; BadJson."""
         if self._problem is not None:
-            raise self._problem
+            raise type(self._problem)(*self._problem.args)  # with a traceback of its own
         return self._decoded if self.large else decode(self.raw)
 
 
@@ -160,6 +164,16 @@ async def read_body(receive: Receive, limit: int) -> bytes:
     if size > limit:
         raise BodyTooLarge
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def without_frames(error: E) -> E:
+    """Return an error that is not raised again without what it refers to.
+
+    Its traceback holds the frames of the request, which hold the error: a cycle that keeps the request's body
+    in memory until the garbage collector runs, which then stops everybody for as long as freeing it takes.
+    """
+    error.__traceback__ = error.__context__ = error.__cause__ = None
+    return error
 
 
 class ClientGone(Exception):

@@ -49,6 +49,7 @@ from mockserver.wire import (
     header,
     read_body,
     send_answer,
+    without_frames,
 )
 
 BASE = "/api/v2"
@@ -108,7 +109,7 @@ class Api:
         except ClientGone:
             return
         except Refusal as refusal:
-            refused = refusal
+            refused = without_frames(refusal)
             status, body = self._refused(refusal, extra)
         except LogFailed as error:
             refused = Unavailable(str(error), rule="log.unavailable")

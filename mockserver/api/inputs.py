@@ -37,7 +37,7 @@ from mockserver.core.refusal import (
     missing,
 )
 from mockserver.schema import Schema, component, optional, own_description
-from mockserver.wire import encode
+from mockserver.wire import encode, without_frames
 
 I = TypeVar("I", bound=Input)  # noqa: E741
 S = TypeVar("S", bound=Struct)
@@ -102,7 +102,7 @@ class _Problems:
         self.found += 1
         place = problem.phase, at
         if self._first is None or place < self._first[0]:
-            self._first = place, problem, name, path
+            self._first = place, without_frames(problem), name, path
 
     def first(self) -> Refusal:
         """The first problem in the order of the contract."""

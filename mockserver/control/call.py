@@ -246,7 +246,7 @@ def parse_body(model: type[M], data: Any) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     steps, holder = _place(model, problem["loc"])
     if problem["type"] == "extra_forbidden":
         where = ".".join([*steps, str(problem["loc"][-1])])

@@ -31,6 +31,7 @@ from mockserver.wire import (
     header,
     read_body,
     send_answer,
+    without_frames,
 )
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,8 @@ class Control:
             return
         except Exception as problem:
             error = _as_control_error(problem)
+            if error.status != 500:
+                without_frames(problem)
             answer = Answer(error.body(), error.status)
             if error.status == 401:
                 extra.append((b"www-authenticate", b"Bearer"))

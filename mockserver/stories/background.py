@@ -36,6 +36,7 @@ async def in_daemon_thread(work: Callable[..., T], *arguments: Any) -> T:
             failed = error
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(end, result, failed)
+        failed = None  # its traceback holds this frame
 
     threading.Thread(target=run, daemon=True, name=_NAME).start()
     return await future
