@@ -443,6 +443,14 @@ ROWS += [
         "rule",
         "simulate.recurring",
     ),
+    Row(
+        "simulateCustomer",
+        f"{A}/customers/1/simulate/einvoice-deregister",
+        {},
+        409,
+        "rule",
+        "simulate.einvoice_registered",
+    ),
     Row("simulateCustomer", f"{A}/customers/1/simulate/enable-recurring", {"type": "x"}, 400, "invalid_body"),
     Row("simulateCustomer", f"{A}/customers/1/simulate/verify-email", {"email": "x"}, 400, "invalid_body"),
     Row(
