@@ -99,10 +99,17 @@ def closed(members: Schema) -> Schema:
 
 
 class Components:
-    """The schemas of a document by name, collected while it is built."""
+    """The schemas of a document by name, collected while it is built.
 
-    def __init__(self, given: Mapping[str, Schema] | None = None) -> None:
-        self._given = given or {}  # schemas from elsewhere, included when they are referred to
+    `given` has schemas from elsewhere, which are included when they are referred to. `shapes` has the
+    TypedDicts that some of them describe, by the same names.
+    """
+
+    def __init__(
+        self, given: Mapping[str, Schema] | None = None, shapes: Mapping[str, Any] | None = None
+    ) -> None:
+        self._given = given or {}
+        self._given_shapes = shapes or {}
         self._shapes: dict[str, tuple[Any, Schema]] = {}
         self._models: dict[str, Any] = {}
         self.more: dict[str, Schema] = {}
@@ -161,6 +168,8 @@ class Components:
 
     def _object(self, shape: Any) -> Schema:
         name = shape.__name__.removesuffix("Shape")
+        if self._given_shapes.get(name) is shape:
+            return {"$ref": PREFIX + name}
         known = self._shapes.get(name)
         if known is None:
             schema: Schema = {}
@@ -169,6 +178,11 @@ class Components:
         else:
             assert known[0] is shape, f"two shapes are called {name}"
         return {"$ref": PREFIX + name}
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """The TypedDicts that have a schema, by the name of the schema."""
+        return {name: shape for name, (shape, _) in self._shapes.items()}
 
     def object_schema(self, shape: Any) -> Schema:
         """The schema of a TypedDict itself, which does not become a component."""

@@ -141,14 +141,14 @@ def _components() -> Components:
     return components
 
 
-def shared_schemas() -> dict[str, Schema]:
-    """The schemas that the control plane shares, by name, with all schemas that they refer to."""
+def shared_schemas() -> tuple[dict[str, Schema], dict[str, Any]]:
+    """The schemas that the control plane shares and all that they refer to, and their TypedDicts, by name."""
     components = _components()
     components.more |= input_schemas(Settings, patch=True)
     components.shape(BillogramShape)
     components.shape(CustomerShape)
     names = ("Billogram", "Customer", "Callback", "ListedEvent", "EventType", "EventData", "SettingsFields")
-    return components.collected({name: component(name) for name in names})
+    return components.collected({name: component(name) for name in names}), components.shapes
 
 
 def _tag(row: Operation) -> str:

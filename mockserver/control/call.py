@@ -25,6 +25,7 @@ from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.shapes import BillogramShape, CustomerShape, ListedEventShape
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
+from mockserver.control.paging import DEFAULT, MOST, Page
 from mockserver.core import calendar
 from mockserver.emulator import Emulator, LiveAccount
 from mockserver.json_problems import problem_of
@@ -177,6 +178,10 @@ class ControlCall(Struct):
                 400, "invalid_query", f"{name} is not a whole number from 1", f"at most {maximum}"
             )
         return min(int(text), maximum)
+
+    def page(self) -> Page:
+        """Return the page of a list that the query asks for. Raises ControlError for a bad `limit`."""
+        return Page(self.number("limit", DEFAULT, MOST), self.query("before"), self.query("after"))
 
     async def live(self) -> LiveAccount:
         """Return the account that the path names. Raises ControlError if it does not exist."""

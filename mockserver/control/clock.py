@@ -16,7 +16,8 @@ from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
-from mockserver.core.model import Account, replace
+from mockserver.core.funds import IncomingPayment, PaymentSource
+from mockserver.core.model import Account, Billogram, replace
 from mockserver.core.state import State
 from mockserver.emulator import LiveAccount
 from mockserver.schema import Form, one_word
@@ -179,17 +180,18 @@ async def upcoming(call: ControlCall) -> Answer:
         live, view
     )  # these values are immutable, so they can be rendered later
 
-    def render(row: tuple[Due, Any]) -> DueShape:
-        due, subject = row
-        shown_key, reason = agenda.reason(due, subject, account)
-        return {
-            "at": format_moment(due.at, account.timezone),
-            "rule": due.rule,
-            "billogram": shown_key,
-            "reason": reason,
-        }
+    return Answer(Raw(await encode_rows(found, lambda row: render_due(*row, account))))
 
-    return Answer(Raw(await encode_rows(found, render)))
+
+def render_due(due: Due, subject: Billogram | PaymentSource | IncomingPayment, account: Account) -> DueShape:
+    """Render an entry of the agenda; `subject` is its object."""
+    key, reason = agenda.reason(due, subject, account)
+    return {
+        "at": format_moment(due.at, account.timezone),
+        "rule": due.rule,
+        "billogram": key,
+        "reason": reason,
+    }
 
 
 def _until(call: ControlCall) -> datetime | None:

@@ -77,7 +77,7 @@ def document(table: tuple[ControlOperation, ...], server: str, *, token: bool) -
 
     `server` is scheme and host of the server; `token` is whether a control token is required.
     """
-    components = Components(shared_schemas())
+    components = Components(*shared_schemas())
     paths: dict[str, Schema] = {}
     for row, source in operations(table):
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, source, components, token)

@@ -256,6 +256,28 @@ ROWS = [
         for what, body in BILLOGRAM_SIMULATIONS.items()
         if body is None
     ),
+    *(
+        Row(operation, f"/accounts/none/{path}", NO_BODY, 404, "unknown_account")
+        for operation, path in (
+            ("listMockCustomers", "customers"),
+            ("getMockCustomer", "customers/1"),
+            ("listMockBillograms", "billograms"),
+            ("getMockBillogram", "billograms/x"),
+        )
+    ),
+    *(
+        Row("getMockCustomer", f"{A}/customers/{number}", NO_BODY, 404, "unknown_object", "object.exists")
+        for number in ("999", "x")
+    ),
+    Row("getMockBillogram", f"{B}/{{gone}}", NO_BODY, 404, "unknown_object", "object.exists"),
+    *(
+        Row("listMockBillograms", f"{B}?{query}", NO_BODY, 400, "invalid_query")
+        for query in ("state=Paid,None", "customer=x", "limit=0", "before=none", "after=none")
+    ),
+    *(
+        Row("listMockCustomers", f"{A}/customers?{query}", NO_BODY, 400, "invalid_query")
+        for query in ("limit=x", "before=none", "after=999")
+    ),
     Row("getTimeline", "/accounts/none/timeline", NO_BODY, 404, "unknown_account"),
     Row("getTimeline", f"{A}/timeline?after=x", NO_BODY, 400, "invalid_query"),
     Row("getTimeline", f"{A}/timeline?limit=0", NO_BODY, 400, "invalid_query"),
