@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mockserver.api.edge import Api
 from mockserver.configuration import Configuration
@@ -18,7 +18,9 @@ from mockserver.log.interface import Log
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
 from mockserver.webhooks.transport import Transport
-from mockserver.wire import RequestIds
+from mockserver.wire import RequestIds, header, send_answer
+
+_PAGES = f"{CONTROL_BASE}/ui"
 
 
 class Application:
@@ -48,6 +50,8 @@ class Application:
         self.sender = Sender(self.emulator, Transport(configuration.callback_hosts))
         traffic, request_ids = Traffic(), RequestIds()
         info = ServerInfo(monotonic(), configuration, operations)
+        self._configuration = configuration
+        self._pages: ASGIApp | None = None
         self._control = Control(self.emulator, self.sender, traffic, request_ids, info)
         self._api = Api(self.emulator, traffic, request_ids, configuration)
 
@@ -55,14 +59,28 @@ class Application:
         if scope["type"] == "http":
             path = scope["path"]
             if path == CONTROL_BASE or path.startswith(f"{CONTROL_BASE}/"):
+                if path.startswith(_PAGES) and self._configuration.ui:
+                    await self._dashboard()(scope, receive, send)
+                    return
                 scope["app"] = self  # for operations that call others
                 await self._control(scope, receive, send)
+            elif path == "/" and self._configuration.ui and b"text/html" in (header(scope, b"accept") or b""):
+                headers = [(b"location", f"{_PAGES}/".encode())]
+                await send_answer(scope, send, 303, headers, b"")
             else:
                 await self._api(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
             await send({"type": "websocket.close"})  # refuses the connection: web sockets are not supported
+
+    def _dashboard(self) -> ASGIApp:
+        """Return the application of the pages, which is imported when the first one is requested."""
+        if self._pages is None:
+            from mockserver.ui.edge import Dashboard
+
+            self._pages = Dashboard(self, self._configuration)
+        return self._pages
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the log before the first request, and close it after the last one."""

@@ -21,6 +21,7 @@ class Configuration(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     control_token: str | None = None
     invalid_auth_status: int = 403
+    ui: bool = True  # whether the dashboard is served
     public_url: str | None = None  # base URL in links; None: the Host header of the client
     callback_url: str | None = None  # receiver of the callbacks of new accounts
     sign_key: str | None = None  # signs the callbacks of new accounts
