@@ -18,6 +18,7 @@ from mockserver.core.funds import (
     CANCELLED,
     FAILED,
     PENDING,
+    IncomingPayment,
     Outcome,
     OutcomePlan,
     PaymentSource,
@@ -148,8 +149,20 @@ async def recall(call: ControlCall) -> Answer:
     """`POST …/payments/{id}/recall`: recalls a payment, or stops a planned debit, by SEPA's rules."""
     body = call.typed_body(RecallBody)
     live = await call.live()
+    made: list[Recall] = []
+
+    def decide(act: Act) -> None:
+        payment = find_payment(act.find(PAYMENT, call.params["id"]), call)
+        made.append(take_back(act, payment, body))
+
+    await call.emulator.execute(live, decide, cause=call.request_id, rule="recall")
+    return Answer(render_recall(made[-1]), 201)
+
+
+def take_back(act: Act, payment: IncomingPayment, body: RecallBody) -> Recall:
+    """Decide a recall of a payment."""
     shares = body.allocations
-    asked = recalls.RecallRequest(
+    requested = recalls.RecallRequest(
         type=body.type,
         code=body.code,
         amount=body.amount,
@@ -157,14 +170,7 @@ async def recall(call: ControlCall) -> Answer:
         message=body.message,
         shares=None if shares is None else tuple((share.billogram, share.amount) for share in shares),
     )
-    made: list[Recall] = []
-
-    def decide(act: Act) -> None:
-        payment = find_payment(act.find(PAYMENT, call.params["id"]), call)
-        made.append(recalls.recall(act, payment, asked))
-
-    await call.emulator.execute(live, decide, cause=call.request_id, rule="recall")
-    return Answer(render_recall(made[-1]), 201)
+    return recalls.recall(act, payment, requested)
 
 
 def render_recall(made: Recall) -> RecallShape:

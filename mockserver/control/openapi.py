@@ -12,7 +12,7 @@ from msgspec import structs
 from mockserver.api.openapi import shared_schemas
 from mockserver.control.call import ControlOperation
 from mockserver.control.errors import STATUS
-from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
+from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS, operation_id
 from mockserver.schema import (
     Components,
     Schema,
@@ -63,10 +63,9 @@ def operations(table: tuple[ControlOperation, ...]) -> Iterator[tuple[ControlOpe
         of_customer = "{no}" in row.path
         for name, simulation in (CUSTOMER_SIMULATIONS if of_customer else BILLOGRAM_SIMULATIONS).items():
             if simulation is not None:
-                called = "simulate" + name.title().replace("-", "")
                 path = row.path.replace("{what}", name)
                 one = structs.replace(
-                    row, id=called, path=path, body=simulation.body, example=simulation.example
+                    row, id=operation_id(name), path=path, body=simulation.body, example=simulation.example
                 )
                 yield one, simulation.decide
 

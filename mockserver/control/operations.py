@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 from mockserver.control import (
     accounts,
+    action_shapes,
+    actions,
     bank,
     billograms,
     callbacks,
@@ -214,6 +216,14 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/billograms/{{id}}",
         billograms.fetch,
         answer=billograms.InspectedBillogramShape,
+        codes=("unknown_object",),
+    ),
+    ControlOperation(
+        "listActions",
+        "GET",
+        f"{_A}/billograms/{{id}}/actions",
+        actions.fetch,
+        answer=action_shapes.ActionsShape,
         codes=("unknown_object",),
     ),
     ControlOperation(

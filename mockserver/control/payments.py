@@ -125,21 +125,24 @@ async def create(call: ControlCall) -> Answer:
 
     def decide(act: Act) -> None:
         nonlocal key
-        key = payments.receive(
-            act,
-            payments.ReportedPayment(
-                amount=body.amount,
-                shares=_shares(act.state, body),
-                scheme=body.scheme,
-                payer_name=body.payer_name,
-                ocr_number=body.ocr_number,
-                b2b=body.b2b,
-                day=body.date,
-            ),
-        )
+        key = report(act, body)
 
     act = await call.emulator.execute(live, decide, cause=call.request_id, rule="bank payment")
     return Answer(render_payment(act.find(PAYMENT, key), act.account.timezone), 201)
+
+
+def report(act: Act, body: PaymentBody) -> str:
+    """Decide a payment as the bank reports it, and return its id."""
+    given = payments.ReportedPayment(
+        amount=body.amount,
+        shares=_shares(act.state, body),
+        scheme=body.scheme,
+        payer_name=body.payer_name,
+        ocr_number=body.ocr_number,
+        b2b=body.b2b,
+        day=body.date,
+    )
+    return payments.receive(act, given)
 
 
 def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:

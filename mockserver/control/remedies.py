@@ -1,4 +1,4 @@
-"""Finds the commands that a billogram accepts now, and the steps after which a refused command is accepted.
+"""Finds the commands that a billogram accepts now, and the steps after which a refused one is accepted.
 
 No rule is repeated here: every step was tried with the decisions of the API, on a copy of the billogram
 and of what belongs to it. The clock of the copy moves too, and executes what is due on it.
@@ -15,8 +15,10 @@ from msgspec import Struct, structs
 
 from mockserver.api.commands import decide
 from mockserver.clock_runner import decided
+from mockserver.control.call import parse_body
 from mockserver.control.explain_shapes import StepShape
-from mockserver.core import accounts, calendar, collection, delivery, factoring, money, recalls
+from mockserver.control.simulate import BILLOGRAM_SIMULATIONS
+from mockserver.core import accounts, calendar, delivery, money, recalls, sources
 from mockserver.core.act import Act
 from mockserver.core.funds import SETTLED
 from mockserver.core.machine import TRANSITIONS
@@ -29,6 +31,7 @@ _MAX_STEPS = 5  # of a remedy
 _MAX_TRIALS = 200  # of one search
 _MAX_COPIED = 50  # billograms in a copy
 _PDF = "JVBERi0xLjQKJSVFT0YK"
+_SIMULATE = "simulate/"
 _CONTACT = {"email": "contact@example.com", "phone": "0700000001"}
 _ADDRESS = {"street_address": "Testgatan 1", "zipcode": "12345", "city": "Teststad"}
 
@@ -61,7 +64,7 @@ class Trial(Struct, frozen=True):
         own = self.billogram
         return [
             each
-            for each in self.state.billograms.values()
+            for each in self.state.billograms_of(_newest_of(self.state, own))
             if each.is_credit
             and each.internal is internal
             and each.id != own.id
@@ -108,10 +111,14 @@ def extract(state: State, key: str, body: Any) -> State:
 
 def _credits_of(state: State, billogram: Billogram) -> list[Billogram]:
     """Return the newest stand-alone credits of the customer that are open or drafts."""
-    numbers = state.bucket_of_customer(billogram.recipient.customer_no).order[-1000:]
     open_ones = (Internal.UNPAID, Internal.UNATTESTED)
-    found = [b for b in state.billograms_of(numbers) if b.is_credit and b.internal in open_ones]
-    return found[-_MAX_COPIED // 10 :]
+    newest = state.billograms_of(_newest_of(state, billogram))
+    return [each for each in newest if each.is_credit and each.internal in open_ones][-_MAX_COPIED // 10 :]
+
+
+def _newest_of(state: State, billogram: Billogram) -> list[int]:
+    """Return the numbers of the customer's newest billograms."""
+    return state.bucket_of_customer(billogram.recipient.customer_no).order[-1000:]
 
 
 def _item_numbers(body: dict[str, Any]) -> set[str]:
@@ -123,9 +130,19 @@ def _item_numbers(body: dict[str, Any]) -> set[str]:
 # trials
 
 
+def decide_named(trial: Trial, act: Act, name: str, body: Any) -> None:
+    """Decide an operation: a command, `create`, `put`, `delete`, or a simulation such as `simulate/view`."""
+    if name.startswith(_SIMULATE):
+        simulation = BILLOGRAM_SIMULATIONS[name.removeprefix(_SIMULATE)]
+        assert simulation is not None, "it is built"
+        simulation.decide(act, act.billogram(trial.key), parse_body(simulation.body, body))
+    else:
+        decide(act, name, trial.key, lambda: body, trial.base)
+
+
 def try_operation(trial: Trial, name: str, body: Any) -> Trial | None:
-    """Return the copy after an operation of the API; None if the operation is refused."""
-    return _attempted(trial, lambda act: decide(act, name, trial.key, lambda: body, trial.base))
+    """Return the copy after an operation; None if the operation is refused."""
+    return _attempted(trial, lambda act: decide_named(trial, act, name, body))
 
 
 def _attempted(trial: Trial, attempt: Callable[[Act], object]) -> Trial | None:
@@ -191,6 +208,11 @@ def plain(trial: Trial, name: str) -> list[Any]:
                 {"amount": min(money.negated(each.sums.remaining), remaining), "source_id": each.id}
                 for each in trial.credits(Internal.UNPAID)
             ]
+        case "simulate/collector-payment" if remaining > 0:
+            return [{"amount": remaining}]
+        case _ if name.startswith(_SIMULATE):
+            simulation = BILLOGRAM_SIMULATIONS[name.removeprefix(_SIMULATE)]
+            return [] if simulation is None else [simulation.example]
         case _:
             return [{}]
 
@@ -201,7 +223,7 @@ def allowed(trial: Trial) -> list[StepShape]:
     for name in TRANSITIONS:
         body = _accepted(trial, name, plain(trial, name))
         if body is not _NONE:
-            found.append(_api_step(trial, name, body, "would be accepted now"))
+            found.append(_step(trial, name, body, "would be accepted now"))
     return found
 
 
@@ -214,7 +236,7 @@ def _accepted(trial: Trial, name: str, bodies: Iterable[Any]) -> Any:
 
 def _accepts(trial: Trial, name: str, body: Any) -> bool:
     try:
-        decide(Act(trial.state, trial.now), name, trial.key, lambda: body, trial.base)
+        decide_named(trial, Act(trial.state, trial.now), name, body)
     except Refusal:
         return False
     return True
@@ -223,15 +245,23 @@ def _accepts(trial: Trial, name: str, body: Any) -> bool:
 # steps
 
 
-def _api_step(trial: Trial, name: str, body: Any, why: str) -> StepShape:
+def address(trial: Trial, name: str) -> tuple[str, str]:
+    """Return method and path of an operation."""
     path = f"/api/v2/billogram/{trial.key}"
     match name:
         case "create":
-            return {"method": "POST", "path": "/api/v2/billogram", "body": body, "why": why}
+            return "POST", "/api/v2/billogram"
         case "put" | "delete":
-            return {"method": name.upper(), "path": path, "body": body, "why": why}
+            return name.upper(), path
+        case _ if name.startswith(_SIMULATE):
+            return "POST", f"{account_path(trial.account.id)}/billograms/{trial.key}/{name}"
         case _:
-            return {"method": "POST", "path": f"{path}/command/{name}", "body": body, "why": why}
+            return "POST", f"{path}/command/{name}"
+
+
+def _step(trial: Trial, name: str, body: Any, why: str) -> StepShape:
+    method, path = address(trial, name)
+    return {"method": method, "path": path, "body": body, "why": why}
 
 
 def _mock_step(trial: Trial, method: str, path: str, body: Any, why: str) -> StepShape:
@@ -247,7 +277,7 @@ Edge = tuple[StepShape, Trial]
 
 
 def _command(name: str, why: str) -> Callable[[Trial], Iterator[Edge]]:
-    """Make a preparation of a command with a minimal body."""
+    """Make a preparation of a command or simulation with a minimal body."""
 
     def edges(trial: Trial) -> Iterator[Edge]:
         return _first_accepted(trial, name, plain(trial, name), why)
@@ -259,22 +289,8 @@ def _first_accepted(trial: Trial, name: str, bodies: Iterable[Any], why: str) ->
     for body in bodies:
         after = try_operation(trial, name, body)
         if after is not None:
-            yield _api_step(trial, name, body, why), after
+            yield _step(trial, name, body, why), after
             return
-
-
-def _simulation(
-    name: str, attempt: Callable[[Act, Billogram], None], why: str
-) -> Callable[[Trial], Iterator[Edge]]:
-    """Make a preparation of a simulated action of another person."""
-
-    def edges(trial: Trial) -> Iterator[Edge]:
-        after = _attempted(trial, lambda act: attempt(act, act.billogram(trial.key)))
-        if after is not None:
-            path = f"/billograms/{trial.key}/simulate/{name}"
-            yield _mock_step(trial, "POST", path, {}, why), after
-
-    return edges
 
 
 def _feature(name: str) -> Callable[[Trial], Iterator[Edge]]:
@@ -341,6 +357,17 @@ def _contact(trial: Trial) -> Iterator[Edge]:
         yield from _first_accepted(trial, "put", [{"customer": customer}], why)
 
 
+def _automatic_payment(trial: Trial) -> Iterator[Edge]:
+    """Let the recipient turn automatic payment on, which plans the debits of open billograms."""
+    number = trial.billogram.recipient.customer_no
+    if number in trial.state.customers and trial.billogram.content.terms.currency == "SEK":
+        after = _attempted(trial, lambda act: sources.enable_recurring(act, act.customer(number)))
+        if after is not None:
+            path = f"/customers/{number}/simulate/enable-recurring"
+            why = "the recipient turns automatic payment on"
+            yield _mock_step(trial, "POST", path, {"type": "autogiro"}, why), after
+
+
 def _part_payment(trial: Trial) -> Iterator[Edge]:
     remaining = trial.billogram.sums.remaining
     part = Decimal(1) if remaining > 1 else Decimal("0.01")
@@ -377,9 +404,18 @@ def _new_credit(trial: Trial) -> Iterator[Edge]:
 # the preparations for each command, in the order in which they are tried
 
 _SEND = _command("send", "send it, so that it becomes a claim")
-_DENY = _simulation("factoring-deny", factoring.deny, "the buyer of claims refuses it, so that it is open")
-_CANCEL = _simulation("collection-cancel", collection.cancel, "take it back from the collection agency")
+_DENY = _command("simulate/factoring-deny", "the buyer of claims refuses it, so that it is open")
+_CANCEL = _command("simulate/collection-cancel", "take it back from the collection agency")
 _OPEN = (_SEND, _DENY, _CANCEL, _recall)
+_COLLECT = (
+    *_OPEN,
+    _feature("collection"),
+    _command("remove-respite", "withdraw the respite"),
+    _day_after_respite,
+    _day_after_due,
+)
+_CASE = (*_COLLECT, _command("collect", "hand it over to the collection agency"))
+_OFFER = (_feature("factoring"), _command("sell", "offer it for sale"))
 _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
     "put": (_DENY, _CANCEL, _recall, _feature("standalone_credits")),
     "send": (_feature("standalone_credits"), _contact),
@@ -393,13 +429,7 @@ _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
         _next_day,
         _contact,
     ),
-    "collect": (
-        *_OPEN,
-        _feature("collection"),
-        _command("remove-respite", "withdraw the respite"),
-        _day_after_respite,
-        _day_after_due,
-    ),
+    "collect": _COLLECT,
     "payment": _OPEN,
     "settle-underpayment": (*_OPEN, _part_payment),
     "credit": (*_OPEN, _contact),
@@ -417,6 +447,23 @@ _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
     "remove-respite": (*_OPEN, _command("respite", "give a respite")),
     "credit-payment": (_feature("standalone_credits"), _SEND),
     "credit-allocate": (*_OPEN, _source, _feature("standalone_credits"), _new_credit),
+    "simulate/view": _OPEN,
+    "simulate/delivery-failure": (*_OPEN, _command("resend", "send it again"), _contact),
+    "simulate/schedule-payment": (
+        *_OPEN,
+        _command("simulate/cancel-scheduled-payment", "the recipient cancels the scheduled payment"),
+        _automatic_payment,
+    ),
+    "simulate/cancel-scheduled-payment": (
+        *_OPEN,
+        _command("simulate/schedule-payment", "the recipient schedules a payment"),
+        _automatic_payment,
+    ),
+    "simulate/collector-payment": _CASE,
+    "simulate/collection-end": _CASE,
+    "simulate/collection-cancel": _CASE,
+    "simulate/factoring-accept": _OFFER,
+    "simulate/factoring-deny": _OFFER,
 }
 
 
@@ -432,7 +479,7 @@ def find_remedy(trial: Trial, name: str, bodies: Callable[[Trial], Iterable[Any]
         here, steps = queue.pop(0)
         body = _accepted(here, name, bodies(here))
         if body is not _NONE:
-            return [*steps, _api_step(here, name, body, "accepted then" if steps else "accepted now")]
+            return [*steps, _step(here, name, body, "accepted then" if steps else "accepted now")]
         if len(steps) == _MAX_STEPS:
             continue
         for prepare in _PREPARATIONS.get(name, ()):

@@ -41,6 +41,11 @@ class Simulation(Struct, frozen=True):
     example: dict[str, Any] = {}
 
 
+def operation_id(what: str) -> str:
+    """Return the operation id of a simulation."""
+    return "simulate" + what.title().replace("-", "")
+
+
 def _message(act: Act, billogram: Billogram, given: MessageBody) -> None:
     """The recipient writes to the creditor."""
     messages.receive(act, billogram, given.message)

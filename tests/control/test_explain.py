@@ -546,7 +546,7 @@ import sys
 from tests.server import Server
 server = Server()
 refused = server.get("/nowhere")
-names = ("explained", "remedies", "suggestions", "reasons")
+names = ("explained", "remedies", "suggestions", "reasons", "dry_run")
 print([name for name in names if f"mockserver.control.{name}" in sys.modules])
 server.mock("GET", refused.headers["mock-explain"].removeprefix("/_mock"))
 print([name for name in names if f"mockserver.control.{name}" in sys.modules])

@@ -263,6 +263,7 @@ ROWS = [
             ("getMockCustomer", "customers/1"),
             ("listMockBillograms", "billograms"),
             ("getMockBillogram", "billograms/x"),
+            ("listActions", "billograms/x/actions"),
         )
     ),
     *(
@@ -270,6 +271,7 @@ ROWS = [
         for number in ("999", "x")
     ),
     Row("getMockBillogram", f"{B}/{{gone}}", NO_BODY, 404, "unknown_object", "object.exists"),
+    Row("listActions", f"{B}/{{gone}}/actions", NO_BODY, 404, "unknown_object", "object.exists"),
     *(
         Row("listMockBillograms", f"{B}?{query}", NO_BODY, 400, "invalid_query")
         for query in ("state=Paid,None", "customer=x", "limit=0", "before=none", "after=none")

@@ -12,6 +12,7 @@ from mockserver.cli.main import _parser
 from mockserver.cli.options import SERVE
 from mockserver.control import (
     accounts,
+    action_shapes,
     bank,
     billograms,
     callbacks,
@@ -62,6 +63,13 @@ MEMBERS: dict[str, list[Any]] = {
     "getAgenda": [clock.DueShape],
     "getMockCustomer": [customers.CustomerInternalShape],
     "getMockBillogram": [billograms.BillogramInternalShape, billograms.LossesShape],
+    "listActions": [
+        action_shapes.ActionsShape,
+        action_shapes.AllowedActionShape,
+        action_shapes.EffectShape,
+        action_shapes.RefusedActionShape,
+        explain_shapes.StepShape,
+    ],
     "createPayment": [payments.PaymentBody, payments.Share],
     "allocatePayment": [payments.AllocateBody],
     "simulateBillogram": [simulate.MessageBody],
