@@ -267,7 +267,7 @@ def _create_environment(place, base):
 
 
 def browser():
-    """The browser in which tests/test_browsers.py opens a page."""
+    """The browser in which the tests open pages."""
     if not shutil.which("chromium"):
         debian("chromium")
 
