@@ -231,17 +231,19 @@ def _bank_payment(trial: Trial) -> Action:
 
 
 def _recalls(trial: Trial, payment: IncomingPayment) -> Iterator[Action]:
-    options = sepa.options(payment, trial.today)
-    for kind in dict.fromkeys(option.type for option in options):
-        codes = dict.fromkeys(code for option in options if option.type == kind for code in option.codes)
+    path = f"{remedies.account_path(trial.account.id)}/payments/{payment.id}/recall"
+    for kind, title in _RECALLS.items():
+        row = sepa.kind_of(payment, kind)
+        usual = sepa.TABLE[row].default
+        codes = tuple(sorted(sepa.codes_of(row), key=lambda code: code != usual))  # the usual one first
         yield Action(
             "recallPayment",
             "POST",
-            f"{remedies.account_path(trial.account.id)}/payments/{payment.id}/recall",
-            _RECALLS[kind],
+            path,
+            title,
             lambda act, body: take_back(act, payment, parse_body(RecallBody, body)),
             [{"type": kind, "code": code} for code in codes] or [{"type": kind}],
-            choices={"code": tuple(codes)},
+            choices={"code": codes},
         )
 
 

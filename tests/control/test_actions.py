@@ -1,7 +1,9 @@
 """Actions: each allowed one is accepted and does what it says, each refused one is refused (control 1)."""
 
+import os
 from collections.abc import Iterator
 from decimal import Decimal
+from random import Random, SystemRandom
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from mockserver.core.showing import render_sums
 from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server
 
 A = f"/accounts/{ACCOUNT}"
+IBAN = "DE89370400440532013000"
+WRITEOFF = {"settings": "all_fees", "amount": 60}
 
 
 def actions(server: Server, key: str) -> Any:
@@ -99,3 +103,127 @@ def test_every_action_of_every_billogram(world: Server, fixture: str) -> None:
             world.mock("POST", f"{A}/snapshots/start/restore")
     print(sorted(done))
     world.mock("DELETE", A)
+
+
+# random lives
+
+ITEM = {"title": "Row", "count": 1, "price": 100, "vat": 25}
+LATE = {"invoice_date": "2026-01-01", "due_date": "2026-01-31"}
+CUSTOMERS: list[dict[str, Any]] = [
+    {},
+    {"address": {}},
+    {"contact": {"email": "contact+bounce@example.com"}},
+    {"contact": {}, "address": {}},
+]
+CONTENTS: list[dict[str, Any]] = [
+    {},
+    {"items": [ITEM | {"price": 37.5, "count": 3}, ITEM]},
+    {"currency": "EUR"},
+    {"currency": "EUR"},
+    {"items": [ITEM | {"count": -1}]},
+    {"items": [ITEM | {"price": 0}]},
+    {"reminder_fee": 45, "interest_rate": 8, **LATE},
+    {
+        "automatic_reminders": True,
+        "automatic_reminders_settings": [{"delay_days": 2}] * 2,
+        "reminder_fee": 60,
+    },
+]
+DELIVERIES: list[Any] = [
+    None,
+    {"command": "send", "method": "Email"},
+    {"command": "send", "method": "Letter"},
+    {"command": "send", "method": "DoNotNotify"},
+    {"command": "sell"},
+]
+OUTCOMES = [
+    "ok",
+    "reject.AM04",
+    {"then": "refund.MD06", "after": "20d"},
+    {"then": "return.AC04", "after": "1b"},
+]
+
+
+class Life:
+    """An account in which things happen at random: made, done by an allowed action, or brought by time."""
+
+    def __init__(self, server: Server, random: Random) -> None:
+        self.server, self.random = server, random
+        self.keys: list[str] = []
+        self.done: set[str] = set()
+        self.refused: set[str] = set()
+        for more in CUSTOMERS:
+            number = server.customer(**more)
+            mandate = {"customer_no": number, "iban": IBAN, "signed_at": "2026-02-01 00:00:00"}
+            server.post("/sepa_dd_mandate", mandate)
+        server.call("PUT", "/settings", {"invoices": {"automatic_writeoff": WRITEOFF}})
+        server.mock("PUT", f"{A}/outcomes", {"plan": random.choices(OUTCOMES, k=9)})
+
+    def step(self) -> None:
+        kind = self.random.choices(("make", "act", "time", "others"), (3, 10, 4, 1))[0]
+        if kind == "make" or not self.keys:
+            self.make()
+        elif kind == "act":
+            self.act(self.random.choice(self.keys))
+        elif kind == "time":
+            by = self.random.choice(({"until": "next"}, {"by": "1d"}, {"by": "3h"}, {"by": "20d"}))
+            assert self.server.mock("POST", f"{A}/clock/advance", by).status == 200
+        else:
+            name = self.random.choice(("collection", "factoring", "standalone_credits"))
+            feature = {"features": {name: self.random.random() < 0.7}}
+            assert self.server.mock("PATCH", A, feature).status == 200
+            number = self.random.randrange(len(CUSTOMERS)) + 1
+            what = self.random.choice(("enable-recurring", "disable-recurring"))
+            body = {"type": "autogiro"} if what.startswith("enable") else {}
+            self.server.mock("POST", f"{A}/customers/{number}/simulate/{what}", body)
+
+    def make(self) -> None:
+        number = self.random.randrange(len(CUSTOMERS)) + 1
+        body = {"customer": {"customer_no": number}, "items": [ITEM], **self.random.choice(CONTENTS)}
+        on_success = self.random.choice(DELIVERIES)
+        answer = self.server.post("/billogram", body | ({"on_success": on_success} if on_success else {}))
+        if answer.status == 200:
+            self.keys.append(answer.data["id"])
+
+    def act(self, key: str) -> None:
+        found = actions(self.server, key)
+        for action in self.random.sample(found["refused"], min(5, len(found["refused"]))):
+            check_refused(self.server, action)
+            self.refused.add(action["rule"])
+        remedies = [each["remedies"] for each in found["refused"] if each["remedies"]]
+        if remedies and self.random.random() < 0.2:
+            for each in self.random.choice(remedies):
+                answer = send(self.server, each)
+                assert answer.status in (200, 201), (each, answer.body)
+        else:
+            new = [each for each in found["allowed"] if each["operation"] not in self.done]
+            action = self.random.choice(new or found["allowed"])
+            chosen = {member: self.random.choice(values) for member, values in action["choices"].items()}
+            if chosen and self.random.random() < 0.5:
+                answer = send(self.server, action, **chosen)
+                assert answer.status in (200, 201), (action, chosen, answer.body)
+            else:
+                check_allowed(self.server, key, action)
+            self.done.add(action["operation"])
+        if self.server.state().billograms[key].internal == "Deleted":
+            self.keys.remove(key)
+
+
+def live(number: int, steps: int) -> tuple[set[str], set[str]]:
+    """One life from this seed."""
+    print(f"LIFE_SEED={number}")
+    server = Server()
+    try:
+        life = Life(server, Random(number))
+        for _ in range(steps):
+            life.step()
+        return life.done, life.refused
+    finally:
+        server.close()
+
+
+def test_random_lives() -> None:
+    """The seed is printed; LIFE_SEED repeats it."""
+    given = os.environ.get("LIFE_SEED")
+    done, refused = live(int(given) if given else SystemRandom().randrange(2**32), 300)
+    print(len(done), sorted(done), len(refused), sorted(refused))
