@@ -155,8 +155,9 @@ class AccountShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET /_mock/accounts`: lists the accounts."""
-    return Answer(Raw(await encode_rows(await call.emulator.overviews(), render_account)))
+    """`GET /_mock/accounts`: lists the accounts, in the order of their creation."""
+    found = await call.page().of(await call.emulator.overviews(), lambda each: each.account.id)
+    return Answer(Raw(await encode_rows(found, render_account)))
 
 
 def new_account(body: AccountBody) -> NewAccount:

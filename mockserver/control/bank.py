@@ -288,13 +288,13 @@ def _render_outcome(outcome: Outcome) -> Any:
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/payment-sources`: lists all mandates, with members that the API does not show."""
+    """`GET …/payment-sources`: lists the mandates, with members that the API does not show."""
     live = await call.live()
-
-    def view(state: State) -> list[SourceShape]:
-        return [render_source(each, state.account.timezone) for each in state.sources.values()]
-
-    return Answer(await call.emulator.read(live, view))
+    timezone, sources = await call.emulator.read(
+        live, lambda state: (state.account.timezone, list(state.sources.values()))
+    )
+    found = await call.page().of(sources, lambda each: each.id)
+    return Answer([render_source(each, timezone) for each in found])
 
 
 async def fetch(call: ControlCall) -> Answer:

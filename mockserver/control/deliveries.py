@@ -72,6 +72,9 @@ class DeliveryShape(TypedDict):
 
 
 class InboxShape(TypedDict):
+    """What came to `mock:inbox`. `number` counts what arrived; it is the id of a row in pages."""
+
+    number: int
     delivery: str
     received_at: Shown
     headers: dict[str, str]
@@ -95,7 +98,8 @@ async def listing(call: ControlCall) -> Answer:
             and billogram in (None, planned.billogram)
         )
 
-    return await _answer(list(filter(wanted, deliveries.all())), timezone)
+    found = await call.page().of(list(deliveries.all()), lambda each: each.id, wanted)
+    return await _answer(found, timezone)
 
 
 async def _answer(found: list[Delivery], timezone: str) -> Answer:
@@ -105,15 +109,16 @@ async def _answer(found: list[Delivery], timezone: str) -> Answer:
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: lists what `mock:inbox`, the built-in receiver, has received."""
     deliveries, timezone = await _deliveries(call)
-    received = list(deliveries.inbox)
-    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(*row, timezone))))
+    received = await call.page().of(list(enumerate(deliveries.inbox, 1)), lambda row: str(row[0]))
+    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(row[0], *row[1], timezone))))
 
 
-def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
+def _shown_in_inbox(number: int, each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
     request = request_of(each.planned, made.timestamp, made.signed)
     headers = {name.lower(): value for name, value in request.headers.items()}
     key = each.planned.sign_key
     return {
+        "number": number,
         "delivery": each.id,
         "received_at": format_moment(made.at, timezone),
         "headers": request.headers,

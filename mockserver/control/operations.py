@@ -20,6 +20,7 @@ from mockserver.control import (
     explain_shapes,
     faults,
     outbox,
+    paging,
     payments,
     policy,
     requests,
@@ -46,7 +47,12 @@ OPERATIONS: tuple[ControlOperation, ...] = (
     ),
     ControlOperation("info", "GET", "/info", server.info, answer=server.ServerInfoShape),
     ControlOperation(
-        "listAccounts", "GET", "/accounts", accounts.listing, answer=list[accounts.AccountShape]
+        "listAccounts",
+        "GET",
+        "/accounts",
+        accounts.listing,
+        answer=list[accounts.AccountShape],
+        query=paging.QUERY,
     ),
     ControlOperation("getAccount", "GET", _A, accounts.fetch, answer=accounts.AccountShape),
     ControlOperation(
@@ -95,7 +101,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/payments",
         payments.listing,
         answer=list[payments.PaymentShape],
-        query={"billogram": WORD},
+        query={"billogram": WORD, **paging.QUERY},
     ),
     ControlOperation(
         "createPayment",
@@ -167,6 +173,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/payment-sources",
         bank.listing,
         answer=list[bank.SourceShape],
+        query=paging.QUERY,
     ),
     ControlOperation(
         "getMockPaymentSource",
@@ -248,7 +255,14 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/timeline",
         timeline.fetch,
         answer=list[timeline.TimelineShape],
-        query={"billogram": WORD, "kind": one_word(timeline.KINDS), "after": WORD, "limit": LIMIT},
+        query={
+            "billogram": WORD,
+            "kind": one_word(timeline.KINDS),
+            "after": WORD,
+            "before": WORD,
+            "limit": LIMIT,
+            "tail": LIMIT,
+        },
         streams=True,
     ),
     ControlOperation(
@@ -263,14 +277,21 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         answer=callbacks.AccountCallbacksShape,
         example=callbacks.EXAMPLE,
     ),
-    ControlOperation("getInbox", "GET", f"{_A}/inbox", deliveries.inbox, answer=list[deliveries.InboxShape]),
+    ControlOperation(
+        "getInbox",
+        "GET",
+        f"{_A}/inbox",
+        deliveries.inbox,
+        answer=list[deliveries.InboxShape],
+        query=paging.QUERY,
+    ),
     ControlOperation(
         "listDeliveries",
         "GET",
         f"{_A}/deliveries",
         deliveries.listing,
         answer=list[deliveries.DeliveryShape],
-        query={"status": one_word(STATUSES), "type": WORD, "billogram": WORD},
+        query={"status": one_word(STATUSES), "type": WORD, "billogram": WORD, **paging.QUERY},
     ),
     ControlOperation(
         "replayDelivery",
@@ -325,7 +346,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/requests",
         requests.listing,
         answer=list[requests.RequestShape],
-        query={"method": WORD, "status": {"type": "integer"}, "error": WORD, "after": WORD, "limit": LIMIT},
+        query={"method": WORD, "status": {"type": "integer"}, "error": WORD, **paging.QUERY},
     ),
     ControlOperation(
         "explainRequest",
@@ -341,7 +362,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/outbox",
         outbox.listing,
         answer=list[outbox.LetterShape],
-        query={"billogram": WORD},
+        query={"billogram": WORD, **paging.QUERY},
     ),
     ControlOperation(
         "getOutboxLetter",
@@ -352,7 +373,12 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         codes=("unknown_letter",),
     ),
     ControlOperation(
-        "listSnapshots", "GET", f"{_A}/snapshots", snapshots.listing, answer=list[snapshots.SnapshotShape]
+        "listSnapshots",
+        "GET",
+        f"{_A}/snapshots",
+        snapshots.listing,
+        answer=list[snapshots.SnapshotShape],
+        query=paging.QUERY,
     ),
     ControlOperation(
         "createSnapshot",

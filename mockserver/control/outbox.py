@@ -42,7 +42,8 @@ async def listing(call: ControlCall) -> Answer:
     timezone, found = await call.emulator.read(
         live, lambda state: (state.account.timezone, _found(state, wanted))
     )
-    return Answer(Raw(await encode_rows(found, lambda each: _render(each, call.base, timezone))))
+    page = await call.page().of(found, lambda each: each[1].letter_id)
+    return Answer(Raw(await encode_rows(page, lambda each: _render(each, call.base, timezone))))
 
 
 def _found(state: State, wanted: str | None) -> list[Found]:

@@ -31,14 +31,27 @@ class Page(Struct, frozen=True):
     after: str | None = None
 
     async def of(
-        self, rows: Sequence[T], id_of: Callable[[T], str], fits: Callable[[T], bool] | None = None
+        self,
+        rows: Sequence[T],
+        id_of: Callable[[T], str],
+        fits: Callable[[T], bool] | None = None,
+        *,
+        forgets: bool = False,
     ) -> list[T]:
         """Return the page of the rows that fit. `rows` are all rows, oldest first.
 
-        Raises ControlError if `before` or `after` is not the id of a row.
+        Raises ControlError if `before` or `after` is not the id of a row. In a list that `forgets` its oldest
+        rows, such an id is older than all rows.
         """
-        start = 0 if self.after is None else _place("after", self.after, rows, id_of) + 1
-        stop = len(rows) if self.before is None else _place("before", self.before, rows, id_of)
+        places = {
+            name: next((index for index, row in enumerate(rows) if id_of(row) == key), -1)
+            for name, key in (("after", self.after), ("before", self.before))
+            if key is not None
+        }
+        for name, place in places.items():
+            if place < 0 and not forgets:
+                raise unplaced(name)
+        start, stop = places.get("after", -1) + 1, max(0, places.get("before", len(rows)))
         return await self.take(rows[start:stop], fits)
 
     async def take(self, rows: Sequence[T], fits: Callable[[T], bool] | None = None) -> list[T]:
@@ -52,13 +65,6 @@ class Page(Struct, frozen=True):
             if len(found) >= self.limit:
                 break
         return found[: self.limit] if forwards else found[: self.limit][::-1]
-
-
-def _place(name: str, key: str, rows: Sequence[T], id_of: Callable[[T], str]) -> int:
-    for index, row in enumerate(rows):
-        if id_of(row) == key:
-            return index
-    raise unplaced(name)
 
 
 def unplaced(name: str) -> ControlError:

@@ -9,12 +9,14 @@ from pydantic import Field, model_validator
 from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import unknown
+from mockserver.control.paging import Page
 from mockserver.core import payments
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE
 from mockserver.core.funds import MANUAL, IncomingPayment
 from mockserver.core.showing import as_number
 from mockserver.core.state import PAYMENT, State
+from mockserver.emulator import Emulator, LiveAccount
 from mockserver.schema import Form, one_word, string
 
 ObjectId = Annotated[str, Field(min_length=1, max_length=100)]
@@ -93,17 +95,25 @@ async def listing(call: ControlCall) -> Answer:
     Planned payments and those of the command `payment` are included.
     """
     live = await call.live()
-    key = call.query("billogram")
+    return Answer(await list_payments(call.emulator, live, call.query("billogram"), call.page()))
 
-    def view(state: State) -> list[PaymentShape]:
-        timezone = state.account.timezone
-        return [
-            render_payment(each, timezone)
-            for each in state.payments.values()
-            if key is None or each.planned_for == key or key in (part.billogram for part in each.allocations)
-        ]
 
-    return Answer(await call.emulator.read(live, view))
+async def list_payments(
+    emulator: Emulator, live: LiveAccount, billogram: str | None, page: Page
+) -> list[PaymentShape]:
+    """Return a page of the payments, or only of those for one billogram.
+
+    Raises ControlError if `before` or `after` of the page is no payment.
+    """
+
+    def fits(each: IncomingPayment) -> bool:
+        return each.planned_for == billogram or any(part.billogram == billogram for part in each.allocations)
+
+    timezone, payments = await emulator.read(
+        live, lambda state: (state.account.timezone, list(state.payments.values()))
+    )
+    found = await page.of(payments, lambda each: each.id, None if billogram is None else fits)
+    return [render_payment(each, timezone) for each in found]
 
 
 async def fetch(call: ControlCall) -> Answer:

@@ -34,32 +34,26 @@ class RequestShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/requests?method=&status=&error=&after=&limit=`: the journal of requests, oldest first.
+    """`GET …/requests?method=&status=&error=`: the journal of requests, oldest first.
 
-    `after` is the id of a request in the journal.
+    An id that the journal does not have is taken for that of an older request.
     """
     live = await call.live()
     timezone = await call.emulator.read(live, lambda state: state.account.timezone)
     method, status, error = call.query("method"), call.query("status"), call.query("error")
     if status is not None and not (status.isascii() and status.isdigit()):
         raise ControlError(400, "invalid_query", "status is not a number", "an HTTP status such as 400")
-    after = call.query("after")
+
+    def wanted(each: Entry) -> bool:
+        return (
+            method in (None, each.method)
+            and status in (None, str(each.status))
+            and error in (None, each.error)
+        )
+
     entries = call.traffic.entries(live.stream)
-    if after is not None:
-        known = call.traffic.find(live.stream, after)
-        entries = [each for each in entries if known is None or each.number > known.number]
-    chosen = [
-        each
-        for each in entries
-        if method in (None, each.method)
-        and status in (None, str(each.status))
-        and error in (None, each.error)
-    ]
-    limit = call.number("limit", 1000, 1000)
-    page = (
-        chosen[:limit] if after is not None else chosen[-limit:]
-    )  # the first after `after`, else the newest
-    return Answer(Raw(await encode_rows(page, lambda each: render_request(each, timezone))))
+    found = await call.page().of(entries, lambda each: each.id, wanted, forgets=True)
+    return Answer(Raw(await encode_rows(found, lambda each: render_request(each, timezone))))
 
 
 def render_request(entry: Entry, timezone: str) -> RequestShape:

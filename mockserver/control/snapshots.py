@@ -50,7 +50,7 @@ async def listing(call: ControlCall) -> Answer:
     taken = await call.emulator.read_all(
         lambda: sorted(live.snapshots.values(), key=lambda each: each.number)
     )
-    return Answer([_render(live, each) for each in taken])
+    return Answer([_render(live, each) for each in await call.page().of(taken, lambda each: each.name)])
 
 
 async def create(call: ControlCall) -> Answer:

@@ -118,40 +118,88 @@ class TimelineShape(TypedDict):
 
 
 async def fetch(call: ControlCall) -> Answer:
-    """`GET …/timeline?billogram=&kind=&after=&limit=`: lists what happened, oldest first.
+    """`GET …/timeline?billogram=&kind=`: lists what happened, oldest first.
 
-    As `text/event-stream` it continues with new rows. There, events `progress`, without id, report how far a
+    It begins with the oldest rows, or with `after`; `before` and `tail` ask for the newest rows. As
+    `text/event-stream` it continues with new rows. There, events `progress`, without id, report how far a
     long move of the clock has come.
     """
     live = await call.live()
     await call.emulator.read(live, lambda _: None)  # executes what is due
     await call.emulator.read_all(lambda: None)  # waits until past attempts are durable
-    key, wanted = call.query("after"), Wanted(call.query("billogram"), call.query("kind"))
+    wanted = Wanted(call.query("billogram"), call.query("kind"))
     if wanted.kind not in (None, *KINDS):
         raise ControlError(400, "invalid_query", "unknown kind", f"known: {', '.join(KINDS)}")
-    if "text/event-stream" in call.headers.get("accept", ""):
-        last = call.headers.get("last-event-id")
-        after = _parsed("Last-Event-ID", last, live) if last else _parsed("after", key, live)
-        return Answer(stream=_live(call, live, after, wanted))
+    after, before = (
+        None if (key := call.query(name)) is None else _parsed(name, key, live)
+        for name in ("after", "before")
+    )
     limit = call.number("limit", 1000, _MOST)
-    rows: list[Raw] = []  # encoded one by one, so that others get their turn
+    tail = None if call.query("tail") is None else call.number("tail", 0, _MOST)
+    streams = "text/event-stream" in call.headers.get("accept", "")
+    last = call.headers.get("last-event-id") if streams else None
+    if last:
+        return Answer(stream=_live(call, live, _parsed("Last-Event-ID", last, live), wanted))
     try:
-        async with contextlib.aclosing(_rows(call, live, _parsed("after", key, live), wanted)) as found:
-            async for _, row in found:
-                rows.append(Raw(encode(row)))
-                if len(rows) == limit:
-                    break
+        if streams and tail is not None:
+            after = await _before_tail(call, live, wanted, after or _START, tail)
+        if streams:
+            return Answer(stream=_live(call, live, after or _START, wanted))
+        if tail is not None or (after is None and before is not None):
+            newest = await _newest(call, live, wanted, after or _START, before, tail or limit)
+            return Answer(Raw(await encode_rows(newest, lambda each: each[1])))
+        first = await _first(call, live, wanted, after or _START, before, limit)
+        return Answer(Raw(await encode_rows(first, lambda row: row)))
     except LogFailed:
         if live.gone:  # its stream of the log was dropped
             raise AccountGone(live.id) from None
         raise
-    return Answer(rows)
 
 
-def _parsed(name: str, text: str | None, live: LiveAccount) -> RowKey:
+async def _first(
+    call: ControlCall, live: LiveAccount, wanted: Wanted, after: RowKey, before: RowKey | None, limit: int
+) -> list[TimelineShape]:
+    """Return the first rows between two keys."""
+    rows: list[TimelineShape] = []
+    async with contextlib.aclosing(_rows(call, live, after, wanted)) as found:
+        async for key, row in found:
+            if before is not None and key >= before:
+                break
+            rows.append(row)
+            if len(rows) == limit:
+                break
+    return rows
+
+
+async def _newest(
+    call: ControlCall, live: LiveAccount, wanted: Wanted, after: RowKey, before: RowKey | None, limit: int
+) -> list[tuple[RowKey, TimelineShape]]:
+    """Return the newest rows between two keys. It reads the end of the log, and more of it if needed."""
+    end = live.durable if before is None else min(before.position, live.durable)
+    span = max(limit, _AT_ONCE)
+    while True:
+        start = max(after, RowKey(max(0, end - span), 0))
+        rows: deque[tuple[RowKey, TimelineShape]] = deque(maxlen=limit)
+        async with contextlib.aclosing(_rows(call, live, start, wanted)) as found:
+            async for key, row in found:
+                if before is not None and key >= before:
+                    break
+                rows.append((key, row))
+        if len(rows) == limit or start <= max(after, _START):
+            return list(rows)
+        span *= 4
+
+
+async def _before_tail(
+    call: ControlCall, live: LiveAccount, wanted: Wanted, after: RowKey, tail: int
+) -> RowKey:
+    """Return the key after which the newest rows follow."""
+    rows = await _newest(call, live, wanted, after, None, tail + 1)
+    return rows[0][0] if len(rows) > tail else after
+
+
+def _parsed(name: str, text: str, live: LiveAccount) -> RowKey:
     """Parse the id of a row to its key; an id of before a reset gives the start."""
-    if text is None:
-        return _START
     parts = text.split(".")
     if len(parts) != 5 or not all(part.isascii() and part.isdigit() and len(part) < 16 for part in parts):
         raise ControlError(

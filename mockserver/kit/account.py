@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SIGN_KEY = "test-sign-key-1"
 _PAGE = 10_000  # rows of a timeline in one response
+_LIST_PAGE = 1000  # rows of other lists in one response
 _TIMEOUT = 5.0  # seconds to wait for webhooks that are still being sent
 
 Amount = int | float | Decimal | str
@@ -483,7 +484,7 @@ class BillogramAccount:
         """
         lines: list[str] = []
         for status in ("pending", "failed"):
-            for delivery in self.control("GET", f"/deliveries?status={status}"):
+            for delivery in self._whole(f"/deliveries?status={status}"):
                 last = delivery["attempts"][-1] if delivery["attempts"] else None
                 if last is None and delivery["next_attempt_at"] is not None:
                     continue  # delayed on purpose, by a delivery policy
@@ -492,12 +493,22 @@ class BillogramAccount:
                 elif last["error"] != ENDED:
                     lines.append(f"  {self._label(delivery)}: {_reason(last)}")
         if self._order_run is not None:
-            for delivery in self.control("GET", "/deliveries?status=delivered"):
+            for delivery in self._whole("/deliveries?status=delivered"):
                 for attempt in delivery["attempts"]:
                     taken = attempt["status_code"] is not None and attempt["status_code"] < 300
                     if attempt["replay"] and not taken and attempt["error"] != ENDED:
                         lines.append(f"  a copy of {self._label(delivery)}: {_reason(attempt)}")
         return [f"not delivered: {len(lines)}", *lines] if lines else []
+
+    def _whole(self, path: str) -> list[dict[str, Any]]:
+        """Return all rows of a list that is answered in pages."""
+        rows: list[dict[str, Any]] = []
+        while True:
+            before = f"&before={rows[0]['id']}" if rows else ""
+            page = self.control("GET", f"{path}&limit={_LIST_PAGE}{before}")
+            rows = page + rows
+            if len(page) < _LIST_PAGE:
+                return rows
 
     def new_tracebacks(self) -> list[str]:
         """What the applications of this account and its forks raised and no message has shown, as lines."""
@@ -511,7 +522,7 @@ class BillogramAccount:
 
     def operations_not_built(self) -> list[str]:
         """The operations that answered 501, including calls of the control plane by this object."""
-        answered = self.control("GET", "/requests?status=501")
+        answered = self._whole("/requests?status=501")
         return [*(f"{each['method']} {each['path']}" for each in answered), *self.not_built]
 
 

@@ -186,6 +186,63 @@ def test_pages_of_customers(demo: Server) -> None:
     assert numbers(f"?limit=2&after={whole[0]}") == whole[1:3]
 
 
+def some_of_everything(server: Server) -> None:
+    """Four of everything that is listed in pages."""
+    body = {"id": ACCOUNT, "key": KEY, "callbacks": {"url": "mock:inbox"}, "clock": {"mode": "frozen"}}
+    server.mock("POST", "/accounts", body)
+    for number in range(4):
+        server.mock("POST", "/accounts", {"id": f"other-{number}"})
+        customer = server.customer()
+        mandate = {"customer_no": customer, "iban": "DE89370400440532013000"}
+        server.post("/sepa_dd_mandate", mandate | {"signed_at": "2026-02-01 00:00:00"})
+        key = server.sent(customer={"customer_no": customer})["id"]
+        server.mock("POST", f"{A}/payments", {"amount": 1, "billogram": key})
+        server.mock("POST", f"{A}/snapshots", {"name": f"snapshot {number}"})
+    server.mock("POST", f"{A}/deliveries/wait", {"idle": True})
+
+
+LISTS = {
+    "/accounts": "id",
+    f"{A}/customers": "customer_no",
+    f"{A}/billograms": "id",
+    f"{A}/payments": "id",
+    f"{A}/payment-sources": "id",
+    f"{A}/deliveries": "id",
+    f"{A}/inbox": "number",
+    f"{A}/outbox": "letter_id",
+    f"{A}/requests": "id",
+    f"{A}/snapshots": "name",
+}
+
+
+def test_pages_of_every_list(server: Server) -> None:
+    some_of_everything(server)
+    for path, member in LISTS.items():
+
+        def listed(query: str, path: str = path) -> Any:
+            return server.mock("GET", path + query).json
+
+        whole = listed("")
+        names = [quote_plus(str(row[member])) for row in whole]
+        assert len(whole) >= 4, path
+        assert len(set(names)) == len(whole)
+        assert listed("?limit=3") == whole[-3:]
+        for place, name in enumerate(names):
+            assert listed(f"?before={name}") == whole[:place]
+            assert listed(f"?limit=2&before={name}") == whole[:place][-2:]
+            assert listed(f"?after={name}") == whole[place + 1 :]
+            assert listed(f"?limit=2&after={name}") == whole[place + 1 :][:2]
+        assert listed(f"?after={names[0]}&before={names[3]}") == whole[1:3]
+        if path != f"{A}/requests":
+            for name in ("before", "after"):
+                refused = server.mock("GET", f"{path}?{name}=unknown")
+                assert (refused.status, refused.json["error"]["code"]) == (400, "invalid_query")
+    key = server.mock("GET", f"{A}/billograms?limit=1").json[0]["id"]
+    assert [row["billogram"] for row in server.mock("GET", f"{A}/outbox?billogram={key}").json] == [key]
+    payments = server.mock("GET", f"{A}/payments?billogram={key}").json
+    assert [part["billogram"] for each in payments for part in each["allocations"]] == [key]
+
+
 # what is not there
 
 

@@ -326,8 +326,11 @@ def test_a_bad_limit_is_named(server: Server, limit: str) -> None:
 
 def test_so_many_are_kept(server: Server) -> None:
     answers = [server.get("/settings") for _ in range(1010)]
-    assert ids(journal(server)) == [id_of(answered) for answered in answers[10:]]
-    assert journal(server, f"?after={id_of(answers[5])}") == journal(server)
+    assert ids(journal(server, "?limit=1000")) == [id_of(answered) for answered in answers[10:]]
+    assert journal(server) == journal(server, "?limit=1000")[-100:]
+    forgotten = id_of(answers[5])
+    assert journal(server, f"?limit=1000&after={forgotten}") == journal(server, "?limit=1000")
+    assert journal(server, f"?before={forgotten}") == []
 
 
 def test_so_many_bytes_are_kept(server: Server) -> None:

@@ -361,6 +361,59 @@ def test_filters_and_pages(kept: Patient) -> None:
     kept.tell(story())
 
 
+def test_the_newest_rows(kept: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tail` and `before` read the end of the log: here a few acts at first, then more."""
+    monkeypatch.setattr(timeline, "_AT_ONCE", 2)
+
+    async def story() -> None:
+        made = await story_of_a_bill(kept, INBOX)
+        for _ in range(5):
+            await draft(kept)
+        await at_rest(kept)
+        rows = await listed(kept)
+        key = made["create"].data["id"]
+        mine = [row for row in rows if key in row["billograms"]]
+        deliveries = [row for row in rows if row["kind"] == "delivery"]
+        assert len(rows) > 20
+        for chosen, query in ((rows, ""), (mine, f"&billogram={key}"), (deliveries, "&kind=delivery")):
+            for count in (1, 2, 5, len(chosen) - 1, len(chosen), 1000):
+                assert await listed(kept, f"?tail={count}{query}") == chosen[-count:]
+            for index, row in enumerate(chosen):
+                before = f"{query}&before={row['id']}"
+                assert await listed(kept, f"?{before[1:]}") == chosen[:index]
+                assert await listed(kept, f"?limit=3{before}") == chosen[:index][-3:]
+                assert await listed(kept, f"?tail=2{before}") == chosen[:index][-2:]
+                after = f"&after={chosen[0]['id']}"
+                assert await listed(kept, f"?limit=3{before}{after}") == chosen[1:index][:3]
+                assert await listed(kept, f"?tail=3{before}{after}") == chosen[1:index][-3:]
+        assert await listed(kept, "?tail=3&billogram=unknown") == []
+
+    kept.tell(story())
+
+
+def test_the_newest_rows_before_a_live_stream(kept: Patient) -> None:
+    async def story() -> None:
+        await story_of_a_bill(kept, INBOX)
+        await at_rest(kept)
+        rows = await listed(kept)
+        for count in (1, 4, len(rows), 1000):
+            live = Live(kept, query=f"?tail={count}")
+            assert await live.caught_up(rows[-count:]) == rows[-count:]
+            await live.hang_up()
+        live, resumed = Live(kept, query="?tail=3"), Live(kept, query="?tail=3", last=rows[-6]["id"])
+        assert await live.caught_up(rows[-3:]) == rows[-3:]
+        assert await resumed.caught_up(rows[-5:]) == rows[-5:]
+        await draft(kept)
+        await at_rest(kept)
+        after = await listed(kept)
+        assert await live.caught_up(after) == after[len(rows) - 3 :]
+        assert await resumed.caught_up(after) == after[len(rows) - 5 :]
+        await live.hang_up()
+        await resumed.hang_up()
+
+    kept.tell(story())
+
+
 async def pages(server: Server, limit: int, more: str = "") -> list[Any]:
     """All rows, page by page."""
     rows: list[Any] = []

@@ -35,6 +35,11 @@ LEFT_OUT = (
         after_move=True,
     ),
     LeftOut(
+        r"/_mock/accounts/[^/]+/inbox",
+        ("number",),
+        "the numbers of the rows came with pages",
+    ),
+    LeftOut(
         r"\{Mock-Explain\}",
         ("at", "message", "why", "advice", "hint", "meaning", "reason", "topic", "near"),
         "explanations are prose; their rules, values and steps stay",
