@@ -77,6 +77,7 @@ class Api:
         traffic: Traffic,
         request_ids: RequestIds,
         configuration: Configuration,
+        pdf_cache: PdfCache,
     ) -> None:
         self._emulator = emulator
         self._traffic = traffic
@@ -86,7 +87,7 @@ class Api:
         # configurable: 401 follows the newer guide
         self._http_status = HTTP_STATUS | {InvalidAuth: configuration.invalid_auth_status}
         self._date, self._fault_injector = HttpDate(), FaultInjector()
-        self._cache, self._pdf_cache = AnswerCache(), PdfCache()
+        self._cache, self._pdf_cache = AnswerCache(), pdf_cache
         self._paths: Paths[Operation] = Paths((row.method, row.path, row) for row in OPERATIONS)
 
     def stop(self) -> None:

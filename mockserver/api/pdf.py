@@ -13,7 +13,7 @@ from mockserver.core.documents import Document
 from mockserver.core.model import Attachment, Billogram, Internal
 from mockserver.core.refusal import no_object
 from mockserver.core.state import PICTURE, State
-from mockserver.documents.pdf import render
+from mockserver.documents.pdf import PdfCache, render
 from mockserver.schema import string
 
 QUERY = {"invoice_no": {"type": "integer", "minimum": 1}, "letter_id": string(minimum=1)}
@@ -47,17 +47,18 @@ async def fetch(call: Call) -> bytes:
         return document, billogram.documents[0].invoice_no
 
     document, claim_no = await call.read(view)
-    kept = None if document.draft else call.pdf_cache.get(call.live.id, document)
+    return await asyncio.to_thread(_answer, await pdf_of(call.pdf_cache, call.live.id, document, claim_no))
+
+
+async def pdf_of(cache: PdfCache, account: str, document: Document, claim_no: int) -> bytes:
+    """The PDF of a document. `claim_no` is the number of the first invoice of its claim."""
+    kept = None if document.draft else cache.get(account, document)
     if kept is not None:
-        return await asyncio.to_thread(_answer, kept)
+        return kept
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_DRAWING_THREAD, _draw_answer, call, document, claim_no)
-
-
-def _draw_answer(call: Call, document: Document, claim_no: int) -> bytes:
     if document.draft:  # made anew for each request, so it is never found in the cache again
-        return _answer(render(document, claim_no))
-    return _answer(call.pdf_cache.get_or_render(call.live.id, document, claim_no))
+        return await loop.run_in_executor(_DRAWING_THREAD, render, document, claim_no)
+    return await loop.run_in_executor(_DRAWING_THREAD, cache.get_or_render, account, document, claim_no)
 
 
 def _answer(made: bytes) -> bytes:

@@ -27,6 +27,7 @@ from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.control.paging import DEFAULT, MOST, Page
 from mockserver.core import calendar
+from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import Emulator, LiveAccount
 from mockserver.json_problems import problem_of
 from mockserver.schema import Form, Schema, component, number, string
@@ -151,6 +152,7 @@ class ControlCall(Struct):
     sender: Sender
     traffic: Traffic
     info: ServerInfo
+    pdf_cache: PdfCache
     app: ASGIApp  # the whole application, for operations that send requests to it
     request_id: str
     params: dict[str, str]
@@ -206,12 +208,16 @@ class ControlCall(Struct):
             raise ControlError(400, "invalid_json", message, "send a JSON object") from None
 
 
+JSON = "application/json"
+
+
 class Answer(Struct, frozen=True):
-    """The answer of an endpoint: a JSON value, or a stream of server-sent events."""
+    """The answer of an endpoint: a JSON value, a stream of server-sent events, or a file as bytes."""
 
     body: Any = None
     status: int = 200
     stream: AsyncIterator[bytes] | None = None
+    media_type: str = JSON
 
 
 Endpoint = Callable[[ControlCall], Coroutine[Any, Any, Answer]]
@@ -222,9 +228,10 @@ class ControlOperation(Struct, frozen=True, eq=False):
 
     The OpenAPI document is made from `body` and its `example`, the type of the `answer` and its `status`, the
     `query` parameters, and the error `codes` (without those that every such operation can answer). An
-    endpoint can read no query parameter that is not listed. `streams`: it can also answer with server-sent
-    events. `open`: it needs no control token. `waits`: it may wait a long time for something to happen.
-    `tag`: its topic in the document, if that is not the name of the endpoint's module.
+    endpoint can read no query parameter that is not listed. `media_type`: the answer is a file of this type.
+    `streams`: it can also answer with server-sent events. `open`: it needs no control token. `waits`: it may
+    wait a long time for something to happen. `tag`: its topic in the document, if that is not the name of the
+    endpoint's module.
     """
 
     id: str
@@ -237,6 +244,7 @@ class ControlOperation(Struct, frozen=True, eq=False):
     query: dict[str, Schema] = {}
     example: Any = None
     codes: tuple[str, ...] = ()
+    media_type: str = JSON
     streams: bool = False
     open: bool = False
     waits: bool = False

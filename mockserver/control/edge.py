@@ -10,9 +10,10 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from mockserver.browsers import KnownHosts, cross_site
-from mockserver.control.call import Answer, ControlCall, ControlOperation, ServerInfo
+from mockserver.control.call import JSON, Answer, ControlCall, ControlOperation, ServerInfo
 from mockserver.control.errors import ControlError, not_built, refused
 from mockserver.core.refusal import Refusal
+from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator
 from mockserver.log.interface import LogFailed, Stopping
 from mockserver.traffic import Traffic
@@ -52,12 +53,14 @@ class Control:
         traffic: Traffic,
         request_ids: RequestIds,
         info: ServerInfo,
+        pdf_cache: PdfCache,
     ) -> None:
         self._emulator = emulator
         self._sender = sender
         self._traffic = traffic
         self._request_ids = request_ids
         self._info = info
+        self._pdf_cache = pdf_cache
         self._token = info.configuration.control_token
         self._public_base = info.configuration.public_base
         configuration = info.configuration
@@ -87,7 +90,10 @@ class Control:
             elif error.status == 500:
                 failure = problem
         headers: Headers = [
-            (b"content-type", b"application/json" if answer.stream is None else b"text/event-stream"),
+            (
+                b"content-type",
+                b"text/event-stream" if answer.stream is not None else answer.media_type.encode(),
+            ),
             (b"cache-control", b"no-store"),
             (b"x-content-type-options", b"nosniff"),
             (b"server", b"mockserver"),
@@ -98,7 +104,8 @@ class Control:
         if answer.stream is not None:
             await self._stream(scope, receive, send, headers, answer.stream)
             return
-        await send_answer(scope, send, answer.status, headers, encode(answer.body))
+        body = encode(answer.body) if answer.media_type == JSON else answer.body
+        await send_answer(scope, send, answer.status, headers, body)
         if failure is not None:
             raise failure
 
@@ -124,6 +131,7 @@ class Control:
             sender=self._sender,
             traffic=self._traffic,
             info=self._info,
+            pdf_cache=self._pdf_cache,
             app=scope["app"],
             request_id=request_id,
             params=params,

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from msgspec import structs
 
 from mockserver.api.openapi import shared_schemas
-from mockserver.control.call import ControlOperation
+from mockserver.control.call import JSON, ControlOperation
 from mockserver.control.errors import STATUS
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS, operation_id
 from mockserver.schema import (
@@ -113,6 +113,8 @@ def _operation(row: ControlOperation, source: Any, components: Components, token
     if row.body is not None:
         found["requestBody"] = json_body(components.model(row.body), row.example)
     done = json_answer("Done", components.shape(row.answer), [_ID])
+    if row.media_type != JSON:
+        done["content"] = {row.media_type: {}}
     if row.streams:
         done["content"]["text/event-stream"] = {"schema": string()}
     answers = {str(row.status): done}

@@ -5,6 +5,7 @@ The operations that use fixtures or scenarios are rows of `mockserver/stories/op
 
 from typing import Annotated, Any
 
+from mockserver.api.pdf import FILE_TYPE
 from mockserver.control import (
     accounts,
     action_shapes,
@@ -16,6 +17,7 @@ from mockserver.control import (
     customers,
     deliveries,
     diff,
+    documents,
     explain,
     explain_shapes,
     faults,
@@ -224,6 +226,23 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         billograms.fetch,
         answer=billograms.InspectedBillogramShape,
         codes=("unknown_object",),
+    ),
+    ControlOperation(
+        "listDocuments",
+        "GET",
+        f"{_A}/billograms/{{id}}/documents",
+        documents.listing,
+        answer=list[documents.DocumentShape],
+        query=paging.QUERY,
+        codes=("unknown_object",),
+    ),
+    ControlOperation(
+        "getDocumentPdf",
+        "GET",
+        f"{_A}/billograms/{{id}}/documents/{{letter_id}}.pdf",
+        documents.fetch,
+        media_type=FILE_TYPE,
+        codes=("unknown_object", "unknown_letter"),
     ),
     ControlOperation(
         "listActions",

@@ -29,7 +29,7 @@ from mockserver.masking import masked_url
 from mockserver.schema import Form, component
 from mockserver.traffic import Entry
 from mockserver.webhooks.deliveries import Delivery
-from mockserver.wire import SLICE, encode
+from mockserver.wire import SLICE, encode, encode_rows
 
 _MOST = 10_000  # rows of one answer
 _AT_ONCE = 500  # rows in a chunk of a stream

@@ -264,6 +264,8 @@ ROWS = [
             ("listMockBillograms", "billograms"),
             ("getMockBillogram", "billograms/x"),
             ("listActions", "billograms/x/actions"),
+            ("listDocuments", "billograms/x/documents"),
+            ("getDocumentPdf", "billograms/x/documents/y.pdf"),
         )
     ),
     *(
@@ -271,7 +273,16 @@ ROWS = [
         for number in ("999", "x")
     ),
     Row("getMockBillogram", f"{B}/{{gone}}", NO_BODY, 404, "unknown_object", "object.exists"),
-    Row("listActions", f"{B}/{{gone}}/actions", NO_BODY, 404, "unknown_object", "object.exists"),
+    *(
+        Row(operation, f"{B}/{{gone}}/{path}", NO_BODY, 404, "unknown_object", "object.exists")
+        for operation, path in (
+            ("listActions", "actions"),
+            ("listDocuments", "documents"),
+            ("getDocumentPdf", "documents/x.pdf"),
+        )
+    ),
+    Row("listDocuments", f"{B}/{{sent}}/documents?before=none", NO_BODY, 400, "invalid_query"),
+    Row("getDocumentPdf", f"{B}/{{sent}}/documents/none.pdf", NO_BODY, 404, "unknown_letter"),
     *(
         Row("listMockBillograms", f"{B}?{query}", NO_BODY, 400, "invalid_query")
         for query in ("state=Paid,None", "customer=x", "limit=0", "before=none", "after=none")

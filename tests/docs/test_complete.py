@@ -20,6 +20,7 @@ from mockserver.control import (
     customers,
     deliveries,
     diff,
+    documents,
     explain_shapes,
     faults,
     outbox,
@@ -63,6 +64,7 @@ MEMBERS: dict[str, list[Any]] = {
     "getAgenda": [clock.DueShape],
     "getMockCustomer": [customers.CustomerInternalShape],
     "getMockBillogram": [billograms.BillogramInternalShape, billograms.LossesShape],
+    "listDocuments": [documents.DocumentShape],
     "listActions": [
         action_shapes.ActionsShape,
         action_shapes.AllowedActionShape,

@@ -43,10 +43,10 @@ def test_an_operation_of_the_control_plane_reads_what_its_row_names(
         return query(call, name)
 
     monkeypatch.setattr(ControlCall, "query", noted)
-    server.sent()
+    key = server.sent()["id"]
     assert row.method == "GET"
     asked = f"?against=account:{ACCOUNT}" if "against" in row.query else ""
-    assert server.mock("GET", row.path.format(a=ACCOUNT) + asked).status == 200
+    assert server.mock("GET", row.path.format(a=ACCOUNT, id=key) + asked).status == 200
     assert read == set(row.query) == set(documented(CONTROL, row.path))
 
 
