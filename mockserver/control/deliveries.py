@@ -42,6 +42,12 @@ class WaitBody(Body):
     idle: bool = False
 
 
+class ReplayBody(Body):
+    """Which deliveries are sent again: those with this status."""
+
+    status: Literal["failed", "dropped", "delivered"] = "failed"
+
+
 class SentShape(TypedDict):
     headers: dict[str, str]
     body: str
@@ -69,6 +75,17 @@ class DeliveryShape(TypedDict):
     next_attempt_at: Shown | None
     cause: str
     attempts: list[AttemptShape]
+
+
+class SignedAttemptShape(AttemptShape):
+    """`signed` is the text that the right signature covers, `signature` the right signature. null: unsigned."""
+
+    signed: str | None
+    signature: str | None
+
+
+class OneDeliveryShape(DeliveryShape):
+    attempts: list[SignedAttemptShape]  # type: ignore[misc]  # more than in the list
 
 
 class InboxShape(TypedDict):
@@ -128,13 +145,37 @@ def _shown_in_inbox(number: int, each: Delivery, made: AttemptMade, timezone: st
     }
 
 
+async def fetch(call: ControlCall) -> Answer:
+    """`GET …/deliveries/{id}`: one delivery. Each attempt has the text that is signed, and its signature."""
+    deliveries, timezone = await _deliveries(call)
+    delivery = _find(deliveries, call)
+    attempts = [_render_signed(delivery, made, timezone) for made in delivery.attempts]
+    return Answer({**render_delivery(delivery, timezone), "attempts": attempts})
+
+
+def _render_signed(each: Delivery, made: AttemptMade, timezone: str) -> SignedAttemptShape:
+    """Render an attempt with the signature that the key of the delivery makes, whatever was sent."""
+    request, key = request_of(each.planned, made.timestamp, made.signed), each.planned.sign_key
+    shown = render_attempt(each, made, timezone)
+    if made.timestamp is None or key is None:
+        return {**shown, "signed": None, "signature": None}
+    signed = f"{made.timestamp}:{request.body.decode()}"
+    return {**shown, "signed": signed, "signature": signature.sign(key, made.timestamp, request.body)}
+
+
+def _find(deliveries: Deliveries, call: ControlCall) -> Delivery:
+    """Return the delivery of a path. Raises ControlError if there is none."""
+    delivery = deliveries.find(call.params["id"])
+    if delivery is None:
+        raise unknown("delivery", call.params["id"], "GET …/deliveries")
+    return delivery
+
+
 async def replay(call: ControlCall) -> Answer:
     """`POST …/deliveries/{id}/replay`: sends a callback again at once. The answer shows the result."""
     live = await call.live()
     deliveries, timezone = await _deliveries(call)
-    delivery = deliveries.find(call.params["id"])
-    if delivery is None:
-        raise unknown("delivery", call.params["id"], "GET …/deliveries")
+    delivery = _find(deliveries, call)
     if delivery.id not in deliveries.by_id:
         raise ControlError(
             409,
@@ -144,6 +185,27 @@ async def replay(call: ControlCall) -> Answer:
         )
     await call.sender.replay(live, delivery)
     return Answer(render_delivery(delivery, timezone))
+
+
+async def replay_all(call: ControlCall) -> Answer:
+    """`POST …/deliveries/replay`: sends all callbacks with a status again, oldest first.
+
+    The rest of a receiver's callbacks is left out once an attempt gets no answer from it. The answer shows
+    the deliveries that were sent.
+    """
+    body = call.typed_body(ReplayBody)
+    live = await call.live()
+    deliveries, timezone = await _deliveries(call)
+    silent: set[str] = set()  # receivers that gave no answer
+    sent: list[Delivery] = []
+    for each in [each for each in deliveries.by_id.values() if each.status == body.status]:
+        if each.planned.url in silent:
+            continue
+        await call.sender.replay(live, each)
+        sent.append(each)
+        if each.attempts[-1].status_code is None:
+            silent.add(each.planned.url)
+    return await _answer(sent, timezone)
 
 
 async def wait(call: ControlCall) -> Answer:

@@ -84,6 +84,7 @@ MEMBERS: dict[str, list[Any]] = {
     "getCallbacks": [callbacks.CallbacksBody, callbacks.AccountCallbacksShape],
     "getInbox": [deliveries.InboxShape],
     "listDeliveries": [deliveries.DeliveryShape, deliveries.AttemptShape, deliveries.SentShape],
+    "replayDeliveries": [deliveries.ReplayBody],
     "waitForDeliveries": [deliveries.WaitBody],
     "createSnapshot": [snapshots.SnapshotBody, snapshots.SnapshotShape],
     "diffAccount": [diff.DiffShape, diff.DifferenceShape, diff.MemberShape],
