@@ -1,5 +1,6 @@
 """The bank: recalls, planned outcomes of collections, mandates (reference: control 1, behaviour 8)."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
@@ -53,11 +54,19 @@ class RecallBody(Body):
     allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
 
 
+def _words(types: Iterable[str]) -> list[str]:
+    """Return the types of recalls, each alone and with each of its codes."""
+    return [word for kind in types for word in (kind, *(f"{kind}.{code}" for code in sepa.codes_of(kind)))]
+
+
 class ThenBody(Body):
     """A successful collection, and a recall after a time: `20d`, `2b` (bank days), `3h`."""
 
-    then: Annotated[str, Field(min_length=1, max_length=100)]
+    then: Annotated[str, Field(min_length=1, max_length=100), Form(one_word(_words(outcomes.AFTERWARDS)))]
     after: Annotated[str, Field(min_length=1, max_length=40)] | None = None
+
+
+PlainOutcome = Annotated[str, Form(one_word(["ok", *_words([sepa.REJECT])]))]
 
 
 class MatchBody(Body):
@@ -72,7 +81,7 @@ class OutcomesBody(Body):
     """The outcomes that the bank will answer, one for each collection."""
 
     match: MatchBody | None = None
-    plan: Annotated[list[ThenBody | str], Field(max_length=1000)]
+    plan: Annotated[list[ThenBody | PlainOutcome], Field(max_length=1000)]
 
 
 class SourcePatch(Body):
@@ -112,6 +121,7 @@ RecallOptionShape = TypedDict(
     {
         "type": str,
         "codes": list[str],
+        "reasons": dict[str, str],
         "from": Day | None,
         "until": Day | None,
         "legal": bool,
@@ -203,6 +213,7 @@ async def options(call: ControlCall) -> Answer:
             {
                 "type": each.type,
                 "codes": list(each.codes),
+                "reasons": {code: sepa.reason_text(code) for code in each.codes},
                 "from": None if each.first is None else each.first.isoformat(),
                 "until": None if each.last is None else each.last.isoformat(),
                 "legal": each.legal,

@@ -78,7 +78,7 @@ class DeliveryShape(TypedDict):
 
 
 class SignedAttemptShape(AttemptShape):
-    """`signed` is the text that the right signature covers, `signature` the right signature. null: unsigned."""
+    """`signed` is the text that a signature covers, `signature` the right one. null: it is not signed."""
 
     signed: str | None
     signature: str | None

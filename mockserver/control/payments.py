@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import format_moment
-from mockserver.control.errors import unknown
+from mockserver.control.errors import ControlError, unknown
 from mockserver.control.paging import Page
 from mockserver.core import payments
 from mockserver.core.act import Act
@@ -31,9 +31,12 @@ class Share(Body):
 
 
 class PaymentBody(Body):
-    """A payment as the bank reports it: for an OCR number, a billogram, several billograms, or unmatched."""
+    """A payment as the bank reports it: for an OCR number, a billogram, several billograms, or unmatched.
 
-    amount: Amount
+    Without an amount it is what remains of the billogram, or the sum of the allocations.
+    """
+
+    amount: Amount | None = None
     ocr_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     billogram: ObjectId | None = None
     allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
@@ -143,9 +146,19 @@ async def create(call: ControlCall) -> Answer:
 
 def report(act: Act, body: PaymentBody) -> str:
     """Decide a payment as the bank reports it, and return its id."""
+    target = body.billogram
+    if body.ocr_number is not None:  # money with an unknown OCR number is for nobody [S]
+        target = act.state.ocr_numbers.get("".join(body.ocr_number.split()))
+    shares = tuple((share.billogram, share.amount) for share in body.allocations or ())
+    amount = body.amount
+    if amount is None:
+        amount = act.billogram(target).sums.remaining if target is not None else _sum_of(shares)
+    if not amount:
+        message = "amount: must be given when nothing remains to be paid"
+        raise ControlError(400, "invalid_body", message, "name an amount, or a billogram that is not paid")
     given = payments.ReportedPayment(
-        amount=body.amount,
-        shares=_shares(act.state, body),
+        amount=amount,
+        shares=shares if target is None else ((target, amount),),
         scheme=body.scheme,
         payer_name=body.payer_name,
         ocr_number=body.ocr_number,
@@ -155,14 +168,9 @@ def report(act: Act, body: PaymentBody) -> str:
     return payments.receive(act, given)
 
 
-def _shares(state: State, body: PaymentBody) -> tuple[tuple[str, Decimal], ...]:
-    """Return the billograms and amounts of a payment; a payment with an unknown OCR number has none [S]."""
-    if body.allocations is not None:
-        return tuple((share.billogram, share.amount) for share in body.allocations)
-    key = body.billogram
-    if body.ocr_number is not None:
-        key = state.ocr_numbers.get("".join(body.ocr_number.split()))
-    return () if key is None else ((key, body.amount),)
+def _sum_of(shares: tuple[tuple[str, Decimal], ...]) -> Decimal:
+    """Return the sum of the amounts."""
+    return sum((amount for _, amount in shares), Decimal(0))
 
 
 async def allocate(call: ControlCall) -> Answer:

@@ -26,7 +26,7 @@ TEST_ACCOUNTS = {
     "0101": Outcome(recall=sepa.UNAUTHORISED, code="MD01", after="60d"),
     "0707": Outcome(reject="MD07"),
 }
-_AFTERWARDS = tuple(name for name, row in sepa.TABLE.items() if row.status == SETTLED and row.scheme == SEPA)
+AFTERWARDS = tuple(name for name, row in sepa.TABLE.items() if row.status == SETTLED and row.scheme == SEPA)
 _BANK_DAYS = re.compile(r"(\d{1,4})b", re.ASCII)
 
 
@@ -65,8 +65,8 @@ def _check(act: Act, outcome: Outcome) -> None:
     kind = sepa.REJECT if outcome.recall is None else outcome.recall
     code = outcome.reject if outcome.recall is None else outcome.code
     row = sepa.TABLE.get(kind)
-    if row is None or (outcome.recall is not None and kind not in _AFTERWARDS):
-        raise _bad(f"{kind} does not follow a settlement", f"one of {', '.join(_AFTERWARDS)}")
+    if row is None or (outcome.recall is not None and kind not in AFTERWARDS):
+        raise _bad(f"{kind} does not follow a settlement", f"one of {', '.join(AFTERWARDS)}")
     if code is not None and code not in sepa.codes_of(kind):
         raise _bad(f"{kind} does not know the reason {code}", f"one of {', '.join(sepa.codes_of(kind))}")
     if outcome.after is not None and not _BANK_DAYS.fullmatch(outcome.after):

@@ -752,3 +752,20 @@ def test_no_money_is_lost_or_made(deeds: list[tuple[str, int, Decimal]]) -> None
         check(server)
     finally:
         server.close()
+
+
+@pytest.mark.parametrize("way", ["billogram", "ocr_number"])
+def test_without_an_amount_it_is_what_remains(server: Server, way: str) -> None:
+    made = server.sent()
+    pay(server, 50, billogram=made["id"])
+    named = {"billogram": made["id"], "ocr_number": server.get(f"/billogram/{made['id']}").data["ocr_number"]}
+    answer = server.mock("POST", PAYMENTS, {way: named[way]})
+    assert (answer.status, answer.json["amount"]) == (201, 75)
+    assert server.get(f"/billogram/{made['id']}").data["state"] == "Paid"
+    again = server.mock("POST", PAYMENTS, {way: named[way]})
+    assert again.json["error"]["message"] == "amount: must be given when nothing remains to be paid"
+
+
+def test_without_an_amount_it_is_the_sum_of_the_allocations(server: Server) -> None:
+    shares = [{"billogram": server.sent()["id"], "amount": amount} for amount in (125, 25)]
+    assert server.mock("POST", PAYMENTS, {"allocations": shares}).json["amount"] == 150

@@ -107,6 +107,8 @@ ROWS = [
     Row("createPayment", "/accounts/none/payments", {"amount": 1}, 404, "unknown_account"),
     Row("createPayment", PAY, {"amount": 0}, 400, "invalid_body"),
     Row("createPayment", PAY, {"amount": "NaN"}, 400, "invalid_body"),
+    Row("createPayment", PAY, {}, 400, "invalid_body"),
+    Row("createPayment", PAY, {"billogram": "none"}, 404, "unknown_object", "object.exists"),
     Row("createPayment", PAY, {"amount": 1, "billogram": "none"}, 404, "unknown_object", "object.exists"),
     Row("createPayment", PAY, {"amount": 1, "date": "2026-03-03"}, 400, "refused", "payment.date"),
     Row(
