@@ -11,10 +11,13 @@ from typing import Any
 from msgspec import Struct
 
 from mockserver.json_problems import problem_of
-from mockserver.ui.schemas import Described, Schema, member, resolved, type_of
+from mockserver.ui.schemas import Described, Schema, alternatives, member, resolved, type_of
 from mockserver.wire import BadJson, decode, encode
 
 PREFIX = "body."
+
+
+Choices = Mapping[str, Mapping[str, str]]  # by member: the values that are possible, and their labels
 
 
 class BadField(Exception):
@@ -29,16 +32,22 @@ class Field(Struct, frozen=True):
     kind: str
     value: str = ""
     choices: tuple[str, ...] = ()
+    labels: Mapping[str, str] = {}  # of choices that do not explain themselves
     required: bool = False
     help: str = ""
     shown: bool = True  # without opening "more fields"
 
 
 def fields_of(
-    operation: Described, example: Any, typed: Mapping[str, str] | None, only: Sequence[str] | None = None
+    operation: Described,
+    example: Any,
+    typed: Mapping[str, str] | None,
+    only: Sequence[str] | None = None,
+    choices: Choices | None = None,
 ) -> list[Field]:
     """Return the fields of an operation: the members of the example first, then the others.
 
+    `choices` narrows members of which only some values are possible now.
     `example` gives the values. `typed`, if given, has what a person typed, by field name, and wins.
     """
     if operation.body is None:
@@ -55,13 +64,15 @@ def fields_of(
         if "const" in shape and not shown:
             continue
         field = PREFIX + name
+        labels = (choices or {}).get(name)
         made.append(
             Field(
                 name=field,
                 label=label_of(name),
-                kind=_kind(shape),
+                kind=_kind(shape) if labels is None else "select",
                 value=_text(_within(example, name.split("."))) if typed is None else typed.get(field, ""),
-                choices=_choices(shape),
+                choices=_choices(shape) if labels is None else tuple(labels),
+                labels=labels or {},
                 required=name in required,
                 help=shape.get("description", "") or _examples(shape),
                 shown=shown,
@@ -71,12 +82,13 @@ def fields_of(
 
 
 def _shape(operation: Described, steps: Iterable[str]) -> Schema:
-    """Return the schema of a member of the body, by its path."""
+    """Return the schema of a member of the body, by its path: a plain one, if it need not be an object."""
     assert operation.body is not None
-    schema: Schema = resolved(operation.body, operation.document)
+    schema = operation.body
     for step in steps:
         schema = member(schema, step, operation.document)
-    return schema
+    found = list(alternatives(schema, operation.document))
+    return next((each for each in found if type_of(each) != "object"), found[0] if found else {})
 
 
 def _within(value: Any, steps: Iterable[str]) -> Any:

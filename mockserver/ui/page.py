@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from mockserver.ui import snippets
 from mockserver.ui.client import Client, Reply
-from mockserver.ui.forms import Field, fields_of
+from mockserver.ui.forms import Choices, Field, fields_of
 from mockserver.ui.schemas import Operations
 
 BASE = "/_mock/ui"
@@ -44,6 +44,7 @@ class Form(Struct, frozen=True):
     curl: str
     python: str
     submitted: Submitted | None  # this form, if it is shown again
+    key: str = ""  # tells the forms of one operation on a page apart
 
     @property
     def more(self) -> list[Field]:
@@ -54,7 +55,8 @@ class Form(Struct, frozen=True):
     def id(self) -> str:
         """Return an id for the page: stable, and unique for a method and path."""
         return "form-" + "".join(
-            each if each.isascii() and each.isalnum() else "-" for each in f"{self.method}{self.path}"
+            each if each.isascii() and each.isalnum() else "-"
+            for each in f"{self.method}{self.path}{self.key}"
         )
 
 
@@ -111,18 +113,23 @@ class PageCall(Struct):
         effect: Any = None,
         confirm: str = "",
         preview: str = "",
+        key: str = "",
+        choices: Choices | None = None,
     ) -> Form:
         """Return the form of an operation, by its `operationId`.
 
         `path` has the parameters of its path besides the account. `body` prefills the fields; `only` names
-        the members that are shown.
+        the members that are shown. `key` tells the forms of one operation on a page apart. `choices`
+        are the possible values of members, with their labels.
         """
         found = self.operations.named(operation)
         assert found is not None, f"there is no operation {operation}"
         target = found.path
         for name, value in {"a": self.account, **(path or {})}.items():
             target = target.replace(f"{{{name}}}", quote(value, safe=""))
-        return self._form(found.method, target, body, title, submit, only, then, effect, confirm, preview)
+        return self._form(
+            found.method, target, body, title, submit, only, then, effect, confirm, preview, key, choices
+        )
 
     def form_of(
         self, method: str, path: str, body: Any, *, title: str = "", effect: Any = None, then: str = ""
@@ -142,14 +149,20 @@ class PageCall(Struct):
         effect: Any,
         confirm: str,
         preview: str,
+        key: str = "",
+        choices: Choices | None = None,
     ) -> Form:
         operation = self.operations.find(method, path)
         shown = self.submitted
-        if shown is not None and (shown.method, shown.path) != (method, path):
+        if shown is not None and (shown.method, shown.path, shown.typed.get("key", "")) != (
+            method,
+            path,
+            key,
+        ):
             shown = None
         fields = []
         if operation is not None:
-            fields = fields_of(operation, body, None if shown is None else shown.typed, only)
+            fields = fields_of(operation, body, None if shown is None else shown.typed, only, choices)
         title = title or ("" if operation is None else operation.title)
         return Form(
             method=method,
@@ -164,6 +177,7 @@ class PageCall(Struct):
             curl=snippets.curl(self.base, self.account, method, path, body, token=self.token),
             python=snippets.python(self.account, method, path, body),
             submitted=shown,
+            key=key,
         )
 
 

@@ -39,7 +39,7 @@ class Operations:
     def choices(self, component: str, name: str) -> list[str]:
         """Return the words that a member of a component of the API's document can have."""
         document = self._documents[API]
-        shape = member(document["components"]["schemas"][component], name, document)
+        shape = resolved(member(document["components"]["schemas"][component], name, document), document)
         return [str(each) for each in shape.get("enum", ()) if each is not None]
 
     def find(self, method: str, path: str) -> Described | None:
@@ -67,19 +67,25 @@ def _pattern(path: str) -> re.Pattern[str]:
     return re.compile("[^/]+".join(re.escape(part) for part in parts))
 
 
+def alternatives(schema: Schema, document: Schema) -> Iterator[Schema]:
+    """Yield what a schema allows besides null, without references and unions at its top level."""
+    while "$ref" in schema:
+        target: Any = document
+        for step in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[step]
+        schema = target
+    choices = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
+    if not choices:
+        yield schema
+        return
+    for each in choices:
+        if each.get("type") != "null":
+            yield from alternatives(each, document)
+
+
 def resolved(schema: Schema, document: Schema) -> Schema:
-    """Return a schema without references, allOf and null at its top level."""
-    while True:
-        if "$ref" in schema:
-            target: Any = document
-            for step in schema["$ref"].removeprefix("#/").split("/"):
-                target = target[step]
-            schema = target
-            continue
-        choices = schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf")
-        if not choices:
-            return schema
-        schema = next((each for each in choices if each.get("type") != "null"), choices[0])
+    """Return the first of a schema's alternatives."""
+    return next(alternatives(schema, document), {})
 
 
 def type_of(schema: Schema) -> str:
@@ -94,9 +100,12 @@ def type_of(schema: Schema) -> str:
 
 
 def member(schema: Schema, name: str, document: Schema) -> Schema:
-    """Return the schema of a member or of the items of a list; empty if it is unknown."""
-    found = resolved(schema, document)
-    if type_of(found) == "array":
-        return resolved(found.get("items", {}), document)
-    known: Schema = found.get("properties", {})
-    return resolved(known[name], document) if name in known else {}
+    """Return the schema of a member, or of the items of a list; empty if it is unknown."""
+    for found in alternatives(schema, document):
+        if type_of(found) == "array":
+            items: Schema = found.get("items", {})
+            return items
+        if name in found.get("properties", {}):
+            wanted: Schema = found["properties"][name]
+            return wanted
+    return {}
