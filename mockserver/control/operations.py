@@ -103,7 +103,12 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/payments",
         payments.listing,
         answer=list[payments.PaymentShape],
-        query={"billogram": WORD, **paging.QUERY},
+        query={
+            "billogram": WORD,
+            "status": one_word(payments.STATUSES),
+            "unmatched": one_word(["true"]),
+            **paging.QUERY,
+        },
     ),
     ControlOperation(
         "createPayment",

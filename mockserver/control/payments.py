@@ -9,20 +9,19 @@ from pydantic import Field, model_validator
 from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError, unknown
-from mockserver.control.paging import Page
 from mockserver.core import payments
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE
-from mockserver.core.funds import MANUAL, IncomingPayment
+from mockserver.core.funds import MANUAL, SCHEDULED, SETTLED, IncomingPayment
 from mockserver.core.showing import as_number
 from mockserver.core.state import PAYMENT, State
-from mockserver.emulator import Emulator, LiveAccount
 from mockserver.schema import Form, one_word, string
 
 ObjectId = Annotated[str, Field(min_length=1, max_length=100)]
 Text = Annotated[str, Field(max_length=1000)]
 Scheme = Literal["BANKGIRO", "SEPA_CREDIT_TRANSFER", "SEPA_DIRECT_DEBIT", "AUTOGIRO", "SWISH", "CARD"]
 Day = Annotated[date, Field(ge=FIRST_DATE)]
+STATUSES = (SCHEDULED, SETTLED, "failed", "cancelled")
 
 
 class Share(Body):
@@ -73,7 +72,7 @@ class AllocationShape(TypedDict):
 
 class PaymentShape(TypedDict):
     id: str
-    status: Annotated[str, Form(one_word(["scheduled", "settled", "failed", "cancelled"]))]
+    status: Annotated[str, Form(one_word(STATUSES))]
     amount: int | Decimal
     currency: str | None
     scheme: Annotated[str, Form(one_word([*get_args(Scheme), MANUAL]))]
@@ -93,30 +92,30 @@ class PaymentShape(TypedDict):
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET …/payments?billogram=`: lists the payments, or only those for one billogram.
+    """`GET …/payments?billogram=&status=&unmatched=`: lists the payments.
 
     Planned payments and those of the command `payment` are included.
     """
     live = await call.live()
-    return Answer(await list_payments(call.emulator, live, call.query("billogram"), call.page()))
-
-
-async def list_payments(
-    emulator: Emulator, live: LiveAccount, billogram: str | None, page: Page
-) -> list[PaymentShape]:
-    """Return a page of the payments, or only of those for one billogram.
-
-    Raises ControlError if `before` or `after` of the page is no payment.
-    """
+    billogram, status, unmatched = call.query("billogram"), call.query("status"), call.query("unmatched")
+    if status not in (None, *STATUSES):
+        raise ControlError(400, "invalid_query", "unknown status", f"known: {', '.join(STATUSES)}")
+    if unmatched not in (None, "true"):
+        raise ControlError(400, "invalid_query", "unmatched is not true", "leave it out to list all payments")
 
     def fits(each: IncomingPayment) -> bool:
-        return each.planned_for == billogram or any(part.billogram == billogram for part in each.allocations)
+        named = (each.planned_for, *(part.billogram for part in each.allocations))
+        return (
+            (billogram is None or billogram in named)
+            and status in (None, each.status)
+            and (unmatched is None or each.unmatched > 0)
+        )
 
-    timezone, payments = await emulator.read(
+    timezone, payments = await call.emulator.read(
         live, lambda state: (state.account.timezone, list(state.payments.values()))
     )
-    found = await page.of(payments, lambda each: each.id, None if billogram is None else fits)
-    return [render_payment(each, timezone) for each in found]
+    found = await call.page().of(payments, lambda each: each.id, fits)
+    return Answer([render_payment(each, timezone) for each in found])
 
 
 async def fetch(call: ControlCall) -> Answer:

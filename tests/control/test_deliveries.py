@@ -16,7 +16,7 @@ KEY = "test-sign-key-1"
 
 def receive(server: Server, url: str = "mock:inbox", respond: int = 200, key: str | None = KEY) -> None:
     """Configure a receiver that is not tried again."""
-    body = {"url": url, "sign_key": key, "respond": respond, "retry_schedule": []}
+    body: Any = {"url": url, "sign_key": key, "respond": respond, "retry_schedule": []}
     assert server.mock("PUT", f"{A}/callbacks", body).status == 200
 
 

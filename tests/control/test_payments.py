@@ -530,6 +530,14 @@ def test_those_for_one_billogram(server: Server) -> None:
     assert server.mock("GET", PAYMENTS).json == [both, mine]
 
 
+def test_those_of_a_status_and_those_with_unmatched_money(server: Server) -> None:
+    free = pay(server, 20)
+    paid = pay(server, 125, billogram=server.sent()["id"])
+    assert server.mock("GET", f"{PAYMENTS}?unmatched=true").json == [free]
+    assert server.mock("GET", f"{PAYMENTS}?status=settled").json == [free, paid]
+    assert server.mock("GET", f"{PAYMENTS}?status=scheduled").json == []
+
+
 def test_the_payment_command_is_listed_as_manual(server: Server) -> None:
     sent = server.sent(currency="EUR")
     server.command(sent["id"], "payment", {"amount": "25.50"})

@@ -104,6 +104,8 @@ ROWS = [
     Row("getAgenda", "/accounts/none/agenda", NO_BODY, 404, "unknown_account"),
     Row("getAgenda", f"{A}/agenda?until=soon", NO_BODY, 400, "invalid_query"),
     Row("listPayments", "/accounts/none/payments", NO_BODY, 404, "unknown_account"),
+    Row("listPayments", f"{PAY}?status=gone", NO_BODY, 400, "invalid_query"),
+    Row("listPayments", f"{PAY}?unmatched=no", NO_BODY, 400, "invalid_query"),
     Row("createPayment", "/accounts/none/payments", {"amount": 1}, 404, "unknown_account"),
     Row("createPayment", PAY, {"amount": 0}, 400, "invalid_body"),
     Row("createPayment", PAY, {"amount": "NaN"}, 400, "invalid_body"),
