@@ -15,6 +15,7 @@ from mockserver.ui.schemas import Described, Schema, alternatives, member, resol
 from mockserver.wire import BadJson, decode, encode
 
 PREFIX = "body."
+_SHORT = ("b2b", "ocr", "url", "vat")  # words that are written in capitals
 
 
 Choices = Mapping[str, Mapping[str, str]]  # by member: the values that are possible, and their labels
@@ -25,7 +26,7 @@ class BadField(Exception):
 
 
 class Field(Struct, frozen=True):
-    """One field of a form. `kind` selects the control: text, number, date, select, area or json."""
+    """One field of a form. `kind` selects the control: text, number, date, select, area, json or hidden."""
 
     name: str
     label: str
@@ -107,8 +108,9 @@ def label_of(name: str) -> str:
     """Return the label of a member: its name in words, and which row it is of."""
     steps = name.split(".")
     row = f" of row {int(steps[-2]) + 1}" if len(steps) > 1 and steps[-2].isdigit() else ""
-    words = (steps[-1] + row).replace(":", " ").replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    words = (steps[-1] + row).replace(":", " ").replace("_", " ").split()
+    label = " ".join(each.upper() if each in _SHORT else each for each in words)
+    return label[:1].upper() + label[1:]
 
 
 def _kind(shape: Schema) -> str:

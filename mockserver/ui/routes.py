@@ -1,6 +1,6 @@
 """The pages of the dashboard, one row each; the paths are relative to `/_mock/ui`."""
 
-from mockserver.ui import accounts, billograms
+from mockserver.ui import accounts, billograms, webhooks
 from mockserver.ui.page import PageRow
 
 _A = "/accounts/{a}"
@@ -11,4 +11,9 @@ ROUTES = (
     PageRow(f"{_A}/billograms/new", billograms.new, "billograms"),
     PageRow(f"{_A}/billograms/{{id}}", billograms.one, "billograms"),
     PageRow(f"{_A}/billograms/{{id}}/documents/{{letter}}.pdf", billograms.document, "billograms"),
+    PageRow(f"{_A}/webhooks", webhooks.listing, "webhooks"),
+    PageRow(f"{_A}/webhooks/receiver", webhooks.receiver, "webhooks"),
+    PageRow(f"{_A}/webhooks/laboratory", webhooks.laboratory, "webhooks"),
+    PageRow(f"{_A}/webhooks/inbox", webhooks.inbox, "webhooks"),
+    PageRow(f"{_A}/webhooks/{{id}}", webhooks.one, "webhooks"),
 )
