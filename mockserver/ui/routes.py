@@ -1,6 +1,6 @@
 """The pages of the dashboard, one row each; the paths are relative to `/_mock/ui`."""
 
-from mockserver.ui import accounts, billograms, webhooks
+from mockserver.ui import accounts, bank, billograms, webhooks
 from mockserver.ui.page import PageRow
 
 _A = "/accounts/{a}"
@@ -16,4 +16,9 @@ ROUTES = (
     PageRow(f"{_A}/webhooks/laboratory", webhooks.laboratory, "webhooks"),
     PageRow(f"{_A}/webhooks/inbox", webhooks.inbox, "webhooks"),
     PageRow(f"{_A}/webhooks/{{id}}", webhooks.one, "webhooks"),
+    PageRow(f"{_A}/bank", bank.listing, "bank"),
+    PageRow(f"{_A}/bank/pay", bank.pay, "bank"),
+    PageRow(f"{_A}/bank/debits", bank.debits, "bank"),
+    PageRow(f"{_A}/bank/mandates/{{id}}", bank.mandate, "bank"),
+    PageRow(f"{_A}/bank/{{id}}", bank.one, "bank"),
 )

@@ -30,6 +30,9 @@ def server() -> Iterator[Mockserver]:
     """With the account demo, and one that is changed by no test."""
     with Mockserver(fixture="demo") as found:
         create(found, "kept")
+        receiver = {"url": "mock:inbox", "sign_key": "test-sign-key-1"}
+        control(found, "PUT", "/accounts/kept/callbacks", receiver)
+        control(found, "POST", "/accounts/kept/customers/101/simulate/enable-recurring", {"type": "autogiro"})
         yield found
 
 
@@ -43,9 +46,14 @@ def account(server: Mockserver, request: pytest.FixtureRequest) -> str:
 
 def create(server: Mockserver, name: str) -> None:
     """Creates an account with the fixture demo."""
-    body = {"id": name, "key": "secret", "fixture": "demo"}
-    made = httpx.post(server.url.replace("/api/v2", "/_mock/accounts"), json=body, trust_env=False)
-    assert made.status_code == 201, made.text
+    control(server, "POST", "/accounts", {"id": name, "key": "secret", "fixture": "demo"})
+
+
+def control(server: Mockserver, method: str, path: str, body: object) -> None:
+    """Sends a request to the control plane."""
+    address = server.url.replace("/api/v2", "/_mock") + path
+    made = httpx.request(method, address, json=body, trust_env=False)
+    assert made.is_success, made.text
 
 
 def links(visitor: Visitor) -> list[str]:
