@@ -17,6 +17,7 @@ from mockserver.schema import Form, one_word, string
 _LONGEST_TIMEOUT = 600  # seconds
 _MOST_RETRIES = 20
 _LONGEST_INTERVAL = timedelta(days=366)
+_RESPOND = f"the status that {INBOX} answers: with 500 each attempt fails"
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -48,7 +49,11 @@ def _type(text: str) -> str:
     return text
 
 
-_URL = string(4000, pattern=r"^(mock:inbox|https?://[^\s/?#]+[^\s]*)$")
+_URL = string(
+    4000,
+    pattern=r"^(mock:inbox|https?://[^\s/?#]+[^\s]*)$",
+    description=f"where callbacks are sent: an http or https address, or {INBOX}, the receiver in the server",
+)
 Url = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_url), Form(_URL)]
 Interval = Annotated[str, AfterValidator(_interval), Form(DURATION)]
 
@@ -65,7 +70,7 @@ class CallbacksBody(Body):
     types: list[Annotated[str, AfterValidator(_type), Form(one_word(TYPES))]] | None = None
     timeout: Annotated[str, AfterValidator(_timeout), Form(EXACT_DURATION)] | None = None
     retry_schedule: Annotated[list[Interval], Field(max_length=_MOST_RETRIES)] | None = None
-    respond: Annotated[int, Field(ge=200, le=599, strict=True)] = 200
+    respond: Annotated[int, Field(ge=200, le=599, strict=True, description=_RESPOND)] = 200
 
     def settings(self) -> CallbackSettings:
         """Return the settings that the account stores."""

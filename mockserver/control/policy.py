@@ -10,14 +10,17 @@ from mockserver.schema import Form, one_word
 from mockserver.webhooks.policy import ORDERS, PLAIN, SIGNATURES, TIMESTAMPS, Policy
 
 _MOST_COPIES = 10  # [A]
+_ORDER = "of the callbacks of one act, or of one move of the clock"
+_DUPLICATE = f"copies of each callback, at most {_MOST_COPIES}"
+_DROP = "the share of callbacks that are never sent: 0.2 is one in five"
 
 
 class PolicyBody(Body):
     """The whole delivery policy; a member that is left out has its default."""
 
-    order: Literal["fifo", "reverse", "shuffle"] | None = None
-    duplicate: Annotated[int, Field(ge=0, le=_MOST_COPIES)] | None = None
-    drop: Annotated[float, Field(ge=0, le=1)] | None = None
+    order: Literal["fifo", "reverse", "shuffle"] | None = Field(None, description=_ORDER)
+    duplicate: Annotated[int, Field(ge=0, le=_MOST_COPIES)] | None = Field(None, description=_DUPLICATE)
+    drop: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description=_DROP)
     delay: Interval | None = None
     signature: Literal["good", "bad", "missing", "old-key"] | None = None
     timestamp: Literal["wall", "clock", "stale"] | None = None
