@@ -48,8 +48,8 @@ class RecallBody(Body):
 
     type: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     code: Code | None = None
-    amount: Amount | None = None
-    fee: Fee | None = None
+    amount: Amount | None = Field(None, description="all that was not recalled yet, unless given")
+    fee: Fee | None = Field(None, description="what the recall costs; it is not part of the amount")
     message: Text | None = None
     allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
 

@@ -35,14 +35,14 @@ class PaymentBody(Body):
     Without an amount it is what remains of the billogram, or the sum of the allocations.
     """
 
-    amount: Amount | None = None
+    amount: Amount | None = Field(None, description="what remains of the billogram, unless given")
     ocr_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     billogram: ObjectId | None = None
     allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
     payer_name: Text | None = None
-    scheme: Scheme | None = None
+    scheme: Scheme | None = Field(None, description="the usual one of the currency, unless given")
     b2b: bool = False
-    date: Day | None = None
+    date: Day | None = Field(None, description="today, unless given")
 
     @model_validator(mode="after")
     def _check_exclusive(self) -> "PaymentBody":
@@ -58,7 +58,7 @@ class AllocateBody(Body):
     """The billogram for unmatched money. The example names the first billogram of the account `shop`."""
 
     billogram: ObjectId
-    amount: Amount | None = None
+    amount: Amount | None = Field(None, description="all that is unmatched, unless given")
 
 
 ALLOCATION = {"billogram": "79FbgfYx", "amount": 50}

@@ -192,7 +192,8 @@ def _recall(call: PageCall, payment: Mapping[str, Any], option: Mapping[str, Any
         choices={"type": {kind: kind}, "code": labels},
         key=kind,
     )
-    return {**option, "codes": usual, "title": kind if action is None else action["title"], "form": form}
+    title = kind if action is None else action["title"]
+    return {**option, "codes": usual, "title": title, "form": _hide(form, "body.type")}
 
 
 # direct debits
