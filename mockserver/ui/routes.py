@@ -1,6 +1,6 @@
 """The pages of the dashboard, one row each; the paths are relative to `/_mock/ui`."""
 
-from mockserver.ui import accounts, bank, billograms, webhooks
+from mockserver.ui import accounts, bank, billograms, outbox, webhooks
 from mockserver.ui.page import PageRow
 
 _A = "/accounts/{a}"
@@ -21,4 +21,6 @@ ROUTES = (
     PageRow(f"{_A}/bank/debits", bank.debits, "bank"),
     PageRow(f"{_A}/bank/mandates/{{id}}", bank.mandate, "bank"),
     PageRow(f"{_A}/bank/{{id}}", bank.one, "bank"),
+    PageRow(f"{_A}/outbox", outbox.listing, "outbox"),
+    PageRow(f"{_A}/outbox/{{letter_id}}", outbox.one, "outbox"),
 )
