@@ -19,7 +19,8 @@ KINDS = (
     ("several", "Several billograms"),
     ("unmatched", "For nobody"),
 )
-_OPEN = 200  # billograms that are looked at for those that are not paid
+_NEWEST = 50  # billograms among which those that are not paid are offered
+_CUSTOMERS = 200  # that are offered for a mandate
 _SHARES = 3  # of a payment for several billograms
 _SPARE = 2  # empty rows of a plan
 _CENT = Decimal("0.01")
@@ -75,7 +76,7 @@ async def pay(call: PageCall) -> Page:
 
 async def _unpaid(call: PageCall) -> list[Any]:
     """Return the newest billograms of which something remains to be paid, newest first."""
-    found = await call.get("billograms", limit=_OPEN)
+    found = await call.get("billograms", limit=_NEWEST)
     return [each for each in reversed(found) if each["remaining_sum"] > 0 and each["invoice_no"]]
 
 
@@ -202,7 +203,7 @@ def _recall(call: PageCall, payment: Mapping[str, Any], option: Mapping[str, Any
 async def debits(call: PageCall) -> Page:
     """Show the mandates, the debits that are planned, and what the bank will answer."""
     sources = await call.get("payment-sources", limit=PAGE, before=call.query.get("before"))
-    customers = await call.get("customers", limit=_OPEN)
+    customers = await call.get("customers", limit=_CUSTOMERS)
     names = {each["customer_no"]: each["name"] for each in customers}
     plans = await call.get("outcomes")
     customer = call.query.get("customer")
