@@ -11,6 +11,8 @@ from wsgiref.util import setup_testing_defaults
 from msgspec import Struct
 from starlette.types import ASGIApp, Message
 
+DASHBOARD = "mockserver.dashboard"  # in the ASGI scope of a request that the dashboard sends
+
 WSGIApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
@@ -21,6 +23,7 @@ class InProcessRequest(Struct, frozen=True):
     target: str
     headers: Mapping[str, str]
     body: bytes
+    scope: Mapping[str, Any] = {}  # more members of an ASGI scope, which a client can't send
 
 
 class InProcessResponse(Struct, frozen=True):
@@ -78,6 +81,7 @@ def _scope(call: InProcessRequest, host: str) -> dict[str, Any]:
         ],
         "client": ("127.0.0.1", 0),
         "server": (host, 80),
+        **call.scope,
     }
 
 

@@ -15,6 +15,8 @@ from msgspec import Struct
 from mockserver.core import numbers
 
 MAX_KEPT_BODY = 16 * 1024  # bytes
+MAX_KEPT_ANSWER = 8 * 1024  # bytes
+KEPT_ANSWERS = 50  # per account, besides those of refusals
 MAX_KEPT_PATH = 4096  # characters, as the two limits below
 MAX_KEPT_MESSAGE = 1000  # of a message, which may quote a key that the client sent
 MAX_KEPT_TEXT = 200
@@ -50,6 +52,9 @@ class Entry(Struct, gc=False, eq=False):
     field_path: tuple[str | int, ...] | None = None
     duration_ms: float | None = None
     after: tuple[int, int, int] | None = None  # of a refusal: the account's acts, notes, refusals so far
+    dashboard: bool = False  # whether the dashboard sent it, not a client
+    answer: bytes | None = None  # truncated; None if it is not kept (any more)
+    answer_size: int = 0  # before truncation, in bytes
     cost: int = 0  # bytes that the journal counts for the entry; 0: the entry was removed
 
 
@@ -132,11 +137,12 @@ class Faults:
 class _Journal:
     """The entries of one account, by request id, oldest first."""
 
-    __slots__ = ("account", "bytes", "count", "entries", "newest")
+    __slots__ = ("account", "answered", "bytes", "count", "entries", "newest")
 
     def __init__(self, account: str) -> None:
         self.account = account
         self.entries: OrderedDict[str, Entry] = OrderedDict()
+        self.answered: OrderedDict[Entry, None] = OrderedDict()  # not refused, with their answers
         self.newest: Entry | None = None
         self.count = 0
         self.bytes = 0
@@ -148,6 +154,7 @@ class Traffic:
     The journal is bounded by entries and bytes per account, and by bytes in total. An account's oldest
     entries are removed first; across accounts, the entry that has been followed longest by a newer one of its
     account. So the newest entry of each account is always kept, and only these entries can exceed the total.
+    Answers are kept of refusals, and of the newest requests of each account: they are larger than the rest.
     """
 
     def __init__(
@@ -172,7 +179,16 @@ class Traffic:
         """The cost of all entries in bytes."""
         return self._bytes
 
-    def begin(self, account: str, request_id: str, at: datetime, method: str, path: str, body: Body) -> Entry:
+    def begin(
+        self,
+        account: str,
+        request_id: str,
+        at: datetime,
+        method: str,
+        path: str,
+        body: Body,
+        dashboard: bool = False,
+    ) -> Entry:
         """Record a new request. It replaces an entry of the same account that has the same id."""
         journal = self._journals.get(account)
         if journal is None:
@@ -191,6 +207,7 @@ class Traffic:
             path[:MAX_KEPT_PATH],
             body[:MAX_KEPT_BODY],
             len(body),
+            dashboard=dashboard,
         )
         journal.newest = journal.entries[request_id] = entry
         self._count(journal, entry, _cost(entry))
@@ -209,6 +226,7 @@ class Traffic:
         field_path: tuple[str | int, ...] | None = None,
         duration_ms: float,
         after: tuple[int, int, int] | None = None,
+        answer: Body = b"",
     ) -> None:
         """Record how a request ended. An entry that was already removed is filled in too."""
         entry.status = status
@@ -220,10 +238,19 @@ class Traffic:
         entry.compared = None if compared is None else shallow(compared)
         entry.field = field and field[:MAX_KEPT_TEXT]
         entry.field_path = None if field is None else field_path
+        entry.answer_size = len(answer)
         if entry.cost:
+            journal = self._journals[entry.account]
+            entry.answer = answer[:MAX_KEPT_ANSWER]
+            if rule is None:
+                journal.answered[entry] = None
+                if len(journal.answered) > KEPT_ANSWERS:
+                    oldest, _ = journal.answered.popitem(last=False)
+                    oldest.answer = None
+                    self._count(journal, oldest, _cost(oldest))
             cost = _cost(entry)
             if cost != entry.cost:
-                self._count(self._journals[entry.account], entry, cost)
+                self._count(journal, entry, cost)
 
     def entries(self, account: str) -> list[Entry]:
         """The journal of an account, oldest first."""
@@ -260,6 +287,7 @@ class Traffic:
 
     def _drop(self, journal: _Journal, entry: Entry) -> None:
         del journal.entries[entry.id]
+        journal.answered.pop(entry, None)
         if entry is journal.newest:
             journal.newest = None
         else:
@@ -294,6 +322,8 @@ def _cost(entry: Entry) -> int:
     path = entry.path
     cost = _FIXED_COST + len(entry.id) + len(entry.method) + len(entry.body)
     cost += len(path) if path.isascii() else 4 * len(path)
+    if entry.answer is not None:
+        cost += len(entry.answer)
     if entry.message is not None:
         cost += entry.message.__sizeof__()
     if entry.field is not None:  # the path consists of names that the API knows, which are shared

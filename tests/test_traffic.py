@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mockserver import traffic
-from mockserver.traffic import MAX_KEPT_BODY, MAX_KEPT_MESSAGE, MAX_KEPT_PATH, Entry, Traffic, shallow
+from mockserver.traffic import (
+    KEPT_ANSWERS,
+    MAX_KEPT_ANSWER,
+    MAX_KEPT_BODY,
+    MAX_KEPT_MESSAGE,
+    MAX_KEPT_PATH,
+    Entry,
+    Traffic,
+    shallow,
+)
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
 MANY = 10**9  # a bound that is never met
@@ -96,6 +105,26 @@ def test_what_is_cut_at_the_end(name: str, most: int) -> None:
         entry = begun(journal, "a", f"r{more}")
         journal.finish(entry, status=400, duration_ms=1, **given)
         assert getattr(entry, name) == "x" * (most or more)
+
+
+def test_the_answers_of_refusals_and_of_the_newest_others_are_kept() -> None:
+    journal = Traffic()
+    for number in range(KEPT_ANSWERS + 1):
+        refused, other = begun(journal, "a", f"r{number}"), begun(journal, "a", f"o{number}")
+        journal.finish(refused, status=404, rule="path.exists", duration_ms=1, answer=b"no")
+        journal.finish(other, status=200, duration_ms=1, answer=b"yes")
+    answers = [(entry.id, entry.answer, entry.answer_size) for entry in journal.entries("a")]
+    assert answers[:4] == [("r0", b"no", 2), ("o0", None, 3), ("r1", b"no", 2), ("o1", b"yes", 3)]
+    assert all(answer is not None for _, answer, _ in answers[2:])
+    assert journal.bytes == sum(traffic._cost(entry) for entry in journal.entries("a"))
+
+
+def test_a_long_answer_is_cut() -> None:
+    journal = Traffic()
+    entry = begun(journal, "a", "r1")
+    journal.finish(entry, status=200, duration_ms=1, answer=b"x" * (MAX_KEPT_ANSWER + 1))
+    assert entry.answer == b"x" * MAX_KEPT_ANSWER
+    assert entry.answer_size == MAX_KEPT_ANSWER + 1
 
 
 class Word(StrEnum):
@@ -457,13 +486,27 @@ class Bounds(RuleBasedStateMachine):
         self.evict(account)
 
     @precondition(lambda self: self.made)
-    @rule(pick=st.integers(0, 99), message=st.none() | st.integers(0, 1200), members=st.integers(0, 25))
-    def finish(self, pick: int, message: int | None, members: int) -> None:
+    @rule(
+        pick=st.integers(0, 99),
+        message=st.none() | st.integers(0, 1200),
+        members=st.integers(0, 25),
+        answer=st.sampled_from([0, 10, COST, 20_000]),
+        refusal=st.none() | st.just("path.exists"),
+    )
+    def finish(self, pick: int, message: int | None, members: int, answer: int, refusal: str | None) -> None:
         """Any, also for a second time, evicted or forgotten; the newest first."""
         entry = self.made[-1 - pick % len(self.made)]
         text = None if message is None else "x" * message
         compared = {f"m{n}": ("y" * n, n) for n in range(members)} or None
-        self.journal.finish(entry, status=200, message=text, compared=compared, duration_ms=1)
+        self.journal.finish(
+            entry,
+            status=200,
+            rule=refusal,
+            message=text,
+            compared=compared,
+            duration_ms=1,
+            answer=b"x" * answer,
+        )
         if any(each is entry for each in self.kept):
             self.evict(entry.account)
 
@@ -499,6 +542,8 @@ class Bounds(RuleBasedStateMachine):
         newest = [self.of(account)[-1] for account in "abc" if self.of(account)]
         waiting = {id(entry) for entry in self.kept} - {id(entry) for entry in newest}
         assert {id(entry) for entry in self.journal._followed} == waiting
+        answered = {id(entry) for journal in self.journal._journals.values() for entry in journal.answered}
+        assert answered <= {id(entry) for entry in self.kept}
 
 
 TestBounds = Bounds.TestCase

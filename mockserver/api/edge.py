@@ -33,6 +33,7 @@ from mockserver.configuration import Configuration
 from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator, LiveAccount
+from mockserver.in_process import DASHBOARD
 from mockserver.log.interface import LogFailed
 from mockserver.traffic import Entry, Traffic
 from mockserver.wire import (
@@ -119,7 +120,7 @@ class Api:
             status, body = 500, _error("INTERNAL_ERROR", {"message": "internal error"})
             failure = error
         if passing.entry is not None:
-            self._journal(passing, passing.entry, status or None, refused)
+            self._journal(passing, passing.entry, status or None, refused, body if status else b"")
             if refused is not None:
                 extra.append((b"mock-explain", _explained(passing)))
         if not status:
@@ -147,12 +148,12 @@ class Api:
         return status, _error(refusal.status, error_data(refusal))
 
     def _journal(
-        self, passing: "_Passing", entry: Entry, status: int | None, refused: Refusal | None
+        self, passing: "_Passing", entry: Entry, status: int | None, refused: Refusal | None, answer: bytes
     ) -> None:
         took = (perf_counter() - passing.begun) * 1000
         if refused is None:
             error = "INTERNAL_ERROR" if status == 500 else None
-            self._traffic.finish(entry, status=status, error=error, duration_ms=took)
+            self._traffic.finish(entry, status=status, error=error, duration_ms=took, answer=answer)
             return
         live = passing.live
         if live is not None and not live.durable:  # an account that is not durable has no timeline
@@ -170,6 +171,7 @@ class Api:
             field_path=refused.path,
             duration_ms=took,
             after=None if live is None else (live.durable, live.durable_notes, live.refusals),
+            answer=answer,
         )
         if live is not None:
             live.signal.notify()
@@ -209,7 +211,13 @@ class Api:
         live = passing.live = await self._authenticate(scope, request_id)
         raw = b"" if body is None else body.raw
         passing.entry = self._traffic.begin(
-            live.stream, request_id, self._emulator.now(live), scope["method"], _asked(scope), raw
+            live.stream,
+            request_id,
+            self._emulator.now(live),
+            scope["method"],
+            _asked(scope),
+            raw,
+            DASHBOARD in scope,
         )
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)

@@ -7,7 +7,8 @@ requested. So a refusal costs no extra work, and an explanation describes the pr
 import asyncio
 
 from mockserver.control.call import Answer, ControlCall
-from mockserver.control.errors import ControlError, unknown
+from mockserver.control.errors import ControlError
+from mockserver.control.requests import find_request
 
 
 async def fetch(call: ControlCall) -> Answer:
@@ -15,9 +16,7 @@ async def fetch(call: ControlCall) -> Answer:
     from mockserver.control import explained  # loads the table of rules at first use
 
     live = await call.live()
-    entry = call.traffic.find(live.stream, call.params["id"])
-    if entry is None:
-        raise unknown("request", call.params["id"], f"GET /_mock/accounts/{live.id}/requests")
+    entry = find_request(call, live)
     if entry.rule is None:
         done = "it is being answered" if entry.status is None else f"it was answered {entry.status}"
         message = f"no rule refused this request: {done}"

@@ -387,7 +387,15 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/requests",
         requests.listing,
         answer=list[requests.RequestShape],
-        query={"method": WORD, "status": {"type": "integer"}, "error": WORD, **paging.QUERY},
+        query=requests.QUERY,
+    ),
+    ControlOperation(
+        "getRequest",
+        "GET",
+        f"{_A}/requests/{{id}}",
+        requests.fetch,
+        answer=requests.KeptRequestShape,
+        codes=("unknown_request",),
     ),
     ControlOperation(
         "explainRequest",

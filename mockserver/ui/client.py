@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 from msgspec import Struct
 from starlette.types import ASGIApp
 
-from mockserver.in_process import InProcessRequest, call_asgi
+from mockserver.in_process import DASHBOARD, InProcessRequest, call_asgi
 from mockserver.wire import BadJson, decode, encode
 
 API = "/api/v2"
@@ -59,7 +59,8 @@ class Client:
                 headers["Mock-Token"] = self._token
         elif self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
-        answer = await call_asgi(self._app, InProcessRequest(method, target, headers, content), self._host)
+        call = InProcessRequest(method, target, headers, content, {DASHBOARD: True})
+        answer = await call_asgi(self._app, call, self._host)
         try:
             value = decode(answer.body) if "json" in answer.headers.get("content-type", "") else None
         except BadJson:

@@ -319,6 +319,10 @@ ROWS = [
     Row("listRequests", "/accounts/none/requests", NO_BODY, 404, "unknown_account"),
     Row("listRequests", f"{A}/requests?limit=x", NO_BODY, 400, "invalid_query"),
     Row("listRequests", f"{A}/requests?status=bad", NO_BODY, 400, "invalid_query"),
+    Row("listRequests", f"{A}/requests?refused=bad", NO_BODY, 400, "invalid_query"),
+    Row("listRequests", f"{A}/requests?sender=bad", NO_BODY, 400, "invalid_query"),
+    Row("getRequest", "/accounts/none/requests/x", NO_BODY, 404, "unknown_account"),
+    Row("getRequest", f"{A}/requests/none", NO_BODY, 404, "unknown_request"),
     Row("explainRequest", "/accounts/none/requests/x/explain", NO_BODY, 404, "unknown_account"),
     Row("explainRequest", f"{A}/requests/none/explain", NO_BODY, 404, "unknown_request"),
 ]

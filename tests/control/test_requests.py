@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from mockserver.emulator import Emulator
-from mockserver.traffic import MAX_KEPT_BODY, Traffic
+from mockserver.traffic import KEPT_ANSWERS, MAX_KEPT_BODY, Traffic
+from mockserver.ui.client import Client
 from tests.control.test_waiting import CONTROL, Holding, born
 from tests.log.test_held_commit import Ask, quiet
 from tests.server import ACCOUNT, KEY, Answer, Server, basic, dumps
@@ -60,6 +61,7 @@ def test_a_request_that_went_well(server: Server) -> None:
     assert row == {
         "id": id_of(answered),
         "at": "2026-03-02T10:00:00+01:00",
+        "sender": "client",
         "method": "GET",
         "path": "/api/v2/customer?page=1&page_size=10&order=%C3%A4",
         "status": 200,
@@ -125,6 +127,39 @@ def test_no_key_and_no_header_is_kept(server: Server) -> None:
     assert KEY not in text
     assert basic(ACCOUNT, KEY).split()[1] not in text
     assert "authorization" not in text.lower()
+
+
+# one of them, with its answer
+
+
+def test_one_request_has_its_answer(server: Server) -> None:
+    answered = server.get("/settings")
+    (row,) = journal(server)
+    kept = server.mock("GET", f"{REQUESTS}/{id_of(answered)}")
+    assert kept.status == 200
+    assert kept.json == row | {"answer": answered.body.decode(), "answer_size": len(answered.body)}
+
+
+def test_a_refusal_keeps_its_answer_longer_than_others(server: Server) -> None:
+    refused, done = server.get("/nowhere"), server.get("/settings")
+    for _ in range(KEPT_ANSWERS):
+        server.get("/settings")
+    answers = [server.mock("GET", f"{REQUESTS}/{id_of(each)}").json["answer"] for each in (refused, done)]
+    assert answers == [refused.body.decode(), None]
+
+
+# those of the dashboard
+
+
+def test_requests_of_the_dashboard_are_left_out(server: Server) -> None:
+    asked = server.get("/settings")
+    dashboard = Client(server.app, "mock.test", None)
+    shown = server.run(dashboard.send("GET", "/api/v2/nowhere", account=ACCOUNT))
+    sent = shown.headers["mock-request-id"]
+    assert ids(journal(server)) == [id_of(asked)]
+    assert ids(journal(server, "?sender=dashboard")) == [sent]
+    both = journal(server, "?sender=all")
+    assert [(row["id"], row["sender"]) for row in both] == [(id_of(asked), "client"), (sent, "dashboard")]
 
 
 # refused ones
@@ -300,6 +335,15 @@ def test_after(server: Server) -> None:
     after = rows[2]["id"]
     assert journal(server, f"?after={after}&method=PUT") == [r for r in rows[3:] if r["method"] == "PUT"]
     assert journal(server, "?after=unknown") == rows  # it may have gone, as the oldest do
+    for index, row in enumerate(rows):
+        assert journal(server, f"?before={row['id']}") == rows[:index]
+        assert journal(server, f"?before={row['id']}&limit=2") == rows[max(0, index - 2) : index]
+
+
+def test_refused_ones_or_not(server: Server) -> None:
+    rows = some_requests(server)
+    assert journal(server, "?refused=true") == [row for row in rows if row["explanation"]]
+    assert journal(server, "?refused=false") == [row for row in rows if not row["explanation"]]
 
 
 def test_limit(server: Server) -> None:

@@ -104,6 +104,7 @@ MEMBERS: dict[str, list[Any]] = {
         scenario_endpoints.ComparedShape,
     ],
     "listRequests": [requests.RequestShape, requests.ExplanationShape],
+    "getRequest": [requests.KeptRequestShape],
     "explainRequest": [
         explain_shapes.ExplainedShape,
         explain_shapes.EvidenceShape,
