@@ -156,8 +156,10 @@ class Api:
             self._traffic.finish(entry, status=status, error=error, duration_ms=took, answer=answer)
             return
         live = passing.live
-        if live is not None and not live.durable:  # an account that is not durable has no timeline
-            live = None
+        if live is not None and (not live.durable or entry.dashboard):
+            live = (
+                None  # an account that is not durable has no timeline; what the dashboard asks is not on it
+            )
         if live is not None:
             live.refusals += 1
         self._traffic.finish(
