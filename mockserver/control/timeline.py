@@ -35,6 +35,8 @@ _MOST = 10_000  # rows of one answer
 _AT_ONCE = 500  # rows in a chunk of a stream
 _BEAT = 15.0  # seconds without rows after which a live stream sends a comment as keep-alive
 
+OPENED, BEAT = b": the timeline\n\n", b": still here\n\n"  # comments of the live stream
+
 _LONG = 0.5  # seconds after which a running move of the clock is reported
 _EVERY = 0.25  # seconds between two reports of progress
 PROGRESS = "progress"
@@ -257,7 +259,7 @@ class _Progress:
 
 async def _live(call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wanted) -> AsyncIterator[bytes]:
     """Yield the rows as server-sent events, then new ones; after a reset those of the new account."""
-    yield b": the timeline\n\n"
+    yield OPENED
     notes = 0  # position of the last note that was sent: notes up to it are not read again
     progress = _Progress(live) if wanted.kind in (None, PROGRESS) else None
     while True:
@@ -288,7 +290,7 @@ async def _live(call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wan
                 await live.signal.wait(seen)
         except TimeoutError:
             if pause is None:
-                yield b": still here\n\n"
+                yield BEAT
 
 
 def _as_event(row: TimelineShape) -> bytes:

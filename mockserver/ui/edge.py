@@ -11,10 +11,11 @@ from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mockserver.browsers import KnownHosts, cross_site
 from mockserver.configuration import Configuration
+from mockserver.control.timeline import BEAT, OPENED
 from mockserver.ui.client import API, CONTROL, Client, Reply
 from mockserver.ui.forms import BadField, body_of
 from mockserver.ui.page import BASE, Page, PageCall, PageRow, Submitted, page_url
@@ -26,6 +27,7 @@ from mockserver.wire import BodyTooLarge, ClientGone, HttpDate, Paths, base_of, 
 _MAX_FORM = 1024 * 1024  # bytes
 _COMPRESSED_FROM = 800  # bytes; smaller answers are not compressed
 _SESSIONS = 1000
+_ALIVE = b"retry: 1000\nevent: beat\ndata: 1\n\n"
 _COOKIE = "mockserver_session"
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -197,9 +199,14 @@ class Dashboard:
         if self._token is not None:
             headers.append((b"authorization", f"Bearer {self._token}".encode()))
         target = f"{CONTROL}/{path}/timeline"
-        await self._app(
-            {**scope, "path": target, "raw_path": quote(target).encode(), "headers": headers}, receive, send
-        )
+
+        async def send_visibly(message: Message) -> None:
+            if message.get("body") in (OPENED, BEAT):  # a script does not see comments
+                message["body"] = _ALIVE
+            await send(message)
+
+        asked = {**scope, "path": target, "raw_path": quote(target).encode(), "headers": headers}
+        await self._app(asked, receive, send_visibly)
 
     # answers
 

@@ -1,111 +1,192 @@
 // What the pages do beyond links and forms: live refresh, questions before a form is sent, and copying.
 // Without this script everything but the live refresh works.
 
-const stateNames = { live: "Live", reconnecting: "Reconnecting…", paused: "Paused", stale: "Stale: reload the page" };
+const KINDS = ["request", "act", "delivery", "attempt", "refusal"];
+const SOON = 30; // milliseconds in which rows are gathered before the page is refreshed
+const SILENT = 40_000; // milliseconds without a sign of life, which the server gives every 15 seconds
+const AGAIN = 2_000; // milliseconds until the next attempt to connect, or to read what has no stream
 
-/** Replaces the fragments that are marked data-live by those of the page as it is now. */
+/** Follows the timeline of the account, and refreshes the fragments marked data-live when it grows. */
 class Live {
   constructor(address) {
     this.address = address;
     this.indicator = document.querySelector("p.live");
-    this.paused = false;
-    this.missed = 0;
+    this.button = this.indicator.querySelector("[data-pause]");
+    this.last = ""; // id of the last row that came
+    this.heard = this.fresh = Date.now(); // when the server was heard, and when the page was up to date
+    this.missed = 0; // rows while paused
+    this.paused = this.running = this.again = false;
     this.timer = null;
-    this.running = false;
-    this.again = false;
     this.indicator.hidden = false;
-    this.indicator.querySelector("[data-pause]").addEventListener("click", () => this.toggle());
+    this.button.addEventListener("click", () => this.toggle());
+    document.addEventListener("visibilitychange", () => document.hidden || this.check());
+    addEventListener("pageshow", (event) => event.persisted && this.connect());
+    addEventListener("pagehide", () => this.source.close());
+    setInterval(() => this.check(), 5_000);
+    if (document.querySelector("[data-poll]")) {
+      setInterval(() => this.paused || document.hidden || this.refresh(), AGAIN);
+    }
     this.connect();
   }
 
+  /** Connects, from the last row on; when the connection is cut, the browser resumes with Last-Event-ID. */
   connect() {
-    // tail=0: only what happens from now on; when the connection is cut, the browser resumes with Last-Event-ID
-    this.source = new EventSource(`${this.address}?tail=0`);
-    let opened = false;
-    this.source.onopen = () => {
+    clearTimeout(this.retry);
+    this.source?.close();
+    const source = new EventSource(`${this.address}?${this.last ? `after=${encodeURIComponent(this.last)}` : "tail=1"}`);
+    this.source = source;
+    source.onopen = () => {
+      this.hear();
       this.show(this.paused ? "paused" : "live");
-      if (opened) this.changed(); // what happened while the connection was cut
-      opened = true;
+      if (!this.paused) this.soon(); // what happened since the page was made, or the connection was lost
     };
-    this.source.onerror = () => {
-      if (this.source.readyState === EventSource.CLOSED) {
-        this.show("stale");
-        setTimeout(() => this.connect(), 3000);
-      } else {
-        this.show("reconnecting");
-      }
+    source.onerror = () => {
+      this.show(Date.now() - this.fresh > SILENT ? "stale" : "reconnecting");
+      if (source.readyState === EventSource.CLOSED) this.retry = setTimeout(() => this.connect(), AGAIN);
     };
-    for (const kind of ["request", "act", "delivery", "attempt", "refusal", "progress"]) {
-      this.source.addEventListener(kind, () => this.changed());
+    source.addEventListener("beat", () => this.hear());
+    source.addEventListener("progress", (event) => {
+      this.hear();
+      const { now, to, count } = JSON.parse(event.data);
+      if (!this.paused) this.show("moving", `The clock moves: ${now.slice(0, 10)} of ${to.slice(0, 10)}, ${count} acts`);
+      this.changed(0);
+    });
+    for (const kind of KINDS) {
+      source.addEventListener(kind, (event) => {
+        this.last = event.lastEventId;
+        this.hear();
+        this.changed(1);
+      });
     }
   }
 
-  show(state) {
+  hear() {
+    this.heard = Date.now();
+    if (!this.paused && !this.running && this.timer === null) this.fresh = this.heard;
+  }
+
+  /** Finds a connection that is silent for too long, which the browser does not notice. */
+  check() {
+    if (Date.now() - this.heard <= SILENT) return;
+    this.show("stale");
+    this.connect();
+  }
+
+  show(state, text) {
+    const since = new Date(this.fresh).toTimeString().slice(0, 8);
+    const texts = {
+      live: "Live",
+      reconnecting: "Reconnecting…",
+      paused: this.missed ? `Paused, ${this.missed} new` : "Paused",
+      stale: `Stale: as of ${since}, no connection`,
+    };
+    if (this.paused && state === "live") state = "paused";
     this.indicator.dataset.liveState = state;
-    this.indicator.querySelector("span").textContent =
-      state === "paused" && this.missed ? `Paused, ${this.missed} new` : stateNames[state];
+    const shown = this.indicator.querySelector("span");
+    const wanted = text ?? texts[state];
+    if (shown.textContent !== wanted) shown.textContent = wanted; // it is read aloud when it changes
   }
 
   toggle() {
     this.paused = !this.paused;
-    this.indicator.querySelector("[data-pause]").textContent = this.paused ? "Resume" : "Pause";
-    if (!this.paused && this.missed) this.refresh();
+    this.button.textContent = this.paused ? "Resume" : "Pause";
     this.missed = 0;
-    this.show(this.paused ? "paused" : "live");
+    if (this.source.readyState === EventSource.OPEN) this.show(this.paused ? "paused" : "live");
+    if (!this.paused) this.soon();
   }
 
-  changed() {
-    if (this.paused) {
-      this.missed += 1;
-      this.show("paused");
-      return;
-    }
+  changed(rows) {
+    if (!this.paused) return this.soon();
+    this.missed += rows;
+    this.show("paused");
+  }
+
+  soon() {
     this.timer ??= setTimeout(() => {
       this.timer = null;
       this.refresh();
-    }, 60);
+    }, SOON);
   }
 
+  /** Reads the page anew and takes its fragments over. One reading at a time. */
   async refresh() {
     if (this.running) {
       this.again = true;
       return;
     }
     this.running = true;
+    const began = Date.now();
     try {
       const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      if (!answer.ok) return;
+      if (answer.status >= 500) throw new Error(answer.statusText);
+      if (!answer.ok || this.paused) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const old of document.querySelectorAll("[data-live]")) {
         const made = page.getElementById(old.id);
-        if (made && made.innerHTML !== old.dataset.shown && !old.contains(document.activeElement?.closest("form"))) {
-          replace(old, made);
-        }
+        if (made && made.innerHTML !== old.served && !inUse(old)) replace(old, made);
       }
+      this.fresh = began;
+      if (this.source.readyState === EventSource.OPEN) this.show("live");
     } catch {
-      // the stream tells when the server is away
+      this.show(Date.now() - this.fresh > SILENT ? "stale" : "reconnecting");
+      setTimeout(() => this.soon(), AGAIN);
     } finally {
       this.running = false;
       if (this.again) {
         this.again = false;
-        this.changed();
+        this.soon();
       }
     }
   }
 }
 
-/** Puts the new children into an element; open details and the focused link stay. */
+/** Whether a person has typed something in a fragment, or is in one of its forms. */
+function inUse(fragment) {
+  const form = document.activeElement?.closest("form");
+  const typing = form && form.querySelector("input:not([type=hidden]), select, textarea");
+  return Boolean(typing && fragment.contains(form)) || fragment.querySelector("form[data-typed]") !== null;
+}
+
+/** Puts the new content into a fragment. What is unchanged stays: rows, open details, focus and scrolling. */
 function replace(old, made) {
   const html = made.innerHTML;
   const open = new Set([...old.querySelectorAll("details[open][id]")].map((each) => each.id));
-  const focused = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
-  const rows = new Set([...old.querySelectorAll("[data-row]")].map((each) => each.dataset.row));
+  const rows = new Map([...old.querySelectorAll("[data-row]")].map((each) => [each.dataset.row, each]));
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  const held = scrollY > 0 ? [...rows.values()].find((each) => each.getBoundingClientRect().bottom > 0) : null;
+  const before = held?.getBoundingClientRect().top;
+  const added = [];
+  remember(made, html);
+  for (const each of made.querySelectorAll("[data-row]")) {
+    const known = rows.get(each.dataset.row);
+    if (known && known.served === each.served) each.replaceWith(known);
+    else if (!known) added.push(each);
+  }
   old.replaceChildren(...made.childNodes);
-  old.dataset.shown = html;
+  old.served = html;
   for (const each of old.querySelectorAll("details[id]")) each.open ||= open.has(each.id);
-  for (const each of old.querySelectorAll("[data-row]")) each.classList.toggle("fresh", !rows.has(each.dataset.row));
-  if (focused) [...old.querySelectorAll("a")].find((each) => each.getAttribute("href") === focused)?.focus();
+  for (const each of rows.values()) each.classList.remove("fresh");
+  for (const each of added) each.classList.add("fresh");
   prepare(old);
+  const now = held && old.querySelector(`[data-row="${CSS.escape(held.dataset.row)}"]`);
+  if (now) scrollBy(0, now.getBoundingClientRect().top - before);
+  if (focused && document.activeElement !== focused) same(old, focused)?.focus({ preventScroll: true });
+}
+
+/** Returns the element that a person had in focus, or the one that has taken its place. */
+function same(root, focused) {
+  if (focused.isConnected) return focused;
+  if (focused.id) return document.getElementById(focused.id);
+  const holder = focused.closest("[id]");
+  const place = holder && document.getElementById(holder.id);
+  const alike = [...(place ?? root).querySelectorAll(focused.tagName)];
+  return alike.find((each) => each.textContent === focused.textContent) ?? null;
+}
+
+/** Notes what the server has sent, since scripts and people change attributes later. */
+function remember(fragment, html = fragment.innerHTML) {
+  fragment.served = html;
+  for (const each of fragment.querySelectorAll("[data-row]")) each.served = each.outerHTML;
 }
 
 /** Shows the buttons that need this script. */
@@ -133,6 +214,10 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+document.addEventListener("input", (event) => {
+  if (event.target.form) event.target.form.dataset.typed = "";
+});
+
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
   if (question && event.submitter?.name !== "preview" && !confirm(question)) event.preventDefault();
@@ -150,6 +235,7 @@ function tick() {
   }
 }
 
+for (const each of document.querySelectorAll("[data-live]")) remember(each);
 prepare(document);
 document.querySelector("[data-focus]")?.focus();
 const { stream } = document.body.dataset;
