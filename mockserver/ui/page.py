@@ -132,10 +132,18 @@ class PageCall(Struct):
         )
 
     def form_of(
-        self, method: str, path: str, body: Any, *, title: str = "", effect: Any = None, then: str = ""
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        *,
+        title: str = "",
+        effect: Any = None,
+        then: str = "",
+        key: str = "",
     ) -> Form:
         """Return the form of a request, such as an allowed action or the step of an explanation."""
-        return self._form(method, path, body, title, title, None, then, effect, "", "")
+        return self._form(method, path, body, title, title, None, then, effect, "", "", key)
 
     def _form(
         self,

@@ -1,7 +1,7 @@
 """Fills the templates: what every page shows around its own content, and how values are written."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -15,6 +15,7 @@ from mockserver.version import __version__
 from mockserver.wire import encode
 
 NONE = "\N{EN DASH}"  # shown for a value that there is not
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _ACCOUNTS = 200  # in the switcher
 NAVIGATION = (
     ("", "Overview"),
@@ -80,6 +81,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     made.filters |= {"money": money, "moment": moment, "day": day, "json": as_json, "number": number}
+    made.filters["weekday"] = weekday
     made.globals |= {"url": page_url, "version": __version__, "changed": changed_query}
     return made
 
@@ -110,6 +112,11 @@ def moment(value: str | None) -> str:
 def day(value: str | None) -> str:
     """Return the date of a moment or a date."""
     return value[:10] if value else NONE
+
+
+def weekday(value: date) -> str:
+    """Return a date with the name of its day: Tuesday 2026-03-10."""
+    return f"{_WEEKDAYS[value.weekday()]} {value}"
 
 
 def as_json(value: Any) -> str:
