@@ -1,6 +1,6 @@
 """The pages of the dashboard, one row each; the paths are relative to `/_mock/ui`."""
 
-from mockserver.ui import accounts, bank, billograms, customers, outbox, requests, timeline, webhooks
+from mockserver.ui import accounts, bank, billograms, clock, customers, outbox, requests, timeline, webhooks
 from mockserver.ui.page import PageRow
 
 _A = "/accounts/{a}"
@@ -26,6 +26,7 @@ ROUTES = (
     PageRow(f"{_A}/customers", customers.listing, "customers"),
     PageRow(f"{_A}/customers/new", customers.new, "customers"),
     PageRow(f"{_A}/customers/{{no}}", customers.one, "customers"),
+    PageRow(f"{_A}/clock", clock.page, "clock"),
     PageRow(f"{_A}/timeline", timeline.listing, "timeline"),
     PageRow(f"{_A}/requests", requests.listing, "requests"),
     PageRow(f"{_A}/requests/{{id}}", requests.one, "requests"),

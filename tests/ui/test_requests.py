@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.server import KEY, Answer, Server
-from tests.ui.pages import PageReader, read, send
+from tests.ui.pages import PageReader, load, read, send
 
 ACCOUNT = "demo"
 PAGES = f"/_mock/ui/accounts/{ACCOUNT}"
@@ -132,6 +132,7 @@ def test_an_unknown_request_and_an_empty_journal(server: Server) -> None:
 
 def test_no_page_has_an_id_twice(server: Server) -> None:
     answer = call(server, "POST", f"/billogram/{billogram(server, 'Paid')}/command/send")
-    for path in ("requests", f"requests/{answer.headers['mock-request-id']}", "customers/101"):
+    for path in ("requests", f"requests/{answer.headers['mock-request-id']}", "clock", "customers/101"):
         ids = read(server, f"{PAGES}/{path}").ids
         assert sorted(ids) == sorted(set(ids)), path
+    assert load(server, f"{PAGES}/timeline").status == 200
