@@ -9,8 +9,9 @@ import asyncio
 import contextlib
 from bisect import bisect
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from datetime import datetime
+from functools import partial
 from time import monotonic, perf_counter
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
 
@@ -43,6 +44,7 @@ PROGRESS = "progress"
 KINDS = ("request", "act", "delivery", "attempt", "refusal", PROGRESS)
 
 _REQUEST, _ACT, _DELIVERY, _LATER = range(4)
+_LATER_KINDS = ("attempt", "refusal")
 
 
 class RowKey(NamedTuple):
@@ -163,10 +165,8 @@ async def _first(
 ) -> list[TimelineShape]:
     """Return the first rows between two keys."""
     rows: list[TimelineShape] = []
-    async with contextlib.aclosing(_rows(call, live, after, wanted)) as found:
-        async for key, row in found:
-            if before is not None and key >= before:
-                break
+    async with contextlib.aclosing(_rows(call, live, after, wanted, before=before)) as found:
+        async for _, row in found:
             rows.append(row)
             if len(rows) == limit:
                 break
@@ -178,15 +178,14 @@ async def _newest(
 ) -> list[tuple[RowKey, TimelineShape]]:
     """Return the newest rows between two keys. It reads the end of the log, and more of it if needed."""
     end = live.durable if before is None else min(before.position, live.durable)
-    span = max(limit, _AT_ONCE)
+    span = limit  # an act has at least one row
     while True:
         start = max(after, RowKey(max(0, end - span), 0))
         rows: deque[tuple[RowKey, TimelineShape]] = deque(maxlen=limit)
-        async with contextlib.aclosing(_rows(call, live, start, wanted)) as found:
-            async for key, row in found:
-                if before is not None and key >= before:
-                    break
-                rows.append((key, row))
+        made = _rows(call, live, start, wanted, before=before, newest=limit)
+        async with contextlib.aclosing(made) as found:
+            async for each in found:
+                rows.append(each)
         if len(rows) == limit or start <= max(after, _START):
             return list(rows)
         span *= 4
@@ -298,38 +297,61 @@ def _as_event(row: TimelineShape) -> bytes:
 
 
 async def _rows(
-    call: ControlCall, live: LiveAccount, after: RowKey, wanted: Wanted, notes: int = 0
+    call: ControlCall,
+    live: LiveAccount,
+    after: RowKey,
+    wanted: Wanted,
+    notes: int = 0,
+    *,
+    before: RowKey | None = None,
+    newest: int | None = None,
 ) -> AsyncGenerator[tuple[RowKey, TimelineShape], None]:
-    """Yield the durable rows after a key, in order. The first `notes` notes are skipped."""
+    """Yield the durable rows between two keys, in order. The first `notes` notes are skipped.
+
+    `newest`: the caller takes only so many of the last rows, so that some of the others may be left out.
+    """
     if wanted.kind == PROGRESS:
         return
-    source = _Source(call, live)
+    source = _Source(call, live, wanted)
     durable, noted = live.durable, live.durable_notes
-    later = deque(await source.later(after, notes, durable, noted))
+    later = deque(await source.later(after, before, notes, durable, noted))
+    for _ in range(len(later) - newest if newest is not None else 0):
+        later.popleft()
+    if before is not None:
+        durable = min(durable, before.position)
     begun = perf_counter()
     async for record in call.emulator.log.read(live.stream, max(0, after.position - 1)):
         if record.position > durable:
             break
         found = []
         while later and later[0][0].position < record.position:
-            found.append(later.popleft())
+            found.append(_rendered(later.popleft()))
         found += source.act(record)
         while later and later[0][0].position == record.position:
-            found.append(later.popleft())
+            found.append(_rendered(later.popleft()))
         for key, row in found:
-            if key > after and wanted.has(row):
+            if key > after and (before is None or key < before) and wanted.has(row):
                 yield key, row
         if perf_counter() - begun > SLICE:
             await asyncio.sleep(0)
             begun = perf_counter()
 
 
+_Later = tuple[RowKey, Callable[[], TimelineShape]]  # a row that is rendered when it is needed
+
+
+def _rendered(each: _Later) -> tuple[RowKey, TimelineShape]:
+    key, render = each
+    return key, render()
+
+
 class _Source:
     """Renders the rows of one account."""
 
-    def __init__(self, call: ControlCall, live: LiveAccount) -> None:
+    def __init__(self, call: ControlCall, live: LiveAccount, wanted: Wanted) -> None:
         self._call = call
         self._live = live
+        self._wanted = wanted
         self._state: State = live.state
         self._deliveries = call.sender.deliveries(live)
         self._timezone = live.account.timezone
@@ -343,8 +365,10 @@ class _Source:
 
     def act(self, record: Record) -> list[tuple[RowKey, TimelineShape]]:
         """Return the rows of an act: the request that caused it, the act itself, its deliveries."""
+        billograms, wanted = record.billograms, self._wanted
+        if wanted.kind in _LATER_KINDS or not (wanted.billogram is None or wanted.billogram in billograms):
+            return []
         public = [event for event in record.events if isinstance(event, BillogramEvent)]
-        billograms = record.billograms
         found: list[tuple[RowKey, TimelineShape]] = []
         entry = self._call.traffic.find(self._live.stream, record.cause)
         if entry is not None:
@@ -372,33 +396,64 @@ class _Source:
         return found
 
     async def later(
-        self, after: RowKey, notes: int, durable: int, noted: int
-    ) -> list[tuple[RowKey, TimelineShape]]:
-        """Return the attempts and refusals after a key; each belongs between two acts."""
-        found: list[tuple[RowKey, TimelineShape]] = []
-        if self._live.notes_stream is not None and notes < noted:
-            async for record in self._call.emulator.log.read(self._live.notes_stream, notes):
+        self, after: RowKey, before: RowKey | None, notes: int, durable: int, noted: int
+    ) -> list[_Later]:
+        """Return the attempts and refusals between two keys; each belongs between two acts."""
+        found: list[_Later] = []
+        stream = self._live.notes_stream
+        if stream is not None and notes < noted and self._wanted.kind in (None, "attempt"):
+            notes = notes or await self._made_before(stream, after.position, noted)
+            async for record in self._call.emulator.log.read(stream, notes):
                 if record.position > noted:
                     break
                 found += self._attempts(record, after, durable)
-        for entry in self._call.traffic.entries(self._live.stream):
-            if entry.after is not None:
-                key = RowKey(entry.after[0], _LATER, *entry.after[1:])
-                if after < key and key.position <= durable and key.number <= noted:
-                    found.append(self._request(key, "refusal", entry, []))
-        return sorted(found, key=lambda each: each[0])
+        if self._wanted.kind in (None, "refusal"):
+            for entry in self._call.traffic.entries(self._live.stream):
+                if entry.after is not None:
+                    found += self._refusal(entry, noted)
+        between = [
+            each
+            for each in found
+            if after < each[0] and each[0].position <= durable and (before is None or each[0] < before)
+        ]
+        return sorted(between, key=lambda each: each[0])
 
-    def _attempts(self, record: Record, after: RowKey, durable: int) -> list[tuple[RowKey, TimelineShape]]:
-        found: list[tuple[RowKey, TimelineShape]] = []
+    def _refusal(self, entry: Entry, noted: int) -> list[_Later]:
+        assert entry.after is not None, "it was refused"
+        key = RowKey(entry.after[0], _LATER, *entry.after[1:])
+        made = self._request(key, "refusal", entry, [])
+        return [(key, lambda: made[1])] if key.number <= noted and self._wanted.has(made[1]) else []
+
+    async def _made_before(self, stream: str, position: int, noted: int) -> int:
+        """Return how many notes were made before an act, or somewhat fewer.
+
+        A note has the position of the last act, so these ascend: a failed write may disorder a few.
+        """
+        low, high = 0, noted
+        while high - low > _AT_ONCE:
+            middle = (low + high) // 2
+            async for record in self._call.emulator.log.read(stream, middle - 1):
+                made = record.events[0]
+                assert isinstance(made, AttemptMade), "nothing else is noted"
+                low, high = (middle, high) if made.after < position else (low, middle)
+                break
+        return max(0, low - _AT_ONCE)
+
+    def _attempts(self, record: Record, after: RowKey, durable: int) -> list[_Later]:
+        found: list[_Later] = []
         for made in record.events:
             assert isinstance(made, AttemptMade), "nothing else is noted"
             key = RowKey(made.after, _LATER, record.position)
             if after < key and made.after <= durable:
                 delivery = self._deliveries.by_id[made.delivery]
-                row = self._delivery(key, made.at, "attempt", delivery)
-                row["attempt"] = render_attempt(delivery, made, self._timezone)
-                found.append((key, row))
+                if self._wanted.billogram in (None, delivery.planned.billogram):
+                    found.append((key, partial(self._attempt, key, delivery, made)))
         return found
+
+    def _attempt(self, key: RowKey, delivery: Delivery, made: AttemptMade) -> TimelineShape:
+        row = self._delivery(key, made.at, "attempt", delivery)
+        row["attempt"] = render_attempt(delivery, made, self._timezone)
+        return row
 
     def _delivery(self, key: RowKey, at: datetime, kind: str, delivery: Delivery) -> TimelineShape:
         planned = delivery.planned

@@ -373,9 +373,12 @@ def test_the_newest_rows(kept: Patient, monkeypatch: pytest.MonkeyPatch) -> None
         rows = await listed(kept)
         key = made["create"].data["id"]
         mine = [row for row in rows if key in row["billograms"]]
-        deliveries = [row for row in rows if row["kind"] == "delivery"]
+        kinds = [
+            ([row for row in rows if row["kind"] == kind], f"&kind={kind}")
+            for kind in ("delivery", "attempt")
+        ]
         assert len(rows) > 20
-        for chosen, query in ((rows, ""), (mine, f"&billogram={key}"), (deliveries, "&kind=delivery")):
+        for chosen, query in ((rows, ""), (mine, f"&billogram={key}"), *kinds):
             for count in (1, 2, 5, len(chosen) - 1, len(chosen), 1000):
                 assert await listed(kept, f"?tail={count}{query}") == chosen[-count:]
             for index, row in enumerate(chosen):
