@@ -33,6 +33,7 @@ def server() -> Iterator[Mockserver]:
         receiver = {"url": "mock:inbox", "sign_key": "test-sign-key-1"}
         control(found, "PUT", "/accounts/kept/callbacks", receiver)
         control(found, "POST", "/accounts/kept/customers/101/simulate/enable-recurring", {"type": "autogiro"})
+        httpx.get(f"{found.url}/customer", auth=("kept", "secret"), trust_env=False)  # refused: it has a page
         yield found
 
 
