@@ -8,7 +8,7 @@ from mockserver.clock_runner import ClockRunner
 from mockserver.core import accounts, events
 from mockserver.core.act import Act
 from mockserver.core.events import FORMAT, BillogramEvent, Record
-from mockserver.core.model import Account, Clock, replace
+from mockserver.core.model import Account, Clock, Origin, replace
 from mockserver.core.state import State
 from mockserver.ledger import AccountGone, Ledger, LiveAccount, Snapshot, fold, new_stream, snapshot_of
 from mockserver.log.interface import Append, Branch, LogFailed, Point, Unpoint, Write
@@ -134,7 +134,8 @@ class Snapshots:
             fresh.last = ledger.now(live)
         order, seed = ledger.order_and_seed(name)
         clock = accounts.moved(fresh.account.clock, ledger.real_time(), {"now": fresh.last})
-        account = accounts.forked(fresh.account, name, order=order, seed=seed, clock=clock)
+        origin = Origin(live.id, fresh.position)
+        account = accounts.forked(fresh.account, name, origin, order=order, seed=seed, clock=clock)
         await durable(self._begin(fresh, account, fresh.last, live.stream, cause, "fork", live))
         return fresh
 

@@ -64,7 +64,9 @@ ApiKey = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 # a name of the library, or the fixture itself
 FixtureSource = Annotated[
-    Any, AfterValidator(_fixture), Form({"anyOf": [string(_LONGEST_NAME), {"type": "object"}]})
+    Any,
+    AfterValidator(_fixture),
+    Form({"anyOf": [string(_LONGEST_NAME, examples=["demo", "sepa"]), {"type": "object"}]}),
 ]
 DueDays = Annotated[int, Field(ge=0, le=365)]
 Market = Literal["Sweden", "Norway", "Finland", "Italy"]
@@ -135,6 +137,11 @@ class CountsShape(TypedDict):
     acts: int
 
 
+class OriginShape(TypedDict):
+    id: str
+    position: int
+
+
 class RemovedShape(TypedDict):
     id: str
 
@@ -151,6 +158,7 @@ class AccountShape(TypedDict):
     default_due_days: int
     market: Annotated[str, Form(one_word(get_args(Market)))]
     pdf_delay: str
+    forked_from: OriginShape | None
     counts: CountsShape
 
 
@@ -225,7 +233,7 @@ async def shown_account(emulator: Emulator, live: LiveAccount) -> AccountShape:
 
 def render_account(seen: Overview) -> AccountShape:
     """Render an account; its key is left out."""
-    account, features = seen.account, seen.account.features
+    account, features, origin = seen.account, seen.account.features, seen.account.forked_from
     return {
         "id": account.id,
         "seed": account.seed,
@@ -242,6 +250,7 @@ def render_account(seen: Overview) -> AccountShape:
         "default_due_days": account.default_due_days,
         "market": account.market,
         "pdf_delay": account.pdf_delay,
+        "forked_from": None if origin is None else {"id": origin.id, "position": origin.position},
         "counts": {
             "customers": seen.customers,
             "billograms": seen.billograms,

@@ -28,7 +28,10 @@ _KINDS = {
     PICTURE: "picture",
 }
 # members that always differ between two accounts, and the internal value of a running clock
-_OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"}
+_OWN = {
+    *("id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"),
+    "forked_from",
+}
 _DERIVED = ("copy", "effect")  # of customers and events: they follow from other members
 _DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so they always differ
 _SECRET = "sign_key"  # noqa: S105  # a name

@@ -9,7 +9,7 @@ from typing import Any
 
 from mockserver.core import agenda, calendar, events
 from mockserver.core.act import Act
-from mockserver.core.model import Account, CallbackSettings, Clock, Features, Value, replace
+from mockserver.core.model import Account, CallbackSettings, Clock, Features, Origin, Value, replace
 from mockserver.core.settings import Settings, new_settings
 
 FROZEN_START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # 10:00 in Stockholm, a Monday
@@ -117,6 +117,7 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
         items=0,
         highest_item_no=0,
         highest_invoice_no=0,
+        forked_from=None,
     )
 
 
@@ -128,13 +129,22 @@ def restored(account: Account, present: Account, clock: Clock) -> Account:
     return replace(account, order=present.order, generation=present.generation + 1, clock=clock)
 
 
-def forked(account: Account, name: str, *, order: int, seed: int, clock: Clock) -> Account:
-    """Return another account with the same state.
+def forked(account: Account, name: str, origin: Origin, *, order: int, seed: int, clock: Clock) -> Account:
+    """Return another account with the same state, which was reached at the position of the origin.
 
     The hash of a key contains the account's id, so the fork has no key and adopts the first password that
     it receives. It draws new ids from its own seed, keeps the callback settings, and starts at generation 0.
     """
-    return replace(account, id=name, order=order, key_hash=None, seed=seed, clock=clock, generation=0)
+    return replace(
+        account,
+        id=name,
+        order=order,
+        key_hash=None,
+        seed=seed,
+        clock=clock,
+        generation=0,
+        forked_from=origin,
+    )
 
 
 def moved(clock: Clock, real: datetime, given: Mapping[str, Any]) -> Clock:

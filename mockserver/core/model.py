@@ -501,6 +501,13 @@ class Clock(Value, frozen=True):
             return _LAST
 
 
+class Origin(Value, frozen=True):
+    """The account that another was forked from, and the position of the last act that both share."""
+
+    id: str
+    position: int
+
+
 class Account(Value, frozen=True):
     """One creditor, which the credentials of an API user give access to, and its counters."""
 
@@ -523,3 +530,4 @@ class Account(Value, frozen=True):
     items: int = 0  # ever created
     highest_item_no: int = 0  # among numeric ones: numbers of deleted items are not reused [R]
     highest_invoice_no: int = 0
+    forked_from: Origin | None = None  # a reset forgets it

@@ -146,6 +146,18 @@ def test_a_fork_has_the_same_state_and_goes_its_own_way(server: Server) -> None:
         assert server.fold(name).image() == server.image(name)
 
 
+def test_a_fork_names_its_origin_until_it_is_reset(server: Server) -> None:
+    server.customer()
+    assert server.mock("GET", A).json["forked_from"] is None
+    assert fork(server, "child")["forked_from"] == {"id": ACCOUNT, "position": 2}
+    assert fork(server, "grandchild", of="child", at=2)["forked_from"] == {"id": "child", "position": 2}
+    server.mock("POST", "/accounts/child/snapshots", {"name": "s"})
+    assert server.mock("POST", "/accounts/child/reset", {}).json["forked_from"] is None
+    restored = server.mock("POST", "/accounts/child/snapshots/s/restore").json
+    assert restored["forked_from"] == {"id": ACCOUNT, "position": 2}
+    assert server.mock("GET", f"{A}/diff?against=account:grandchild").json["differences"] == []
+
+
 def test_a_fork_draws_from_its_id_not_from_its_history() -> None:
     """The same id and the same requests give the same ids."""
     made = []

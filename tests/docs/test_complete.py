@@ -55,7 +55,7 @@ MEMBERS: dict[str, list[Any]] = {
         accounts.ClockStart,
         accounts.FeatureSwitches,
     ],
-    "getAccount": [accounts.AccountShape, accounts.CountsShape],
+    "getAccount": [accounts.AccountShape, accounts.CountsShape, accounts.OriginShape],
     "changeAccount": [accounts.AccountPatch],
     "resetAccount": [accounts.ResetBody],
     "getClock": [clock.ClockShape],

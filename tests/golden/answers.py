@@ -40,6 +40,11 @@ LEFT_OUT = (
         "the numbers of the rows came with pages",
     ),
     LeftOut(
+        r"/_mock/accounts(/[^/]+)?$",
+        ("forked_from",),
+        "a member since these logs were recorded; their forks do not know it",
+    ),
+    LeftOut(
         r"\{Mock-Explain\}",
         ("at", "message", "why", "advice", "hint", "meaning", "reason", "topic", "near"),
         "explanations are prose; their rules, values and steps stay",
