@@ -123,7 +123,7 @@ def _kind(shape: Schema) -> str:
         return "json"
     if shape.get("format") == "date":
         return "date"
-    return "area" if shape.get("maxLength", 0) > 1000 and "pattern" not in shape else "text"
+    return "area" if shape.get("maxLength", 0) > 1000 and not {"pattern", "examples"} & set(shape) else "text"
 
 
 def _choices(shape: Schema) -> tuple[str, ...]:

@@ -1,6 +1,17 @@
 """The pages of the dashboard, one row each; the paths are relative to `/_mock/ui`."""
 
-from mockserver.ui import accounts, bank, billograms, clock, customers, outbox, requests, timeline, webhooks
+from mockserver.ui import (
+    accounts,
+    bank,
+    billograms,
+    clock,
+    customers,
+    outbox,
+    requests,
+    states,
+    timeline,
+    webhooks,
+)
 from mockserver.ui.page import PageRow
 
 _A = "/accounts/{a}"
@@ -30,4 +41,10 @@ ROUTES = (
     PageRow(f"{_A}/timeline", timeline.listing, "timeline"),
     PageRow(f"{_A}/requests", requests.listing, "requests"),
     PageRow(f"{_A}/requests/{{id}}", requests.one, "requests"),
+    PageRow(f"{_A}/states", states.overview, "states"),
+    PageRow(f"{_A}/states/reset", states.reset, "states"),
+    PageRow(f"{_A}/states/delete", states.delete, "states"),
+    PageRow(f"{_A}/states/diff", states.diff, "states"),
+    PageRow(f"{_A}/states/snapshots/{{name}}/restore", states.restore, "states"),
+    PageRow(f"{_A}/states/snapshots/{{name}}/delete", states.forget, "states"),
 )
