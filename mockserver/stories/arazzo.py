@@ -98,6 +98,14 @@ class Document(Struct, frozen=True):
         """Return whether it runs against any server with Billogram's API: it needs no control plane."""
         return MOCK not in self.sources
 
+    def operations(self, workflow: Workflow) -> list[str]:
+        """Return the ids of the operations that a workflow calls, sorted, with those of workflows in it."""
+        found: set[str] = set()
+        for step in workflow.steps:
+            inner = None if step.workflow is None else self.workflows[step.workflow]
+            found |= {step.operation_id} if inner is None else set(self.operations(inner))
+        return sorted(found)
+
 
 def load(path: Path, table: Table) -> Document:
     """Load the scenario of a file; it can use these control-plane operations. Raises BadDocument."""

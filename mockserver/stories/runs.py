@@ -111,10 +111,15 @@ def count(steps: list[StepRun]) -> int:
 # inputs
 
 
-def choose(document: Document, given: Mapping[str, Any]) -> Workflow:
-    """Return the first workflow that has all given inputs and needs no others [A]. Raises BadInputs."""
+def choose(document: Document, given: Mapping[str, Any], name: str | None = None) -> Workflow:
+    """Return the first workflow that has all given inputs and needs no others [A]. Raises BadInputs.
+
+    `name`: the only workflow that may be chosen.
+    """
+    if name is not None and name not in document.workflows:
+        raise BadInputs(f"there is no workflow {name}; there are {', '.join(document.workflows)}")
     reasons: list[str] = []
-    for workflow in document.workflows.values():
+    for workflow in document.workflows.values() if name is None else (document.workflows[name],):
         unknown = sorted(set(given) - set(workflow.known))
         missing = sorted(workflow.required - set(given) - {ACCOUNT, AUTHORIZATION})
         if not unknown and not missing:
@@ -154,12 +159,19 @@ def inputs_of(workflow: Workflow, given: Mapping[str, Any]) -> dict[str, Any]:
 # runs
 
 
-async def run(document: Document, caller: Client, given: Mapping[str, Any], *, credentials: str) -> Run:
+async def run(
+    document: Document,
+    caller: Client,
+    given: Mapping[str, Any],
+    *,
+    credentials: str,
+    name: str | None = None,
+) -> Run:
     """Run a scenario as the caller's account. Raises BadInputs before anything is sent.
 
-    `credentials` is the header `Authorization` for Billogram's API.
+    `credentials` is the header `Authorization` for Billogram's API. `name` is that of the workflow.
     """
-    workflow = choose(document, given)
+    workflow = choose(document, given, name)
     ours = {ACCOUNT: caller.account, AUTHORIZATION: credentials}
     inputs = inputs_of(workflow, {name: ours[name] for name in ours if name in workflow.known} | dict(given))
     steps, outputs = await _run(document, caller, workflow, inputs)

@@ -29,10 +29,12 @@ Status = Literal["passed", "failed"]
 class RunBody(Body):
     """The inputs of a scenario; its account is the one of the path.
 
-    `scenario` is an Arazzo document that is run instead of one of the library; the path names it.
+    `workflow` names the workflow to run; without it the first that has the inputs is run. `scenario` is an
+    Arazzo document that is run instead of one of the library; the path names it.
     """
 
     inputs: Annotated[dict[str, Any], Field(default_factory=dict, max_length=100)]
+    workflow: str | None = None
     scenario: Annotated[dict[str, Any] | None, Form({"type": ["object", "null"]})] = None
 
 
@@ -41,6 +43,7 @@ class WorkflowShape(TypedDict):
     summary: str
     inputs: _JSON_SCHEMA
     steps: list[str]
+    operations: list[str]
     outputs: list[str]
 
 
@@ -152,7 +155,7 @@ async def run(call: ControlCall) -> Answer:
         raise ControlError(400, "invalid_body", "inputs: account is the one of the path", hint)
     caller = Caller(call.app, account, call.info.configuration.control_token)
     try:
-        done = await runs.run(document, caller, inputs, credentials=basic(account, "-"))
+        done = await runs.run(document, caller, inputs, credentials=basic(account, "-"), name=body.workflow)
     except runs.BadInputs as error:
         hint = f"GET /_mock/scenarios/{name} shows the inputs"
         raise ControlError(400, "invalid_body", f"inputs: {error}", hint) from None
@@ -199,6 +202,7 @@ def _shown(document: "Document") -> dict[str, Any]:
                 "summary": each.summary,
                 "inputs": each.inputs,
                 "steps": [step.id for step in each.steps],
+                "operations": document.operations(each),
                 "outputs": list(each.outputs),
             }
             for each in document.workflows.values()

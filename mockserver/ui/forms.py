@@ -1,7 +1,8 @@
 """Forms: the fields of an operation's body, and the body that a submitted form describes.
 
 A field's name is the path of a member, such as `body.amount` or `body.items.0.title`. An empty field is left
-out of the body. A field whose member is a list or an object without a form of its own holds JSON.
+out of the body. A field whose member is a list or an object without a form of its own holds JSON. With the
+prefix `text.` instead of `body.` the value is a text as it is typed, for members that no schema describes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +15,7 @@ from mockserver.json_problems import problem_of
 from mockserver.ui.schemas import Described, Schema, alternatives, member, resolved, type_of
 from mockserver.wire import BadJson, decode, encode
 
-PREFIX = "body."
+PREFIX, TEXT = "body.", "text."
 _SHORT = ("b2b", "ocr", "url", "vat")  # words that are written in capitals
 
 
@@ -154,10 +155,11 @@ def body_of(operation: Described, typed: Iterable[tuple[str, str]]) -> Any:
         return None
     body: dict[str, Any] = {}
     for name, text in typed:
-        if not name.startswith(PREFIX) or not text.strip():
+        if not name.startswith((PREFIX, TEXT)) or not text.strip():
             continue
-        steps = name.removeprefix(PREFIX).split(".")
-        _put(body, steps, _value(name, _shape(operation, steps), text))
+        steps = name.removeprefix(PREFIX).removeprefix(TEXT).split(".")
+        value = text if name.startswith(TEXT) else _value(name, _shape(operation, steps), text)
+        _put(body, steps, value)
     made = _compact(body)
     assert isinstance(made, dict)
     return made

@@ -6,8 +6,10 @@ from mockserver.ui import (
     billograms,
     clock,
     customers,
+    faults,
     outbox,
     requests,
+    scenarios,
     states,
     timeline,
     webhooks,
@@ -47,4 +49,7 @@ ROUTES = (
     PageRow(f"{_A}/states/diff", states.diff, "states"),
     PageRow(f"{_A}/states/snapshots/{{name}}/restore", states.restore, "states"),
     PageRow(f"{_A}/states/snapshots/{{name}}/delete", states.forget, "states"),
+    PageRow(f"{_A}/faults", faults.overview, "faults"),
+    PageRow(f"{_A}/scenarios", scenarios.listing, "scenarios"),
+    PageRow(f"{_A}/scenarios/{{name}}", scenarios.one, "scenarios"),
 )

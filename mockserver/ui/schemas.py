@@ -36,6 +36,11 @@ class Operations:
         """Return the operation with this `operationId`."""
         return self._by_id.get(name)
 
+    def of_api(self) -> list[str]:
+        """Return the operations of the API as method and path, such as `POST /billogram`."""
+        rows = (each for each in self._by_id.values() if each.path.startswith(f"{API}/"))
+        return [f"{each.method} {each.path.removeprefix(API)}" for each in rows]
+
     def choices(self, component: str, name: str) -> list[str]:
         """Return the words that a member of a component of the API's document can have."""
         document = self._documents[API]
