@@ -31,12 +31,12 @@ def clean_environment(**more: str) -> dict[str, str]:
 class Served:
     """`mockserver serve` on a free port, for the length of a `with` block. It must end with 0, silently."""
 
-    command: tuple[str, ...] = COMMAND
+    command: tuple[str, ...] | None = None  # `COMMAND`, looked up late: tests of the wheel replace it
 
     def __init__(self, *arguments: str, cwd: Path | None = None, **environment: str) -> None:
         port = () if "--port" in arguments or "MOCKSERVER_PORT" in environment else ("--port", "0")
         self.process = subprocess.Popen(
-            [*self.command, "serve", *port, *arguments],
+            [*(self.command or COMMAND), "serve", *port, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
