@@ -11,6 +11,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY mockserver/ mockserver/
 COPY fixtures/ fixtures/
 COPY scenarios/ scenarios/
+COPY docs/ docs/
 RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.13-slim

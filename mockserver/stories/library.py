@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from mockserver import bundled
 from mockserver.stories.background import in_daemon_thread
 
 T = TypeVar("T")
@@ -18,7 +19,6 @@ FIXTURES, SCENARIOS = "fixtures", "scenarios"
 LARGEST = 5 * 1024 * 1024  # bytes of a file
 LONGEST = 10.0  # seconds until a client gets an error instead of a file [A]
 _SUFFIXES = (".yaml", ".yml", ".json")
-_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 class NotInLibrary(LookupError):
@@ -31,8 +31,7 @@ class Unreadable(Exception):
 
 def folder(kind: str) -> Path:
     """Return the folder of the bundled fixtures or scenarios."""
-    installed = _PACKAGE / "library" / kind  # a wheel has them inside the package
-    return installed if installed.is_dir() else _PACKAGE.parent / kind
+    return bundled.root() / kind
 
 
 def names(kind: str, folders: Iterable[str] = ()) -> list[str]:

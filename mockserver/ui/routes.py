@@ -6,6 +6,7 @@ from mockserver.ui import (
     billograms,
     clock,
     customers,
+    documentation,
     faults,
     outbox,
     requests,
@@ -20,6 +21,8 @@ _A = "/accounts/{a}"
 
 ROUTES = (
     PageRow("", accounts.listing, frame=False),
+    PageRow("/docs", documentation.one, frame=False),
+    PageRow("/docs/{page}", documentation.one, frame=False),
     PageRow(f"{_A}/billograms", billograms.listing, "billograms"),
     PageRow(f"{_A}/billograms/new", billograms.new, "billograms"),
     PageRow(f"{_A}/billograms/{{id}}", billograms.one, "billograms"),

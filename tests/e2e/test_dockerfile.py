@@ -270,7 +270,7 @@ def test_only_what_the_image_is_made_of_is_sent_to_the_engine() -> None:
     assert {"LICENSE", "README.md", "pyproject.toml", "requirements/run.txt", "mockserver/py.typed"} <= sent
     tops = {path.partition("/")[0] for path in sent}
     told = {"LICENSE", "README.md", "pyproject.toml"}
-    assert tops == told | {"requirements", "mockserver", "fixtures", "scenarios"}
+    assert tops == told | {"requirements", "mockserver", "fixtures", "scenarios", "docs"}
     assert not any(path.endswith(".pyc") for path in sent)
 
 

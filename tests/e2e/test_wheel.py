@@ -9,6 +9,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mockserver.version import __version__
@@ -94,12 +95,16 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         if path.is_file() and path.suffix != ".pyc"
     }
     assert "mockserver/py.typed" in source
+    assert {"mockserver/ui/templates/base.html", "mockserver/ui/static/dashboard.css"} <= source
     library = {
-        f"mockserver/library/{kind}/{path.name}"
-        for kind in ("fixtures", "scenarios")
-        for path in (ROOT / kind).iterdir()
+        f"mockserver/library/{path.relative_to(ROOT).as_posix()}"
+        for kind in ("fixtures", "scenarios", "docs", "README.md")
+        for path in (ROOT / kind, *(ROOT / kind).rglob("*"))
+        if path.is_file() and not {"__pycache__", ".pytest_cache"} & set(path.parts)
     }
-    assert "mockserver/library/fixtures/empty.yaml" in library
+    assert {"fixtures/empty.yaml", "README.md", "docs/faults.md", "docs/examples/shop/README.md"} <= {
+        name.removeprefix("mockserver/library/") for name in library
+    }
     assert {name for name in names if ".dist-info/" not in name} == source | library
     assert {name.rpartition("/")[2] for name in names - source - library} == {
         "METADATA",
@@ -129,6 +134,13 @@ def test_the_installed_command_serves(wheel: Path, tmp_path: Path, monkeypatch: 
         assert server.mock("GET", "/info").json()["version"] == __version__
         made = server.api("POST", "/customer", {"name": "Test Customer AB"})
         assert (made.status_code, made.json()["data"]["customer_no"]) == (200, 1)
+        for address, words in (
+            ("/", "<h1>Accounts</h1>"),
+            ("/docs/", "<h1"),
+            ("/docs/faults", ">Faults</h1>"),
+            ("/static/dashboard.css", ":root"),
+        ):
+            assert words in httpx.get(f"{server.address}/_mock/ui{address}").text
         run(command, "wait", "--url", server.address, cwd=tmp_path)
         told = run(command, "run", "nothing-to-pay", "--base-url", server.address, cwd=tmp_path)
         assert told.startswith("nothing-to-pay  passed")
