@@ -28,6 +28,7 @@ class Options(TypedDict, total=False):
     seed: int | None
     control_token: str | None
     invalid_auth_status: Literal[401, 403]
+    ui: bool
     public_url: str | None
     callback_url: str | None
     sign_key: str | None

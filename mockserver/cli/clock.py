@@ -114,7 +114,7 @@ def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> 
     except urllib.error.HTTPError as error:
         with error:
             raise _CannotRun(_reason(error)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise _CannotRun(f"{given['url']} can't be reached: {reason}") from None
 
@@ -123,9 +123,6 @@ def _open(
     given: Mapping[str, Any], method: str, path: str, body: Any = None, *, accept: str = "application/json"
 ) -> Any:
     """Open the response for reading. Raises OSError or ValueError."""
-    url = given["url"] if "//" in given["url"] else f"http://{given['url']}"
-    # `serve` prints its addresses with these suffixes
-    base = url.rstrip("/").removesuffix("/api/v2").removesuffix("/_mock")
     headers = {"Content-Type": "application/json", "Accept": accept}
     if given["control_token"]:
         headers["Authorization"] = f"Bearer {given['control_token']}"
@@ -133,9 +130,16 @@ def _open(
     # no proxy: the server is on this machine or network
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     request = urllib.request.Request(  # noqa: S310  # the address is given by the user
-        f"{base}/_mock{path}", data, headers, method=method
+        f"{server_base(given['url'])}/_mock{path}", data, headers, method=method
     )
     return opener.open(request, timeout=_TIMEOUT)
+
+
+def server_base(url: str) -> str:
+    """Return the address of a server without the suffixes with which `serve` prints it."""
+    return (
+        (url if "//" in url else f"http://{url}").rstrip("/").removesuffix("/api/v2").removesuffix("/_mock")
+    )
 
 
 def _reason(error: urllib.error.HTTPError) -> str:

@@ -73,6 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from mockserver.cli.openapi import openapi
 
         code = openapi(given["control"], given["fixture"])
+    elif command == "open":
+        from mockserver.cli.open_browser import open_browser
+
+        code = open_browser(given["url"], given["account"])
     elif command == "clock":
         from mockserver.cli.clock import clock
 
@@ -137,6 +141,9 @@ def _parser() -> argparse.ArgumentParser:
     wait.add_argument(
         "--timeout", default="30s", type=_argument_type(_duration), help="how long to wait (%(default)s)"
     )
+    browser = commands.add_parser("open", help="open the dashboard in a browser", allow_abbrev=False)
+    browser.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
+    browser.add_argument("--account", help="id of the account to show; without it the list of accounts")
     openapi = commands.add_parser("openapi", help="print an OpenAPI document", allow_abbrev=False)
     which = openapi.add_mutually_exclusive_group()
     which.add_argument("--control", action="store_true", help="print the document of the control plane")

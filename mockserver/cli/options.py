@@ -193,6 +193,7 @@ SERVE: tuple[Option, ...] = (
     Option("now", None, "start time of the clock of new accounts", moment, "TIME"),
     Option("seed", None, "number from which ids are drawn", seed, "N"),
     Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
+    Option("no-ui", False, "serve no dashboard", None),
     Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
     Option("control-token", None, "token of the control plane; none leaves it open", token, "TOKEN"),
     Option(

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 _EXIT_ERROR = 2
 _GREETING_KEY = "secret"  # key of the account in the greeting
+_DASHBOARD = """
+  dashboard: {page}"""
 _GREETING = """
   mockserver serves {url}
   {who}:
@@ -120,6 +122,7 @@ async def _serve(options: Mapping[str, Any], bodies: Listed, command: Sequence[s
         library=options["library"] or (),
         control_token=token,
         invalid_auth_status=options["invalid_auth_status"],
+        ui=not options["no_ui"],
         public_url=options["public_url"],
         callback_url=options["callback_url"],
         sign_key=options["sign_key"],
@@ -141,7 +144,8 @@ async def _serve(options: Mapping[str, Any], bodies: Listed, command: Sequence[s
             return await run_command(command, _variables(listener, token, options["fixture"]))
         _print_addresses(listener, configuration, token if generated else None)
         if sys.stderr.isatty():
-            shown = _greeting(listener, token, generated, options["fixture"])
+            shown = "" if options["no_ui"] else _DASHBOARD.format(page=f"{listener.address}/_mock/ui/")
+            shown += _greeting(listener, token, generated, options["fixture"])
             print(shown, file=sys.stderr, flush=True)
         _tune_garbage_collector()
         await stop.wait()

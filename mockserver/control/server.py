@@ -38,6 +38,7 @@ class ConfigurationShape(TypedDict):
     now: str | None
     seed: int | None
     invalid_auth_status: int
+    ui: bool
     public_url: str | None
     control_token: bool
     fixture: str | None
@@ -107,6 +108,7 @@ def _configuration(made: Configuration) -> ConfigurationShape:
         "fixture": made.fixture,
         "library": list(made.library),
         "invalid_auth_status": made.invalid_auth_status,
+        "ui": made.ui,
         "public_url": None if made.public_url is None else masked_url(made.public_url),
         "control_token": made.control_token is not None,
         "callback_url": None if made.callback_url is None else masked_url(made.callback_url),

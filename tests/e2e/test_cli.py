@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import httpx
 import pytest
 
 from mockserver.cli.listening import reason
@@ -161,6 +162,7 @@ BY_ENVIRONMENT = {
     "seed": "7",
     "public-url": "https://first.example.com/",
     "invalid-auth-status": "401",
+    "no-ui": "yes",
     "control-token": "first",
     "accounts": "first.json",
     "log-level": "debug",
@@ -217,6 +219,7 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "library": ["first", "."],
         "public_url": "https://first.example.com",
         "invalid_auth_status": 401,
+        "ui": False,
         "control_token": True,
         "callback_url": "mock:inbox",
         "sign_key": True,
@@ -245,6 +248,7 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "library": ["second"],
             "public_url": "http://second.example.com:8080/sandbox",
             "invalid_auth_status": 403,
+            "ui": False,
             "control_token": True,
             "callback_url": "https://second.example.com/hook?***",
             "sign_key": True,
@@ -834,12 +838,21 @@ class Terminal:
 
 def test_a_person_sees_the_address_a_first_request_and_the_docs(tmp_path: Path) -> None:
     with Terminal(cwd=tmp_path) as terminal:
+        page = f"{terminal.told['control']}/ui/"
+        assert terminal.shown.splitlines()[1] == f"  dashboard: {page}"
+        assert "<h1>Accounts</h1>" in httpx.get(page, trust_env=False).text
         assert f"serves {terminal.told['url']}\n" in terminal.shown
         assert "any user name and password works; the account is created on first use:\n" in terminal.shown
         assert f"control plane: {terminal.told['control']} (open)\n" in terminal.shown
         assert "docs: README.md" in terminal.shown
         answer = terminal.follow(terminal.request)
         assert (answer["status"], answer["data"]["name"]) == ("OK", "demo")
+
+
+def test_without_a_dashboard_its_address_is_not_shown(tmp_path: Path) -> None:
+    with Terminal("--no-ui", cwd=tmp_path) as terminal:
+        assert "dashboard" not in terminal.shown
+        assert httpx.get(f"{terminal.told['control']}/ui/", trust_env=False).status_code == 404
 
 
 def test_the_first_request_works_when_its_account_has_another_key(tmp_path: Path) -> None:

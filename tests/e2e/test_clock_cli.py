@@ -107,9 +107,10 @@ def test_what_is_not_possible_is_one_line(server: Served, words: tuple[str, ...]
     assert said in err
 
 
-def test_nobody_there() -> None:
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "http://127.0.0.1:port"])
+def test_nobody_there(url: str) -> None:
     done = subprocess.run(
-        [*COMMAND, "clock", "show", "--account", "a", "--url", "http://127.0.0.1:9"],
+        [*COMMAND, "clock", "show", "--account", "a", "--url", url],
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -119,6 +119,7 @@ def test_what_it_is_made_with() -> None:
             "fixture": None,
             "library": [],
             "invalid_auth_status": 403,
+            "ui": True,
             "public_url": None,
             "control_token": False,
             "callback_url": None,
