@@ -7,15 +7,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from msgspec import Struct
 
 from mockserver import bundled
 from mockserver.ui.client import NotShown
 from mockserver.ui.page import Page, PageCall, page_url
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 _README = "README.md"
 # the list at the end of the README names every page once
@@ -62,6 +63,8 @@ def documents() -> tuple[Document, ...]:
 @cache
 def rendered(page: Document) -> str:
     """Return the HTML of a page, which is ours and therefore trusted."""
+    from markdown_it import MarkdownIt  # imported at first use
+
     reader = MarkdownIt("commonmark").enable("table")
     for name, rule in (("fence", _fence), ("table_open", _table_open), ("table_close", _table_close)):
         reader.add_render_rule(name, rule)
@@ -70,7 +73,7 @@ def rendered(page: Document) -> str:
     return str(reader.renderer.render(tokens, reader.options, {}))
 
 
-def _adapt(tokens: Sequence[Token], page: Document) -> None:
+def _adapt(tokens: "Sequence[Token]", page: Document) -> None:
     """Give ids to headings, lead links to pages, and make tables fit for the style sheet and for readers."""
     addresses = {each.file: each.address for each in documents()}
     seen: dict[str, int] = {}
@@ -113,7 +116,7 @@ def _target(href: str, page: Document, addresses: Mapping[str, str]) -> str | No
     return f"{addresses[file]}{sign}{fragment}" if file in addresses else None
 
 
-def _fence(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
+def _fence(_renderer: Any, tokens: "Sequence[Token]", index: int, _options: Any, _env: Any) -> str:
     """Render a block of code as the macro `code` does; a file name behind the language is its title."""
     name = tokens[index].info.partition(" ")[2]
     title = f'<figcaption class="quiet">{escape(name)}</figcaption>' if name else ""
@@ -123,10 +126,10 @@ def _fence(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, _
     )
 
 
-def _table_open(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
+def _table_open(_renderer: Any, tokens: "Sequence[Token]", index: int, _options: Any, _env: Any) -> str:
     name = f"Table {tokens[index].meta['number']}"
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}"><table>\n'
 
 
-def _table_close(_renderer: Any, _tokens: Sequence[Token], _index: int, _options: Any, _env: Any) -> str:
+def _table_close(_renderer: Any, _tokens: "Sequence[Token]", _index: int, _options: Any, _env: Any) -> str:
     return "</table></div>\n"

@@ -1,6 +1,8 @@
 """The documentation in the dashboard: every page, its anchors and its links."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -77,3 +79,28 @@ def test_a_link_to_a_file_that_is_not_bundled_is_text(server: Server) -> None:
 def test_another_name_is_not_found(server: Server) -> None:
     for name in ("nothing", "README.md", "..", "architecture.md"):
         assert load(server, f"/_mock/ui/docs/{name}").status == 404
+
+
+def test_what_pages_need_is_imported_when_one_is_requested() -> None:
+    """Requests of clients import nothing of it, and only the documentation imports Markdown."""
+    program = """
+import sys
+from tests.server import Server
+server = Server()
+def loaded():
+    return [name for name in ("mockserver.ui", "jinja2", "markdown_it") if name in sys.modules]
+server.customer()
+server.mock("GET", "/accounts")
+for path in ("/", "/_mock/ui/", "/_mock/ui/docs/"):
+    print(path, *loaded())
+    assert server.run(server.asgi("GET", path, b"", {"accept": "text/html"})).status in (200, 303)
+print("end", *loaded())
+server.close()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "/",
+        "/_mock/ui/",
+        "/_mock/ui/docs/ mockserver.ui jinja2",
+        "end mockserver.ui jinja2 markdown_it",
+    ]
