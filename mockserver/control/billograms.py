@@ -4,16 +4,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Annotated, TypedDict, cast
+from typing import TypedDict, cast
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from mockserver.api.billogram import find
 from mockserver.api.billogram_view import render_billogram
 from mockserver.api.shapes import STATES, BillogramShape
-from mockserver.control.call import Answer, ControlCall
+from mockserver.control.call import Answer, ControlCall, Shown, Uuid
 from mockserver.control.clock import DueShape, render_due
+from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
+from mockserver.control.machine import InternalState
 from mockserver.control.paging import QUERY, Page, unplaced
 from mockserver.control.payments import PaymentShape, render_payment
 from mockserver.core import events, money
@@ -23,7 +25,7 @@ from mockserver.core.model import Billogram, Internal
 from mockserver.core.showing import as_number
 from mockserver.core.state import State, is_digits, merged_slice
 from mockserver.emulator import Emulator, LiveAccount
-from mockserver.schema import Form, Schema, one_word, string
+from mockserver.schema import Schema, string
 from mockserver.wire import sliced
 
 LIST_QUERY: dict[str, Schema] = {
@@ -43,13 +45,24 @@ class LossesShape(TypedDict):
     written_down: int | Decimal
 
 
+class TakenShape(TypedDict):
+    """A transition that a billogram has made, and the event that made it. `before` is null at creation."""
+
+    at: Shown
+    event: str
+    event_uuid: Uuid
+    before: InternalState | None
+    after: InternalState
+
+
 class BillogramInternalShape(TypedDict):
     """What the API does not show: `debits` are the planned direct debits."""
 
-    state: Annotated[str, Form(one_word([str(each) for each in Internal]))]
+    state: InternalState
     agenda: DueShape | None
     debits: list[PaymentShape]
     losses: LossesShape
+    transitions: list[TakenShape]
 
 
 class InspectedBillogramShape(BillogramShape):
@@ -184,8 +197,29 @@ def inspect_billogram(state: State, billogram: Billogram, base: str) -> Inspecte
         "agenda": None if due is None else render_due(due, state.agenda_object(due.key), account),
         "debits": [render_payment(each, account.timezone) for each in planned],
         "losses": _losses(billogram),
+        "transitions": _taken(billogram, account.timezone),
     }
     return cast("InspectedBillogramShape", render_billogram(billogram, base) | {"internal": internal})
+
+
+def _taken(billogram: Billogram, timezone: str) -> list[TakenShape]:
+    found: list[TakenShape] = []
+    state: str | None = None
+    for event in billogram.events:
+        after = Internal.UNATTESTED if state is None else event.effect.internal
+        if after is UNSET:
+            continue
+        found.append(
+            {
+                "at": format_moment(event.mark.at, timezone),
+                "event": type(event).__name__,
+                "event_uuid": event.mark.uuid,
+                "before": state,
+                "after": str(after),
+            }
+        )
+        state = str(after)
+    return found
 
 
 def _losses(billogram: Billogram) -> LossesShape:

@@ -21,7 +21,9 @@ from mockserver.control import (
     explain,
     explain_shapes,
     faults,
+    machine,
     outbox,
+    overview,
     paging,
     payments,
     policy,
@@ -48,6 +50,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         "ready", "GET", "/ready", server.ready, answer=server.ReadyShape, codes=("not_ready",), open=True
     ),
     ControlOperation("info", "GET", "/info", server.info, answer=server.ServerInfoShape),
+    ControlOperation("getMachine", "GET", "/machine", machine.fetch, answer=machine.MachineShape),
     ControlOperation(
         "listAccounts",
         "GET",
@@ -68,6 +71,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         codes=("refused",),
     ),
     ControlOperation("deleteAccount", "DELETE", _A, accounts.remove, answer=accounts.RemovedShape),
+    ControlOperation("getOverview", "GET", f"{_A}/overview", overview.fetch, answer=overview.OverviewShape),
     ControlOperation("getClock", "GET", f"{_A}/clock", clock.fetch, answer=clock.ClockShape),
     ControlOperation(
         "setClock",

@@ -23,11 +23,10 @@ is allowed, and the states that it may lead to. In any other state the command i
 changes. The table says which transitions are possible. The rules of the command decide whether one is taken:
 half a payment ends nothing. The diagram in the documentation is generated from the table.
 
-**What the table does not hold.** Only clients give commands. What a bank, a recipient, a collection agency or
-a buyer of invoices does is checked in the modules of those nouns, and `effects` has the transitions of their
-events: from `Collection` to `Unpaid` (the case is withdrawn) or `Ended`, from `Factoring` to `Sold`, `Unpaid`
-or `Ended`, and from `Ended` to `Unpaid` (a payment from before it ended is recalled). The states `Sending`
-and `Deleted` are shown in callbacks only.
+**What others cause.** Only clients give commands. What a bank, a recipient, a collection agency or a buyer of
+invoices does is checked in the modules of those nouns, and `effects` makes the transitions of their events.
+`OTHERS` lists these transitions for readers, with the event that causes each. No rule reads it. The states
+`Sending` and `Deleted` are shown in callbacks only.
 """
 
 from msgspec import Struct
@@ -45,7 +44,7 @@ _CLAIMED = (_U, _C)
 class Transition(Struct, frozen=True):
     """One command: its `name` in refusals, the states that allow it, and the states that it may lead to.
 
-    Without `leads` the state is unchanged.
+    Without `leads` the state is unchanged. In `OTHERS` the name is the type of an event.
     """
 
     name: str
@@ -75,6 +74,17 @@ TRANSITIONS: dict[str, Transition] = {
     "credit-payment": Transition("CreditPayment", (_U,), (_E,)),
     "credit-allocate": Transition("CreditAllocate", (_U,), (_E,)),
 }
+
+OTHERS = (
+    Transition("Payment", (_U, _C), (_E,)),
+    Transition("Collection", (_U,), (_C,)),
+    Transition("CollectorPayment", (_C,), (_E,)),
+    Transition("CollectionEnded", (_C,), (_E,)),
+    Transition("CollectionCancelled", (_C,), (_U,)),
+    Transition("BillogramSold", (_F,), (_S,)),
+    Transition("FactoringDenied", (_F,), (_U, _E)),
+    Transition("PaymentRecalled", (_E,), (_U,)),
+)
 
 
 def check_state(billogram: Billogram, command: str) -> None:

@@ -270,6 +270,7 @@ ROWS = [
             ("listActions", "billograms/x/actions"),
             ("listDocuments", "billograms/x/documents"),
             ("getDocumentPdf", "billograms/x/documents/y.pdf"),
+            ("getOverview", "overview"),
         )
     ),
     *(
@@ -629,6 +630,7 @@ def test_every_built_operation_has_its_refusals() -> None:
         "health",
         "ready",
         "info",
+        "getMachine",
         "listAccounts",
         "getControlDocument",
         "listScenarios",

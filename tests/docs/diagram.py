@@ -5,18 +5,18 @@
 
 from collections.abc import Iterator
 
-from mockserver.core.machine import TRANSITIONS
+from mockserver.core.machine import OTHERS, TRANSITIONS
 from mockserver.core.model import Internal
 
 _COLUMNS = tuple(state for state in Internal if state is not Internal.DELETED)
 
 
 def diagram() -> str:
-    """Which command leads from which state to which, in Mermaid."""
+    """Which command or event of others leads from which state to which, in Mermaid."""
     moves: dict[tuple[Internal, Internal], list[str]] = {}
-    for name, command in TRANSITIONS.items():
-        for source in command.sources:
-            for target in command.leads:
+    for name, row in (*TRANSITIONS.items(), *((other.name, other) for other in OTHERS)):
+        for source in row.sources:
+            for target in row.leads:
                 if source is not target:
                     moves.setdefault((source, target), []).append(name)
     lines = [f"    [*] --> {Internal.UNATTESTED}: create"]
