@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mockserver.api.billogram_event import render_listed
 from mockserver.clock_runner import Moved
+from mockserver.control import paging
 from mockserver.control.call import DURATION, Answer, Body, ControlCall, Moment, Shown, ShownEvent, Zone
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
@@ -163,15 +164,17 @@ def _render_act(call: ControlCall, record: Record, timezone: str) -> HappenedSha
 
 
 async def upcoming(call: ControlCall) -> Answer:
-    """`GET …/agenda?until=&billogram=`: lists what happens next to each object."""
+    """`GET …/agenda?until=&billogram=&limit=`: lists what happens next to each object, the soonest first."""
     live = await call.live()
     until, key = _until(call), call.query("billogram")
+    limit = None if call.query("limit") is None else call.number("limit", 1, paging.MOST)
 
     def view(state: State) -> tuple[Account, list[tuple[Due, Any]]]:
-        entries = state.agenda.entries()
         if key is not None:
-            payments = {payment.id for payment in state.payments_of(key)}
-            entries = [due for due in entries if due.key == key or due.key in payments]
+            keys = [key, *(payment.id for payment in state.payments_of(key))]
+            entries = sorted(due for each in keys if (due := state.agenda.of(each)) is not None)[:limit]
+        else:
+            entries = state.agenda.entries(limit)
         return state.account, [
             (due, state.agenda_object(due.key)) for due in entries if until is None or due.at <= until
         ]

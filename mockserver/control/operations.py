@@ -99,7 +99,11 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         f"{_A}/agenda",
         clock.upcoming,
         answer=list[clock.DueShape],
-        query={"until": MOMENT, "billogram": WORD},
+        query={
+            "until": MOMENT,
+            "billogram": WORD,
+            "limit": {"type": "integer", "minimum": 1, "maximum": paging.MOST},
+        },
     ),
     ControlOperation(
         "listPayments",

@@ -6,7 +6,7 @@ derives the entry again. `deadlines` executes entries.
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 
 from msgspec import Struct
 
@@ -99,9 +99,9 @@ class Agenda:
             heappop(heap)
         return None
 
-    def entries(self) -> list[Due]:
-        """Return all entries in order."""
-        return sorted(self._of.values())
+    def entries(self, most: int | None = None) -> list[Due]:
+        """Return the entries in order: all of them, or the soonest ones."""
+        return sorted(self._of.values()) if most is None else nsmallest(most, self._of.values())
 
     def of(self, key: str) -> Due | None:
         """Return the entry of one object, or None."""

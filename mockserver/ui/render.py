@@ -57,7 +57,7 @@ async def render(call: PageCall, row: PageRow) -> Page:
 async def _frame(call: PageCall) -> dict[str, Any]:
     """Return what is on every page of an account: its clock, the next entry of its agenda, the others."""
     accounts = await call.client.get("accounts")
-    agenda = await call.get("agenda")
+    agenda = await call.get("agenda", limit=1)
     return {
         "accounts": [each["id"] for each in accounts[:_ACCOUNTS]],
         "clock": await call.get("clock"),

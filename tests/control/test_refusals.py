@@ -103,6 +103,7 @@ ROWS = [
     Row("advanceClock", f"{A}/clock/advance", {"to": "2026-01-01T00:00:00Z"}, 409, "clock_backwards"),
     Row("getAgenda", "/accounts/none/agenda", NO_BODY, 404, "unknown_account"),
     Row("getAgenda", f"{A}/agenda?until=soon", NO_BODY, 400, "invalid_query"),
+    Row("getAgenda", f"{A}/agenda?limit=0", NO_BODY, 400, "invalid_query"),
     Row("listPayments", "/accounts/none/payments", NO_BODY, 404, "unknown_account"),
     Row("listPayments", f"{PAY}?status=gone", NO_BODY, 400, "invalid_query"),
     Row("listPayments", f"{PAY}?unmatched=no", NO_BODY, 400, "invalid_query"),
