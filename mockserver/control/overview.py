@@ -19,7 +19,6 @@ from mockserver.emulator import LiveAccount
 from mockserver.schema import Form, one_word, string
 from mockserver.wire import sliced
 
-_SLICE = 50  # billograms added up before other requests get a turn
 _INVOICED, _PAID, _CREDITED, _LOST = range(4)
 _LOSSES = (events.Writeoff, events.UnderpaymentSettled, events.ConfirmedLoss)
 
@@ -62,7 +61,7 @@ async def fetch(call: ControlCall) -> Answer:
         totals = _TOTALS[live] = _Totals(live.account.timezone)
     async with totals.lock:
         table, states = await call.emulator.read(live, _snapshot)
-        async for part in sliced(totals.changed(table), _SLICE):
+        async for part in sliced(totals.changed(table)):
             totals.enter(part)
         shown: OverviewShape = {"currencies": totals.rendered(), "states": states}
     return Answer(shown)

@@ -1,22 +1,8 @@
-"""The list of billograms, the form of a new one, and the page of one with all that happened to it."""
+"""The list of billograms, and the form of a new one."""
 
 from mockserver.ui.page import Page, PageCall
 
 PAGE = 50
-STATES = (
-    *("Unattested", "Sending", "Unpaid", "PartlyPaid", "Overdue", "Reminder_1", "Reminder_2", "Reminder_3"),
-    *(
-        "Reminder_Many",
-        "Collection",
-        "Collecting",
-        "Factoring",
-        "FactoringDenied",
-        "Sold",
-        "Paid",
-        "Credited",
-    ),
-    "Ended",
-)
 _ROWS = 3  # in the form of a new billogram
 _SENDING = ("on_success.command", "on_success.method")
 _ROW = ("title", "count", "price", "vat", "unit")
@@ -57,36 +43,3 @@ async def new(call: PageCall) -> Page:
 
 def _first(customers: list[dict[str, object]]) -> object:
     return customers[-1]["customer_no"] if customers else ""
-
-
-async def one(call: PageCall) -> Page:
-    """Show one billogram."""
-    name = call.params["id"]
-    found = await call.get("billograms", name)
-    actions = await call.get("billograms", name, "actions")
-    return Page(
-        "billogram.html",
-        {
-            "b": found,
-            "allowed": [
-                call.form_of(
-                    each["method"], each["path"], each["body"], title=each["title"], effect=each["effect"]
-                )
-                for each in actions["allowed"]
-            ],
-            "refused": actions["refused"],
-            "documents": await call.get("billograms", name, "documents"),
-            "deliveries": await call.get("deliveries", billogram=name),
-            "agenda": await call.get("agenda", billogram=name),
-            "payments": await call.get("payments", billogram=name),
-        },
-    )
-
-
-async def document(call: PageCall) -> Page:
-    """Return the PDF of a document, as a file of this page's own session."""
-    path = (
-        f"/_mock/accounts/{call.account}/billograms/{call.params['id']}/documents/{call.params['letter']}.pdf"
-    )
-    reply = await call.client.send("GET", path)
-    return Page(content=reply.body, content_type=reply.headers["content-type"], status=reply.status)

@@ -141,9 +141,11 @@ class PageCall(Struct):
         effect: Any = None,
         then: str = "",
         key: str = "",
+        confirm: str = "",
+        choices: Choices | None = None,
     ) -> Form:
         """Return the form of a request, such as an allowed action or the step of an explanation."""
-        return self._form(method, path, body, title, title, None, then, effect, "", "", key)
+        return self._form(method, path, body, title, title, None, then, effect, confirm, "", key, choices)
 
     def _form(
         self,

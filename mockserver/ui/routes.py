@@ -3,6 +3,7 @@
 from mockserver.ui import (
     accounts,
     bank,
+    billogram,
     billograms,
     clock,
     customers,
@@ -25,8 +26,6 @@ ROUTES = (
     PageRow("/docs/{page}", documentation.one, frame=False),
     PageRow(f"{_A}/billograms", billograms.listing, "billograms"),
     PageRow(f"{_A}/billograms/new", billograms.new, "billograms"),
-    PageRow(f"{_A}/billograms/{{id}}", billograms.one, "billograms"),
-    PageRow(f"{_A}/billograms/{{id}}/documents/{{letter}}.pdf", billograms.document, "billograms"),
     PageRow(f"{_A}/webhooks", webhooks.listing, "webhooks"),
     PageRow(f"{_A}/webhooks/receiver", webhooks.receiver, "webhooks"),
     PageRow(f"{_A}/webhooks/laboratory", webhooks.laboratory, "webhooks"),
@@ -55,4 +54,6 @@ ROUTES = (
     PageRow(f"{_A}/faults", faults.overview, "faults"),
     PageRow(f"{_A}/scenarios", scenarios.listing, "scenarios"),
     PageRow(f"{_A}/scenarios/{{name}}", scenarios.one, "scenarios"),
+    PageRow(f"{_A}/billograms/{{id}}", billogram.one, "billograms"),
+    PageRow(f"{_A}/billograms/{{id}}/documents/{{letter}}.pdf", billogram.document, "billograms"),
 )
