@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -240,8 +240,8 @@ def chart(months: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Char
     values = [Decimal(str(row[name])) for row in months for name in names]
     most, least = max([*values, Decimal(0)]), min([*values, Decimal(0)])
     step = _round_step(most - least)
-    top = step * -(-most // step) if most else Decimal(0)
-    bottom = step * (least // step) if least else Decimal(0)
+    top = step * (most / step).to_integral_value(ROUND_CEILING)
+    bottom = step * (least / step).to_integral_value(ROUND_FLOOR)
     span = top - bottom or step
 
     def height(value: Decimal) -> float:
@@ -265,8 +265,8 @@ def chart(months: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Char
 
 
 def _round_step(span: Decimal) -> Decimal:
-    """Return the distance of lines: 1, 2 or 5 times a power of ten, so that there are about four."""
+    """Return the distance of lines: 1, 2 or 5 times a power of ten, so that there are at most six."""
     if not span:
         return Decimal(1)
-    power = Decimal(10) ** (span / 4).adjusted()
-    return next(power * each for each in (1, 2, 5, 10) if power * each * 4 >= span)
+    power = Decimal(10) ** (span / 5).adjusted()
+    return next(power * each for each in (1, 2, 5, 10) if power * each * 5 >= span)

@@ -112,7 +112,10 @@ class Dashboard:
                 return
             call.submitted = answer
         page = await render(call, row)
-        await self._send(scope, send, page)
+        if page.location:
+            await self._redirect(scope, send, page.location)
+        else:
+            await self._send(scope, send, page)
 
     async def _described(self) -> Operations:
         """Return the operations of both OpenAPI documents, which are read once."""

@@ -61,13 +61,17 @@ class Form(Struct, frozen=True):
 
 
 class Page(Struct, frozen=True):
-    """What a page function returns: a template and its values, or bytes of another content type."""
+    """What a page function returns: a template and its values, bytes of another content type, or a redirect.
+
+    `location` is the address to go to instead.
+    """
 
     template: str = ""
     values: Mapping[str, Any] = {}
     status: int = 200
     content: bytes | None = None
     content_type: str = ""
+    location: str = ""
 
 
 class PageCall(Struct):

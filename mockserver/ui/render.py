@@ -37,7 +37,7 @@ async def render(call: PageCall, row: PageRow) -> Page:
     """Make a page with the frame around it. What an operation refuses to show becomes a message."""
     try:
         page = await row.make(call)
-        if page.content is not None:
+        if page.content is not None or page.location:
             return page
         frame = await _frame(call) if row.frame and call.account else {}
     except NotShown as problem:

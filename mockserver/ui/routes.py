@@ -1,6 +1,7 @@
 """The pages of the dashboard, one row each; the paths are relative to `/_mock/ui`."""
 
 from mockserver.ui import (
+    account,
     accounts,
     bank,
     billogram,
@@ -12,6 +13,7 @@ from mockserver.ui import (
     outbox,
     requests,
     scenarios,
+    search,
     states,
     timeline,
     webhooks,
@@ -24,6 +26,8 @@ ROUTES = (
     PageRow("", accounts.listing, frame=False),
     PageRow("/docs", documentation.one, frame=False),
     PageRow("/docs/{page}", documentation.one, frame=False),
+    PageRow(_A, account.overview),
+    PageRow(f"{_A}/search", search.found, "search"),
     PageRow(f"{_A}/billograms", billograms.listing, "billograms"),
     PageRow(f"{_A}/billograms/new", billograms.new, "billograms"),
     PageRow(f"{_A}/webhooks", webhooks.listing, "webhooks"),
