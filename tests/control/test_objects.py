@@ -258,3 +258,28 @@ def test_nothing_yet(server: Server) -> None:
     server.get("/settings")
     assert listed(server) == []
     assert server.mock("GET", f"{A}/customers", NO_BODY).json == []
+
+
+# order
+
+
+@pytest.mark.parametrize("name", ["total_sum", "remaining_sum", "due_date"])
+def test_billograms_are_sorted_by_a_member(demo: Server, name: str) -> None:
+    shown = listed(demo, f"?order={name}&limit=1000")
+    assert [each[name] for each in shown] == sorted(each[name] for each in shown)
+    backwards = [each[name] for each in listed(demo, f"?order=-{name}&limit=1000")]
+    assert backwards == [each[name] for each in shown][::-1]
+    first = ids(demo, f"?order={name}&limit=4")
+    assert first == [each["id"] for each in shown][-4:]
+    assert ids(demo, f"?order={name}&limit=4&before={first[0]}") == [each["id"] for each in shown][-8:-4]
+
+
+def test_names_are_sorted_as_in_swedish() -> None:
+    server = Server()
+    for number, name in enumerate(("Öberg", "Zeta", "Ärlig", "Åberg", "adam"), 1):
+        server.post("/customer", {"customer_no": number, "name": name})
+        row = {"title": "Work", "count": 1, "price": 1, "vat": 0}
+        server.post("/billogram", {"customer": {"customer_no": number}, "items": [row]})
+    shown = [each["customer"]["name"] for each in listed(server, "?order=customer")]
+    server.close()
+    assert shown == ["adam", "Zeta", "Åberg", "Ärlig", "Öberg"]

@@ -291,7 +291,7 @@ ROWS = [
     Row("getDocumentPdf", f"{B}/{{sent}}/documents/none.pdf", NO_BODY, 404, "unknown_letter"),
     *(
         Row("listMockBillograms", f"{B}?{query}", NO_BODY, 400, "invalid_query")
-        for query in ("state=Paid,None", "customer=x", "limit=0", "before=none", "after=none")
+        for query in ("state=Paid,None", "order=none", "customer=x", "limit=0", "before=none", "after=none")
     ),
     *(
         Row("listMockCustomers", f"{A}/customers?{query}", NO_BODY, 400, "invalid_query")
