@@ -20,6 +20,7 @@ from mockserver.core.model import Billogram, Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import CUSTOMER
 
+Ip = Annotated[str, Field(min_length=1, max_length=100)]
 Day = Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)]
 
 
@@ -27,10 +28,17 @@ class NothingBody(Body):
     """The body of a simulation without parameters."""
 
 
+class ViewBody(Body):
+    """The recipient opens the link; `ip` is the address that the event shows."""
+
+    ip: Ip | None = None
+
+
 class MessageBody(Body):
-    """The recipient writes to the creditor."""
+    """The recipient writes to the creditor; `ip` is the address that the event shows."""
 
     message: Annotated[str, Field(min_length=1, max_length=100_000)]
+    ip: Ip | None = None
 
 
 class Simulation(Struct, frozen=True):
@@ -48,12 +56,12 @@ def operation_id(what: str) -> str:
 
 def _message(act: Act, billogram: Billogram, given: MessageBody) -> None:
     """The recipient writes to the creditor."""
-    messages.receive(act, billogram, given.message)
+    messages.receive(act, billogram, given.message, given.ip)
 
 
-def _view(act: Act, billogram: Billogram, _: NothingBody) -> None:
+def _view(act: Act, billogram: Billogram, given: ViewBody) -> None:
     """The recipient opens the link; only the first time makes an event."""
-    delivery.view(act, billogram)
+    delivery.view(act, billogram, given.ip)
 
 
 def _delivery_failure(act: Act, billogram: Billogram, _: NothingBody) -> None:
@@ -111,7 +119,7 @@ def _factoring_deny(act: Act, billogram: Billogram, _: NothingBody) -> None:
 # by a person with a billogram; None: not built yet
 BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
     "message": Simulation(MessageBody, _message, {"message": "When will it come?"}),
-    "view": Simulation(NothingBody, _view),
+    "view": Simulation(ViewBody, _view),
     "delivery-failure": Simulation(NothingBody, _delivery_failure),
     "schedule-payment": Simulation(ScheduleBody, _schedule),
     "cancel-scheduled-payment": Simulation(NothingBody, _cancel_scheduled),
@@ -132,9 +140,10 @@ class EmailBody(Body):
 
 
 class RecurringBody(Body):
-    """The way of automatic payment."""
+    """The way of automatic payment; `unpaid_too`: payments of open billograms are scheduled as well."""
 
     type: Literal["autogiro"]
+    unpaid_too: bool = True
 
 
 class EinvoiceRegisterBody(Body):
@@ -168,9 +177,9 @@ def _verify_email(act: Act, found: Customer, given: EmailBody) -> None:
     sources.verify_email(act, found, given.email)
 
 
-def _enable_recurring(act: Act, found: Customer, _: RecurringBody) -> None:
+def _enable_recurring(act: Act, found: Customer, given: RecurringBody) -> None:
     """The recipient turns automatic payment on; payments of open billograms are scheduled."""
-    sources.enable_recurring(act, found)
+    sources.enable_recurring(act, found, unpaid_too=given.unpaid_too)
 
 
 def _disable_recurring(act: Act, found: Customer, _: NothingBody) -> None:

@@ -171,8 +171,11 @@ def last_channel(billogram: Billogram) -> str | None:
     return next((each for each in reversed(channels) if each), None)
 
 
-def view(act: Act, billogram: Billogram) -> None:
-    """Record that the recipient opens the link; only the first time is an event (behaviour 4.2)."""
+def view(act: Act, billogram: Billogram, ip: str | None = None) -> None:
+    """Record that the recipient opens the link; only the first time is an event (behaviour 4.2, 7.1).
+
+    Each time clears the flag of a failed delivery [A].
+    """
     check_sent(billogram)
     if not billogram.delivery.viewed:
         act.add(
@@ -181,8 +184,11 @@ def view(act: Act, billogram: Billogram) -> None:
                 billogram.sums,
                 type=last_channel(billogram),
                 customer_email=billogram.recipient.email or None,
+                ip=ip,
             )
         )
+    elif "delivery failed" in billogram.flags:
+        act.add(events.OpenedAgain(billogram.id, act.now))
 
 
 def fail(act: Act, billogram: Billogram) -> None:

@@ -227,6 +227,10 @@ def _autogiro_marked(old: Billogram, event: events.AutogiroMarked) -> dict[str, 
     return with_flags(old, VIA_AUTOGIRO) if event.on else with_flags(old, without=(VIA_AUTOGIRO,))
 
 
+def _opened_again(old: Billogram, event: events.OpenedAgain) -> dict[str, Any]:
+    return with_flags(old, without=("delivery failed",))
+
+
 def _respite_ended(old: Billogram, event: events.RespiteEnded) -> dict[str, Any]:
     return {"dunning": replace(old.dunning, respite_active=False)}
 
@@ -266,6 +270,7 @@ _OTHERS: dict[type, Callable[[View, Any], Event]] = {
     events.DebitOrdered: _note(_debit_ordered),
     events.AutogiroMarked: _note(_autogiro_marked),
     events.RespiteEnded: _note(_respite_ended),
+    events.OpenedAgain: _note(_opened_again),
     events.ItemCreated: _item,
     events.ItemChanged: _item,
     events.CustomerCreated: _customer,

@@ -594,6 +594,10 @@ class RespiteEnded(BillogramNote, frozen=True):
     """The last day of a respite is over. No event of Billogram [A]."""
 
 
+class OpenedAgain(BillogramNote, frozen=True):
+    """The link was opened after a failed delivery, not for the first time. No event of Billogram [A]."""
+
+
 class AutogiroMarked(BillogramNote, frozen=True):
     """A mandate of autogiro was added or ended. No event of Billogram, only a flag [A]."""
 

@@ -13,11 +13,11 @@ def send(act: Act, billogram: Billogram, text: str) -> None:
     act.add(events.CreditorMessage(act.mark(billogram), billogram.sums, message=text))
 
 
-def receive(act: Act, billogram: Billogram, text: str) -> None:
+def receive(act: Act, billogram: Billogram, text: str, ip: str | None = None) -> None:
     """Record a message of the recipient, from the page of a sent billogram (reference: behaviour 7)."""
     if not text:
         raise InvalidParameter(
             "the message is empty", rule="simulate.message", field="message", hint="send some text"
         )
     delivery.check_sent(billogram)
-    act.add(events.CustomerMessage(act.mark(billogram), billogram.sums, message=text))
+    act.add(events.CustomerMessage(act.mark(billogram), billogram.sums, message=text, ip=ip))

@@ -151,8 +151,11 @@ def verify_email(act: Act, customer: Customer, email: str) -> None:
     act.add(events.RecipientUpdated(customer.customer_no, email=email))
 
 
-def enable_recurring(act: Act, customer: Customer) -> None:
-    """Turn on autogiro for the recipient: create a mandate, add the event to the newest sent billogram."""
+def enable_recurring(act: Act, customer: Customer, *, unpaid_too: bool = True) -> None:
+    """Turn on autogiro for the recipient: create a mandate, add the event to the newest sent billogram.
+
+    Debits of open billograms are planned if the recipient wants these paid too [S: it is asked for].
+    """
     number = customer.customer_no
     source = _new_source(act, number, AUTOGIRO, ACTIVE, act.now)
     act.add(events.SourceStored(source))
@@ -160,7 +163,8 @@ def enable_recurring(act: Act, customer: Customer) -> None:
     if newest is not None:
         act.add(events.RecurringPaymentEnabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
     act.add(events.RecipientUpdated(number, recurring=True, recurring_type="autogiro"))
-    _plan_open_billograms(act, number)
+    if unpaid_too:
+        _plan_open_billograms(act, number)
     _sync_autogiro_flags(act, source)
 
 

@@ -29,12 +29,12 @@ def show(server: Server, key: str) -> dict[str, Any]:
     return found
 
 
-def simulate(server: Server, key: str, what: str) -> Answer:
-    return server.mock("POST", f"/accounts/{ACCOUNT}/billograms/{key}/simulate/{what}")
+def simulate(server: Server, key: str, what: str, **body: Any) -> Answer:
+    return server.mock("POST", f"/accounts/{ACCOUNT}/billograms/{key}/simulate/{what}", body)
 
 
-def happened(server: Server, key: str, what: str) -> dict[str, Any]:
-    answer = simulate(server, key, what)
+def happened(server: Server, key: str, what: str, **body: Any) -> dict[str, Any]:
+    answer = simulate(server, key, what, **body)
     assert answer.status == 200, answer.body
     found: dict[str, Any] = answer.json
     return found

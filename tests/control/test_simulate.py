@@ -80,6 +80,44 @@ def test_a_failure_by_the_last_method(server: Server) -> None:
     assert server.fold().image() == server.image()
 
 
+def test_the_address_of_the_recipient_is_in_the_events(server: Server) -> None:
+    key = followed(server, "Email")
+    shown = happened(server, key, "view", ip="192.0.2.10")
+    assert last(shown)[1] == {"customer_email": "a@example.com", "ip": "192.0.2.10", "type": "Email"}
+    shown = happened(server, key, "message", message="?", ip="2001:db8::1")
+    assert last(shown) == ("CustomerMessage", {"message": "?", "ip": "2001:db8::1"})
+    assert server.fold().image() == server.image()
+
+
+def test_each_view_clears_a_failed_delivery(server: Server) -> None:
+    key = followed(server, "Email")
+    assert happened(server, key, "delivery-failure")["flags"] == ["delivery failed"]
+    assert happened(server, key, "view")["flags"] == []
+    assert happened(server, key, "delivery-failure")["flags"] == ["delivery failed"]
+    before = types(show(server, key))
+    shown = happened(server, key, "view")
+    assert (shown["flags"], types(shown)) == ([], before)
+    position = server.position()
+    happened(server, key, "view")
+    assert server.position() == position
+    assert server.fold().image() == server.image()
+
+
+@pytest.mark.parametrize("unpaid_too", [True, False])
+def test_automatic_payment_of_what_is_unpaid_is_asked_for(server: Server, unpaid_too: bool) -> None:
+    key = server.sent()["id"]
+    customer = show(server, key)["customer"]["customer_no"]
+    path = f"/accounts/{ACCOUNT}/customers/{customer}/simulate/enable-recurring"
+    body = {"type": "autogiro", "unpaid_too": unpaid_too}
+    assert server.mock("POST", path, body).status == 200
+    shown = show(server, key)
+    assert types(shown)[2:] == ["RecurringPaymentEnabled", *(["PaymentScheduled"] if unpaid_too else [])]
+    assert "pay via autogiro" in shown["flags"]
+    later = server.sent(customer={"customer_no": customer})
+    assert types(later)[-1] == "PaymentScheduled"
+    assert server.fold().image() == server.image()
+
+
 # sales
 
 

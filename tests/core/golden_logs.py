@@ -102,6 +102,9 @@ def own_log() -> tuple[Record, ...]:
         mock("/clock/advance", {"by": "5d"})
         ask("POST", f"/billogram/{late}/command/credit", {"mode": "amount", "amount": 20})
         mock("/payments", {"amount": 1000, "billogram": late})
+        opened = server.sent()["id"]
+        for what in ("view", "delivery-failure", "view"):
+            mock(f"/billograms/{opened}/simulate/{what}")
 
         async def read() -> tuple[Record, ...]:
             live = server.emulator.live(ACCOUNT)
