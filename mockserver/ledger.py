@@ -13,7 +13,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from heapq import heappop, heappush
 from time import monotonic, perf_counter
 from typing import Any, TypeVar
@@ -43,6 +43,7 @@ from mockserver.log.interface import (
     Write,
 )
 from mockserver.log.writer import Pending, Writer, durable, kept
+from mockserver.wire import sliced
 
 logger = logging.getLogger(__name__)
 
@@ -202,6 +203,12 @@ class Closed:
         self.summary: Summary | None = None
         self.current: bool | None = None  # whether the summary is of the last act; None: not checked yet
         self.damage: RecordDamaged | None = None  # the reason why it can't be opened
+
+    @cached_property
+    def account(self) -> Account:
+        """The values of the account in its summary. An account that is not open does not change."""
+        assert self.summary is not None, "it has no summary"
+        return _accounts.decode(self.summary.account)
 
 
 class Watcher:
@@ -493,6 +500,20 @@ class Ledger:
             for name, summary in closed.items()
         }
         return accounts | {live.id: live.account for live in self.live_accounts()}
+
+    async def holders(self, may_hold: Callable[[Account], bool]) -> list[LiveAccount]:
+        """Return all open accounts, newest first, after opening those that may hold what is looked for.
+
+        `may_hold` is asked about the values of accounts that are not open. One whose values are not known is
+        opened; a damaged one is left out.
+        """
+        await self.loaded()
+        async for part in sliced(list(self._closed.items())):
+            for name, closed in part:
+                if closed.damage is None and (not await self._is_current(closed) or may_hold(closed.account)):
+                    with contextlib.suppress(RecordDamaged):
+                        await self.account(name)
+        return list(self.live_accounts())[::-1]
 
     def live(self, name: str) -> LiveAccount | None:
         """Return the account with this id if it is open."""

@@ -29,8 +29,8 @@ _KINDS = {
 }
 # members that always differ between two accounts, and the internal value of a running clock
 _OWN = {
-    *("id", "order", "key_hash", "seed", "generation", "first_settings", "settings", "clock.real"),
-    "forked_from",
+    *("id", "order", "key_hash", "seed", "earlier_seeds", "generation", "forked_from"),
+    *("first_settings", "settings", "clock.real"),
 }
 _DERIVED = ("copy", "effect")  # of customers and events: they follow from other members
 _DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so they always differ

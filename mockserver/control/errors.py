@@ -19,6 +19,7 @@ STATUS = {
     "unknown_delivery": 404,
     "unknown_deed": 404,
     "unknown_letter": 404,
+    "unknown_link": 404,
     "unknown_request": 404,
     "unknown_snapshot": 404,
     "unknown_scenario": 404,

@@ -12,6 +12,7 @@ from msgspec import structs
 from mockserver.api.openapi import shared_schemas
 from mockserver.control.call import JSON, ControlOperation
 from mockserver.control.errors import STATUS
+from mockserver.control.recipient import FILES
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS, operation_id
 from mockserver.schema import (
     Components,
@@ -40,6 +41,9 @@ _IN_PATH: Mapping[str, Schema] = {
     "id": string(minimum=1),
     "letter_id": string(minimum=1),
     "name": string(minimum=1),
+    "ocr_number": string(minimum=1),
+    "link": string(minimum=1),
+    "file": one_word(FILES),
 }
 
 

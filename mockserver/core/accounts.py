@@ -118,6 +118,7 @@ def emptied(account: Account, *, clock: Clock, seed: int | None) -> Account:
         highest_item_no=0,
         highest_invoice_no=0,
         forked_from=None,
+        earlier_seeds=(),
     )
 
 
@@ -144,6 +145,7 @@ def forked(account: Account, name: str, origin: Origin, *, order: int, seed: int
         clock=clock,
         generation=0,
         forked_from=origin,
+        earlier_seeds=(*account.earlier_seeds, account.seed),
     )
 
 

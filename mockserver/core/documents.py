@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from mockserver.core import calendar, events, money
-from mockserver.core.model import Account, Billogram, Content, Picture, Recipient, Row, Sums, Value
+from mockserver.core.model import Account, Billogram, Content, Internal, Picture, Recipient, Row, Sums, Value
 from mockserver.core.settings import Settings
 
 INVOICE, CREDIT, REMINDER = "invoice", "credit", "reminder"
@@ -120,3 +120,29 @@ def by_letter(billogram: Billogram, letter_id: str) -> Document | None:
 def available_at(document: Document, pdf_delay: str) -> datetime:
     """Return when the PDF becomes available [C, A]; the delay is a span of hours, minutes and seconds."""
     return document.at + calendar.absolute(pdf_delay)
+
+
+def present(billogram: Billogram, account: Account) -> Document:
+    """Return a sent billogram in the form of a document with its present sums, which nobody has received.
+
+    One that is offered for sale has no number yet: 0.
+    """
+    attachment, number = billogram.attachment, billogram.invoice_no
+    if number is None or billogram.internal is Internal.FACTORING:  # [A]
+        number = 0
+    return Document(
+        letter_id="",
+        kind=_kind(billogram.sums),
+        invoice_no=number,
+        at=billogram.updated_at,
+        method="",
+        content=billogram.content,
+        recipient=billogram.recipient,
+        sums=billogram.sums,
+        amount=billogram.sums.total,
+        vat=billogram.sums.vat,
+        settings=account.settings,
+        timezone=account.timezone,
+        ocr_number=billogram.ocr_number,
+        attachment=None if attachment is None else attachment.filename,
+    )

@@ -531,3 +531,4 @@ class Account(Value, frozen=True):
     highest_item_no: int = 0  # among numeric ones: numbers of deleted items are not reused [R]
     highest_invoice_no: int = 0
     forked_from: Origin | None = None  # a reset forgets it
+    earlier_seeds: tuple[int, ...] = ()  # of a fork: those that drew the numbers of what it continues from

@@ -11,6 +11,7 @@ from stdnum import luhn
 # without the look-alikes 0 1 5 8 B D I N O S e i l o [R: so in all known ids]
 _ID_ALPHABET = "234679ACEFGHJKLMPQRTUVWXYZabcdfghjkmnpqrstuvwxyz"
 _CAPITALS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_FACTORING_LENGTH = 9  # digits of the OCR number of a billogram that is offered for sale
 
 
 def seed_of(text: str) -> int:
@@ -98,6 +99,16 @@ def letter_id(seed: int, number: int, letter: int) -> str:
 def link_token(seed: int, number: int) -> str:
     """Return the five capitals at the end of a billogram's public address [R]."""
     return _letters(draw(seed, "link", number), _CAPITALS, 5)
+
+
+def may_have_made(seed: int, billograms: int, ocr_number: str, link: str) -> bool:
+    """Whether an account with this seed may have given an OCR number and a link to one of its billograms.
+
+    For the OCR number of a sale, all links are tried. The others begin with a prefix of the account.
+    """
+    if len(ocr_number) == _FACTORING_LENGTH:
+        return any(link_token(seed, number) == link for number in range(1, billograms + 1))
+    return ocr_number.startswith(_ocr_prefix(seed))
 
 
 def event_uuid(seed: int, generation: int, number: int, index: int) -> str:

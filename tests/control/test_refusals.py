@@ -61,6 +61,17 @@ WRONG_RUNS: list[dict[str, Any]] = [
     {"inputs": {"authorization": 5}},
 ]
 OFF = "customers/1/simulate/disable-recurring"
+IN_PATH = {
+    "a": ACCOUNT,
+    "id": "x",
+    "no": "1",
+    "what": "message",
+    "name": "n",
+    "letter_id": "x",
+    "ocr_number": "1",
+    "link": "ABCDE",
+    "file": "invoice.pdf",
+}
 OFFERED_NOT = ("draft", "sent", "sold", "denied")
 ROWS = [
     Row("createAccount", "/accounts", {}, 400, "invalid_body"),
@@ -300,6 +311,24 @@ ROWS = [
     Row("getTimeline", "/accounts/none/timeline", NO_BODY, 404, "unknown_account"),
     Row("getTimeline", f"{A}/timeline?after=x", NO_BODY, 400, "invalid_query"),
     Row("getTimeline", f"{A}/timeline?limit=0", NO_BODY, 400, "invalid_query"),
+    Row("findLink", "/links/1/ABCDE", NO_BODY, 404, "unknown_link"),
+    *(
+        Row(f"getRecipient{what}", f"{path}/recipient{more}", NO_BODY, 404, code, rule)
+        for what, more in {"Page": "", "File": "/invoice.pdf"}.items()
+        for path, code, rule in (
+            ("/accounts/none/billograms/{sent}", "unknown_account", None),
+            (f"{B}/{{draft}}", "unknown_object", "object.exists"),
+            (f"{B}/none", "unknown_object", "object.exists"),
+        )
+    ),
+    Row(
+        "getRecipientFile",
+        f"{B}/{{sent}}/recipient/letter.pdf",
+        NO_BODY,
+        404,
+        "unknown_object",
+        "object.exists",
+    ),
     Row("getOutbox", "/accounts/none/outbox", NO_BODY, 404, "unknown_account"),
     Row("getOutboxLetter", "/accounts/none/outbox/x", NO_BODY, 404, "unknown_account"),
     Row("getOutboxLetter", f"{A}/outbox/none", NO_BODY, 404, "unknown_letter"),
@@ -645,7 +674,7 @@ def test_every_built_operation_has_its_refusals() -> None:
 def test_each_operation_knows_its_methods_only(server: Server, name: str) -> None:
     server.get("/settings")
     row = BUILT[name]
-    path = row.path.format(a=ACCOUNT, id="x", what="message", letter_id="x", no=1, name="n")
+    path = row.path.format(**IN_PATH)
     known = {each.method for each in OPERATIONS if each.path == row.path}
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
         if method not in known:
@@ -747,7 +776,7 @@ def test_without_the_token_nothing_but_health_and_ready(row: Any) -> None:
     try:
         server.get("/settings")
         image, position = server.image(), server.position()
-        path = row.path.format(a=ACCOUNT, id="x", no="1", what="message", name="n", letter_id="x")
+        path = row.path.format(**IN_PATH)
         for sent in NO_TOKENS:
             answer = with_header(server, row.method, path, sent)
             if row.open:

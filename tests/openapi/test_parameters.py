@@ -43,10 +43,12 @@ def test_an_operation_of_the_control_plane_reads_what_its_row_names(
         return query(call, name)
 
     monkeypatch.setattr(ControlCall, "query", noted)
-    key = server.sent()["id"]
+    sent = server.sent()
+    ocr_number, link = sent["url"].split("/")[-2:]
     assert row.method == "GET"
     asked = f"?against=account:{ACCOUNT}" if "against" in row.query else ""
-    assert server.mock("GET", row.path.format(a=ACCOUNT, id=key) + asked).status == 200
+    path = row.path.format(a=ACCOUNT, id=sent["id"], ocr_number=ocr_number, link=link)
+    assert server.mock("GET", path + asked).status == 200
     assert read == set(row.query) == set(documented(CONTROL, row.path))
 
 
