@@ -25,7 +25,7 @@ _PAGES = f"{CONTROL_BASE}/ui"
 
 
 class Application:
-    """An emulator, the sender of its callbacks, and the two HTTP edges: the API and the control plane.
+    """An emulator, the sender of its callbacks, and the HTTP edges: the API, the control plane, pages.
 
     A request goes directly to its edge: Starlette's routing would take a tenth of the time of a GET, and its
     patterns do not match a path with a line break.
@@ -53,6 +53,7 @@ class Application:
         info = ServerInfo(monotonic(), configuration, operations)
         self._configuration = configuration
         self._pages: ASGIApp | None = None
+        self._recipient: ASGIApp | None = None
         self._control = Control(self.emulator, self.sender, traffic, request_ids, info, pdf_cache)
         self._api = Api(self.emulator, traffic, request_ids, configuration, pdf_cache)
 
@@ -65,6 +66,8 @@ class Application:
                     return
                 scope["app"] = self  # for operations that call others
                 await self._control(scope, receive, send)
+            elif path.startswith("/r/"):
+                await self._recipient_page()(scope, receive, send)
             elif path == "/" and self._configuration.ui and b"text/html" in (header(scope, b"accept") or b""):
                 headers = [(b"location", f"{_PAGES}/".encode())]
                 await send_answer(scope, send, 303, headers, b"")
@@ -82,6 +85,14 @@ class Application:
 
             self._pages = Dashboard(self, self._configuration)
         return self._pages
+
+    def _recipient_page(self) -> ASGIApp:
+        """Return the application of the recipient's page, which is imported at its first request."""
+        if self._recipient is None:
+            from mockserver.ui.recipient_edge import Recipient
+
+            self._recipient = Recipient(self, self._configuration)
+        return self._recipient
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """Open the log before the first request, and close it after the last one."""

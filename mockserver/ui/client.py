@@ -76,10 +76,15 @@ class Client:
 
     async def file(self, *path: str, **query: object) -> Reply:
         """Return the whole reply to a GET of the control plane. Raises NotShown."""
-        target = "/".join([CONTROL, *(quote(each, safe="") for each in path)])
+        target = path_of(*path)
         asked = {name: str(value) for name, value in query.items() if value not in (None, "")}
         reply = await self.send("GET", f"{target}?{urlencode(asked)}" if asked else target)
         if not reply.ok:
             error = (reply.value or {}).get("error", {})
             raise NotShown(reply.status, error.get("message", "not available"), error.get("hint", ""))
         return reply
+
+
+def path_of(*path: str) -> str:
+    """Return a path of the control plane from its segments below `/_mock`."""
+    return "/".join([CONTROL, *(quote(each, safe="") for each in path)])

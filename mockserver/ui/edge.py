@@ -1,13 +1,10 @@
 """The edge of the dashboard: protection from other web pages, sessions, routing, forms, and static files."""
 
 import asyncio
-import gzip
 import hmac
 import secrets
 from collections.abc import Mapping
-from hashlib import sha256
 from http.cookies import CookieError, SimpleCookie
-from importlib import resources
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -16,16 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mockserver.browsers import KnownHosts, cross_site
 from mockserver.configuration import Configuration
 from mockserver.control.timeline import BEAT, OPENED
+from mockserver.ui.answers import HTML, Answers, BadForm, Headers, read_form, static_files
 from mockserver.ui.client import API, CONTROL, Client, Reply
 from mockserver.ui.forms import BadField, body_of
 from mockserver.ui.page import BASE, Page, PageCall, PageRow, Submitted, page_url
 from mockserver.ui.render import fill, render
 from mockserver.ui.routes import ROUTES
 from mockserver.ui.schemas import Operations
-from mockserver.wire import BodyTooLarge, ClientGone, HttpDate, Paths, base_of, header, read_body, send_answer
+from mockserver.wire import ClientGone, Paths, base_of, header
 
-_MAX_FORM = 1024 * 1024  # bytes
-_COMPRESSED_FROM = 800  # bytes; smaller answers are not compressed
 _SESSIONS = 1000
 _ALIVE = b"retry: 1000\nevent: beat\ndata: 1\n\n"
 _COOKIE = "mockserver_session"
@@ -33,10 +29,6 @@ _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
 )
-_TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
-_HTML = "text/html; charset=utf-8"
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class Dashboard:
@@ -48,13 +40,11 @@ class Dashboard:
         self._token = configuration.control_token
         self._public_base = configuration.public_base
         self._known_hosts = KnownHosts(configuration.allowed_hosts, configuration.public_url)
-        self._date = HttpDate()
+        self._answers = Answers(_POLICY)
         self._sessions: dict[str, str] = {}  # the value of the cookie, and the CSRF token of its forms
         self._operations: Operations | None = None
         self._loading = asyncio.Lock()
         self._paths: Paths[PageRow] = Paths(("GET", row.path, row) for row in ROUTES)
-        static = resources.files("mockserver.ui") / "static"
-        self._static = {each.name: each.read_bytes() for each in static.iterdir() if each.is_file()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -215,49 +205,21 @@ class Dashboard:
 
     async def _send(self, scope: Scope, send: Send, page: Page, *, extra: Headers | None = None) -> None:
         if page.content is None:
-            content, kind = fill(page).encode(), _HTML
+            content, kind = fill(page).encode(), HTML
         else:
             content, kind = page.content, page.content_type
         headers = [(b"cache-control", b"no-store"), *(extra or ())]
-        await self._send_bytes(scope, send, page.status, headers, content, kind)
+        await self._answers.send(scope, send, page.status, headers, content, kind)
 
     async def _send_static(self, scope: Scope, send: Send, name: str) -> None:
-        content = self._static.get(name)
-        if content is None:
+        if name in static_files():
+            await self._answers.send_static(scope, send, name)
+        else:
             await self._send(scope, send, _message(404, "No such file", "There is no file at this address."))
-            return
-        tag = b'"' + sha256(content).hexdigest()[:16].encode() + b'"'
-        headers: Headers = [(b"cache-control", b"no-cache"), (b"etag", tag)]
-        if header(scope, b"if-none-match") == tag:
-            await send_answer(scope, send, 304, [*headers, (b"date", self._date.now())], b"")
-            return
-        kind = _TYPES.get(name.rpartition(".")[2], "application/octet-stream")
-        await self._send_bytes(scope, send, 200, headers, content, kind)
-
-    async def _send_bytes(
-        self, scope: Scope, send: Send, status: int, headers: Headers, content: bytes, kind: str
-    ) -> None:
-        framed = kind == "application/pdf"
-        policy = _POLICY.format(ancestors="'self'" if framed else "'none'")
-        found: Headers = [
-            (b"content-type", kind.encode()),
-            (b"x-content-type-options", b"nosniff"),
-            (b"referrer-policy", b"no-referrer"),
-            (b"content-security-policy", policy.encode()),
-            (b"server", b"mockserver"),
-            (b"date", self._date.now()),
-            *headers,
-        ]
-        if len(content) >= _COMPRESSED_FROM and not framed:
-            found.append((b"vary", b"accept-encoding"))
-            if "gzip" in _text(scope, b"accept-encoding"):
-                content = gzip.compress(content, compresslevel=5, mtime=0)
-                found.append((b"content-encoding", b"gzip"))
-        await send_answer(scope, send, status, found, content)
 
     async def _redirect(self, scope: Scope, send: Send, target: str, extra: Headers | None = None) -> None:
         headers: Headers = [(b"location", target.encode()), *(extra or ())]
-        await self._send_bytes(scope, send, 303, headers, b"", _HTML)
+        await self._answers.send(scope, send, 303, headers, b"")
 
 
 _UNKNOWN_HOST = "The address names a host that is not known to be this server: see --allowed-hosts."
@@ -272,16 +234,10 @@ async def _document(client: Client, path: str) -> Mapping[str, Any]:
 
 
 async def _read_form(scope: Scope, receive: Receive) -> list[tuple[str, str]] | Page:
-    if not _text(scope, b"content-type").startswith("application/x-www-form-urlencoded"):
-        return _message(415, "Not a form", "A form is sent as application/x-www-form-urlencoded.")
     try:
-        body = await read_body(receive, _MAX_FORM)
-        text = body.decode()
-        return parse_qsl(text, keep_blank_values=True, max_num_fields=2000, errors="strict")
-    except BodyTooLarge:
-        return _message(413, "Too large", f"A form has at most {_MAX_FORM} bytes.")
-    except ValueError:
-        return _message(400, "Not a form", "The form can't be read: it is not UTF-8, or has too many fields.")
+        return await read_form(scope, receive)
+    except BadForm as problem:
+        return _message(problem.status, problem.title, problem.text)
 
 
 async def _refusal(call: PageCall, shown: Submitted, reply: Reply) -> Submitted:
