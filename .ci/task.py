@@ -1,4 +1,4 @@
-"""The tasks of the Makefile: run, test, lint, deep, newest, bench, interop.
+"""The tasks of the Makefile: run, test, lint, deep, newest, bench, screenshots, interop.
 
 Needs Python 3.11 or later and its standard library; everything else is installed into .venv from the pins in
 requirements/. Arguments are passed to the program that is run (`make test ARGS="-k money"`).
@@ -23,7 +23,7 @@ def main():
         _restart_with_newer_python()
     os.chdir(str(ROOT))
     task, arguments = sys.argv[1], sys.argv[2:]
-    tasks = (run, test, lint, deep, newest, bench, interop)
+    tasks = (run, test, lint, deep, newest, bench, screenshots, interop)
     {each.__name__: each for each in tasks}[task](arguments)
 
 
@@ -104,6 +104,11 @@ def bench(arguments):
         debian("wrk")
     peers()
     run_module(python, "benchmarks.run", *arguments)
+
+
+def screenshots(_arguments):
+    """Take the pictures of the documentation from the running product."""
+    run_module(environment(".venv", "dev", sys.executable), "tests.ui.screenshots")
 
 
 def interop(_arguments):
