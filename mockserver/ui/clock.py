@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 async def page(call: PageCall) -> Page:
     """Show the clock with its forms, the agenda by day, and a preview if one was asked for."""
     clock = await call.get("clock")
-    agenda = await call.get("agenda")
+    agenda = await call.get("agenda", limit=_MOST + 1)
     today = date.fromisoformat(clock["now"][:10])
     advance = "advanceClock"
     shown = call.submitted
@@ -40,7 +40,7 @@ async def page(call: PageCall) -> Page:
             "snippets": call.form(advance, body={"by": "30d"}),
             "today": today,
             "days": _days(agenda[:_MOST], today),
-            "left_out": max(0, len(agenda) - _MOST),
+            "left_out": len(agenda) > _MOST,
             "spans": SPANS,
             "preview": by_day(shown.answer["happened"])
             if shown is not None and isinstance(shown.answer, dict) and "happened" in shown.answer

@@ -10,7 +10,6 @@ from mockserver import Mockserver
 from tests.ui.browser import Visitor, launch, visitor
 
 BASE = "/_mock/ui/accounts/{}"
-START = f"{BASE}/billograms"
 HOSTILE = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "\u202eevil\u202c", "x" * 100]
 LONG = "y" * 10_000
 
@@ -45,6 +44,12 @@ def call(server: Mockserver, account: str, method: str, path: str, body: object 
     return httpx.request(method, server.url + path, json=body, auth=(account, "secret"), trust_env=False)
 
 
+def start(somebody: Visitor, account: str) -> None:
+    """Goes from the first page to the account."""
+    somebody.go("/_mock/ui/")
+    somebody.page.locator("main").get_by_role("link", name=account, exact=True).click()
+
+
 def go_to(page: Page, section: str) -> None:
     page.get_by_role("navigation", name="Pages of the account").get_by_role("link", name=section).click()
 
@@ -65,7 +70,7 @@ def test_why_a_request_was_refused_and_what_to_do(
     assert refused.status_code == 400
     with visitor(browser, server, "refused", java_script_enabled=script) as somebody:
         page = somebody.page
-        somebody.go(START.format(account))
+        start(somebody, account)
         go_to(page, "Requests")
         page.get_by_role("link", name="Refused only").click()
         page.get_by_role("link", name=f"POST /api/v2/billogram/{name}/command/payment").click()
@@ -80,7 +85,7 @@ def test_why_a_request_was_refused_and_what_to_do(
 def test_what_happens_next_tuesday(browser: Browser, server: Mockserver, account: str, script: bool) -> None:
     with visitor(browser, server, "tuesday", java_script_enabled=script) as somebody:
         page = somebody.page
-        somebody.go(START.format(account))
+        start(somebody, account)
         go_to(page, "Clock and agenda")
         tuesday = page.get_by_role("region", name="Tuesday 2026-03-03")
         expect(tuesday).to_contain_text("Collection news")
