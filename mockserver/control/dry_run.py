@@ -5,7 +5,7 @@ decision changes nothing. The remedies of refused actions are searched on a copy
 """
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,6 +19,7 @@ from mockserver.control import remedies
 from mockserver.control.action_shapes import AllowedActionShape, EffectShape, RefusedActionShape
 from mockserver.control.bank import RecallBody, take_back
 from mockserver.control.call import parse_body
+from mockserver.control.explain_shapes import StepShape
 from mockserver.control.payments import PaymentBody, report
 from mockserver.control.reasons import reason_of
 from mockserver.control.remedies import Trial
@@ -31,7 +32,7 @@ from mockserver.core.funds import IncomingPayment
 from mockserver.core.machine import TRANSITIONS, public_state
 from mockserver.core.model import Billogram
 from mockserver.core.refusal import InvalidObjectState, PermissionDenied, Refusal
-from mockserver.core.state import BILLOGRAM, State
+from mockserver.core.state import BILLOGRAM, PAYMENT, State
 
 _MOST_PAYMENTS = 20  # the newest payments of a billogram whose recalls are tried
 
@@ -68,6 +69,7 @@ _TITLES = {
     "simulate/factoring-deny": "The buyer of claims refuses it",
 }
 _BANK_PAYMENT = "The bank reports a payment"
+_RECALL = "The bank takes the payment back"
 _RECALLS = {
     sepa.REVOCATION: "The creditor revokes the planned debit",
     sepa.CANCELLATION: "The payer's or creditor's bank asks for cancellation",
@@ -83,7 +85,8 @@ _RECALLS = {
 class Action(Struct, frozen=True):
     """An action to try: its request, its decision, and the bodies to try it with, the best one first.
 
-    `name` is its name in `remedies`. `choices` are values to try for members of the body that is accepted.
+    `name` is its name in `remedies`. `choices` are values to try for members of the body that is accepted,
+    and `days` are those on which it may be accepted if it has no name.
     """
 
     operation: str
@@ -94,6 +97,7 @@ class Action(Struct, frozen=True):
     bodies: list[Any]
     name: str | None = None
     choices: dict[str, tuple[str, ...]] = {}
+    days: tuple[date, ...] = ()
 
 
 class Refused(Struct, frozen=True):
@@ -231,20 +235,36 @@ def _bank_payment(trial: Trial) -> Action:
 
 
 def _recalls(trial: Trial, payment: IncomingPayment) -> Iterator[Action]:
-    path = f"{remedies.account_path(trial.account.id)}/payments/{payment.id}/recall"
-    for kind, title in _RECALLS.items():
+    kinds = [each for each in _RECALLS if sepa.TABLE[sepa.kind_of(payment, each)].scheme == payment.scheme]
+    if not kinds:
+        yield _recall(trial, payment, _RECALL, [{}])
+    for kind in kinds:
         row = sepa.kind_of(payment, kind)
         usual = sepa.TABLE[row].default
-        codes = tuple(sorted(sepa.codes_of(row), key=lambda code: code != usual))  # the usual one first
-        yield Action(
-            "recallPayment",
-            "POST",
-            path,
-            title,
-            lambda act, body: take_back(act, payment, parse_body(RecallBody, body)),
-            [{"type": kind, "code": code} for code in codes] or [{"type": kind}],
-            choices={"code": codes},
-        )
+        codes = sorted(sepa.codes_of(row), key=lambda code: code != usual)  # the usual one first
+        bodies = [{"type": kind, "code": code} for code in codes] or [{"type": kind}]
+        yield _recall(trial, payment, _RECALLS[kind], bodies, {"code": tuple(codes)})
+
+
+def _recall(
+    trial: Trial,
+    payment: IncomingPayment,
+    title: str,
+    bodies: list[Any],
+    choices: dict[str, tuple[str, ...]] | None = None,
+) -> Action:
+    options = sepa.options(payment, trial.today)
+    firsts = {each.first for each in options if each.first is not None}
+    return Action(
+        "recallPayment",
+        "POST",
+        f"{remedies.account_path(trial.account.id)}/payments/{payment.id}/recall",
+        title,
+        lambda act, body: take_back(act, act.find(PAYMENT, payment.id), parse_body(RecallBody, body)),
+        bodies,
+        choices=choices or {},
+        days=tuple(firsts | {payment.date, payment.date + timedelta(days=1)}),
+    )
 
 
 # why an action is refused, and what leads there
@@ -258,7 +278,9 @@ def explained(refused: list[Refused]) -> list[RefusedActionShape]:
 def _explained(refused: Refused) -> RefusedActionShape:
     action, refusal = refused.action, refused.refusal
     _, reason = reason_of(refusal.rule)
-    steps = [] if action.name is None else remedies.find_remedy_with_plain_body(refused.trial, action.name)
+    advice, steps = reason.do, _remedy(refused)
+    if not steps and action.name in TRANSITIONS:
+        advice, _ = remedies.fallback(refused.trial, action.name)
     return {
         "operation": action.operation,
         "method": action.method,
@@ -269,6 +291,19 @@ def _explained(refused: Refused) -> RefusedActionShape:
         "tag": reason.tags,
         "message": refusal.message,
         "reason": reason.why,
-        "advice": reason.do,
+        "advice": advice,
         "remedies": steps,
     }
+
+
+def _remedy(refused: Refused) -> list[StepShape]:
+    action, trial = refused.action, refused.trial
+    if action.name is not None:
+        return remedies.find_remedy_with_plain_body(trial, action.name)
+    step = remedies.find_day(trial, action.days, lambda act: action.decide(act, refused.body))
+    if step is None:
+        return []
+    return [
+        step,
+        {"method": action.method, "path": action.path, "body": refused.body, "why": "accepted then"},
+    ]

@@ -491,6 +491,15 @@ def find_remedy(trial: Trial, name: str, bodies: Callable[[Trial], Iterable[Any]
     return []
 
 
+def find_day(trial: Trial, days: Iterable[date], attempt: Callable[[Act], object]) -> StepShape | None:
+    """Return the move of the clock to the first of these days on which an act is accepted, or None."""
+    for day in sorted(days):
+        for step, there in _until(trial, day, f"move the clock to {day}"):
+            if _attempted(there, attempt) is not None:
+                return step
+    return None
+
+
 def find_remedy_with_plain_body(trial: Trial, name: str) -> list[StepShape]:
     """Return the fewest steps after which a command is accepted with a minimal body; empty if none."""
     return find_remedy(trial, name, lambda here: plain(here, name))
