@@ -10,11 +10,14 @@ from mockserver.api.shapes import Method
 from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import unknown
+from mockserver.control.paging import Page
 from mockserver.core import documents
 from mockserver.core.documents import Document
 from mockserver.core.model import Account, Billogram
 from mockserver.core.showing import as_number
 from mockserver.core.state import State
+from mockserver.documents.pdf import PdfCache
+from mockserver.emulator import Emulator, LiveAccount
 from mockserver.schema import Form, string
 
 
@@ -36,14 +39,7 @@ class DocumentShape(TypedDict):
 async def listing(call: ControlCall) -> Answer:
     """`GET …/billograms/{id}/documents`: lists the documents of a billogram, oldest first."""
     live = await call.live()
-    key = call.params["id"]
-
-    def view(state: State) -> tuple[Billogram, Account]:
-        return find(state, key), state.account
-
-    billogram, account = await call.emulator.read(live, view)
-    found = await call.page().of(billogram.documents, lambda each: str(each.letter_id))
-    return Answer([render_document(each, billogram, account) for each in found])
+    return Answer(await list_documents(call.emulator, live, call.params["id"], call.page()))
 
 
 async def fetch(call: ControlCall) -> Answer:
@@ -53,6 +49,21 @@ async def fetch(call: ControlCall) -> Answer:
     """
     live = await call.live()
     key, letter = call.params["id"], call.params["letter_id"]
+    return Answer(await draw(call.emulator, call.pdf_cache, live, key, letter), media_type=FILE_TYPE)
+
+
+async def list_documents(emulator: Emulator, live: LiveAccount, key: str, page: Page) -> list[DocumentShape]:
+    """Return a page of the documents of a billogram. Raises NotFound if there is no such billogram.
+
+    Raises ControlError if `before` or `after` of the page is no document of it.
+    """
+    billogram, account = await emulator.read(live, lambda state: (find(state, key), state.account))
+    found = await page.of(billogram.documents, lambda each: str(each.letter_id))
+    return [render_document(each, billogram, account) for each in found]
+
+
+async def draw(emulator: Emulator, cache: PdfCache, live: LiveAccount, key: str, letter: str) -> bytes:
+    """Return the PDF of a document. Raises NotFound or ControlError if there is none."""
 
     def view(state: State) -> tuple[Document, int]:
         billogram = find(state, key)
@@ -61,8 +72,8 @@ async def fetch(call: ControlCall) -> Answer:
             raise unknown("letter", letter, f"GET …/billograms/{key}/documents")
         return document, billogram.documents[0].invoice_no
 
-    document, claim_no = await call.emulator.read(live, view)
-    return Answer(await pdf_of(call.pdf_cache, live.id, document, claim_no), media_type=FILE_TYPE)
+    document, claim_no = await emulator.read(live, view)
+    return await pdf_of(cache, live.id, document, claim_no)
 
 
 def render_document(document: Document, billogram: Billogram, account: Account) -> DocumentShape:
