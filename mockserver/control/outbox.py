@@ -39,28 +39,33 @@ async def listing(call: ControlCall) -> Answer:
     """`GET …/outbox?billogram=`: lists what was sent, oldest first: e-mails, SMS, letters, e-invoices."""
     live = await call.live()
     wanted = call.query("billogram")
-    timezone, found = await call.emulator.read(
-        live, lambda state: (state.account.timezone, _found(state, wanted))
-    )
-    page = await call.page().of(found, lambda each: each[1].letter_id)
-    return Answer(Raw(await encode_rows(page, lambda each: _render(each, call.base, timezone))))
+
+    def view(state: State) -> tuple[str, State, list[tuple[str, str]]]:
+        return state.account.timezone, state, _letters(state, wanted)
+
+    timezone, state, letters = await call.emulator.read(live, view)
+    page = await call.page().of(letters, lambda row: row[0], lambda row: _is_sent(state, *row))
+    found = [_found(state, *row) for row in page]  # a document never changes
+    return Answer(Raw(await encode_rows(found, lambda each: _render(each, call.base, timezone))))
 
 
-def _found(state: State, wanted: str | None) -> list[Found]:
+def _letters(state: State, wanted: str | None) -> list[tuple[str, str]]:
+    """Return the ids of all documents, or of those of one billogram, each with its billogram."""
     if wanted is None:
-        keys = list(state.letters.values())
-    else:
-        billogram = state.billograms.get(wanted)
-        keys = [] if billogram is None else [wanted] * len(billogram.documents)
-    passed: dict[str, int] = {}  # the letters of a billogram are in the order of its documents
-    found: list[Found] = []
-    for key in keys:
-        number = passed[key] = passed.get(key, -1) + 1
-        billogram = state.billograms[key]
-        document: Document = billogram.documents[number]
-        if outbox.is_sent(document):
-            found.append((billogram, document, _customer(state, billogram)))
-    return found
+        return list(state.letters.items())
+    billogram = state.billograms.get(wanted)
+    return [] if billogram is None else [(each.letter_id, wanted) for each in billogram.documents]
+
+
+def _is_sent(state: State, letter_id: str, key: str) -> bool:
+    return outbox.is_sent(_found(state, letter_id, key)[1])
+
+
+def _found(state: State, letter_id: str, key: str) -> Found:
+    billogram = state.billograms[key]
+    document = by_letter(billogram, letter_id)
+    assert document is not None, "the index has it"
+    return billogram, document, _customer(state, billogram)
 
 
 def _customer(state: State, billogram: Billogram) -> Customer | None:
