@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _README = "README.md"
+_PICTURES = "docs/pictures"
 # the list at the end of the README names every page once
 _LISTED = re.compile(r"^- \[([^]]+)\]\((docs/[^)#]+\.md)\)", re.MULTILINE)
 
@@ -51,6 +52,14 @@ async def one(call: PageCall) -> Page:
         raise NotShown(404, "There is no such page in the documentation.")
     html = await asyncio.to_thread(rendered, found)
     return Page("documentation.html", {"pages": pages, "page": found, "html": html})
+
+
+async def picture(call: PageCall) -> Page:
+    """Return a picture of the documentation."""
+    file = bundled.root() / _PICTURES / f"{call.params['name']}.png"
+    if "/" in call.params["name"] or not file.is_file():
+        raise NotShown(404, "There is no such picture in the documentation.")
+    return Page(content=file.read_bytes(), content_type="image/png")
 
 
 @cache
@@ -98,6 +107,12 @@ def _adapt(tokens: "Sequence[Token]", page: Document) -> None:
                 inner.attrSet("href", target or "")
             if inner.type in ("link_open", "link_close"):
                 inner.hidden = hidden
+            if inner.type == "image":
+                inner.attrSet(
+                    "src", page_url("docs", "pictures", posixpath.basename(str(inner.attrs["src"])))
+                )
+        if token.type == "html_block":  # the picture of the README, which is also for dark pages
+            token.content = token.content.replace(_PICTURES, page_url("docs", "pictures"))
 
 
 def _anchor(title: str, seen: dict[str, int]) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 from msgspec import Struct
 
 CHARACTER = 7.0  # the average width of a character, at the size of words in drawings
+_BOLD = 1.2  # how much wider bold characters are
 _GAP = 8.0
+PRESENT = "present"  # the kind of the label of the present moment
 
 
 class Label(Struct):
@@ -24,7 +26,7 @@ class Label(Struct):
     @property
     def end(self) -> float:
         """Return where the words end."""
-        return self.x + CHARACTER * len(self.text) + _GAP
+        return self.x + CHARACTER * len(self.text) * (_BOLD if self.kind == PRESENT else 1) + _GAP
 
 
 def stack(labels: Iterable[Label]) -> int:
@@ -83,7 +85,7 @@ def axis(moments: Sequence[Moment], dates: Mapping[str, date], now: datetime) ->
         days.setdefault((each.at.date(), each.future), []).append(each)
     above = [_of_day(found, place(found[0].at)) for found in days.values()]
     below = [Label(place(at), f"{name} {at:%Y-%m-%d}") for name, at in noted]
-    below.append(Label(place(now), f"now {now:%Y-%m-%d}", "present"))
+    below.append(Label(place(now), f"now {now:%Y-%m-%d}", PRESENT))
     up, down = stack(above), stack(below)
     ends = [each.end for each in (*above, *below)]
     return Axis(

@@ -25,6 +25,7 @@ _A = "/accounts/{a}"
 ROUTES = (
     PageRow("", accounts.listing, frame=False),
     PageRow("/docs", documentation.one, frame=False),
+    PageRow("/docs/pictures/{name}.png", documentation.picture, frame=False),
     PageRow("/docs/{page}", documentation.one, frame=False),
     PageRow(_A, account.overview),
     PageRow(f"{_A}/search", search.found, "search"),
