@@ -182,7 +182,10 @@ class Saved:
 
     def __init__(self) -> None:
         self.position: int | None = None  # None: there is no complete checkpoint
-        self.unsaved: dict[Key, None] = {}  # in the order in which they were changed first
+        self.begun = False  # a checkpoint is complete, or the first one is being written
+        self.unsaved: dict[
+            Key, None
+        ] = {}  # since the last `take`, in the order in which they were changed first
         self.planned: list[Planned] = []  # all that the acts of the stream brought about
         self.shared = SharedValues()
         self._letters = 0
@@ -222,7 +225,7 @@ class Saved:
         keys = [*changed.get(BILLOGRAM, ()), *changed.get(PAYMENT, ())]
         letters = list(islice(folded.letters.items(), self._letters, None))
         due = {key: folded.agenda.of(key) for key in keys}
-        self.unsaved = {}
+        self.unsaved, self.begun = {}, True
         return Changes(position, changed, due, letters, self.planned[self._planned :])
 
     def untake(self, taken: Changes) -> None:
@@ -290,6 +293,7 @@ class Saved:
 
     def restored(self, position: int, letters: int, planned: list[Planned]) -> None:
         """The account was opened from a checkpoint that holds these."""
+        self.begun = True
         self.position, self._letters, self._planned = position, letters, len(planned)
         self.planned = planned
 

@@ -257,7 +257,7 @@ def absorb(live: LiveAccount, record: Record) -> Record:
 def put(live: LiveAccount, kind: str, key: Any, new: Any) -> Any:
     """Replace one aggregate and return the old one; the next checkpoint has it."""
     old = live.state.put(kind, key, new)
-    if live.saved is not None and live.saved.position is not None:
+    if live.saved is not None and live.saved.begun:
         live.saved.unsaved[kind, key] = None
         if (
             kind == ACCOUNT

@@ -18,7 +18,7 @@ from mockserver.core.state import BILLOGRAM, KINDS, Packed
 from mockserver.log.interface import CheckpointRow, LogFailed
 from mockserver.log.sqlite import SQLiteLog
 from tests.e2e.test_cli import run
-from tests.server import ACCOUNT, Server
+from tests.server import ACCOUNT, KEY, Server, basic, dumps
 
 GOLDEN = sorted((Path(__file__).parent.parent / "golden").glob("format*/*.db.xz"))
 
@@ -138,6 +138,33 @@ def test_what_is_changed_again_and_again(file: Path, monkeypatch: pytest.MonkeyP
         server = reopened(server, file)
         assert saved(server) == server.position()
         assert whole(server, ACCOUNT) == expected
+    server.close()
+
+
+def test_what_changes_while_the_first_checkpoint_is_written_is_in_the_next(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "SLICE", 0.0)
+    server = Server(database=str(file))
+    life(server)
+    headers = {"authorization": basic(ACCOUNT, KEY)}
+
+    async def story() -> int:
+        tidying = asyncio.create_task(server.emulator.tidy())
+        changed = 0
+        while not tidying.done():
+            body = dumps({"name": f"Customer {changed}"})
+            assert (await server.asgi("POST", "/api/v2/customer", body, headers)).status == 200
+            changed += 1
+        await tidying
+        return changed
+
+    assert server.run(story()) > 1
+    server.run(server.emulator.tidy())
+    expected = server.image()
+    server = reopened(server, file)
+    assert saved(server) == server.position()
+    assert server.image() == expected == server.fold().image()
     server.close()
 
 
