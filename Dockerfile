@@ -1,5 +1,5 @@
 # docker build -t mockserver .
-# docker run --rm -p 127.0.0.1:8080:8080 mockserver
+# docker run --rm -p 127.0.0.1:8080:8080 -e MOCKSERVER_CONTROL_TOKEN=none mockserver
 
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -45,12 +45,14 @@ def lint(_arguments):
 def test(arguments):
     """Run lint, then the test suite."""
     lint([])
+    browser()
     pytest(environment(".venv", "dev", sys.executable), arguments)
 
 
 def deep(arguments):
     """Run the suite with the long tests, then on every installed version of Python."""
     lint([])
+    browser()
     pytest(environment(".venv", "dev", sys.executable), ["--deep", *arguments])
     for name in KNOWN:
         found = _find_python(name)
@@ -64,6 +66,7 @@ def newest(arguments):
     python = ROOT / ".venv-newest" / "bin" / "python"
     if not python.exists():
         _create_environment(python.parent.parent, sys.executable)
+    browser()
     pins = _pins("build", "run", "dev")
     wanted = ["--editable", str(ROOT) + "[pytest]", *_pins("build", "dev")]
     run_command([*pip(python), "--upgrade", "--upgrade-strategy", "eager", *wanted])
@@ -261,6 +264,12 @@ def _create_environment(place, base):
     )
     debian("python" + version.stdout.strip() + "-venv")
     subprocess.run([base, "-m", "venv", str(place)], check=True)
+
+
+def browser():
+    """The browser in which tests/test_browsers.py opens a page."""
+    if not shutil.which("chromium"):
+        debian("chromium")
 
 
 def debian(*packages):

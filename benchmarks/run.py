@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import branches, kit, large, life, load, opening, papers, peers, report, time, webhooks
+from benchmarks import branches, kit, large, life, load, opening, papers, peers, report, time, waits, webhooks
 from benchmarks.report import Effort, Figure
 
 MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
@@ -19,6 +19,7 @@ MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
     life.start_and_stop,
     webhooks.callbacks,
     time.year,
+    waits.waits,
     kit.fixtures,
     kit.others,
     peers.beside,

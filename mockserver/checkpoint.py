@@ -1,17 +1,17 @@
 """Checkpoints: the fold of a stream as rows of the log, so that an account opens without a full fold.
 
-A checkpoint is a cache. It is written in the background and thrown away whenever it is in doubt: when a row
-is damaged, or when it was made by other code than that which reads it.
+A checkpoint is a cache. It is written in the background. It is discarded when a row is damaged, and when
+other code made it than the code that reads it.
 
-Aggregates are pickled. An account opens with them still packed; each is unpacked when it is first read
-(`state.LazyTable`). Values that many aggregates hold, such as settings, are rows of their own. Their keys are
-digests of their bytes, so that equal bytes of two aggregates always mean equal aggregates. Unpickling makes
-values of `mockserver.core` and of a few plain types and nothing else: a file that somebody else made can't
-run code.
+Aggregates are pickled. When an account is opened they stay packed; each is unpacked when it is first read
+(`state.LazyTable`). Values that many aggregates share, such as settings, are rows of their own. The keys of
+these rows are digests of their bytes, so that equal bytes of two aggregates always mean equal aggregates.
+Unpickling creates only values of `mockserver.core` and of a few plain types, so a file from another source
+can't run code.
 
-Billograms and payments are kept in segments: rows of many each, with what the indexes hold of them in
-columns. One that has changed is in a later segment again. When too much of the segments is out of date, the
-checkpoint is written anew.
+Billograms and payments are stored in segments: rows that contain many aggregates, and in columns the values
+for the indexes. A changed aggregate is added again in a later segment. When too many aggregates in the
+segments are out of date, the checkpoint is written anew.
 """
 
 import asyncio
@@ -52,11 +52,11 @@ from mockserver.core.state import (
 )
 from mockserver.log.interface import CheckpointDamaged, CheckpointHead, CheckpointRow, Log
 
-SLICE = 0.005  # seconds of work between two chances for other requests
-_TOGETHER = 2**19  # bytes of one write
+SLICE = 0.005  # seconds of work after which other requests get their turn
+_TOGETHER = 2**19  # bytes in one write
 _IN_SEGMENT = 200  # aggregates: packing them takes about as long as a slice
-_OUT_OF_DATE = 1000  # aggregates
-_AT_ONCE = 2000  # values that are written together with the head, so that no write leaves it incomplete
+_OUT_OF_DATE = 1000  # aggregates that segments may have beyond twice the current number
+_AT_ONCE = 2000  # values; up to this number all are in one write, and the checkpoint is always complete
 
 _PLANNED, _LETTERS, _VALUES = "planned", "letters", "shared"
 _WHOLE = (OUTCOMES, PICTURE)  # small tables whose order matters: one row each
@@ -81,7 +81,7 @@ Segment = tuple[list[str], list[bytes], Any]  # keys and bodies of many aggregat
 
 @cache
 def version() -> str:
-    """What made a checkpoint: the code of the rules, as bytes, and the version of Python."""
+    """Return a digest of what makes checkpoints: the source code of the rules, and the version of Python."""
     digest = blake2b(repr(sys.version_info[:2]).encode(), digest_size=16)
     for path in [*sorted(Path(model.__file__).parent.glob("*.py")), Path(__file__)]:
         digest.update(path.read_bytes())
@@ -89,20 +89,20 @@ def version() -> str:
 
 
 class SharedValues:
-    """The values that many aggregates of an account hold: each is packed once, under a digest of it."""
+    """The values that many aggregates of an account share. Each is packed once, with its digest as key."""
 
     def __init__(self) -> None:
         self._digests: dict[int, bytes] = {}  # by the identity of the value
-        self._known: list[Any] = []  # those values: their identities can't be given to others
+        self._known: list[Any] = []  # keeps those values alive, so that their identities are not reused
         self._values: dict[bytes, Any] = {}
-        self._bodies: dict[bytes, bytes] = {}  # of those that are still packed
+        self._bodies: dict[bytes, bytes] = {}  # of values that are still packed
         self._unwritten: dict[bytes, bytes] = {}
         self.reducers: dict[type, Any] = dict.fromkeys(
             _SHARED_TYPES, lambda value: (_shared, (self.digest(value),))
         )
 
     def digest(self, value: Any) -> bytes:
-        """The digest of a value."""
+        """Return the digest of a value, and add the value."""
         found = self._digests.get(id(value))
         if found is None:
             body = packed(value, None)
@@ -115,7 +115,7 @@ class SharedValues:
         return found
 
     def value(self, digest: bytes) -> Any:
-        """The value with this digest."""
+        """Return the value with this digest."""
         body = self._bodies.pop(digest, None)
         if body is not None:
             value = self._values[digest] = unpacked(body, None)
@@ -123,18 +123,18 @@ class SharedValues:
         return self._values[digest]
 
     def restore(self, bodies: Mapping[str, bytes]) -> None:
-        """Take the values of a checkpoint."""
+        """Add the values of a checkpoint, by digest in hex. They stay packed until they are used."""
         self._bodies.update((bytes.fromhex(key), body) for key, body in bodies.items())
 
     def rows(self) -> Iterator[CheckpointRow]:
-        """The values that are no rows of the checkpoint yet."""
+        """Yield the rows of the values that the checkpoint does not have yet."""
         unwritten, self._unwritten = self._unwritten, {}
         for digest, body in unwritten.items():
             yield CheckpointRow(_VALUES, digest.hex(), body)
 
 
 def _shared(digest: bytes) -> Any:
-    """What a pickle calls for a shared value; `_Unpickler` puts the values of its account in its place."""
+    """Stand in pickles for the lookup of a shared value; `_Unpickler` replaces it by `SharedValues.value`."""
     raise UnpicklingError(f"shared value {digest.hex()} without an account")
 
 
@@ -153,7 +153,7 @@ class _Unpickler(Unpickler):
 
 
 def packed(value: Any, shared: SharedValues | None) -> bytes:
-    """The bytes of an aggregate; of a shared value itself, when there is nothing to share with."""
+    """Pickle an aggregate. Without `shared`, pickle it with all its values, as for a shared value itself."""
     file = BytesIO()
     pickler = Pickler(file, 5)
     if shared is not None:
@@ -163,47 +163,45 @@ def packed(value: Any, shared: SharedValues | None) -> bytes:
 
 
 def unpacked(body: bytes, shared: SharedValues | None) -> Any:
-    """The aggregate of these bytes."""
+    """Unpickle an aggregate, or without `shared` a shared value."""
     return _Unpickler(BytesIO(body), shared).load()
 
 
 class Changes(Struct):
-    """What a checkpoint will hold, taken at one moment without suspending: all values in it are frozen."""
+    """What a checkpoint will add, collected without suspending. All values in it are immutable."""
 
     position: int
-    changed: dict[str, dict[Any, Any]]  # by kind and key; None: gone
+    changed: dict[str, dict[Any, Any]]  # by kind and key; None: removed
     due: dict[str, Due | None]
     letters: list[tuple[str, str]]
     planned: list[Planned]
 
 
 class Saved:
-    """What the log's checkpoint of one stream holds, and what has changed since."""
+    """What the checkpoint of a stream contains, and what has changed since."""
 
     def __init__(self) -> None:
         self.position: int | None = None  # None: there is no complete checkpoint
         self.begun = False  # a checkpoint is complete, or the first one is being written
-        self.unsaved: dict[
-            Key, None
-        ] = {}  # since the last `take`, in the order in which they were changed first
-        self.planned: list[Planned] = []  # all that the acts of the stream brought about
+        self.unsaved: dict[Key, None] = {}  # changed since the last `take`, in order of the first change
+        self.planned: list[Planned] = []  # the callbacks of all acts of the stream
         self.shared = SharedValues()
-        self._letters = 0
+        self._letters = 0  # in the checkpoint, like the next two
         self._planned = 0
         self._segments = 0
-        self._in_segments = 0  # aggregates, those that are out of date too
+        self._in_segments = 0  # aggregates, out of date or not
 
     def discard(self) -> None:
-        """What the log holds is not to be built upon: the next checkpoint is written anew."""
+        """Do not add to the checkpoint in the log. The next checkpoint is written anew."""
         self.position = None
 
     def undone(self, position: int) -> None:
-        """Acts behind this position were undone."""
+        """Drop the callbacks of the acts after this position, which were undone."""
         while self.planned and self.planned[-1].position > position:
             self.planned.pop()
 
     def take(self, folded: State, position: int) -> Changes:
-        """What has changed since the last checkpoint, as it is now; all of it, when there is none."""
+        """Return what has changed since the last checkpoint, or everything if there is none."""
         if self._in_segments > _OUT_OF_DATE + 2 * sum(map(folded.count, _ENTRIES)):
             self.discard()
         if self.position is None:
@@ -229,18 +227,22 @@ class Saved:
         return Changes(position, changed, due, letters, self.planned[self._planned :])
 
     def untake(self, taken: Changes) -> None:
-        """The changes did not become a checkpoint."""
+        """Put back changes that were not written."""
         self.unsaved |= {(kind, key): None for kind, table in taken.changed.items() for key in table}
 
     async def write(
         self, taken: Changes, log: Log, stream: str, paused: Callable[[], Any], stay: Callable[[], bool]
     ) -> bool:
-        """Write the changes; whether it is complete. `stay`: whether the account is still the one it was."""
+        """Write the changes, and return whether all of them were written.
+
+        `paused` returns a context in which no commit runs. Writing stops when `stay` returns false, because
+        the account was replaced.
+        """
         rows: list[CheckpointRow] = []
         if self.position is None:
             async with paused():
                 await log.drop_checkpoint(stream)
-        begun, size = perf_counter(), 0
+        slice_start, size = perf_counter(), 0
         total = sum(map(len, taken.changed.values())) + len(taken.planned)
         for row in self._rows(taken):
             rows.append(row)
@@ -251,9 +253,9 @@ class Saved:
                 rows, size = [], 0
                 if not stay():
                     return False
-            if perf_counter() - begun > SLICE:
-                await asyncio.sleep(SLICE)  # as long as it works: others come first
-                begun = perf_counter()
+            if perf_counter() - slice_start > SLICE:
+                await asyncio.sleep(SLICE)  # as long as the work took: requests have priority
+                slice_start = perf_counter()
         if not stay():
             return False
         async with paused():
@@ -292,19 +294,19 @@ class Saved:
             self._in_segments += len(values)
 
     def restored(self, position: int, letters: int, planned: list[Planned]) -> None:
-        """The account was opened from a checkpoint that holds these."""
+        """Note that the account was opened from a checkpoint with this position and this content."""
         self.begun = True
         self.position, self._letters, self._planned = position, letters, len(planned)
         self.planned = planned
 
     def restored_segments(self, count: int, aggregates: int) -> None:
-        """There were so many segments of one kind in it, with so many aggregates, out of date or not."""
+        """Note that the checkpoint has this many segments of one kind, with this many aggregates in them."""
         self._segments += count
         self._in_segments += aggregates
 
 
 def _present(value: Any) -> Any:
-    """An aggregate of a table; one that is packed stays so."""
+    """Return an aggregate of a table. If it is `Packed`, it stays packed in the table."""
     if type(value) is Packed:
         return value.value if value.body is None else value.unpack(value.body)
     return value
@@ -318,18 +320,18 @@ _decoders: dict[str, msgpack.Decoder[Any]] = {
 
 
 async def restore(log: Log, stream: str, head: CheckpointHead) -> tuple[State, Saved]:
-    """The state of a checkpoint, and what it holds; CheckpointDamaged."""
+    """Read the checkpoint of a stream. Return its state and its content. Raise CheckpointDamaged."""
     saved = Saved()
     bodies: dict[str, dict[str, bytes]] = {}
     segments: dict[str, dict[str, Segment]] = {kind: {} for kind in _ENTRIES}
     try:
         async for rows in log.read_checkpoint(stream):
-            begun = perf_counter()
+            slice_start = perf_counter()
             for row in rows:
                 assert row.body is not None, "a checkpoint that was read has all its bodies"
                 if row.kind in segments:
                     segments[row.kind][row.key] = _decoders[row.kind].decode(row.body)
-                    begun = await _turn(begun)
+                    slice_start = await _turn(slice_start)
                 else:
                     bodies.setdefault(row.kind, {})[row.key] = row.body
             await asyncio.sleep(0)
@@ -368,44 +370,44 @@ async def _state(
     tables[CUSTOMER].update((key, Packed(customers[key], unpack)) for key in sorted(customers))
     tables[ITEM].update((key, Packed(body, unpack)) for key, body in bodies.get(ITEM, {}).items())
     restored = State(tables)
-    begun = perf_counter()
+    slice_start = perf_counter()
     for kind, index in ((BILLOGRAM, restored.restore_billograms), (PAYMENT, restored.restore_payments)):
-        kept = [segment for _, segment in sorted(segments.pop(kind).items())]
-        saved.restored_segments(len(kept), sum(len(keys) for keys, _, _ in kept))
-        for keys, packed_ones, entries in _in_order(kept):
-            tables[kind].update(zip(keys, map(Packed, packed_ones, repeat(unpack)), strict=True))
+        ordered = [segment for _, segment in sorted(segments.pop(kind).items())]
+        saved.restored_segments(len(ordered), sum(len(keys) for keys, _, _ in ordered))
+        for keys, packed_bodies, entries in _in_order(ordered):
+            tables[kind].update(zip(keys, map(Packed, packed_bodies, repeat(unpack)), strict=True))
             index(keys, entries)
-            begun = await _turn(begun)
+            slice_start = await _turn(slice_start)
     return restored
 
 
 def _in_order(segments: list[Segment]) -> Iterator[Segment]:
-    """The latest of each aggregate, in the order of their numbers."""
+    """Yield segments with only the latest version of each aggregate, in the order of their numbers."""
     numbers = [number for _, _, entries in segments for number in entries.numbers]
     latest = dict(zip(numbers, count()))
     places = [latest[number] for number in sorted(latest)]
     if places == list(range(len(numbers))):
         segments.reverse()
         while segments:
-            yield segments.pop()  # which frees what it holds
+            yield segments.pop()  # so that its memory is freed after use
         return
-    made = type(segments[0][2])
+    entries_type = type(segments[0][2])
     keys = [key for segment in segments for key in segment[0]]
     bodies = [body for segment in segments for body in segment[1]]
     columns = [
         [value for segment in segments for value in getattr(segment[2], name)]
-        for name in made.__struct_fields__
+        for name in entries_type.__struct_fields__
     ]
     segments.clear()
     for start in range(0, len(places), _IN_SEGMENT):
         part = places[start : start + _IN_SEGMENT]
-        entries = made(*([column[place] for place in part] for column in columns))
+        entries = entries_type(*([column[place] for place in part] for column in columns))
         yield [keys[place] for place in part], [bodies[place] for place in part], entries
 
 
-async def _turn(begun: float) -> float:
-    """Let others in when enough was done since `begun`; when that was looked at last."""
-    if perf_counter() - begun <= SLICE:
-        return begun
+async def _turn(slice_start: float) -> float:
+    """Let other tasks run if this slice of work is over. Return the beginning of the current slice."""
+    if perf_counter() - slice_start <= SLICE:
+        return slice_start
     await asyncio.sleep(0)
     return perf_counter()

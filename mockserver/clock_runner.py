@@ -1,4 +1,4 @@
-"""How time passes for an account: entry after entry of its agenda, each at its own moment (behaviour 6.1)."""
+"""Clocks of accounts move from entry to entry of the agenda (reference: behaviour 6.1)."""
 
 import asyncio
 import logging
@@ -23,18 +23,18 @@ from mockserver.log.writer import Pending, durable
 
 logger = logging.getLogger(__name__)
 
-HAPPENED = 1000  # acts that the answer of a move names; the timeline has all
-_AGAIN = 1.0  # seconds until what could not be written is tried again
-_TURN = 0.005  # seconds of work between two chances for other requests
-_COMMIT = 0.1  # seconds of work that wait for the disk together; more at once would hold others back
-_LONGEST = 30.0  # seconds that an alarm sleeps at most
-_LOOK = 0.5  # seconds between two looks at the machine's clock: it may be set, or the machine sleep
-FOR_EVER = 1e9  # seconds, some thirty years
-_SET = 0.1  # seconds that it may differ from the time that has passed
+HAPPENED = 1000  # acts in the answer of a move; the timeline has all
+_AGAIN = 1.0  # seconds until an act that could not be written is tried again
+_TURN = 0.005  # seconds of work after which other requests get their turn
+_COMMIT = 0.1  # seconds of work that share a wait for the disk; more would delay other requests
+_LONGEST = 30.0  # seconds after which an alarm calls back at the latest
+_LOOK = 0.5  # seconds between two readings of the machine's clock, which can be set
+FOR_EVER = 1e9  # seconds, about thirty years
+_SET = 0.1  # seconds; a larger difference from the elapsed time means that the clock was set
 
 
 class Moved(Struct):
-    """What a move of the clock did. `happened` has its first acts, `count` says how many there were."""
+    """What a move of the clock did. `happened` has its first acts, `count` is the number of all acts."""
 
     start: datetime
     end: datetime
@@ -42,20 +42,20 @@ class Moved(Struct):
     happened: list[Record] = []
 
     def add(self, record: Record) -> None:
-        """One more act."""
+        """Add an act."""
         self.count += 1
         if self.count <= HAPPENED:
             self.happened.append(record)
 
     def undone(self, acts: list[int], position: int) -> None:
-        """Of these acts those behind a position were undone."""
+        """Remove the acts after this position, which were undone. `acts` has the positions of all acts."""
         del acts[bisect_right(acts, position) :]
         self.count = len(acts)
         self.happened = [record for record in self.happened if record.position <= position]
 
 
 def decided(state: State, due: Due, last: datetime) -> Act:
-    """The act of an entry, at the moment of the entry, but not before `last`, the moment of the last act."""
+    """Decide the act of an entry, at the entry's moment, but not before `last`, that of the last act."""
     act = Act(state, max(due.at, last))
     carry_out(act, due)
     assert act.events, f"{due} changes nothing"
@@ -66,20 +66,20 @@ def decided(state: State, due: Due, last: datetime) -> Act:
 async def performed(
     state: State, end: datetime, last: datetime, apply: Callable[[Act, str], Record]
 ) -> AsyncIterator[Record]:
-    """Carry out what is due until `end`; others get their turn between two entries."""
-    begun = perf_counter()
+    """Carry out what is due until `end`. Other tasks get their turn between two entries."""
+    slice_start = perf_counter()
     while (due := state.agenda.head()) is not None and due.at <= end:
         record = apply(decided(state, due, last), due.rule)
         last = record.at
         assert state.agenda.head() is not due, f"{due} stays for ever"
         yield record
-        if perf_counter() - begun > _TURN:
+        if perf_counter() - slice_start > _TURN:
             await asyncio.sleep(0)
-            begun = perf_counter()
+            slice_start = perf_counter()
 
 
 async def tried(state: State, start: datetime, end: datetime, position: int) -> Moved:
-    """What a move would do, on a copy of the state."""
+    """Return what a move would do. It is carried out on a copy of the state."""
     trial = state.copy()
 
     def apply(act: Act, rule: str) -> Record:
@@ -96,25 +96,25 @@ async def tried(state: State, start: datetime, end: datetime, position: int) -> 
 
 
 def seconds_until(moment: datetime, now: datetime, clock: Clock) -> float | None:
-    """Real seconds until a clock that shows `now` reaches a moment; None when it is frozen before that."""
+    """Return the real seconds until a clock that shows `now` reaches a moment; None if it is frozen."""
     if moment <= now:
         return 0.0
     return None if clock.mode == "frozen" else (moment - now).total_seconds() / clock.speed
 
 
 class Alarm:
-    """Calls back at the earliest of the requested moments, and when the machine's clock was set."""
+    """Calls back at the earliest of the requested moments, and after the machine's clock was set."""
 
     def __init__(self, call: Callable[[], None], real_time: Callable[[], datetime]) -> None:
         self._call = call
         self._real_time = real_time
-        self._lag = 0.0  # of the loop's time behind the machine's
+        self._lag = 0.0  # seconds of the loop's time behind the machine's clock
         self._handle: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._when = 0.0
 
     def within(self, seconds: float) -> None:
-        """Call back after so many seconds at the latest."""
+        """Call back after this many seconds at the latest."""
         loop = asyncio.get_running_loop()
         when = loop.time() + min(max(seconds, 0.0), _LONGEST)
         if self._handle is not None and self._loop is loop:
@@ -137,14 +137,14 @@ class Alarm:
             self._call()
 
     def stop(self) -> None:
-        """Do not call back any more."""
+        """Cancel all requests to call back."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
 
 class ClockRunner(Watcher):
-    """Moves the clocks of accounts, and keeps the live ones up with what is due."""
+    """Moves the clocks of accounts, and carries out what becomes due by live clocks."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -154,7 +154,7 @@ class ClockRunner(Watcher):
         self._alarmed = False
 
     async def stop(self) -> None:
-        """Carry out nothing any more."""
+        """Stop carrying out what becomes due."""
         self._alarm.stop()
         if self._working is not None:
             self._working.cancel()
@@ -169,11 +169,12 @@ class ClockRunner(Watcher):
         dry_run: bool = False,
         finish: Callable[[Act], object] | None = None,
     ) -> Moved:
-        """Move the clock to what `target` makes of the present moment, doing what is due on the way.
+        """Move the clock of an account, and carry out everything that becomes due on the way.
 
-        It returns when all of that is durable; other requests are served between two entries. None: the
-        clock stays. A `dry_run` does it on a copy. `finish` is decided at the end, not the clock alone.
-        LogFailed: what could not be written was undone, the clock shows the last act that was written.
+        `target` gets the current time of the account and returns the new one, or None to leave the clock as
+        it is. A `dry_run` works on a copy of the state. `finish` decides the last act; by default this act
+        only moves the clock. Other requests are served between two entries. The method returns when all acts
+        are durable. After LogFailed, the clock shows the moment of the last act that was written.
         """
         return await self._ledger.decided_again(
             live, lambda: self._advance(live, target, cause, dry_run, finish or self._clock_moved)
@@ -190,16 +191,16 @@ class ClockRunner(Watcher):
         async with live.lock:
             await self._ledger.ready(live)
             start = self._ledger.now(live)
-            await self._perform(live, start, "clock", Moved(start, start))  # what is due already
-            pending = live.pending  # what is answered from here on must be durable
+            await self._perform(live, start, "clock", Moved(start, start))  # what was due before the move
+            pending = live.pending  # an answer without a move waits for it
             try:
                 end = target(start)
                 if end is None or dry_run:
-                    found = Moved(start, start)
+                    answer = Moved(start, start)
                     if end is not None:
-                        found = await tried(live.state, start, end, live.position)
+                        answer = await tried(live.state, start, end, live.position)
                     await durable(pending)
-                    return found
+                    return answer
             except Exception:
                 await durable(pending)
                 raise
@@ -207,13 +208,13 @@ class ClockRunner(Watcher):
             live.move = move
             live.signal.notify()
             try:
-                lost = await self._lost(self._move(live, move, moved, cause, finish))
+                lost = await self._lost_race(self._move(live, move, moved, cause, finish))
             except BaseException:
                 self._end(live, move)
                 raise
 
         async def move_on() -> None:
-            """Move on from what another writer has appended."""
+            """Continue the move after the records that another writer has appended."""
             async with live.lock:
                 await self._ledger.ready(live)
                 moved.undone(move.acts, live.position)
@@ -221,15 +222,15 @@ class ClockRunner(Watcher):
             await durable(live.pending)
 
         try:
-            if lost or await self._lost(durable(live.pending)):
+            if lost or await self._lost_race(durable(live.pending)):
                 await self._ledger.decided_again(live, move_on)
         finally:
             self._end(live, move)
         return moved
 
     @staticmethod
-    async def _lost(work: Awaitable[None]) -> bool:
-        """Whether another writer took the position of an act of this work."""
+    async def _lost_race(work: Awaitable[None]) -> bool:
+        """Return whether another writer took the position of an act of this work."""
         try:
             await work
         except PositionTaken:
@@ -274,31 +275,31 @@ class ClockRunner(Watcher):
             pending = live.pending
             return record
 
-        begun = perf_counter()
+        batch_start = perf_counter()
         async for record in performed(live.state, end, live.last, apply):
             moved.add(record)
             if acts is not None:
                 acts.append(record.position)
-            if perf_counter() - begun > _COMMIT:  # the thread that writes gets behind while this goes on
+            if perf_counter() - batch_start > _COMMIT:  # else the writing thread would fall behind
                 await durable(pending)
-                begun = perf_counter()
+                batch_start = perf_counter()
         if pending is not None and pending.failure is not None:
             raise pending.failure
 
     def is_due(self, live: LiveAccount) -> bool:
-        """Whether something must be done before a request is served; not while a move does it anyway."""
+        """Return whether entries must be carried out before a request. During a move, the move does it."""
         due = live.state.agenda.head()
         return due is not None and not live.moving and due.at <= self._ledger.now(live)
 
     async def settled(self, live: LiveAccount) -> None:
-        """Wait until something can be applied to it and what is due was done; AccountGone, LogFailed."""
+        """Carry out what is due, and wait until an act can be applied. Raise AccountGone or LogFailed."""
         await self._ledger.ready(live)
         if self.is_due(live):
             await self.settle(live)
             self._ledger.check_open(live)
 
     async def settle(self, live: LiveAccount) -> None:
-        """Carry out what is due by now."""
+        """Carry out the entries that are due by now."""
         async with live.lock:
             self._ledger.check_open(live)
             await self._perform(live, self._ledger.now(live), "clock", Moved(live.last, live.last))
@@ -308,19 +309,19 @@ class ClockRunner(Watcher):
         self.applied(live)
 
     def applied(self, live: LiveAccount) -> None:
-        """Schedule the next entry for the moment when a live clock reaches it; after a move, at its end."""
+        """Set the alarm for the next entry of a live clock. During a move this is left to its end."""
         if not live.moving and (seconds := self._seconds(live)) is not None:
             self._alarm.within(seconds)
 
     def wakes_at(self, live: LiveAccount) -> datetime | None:
-        """The real moment at which a live clock reaches the next entry."""
+        """Return the real moment at which a live clock reaches the next entry; None if it never does."""
         seconds = self._seconds(live)
         if seconds is None:
             return None
         return self._ledger.real_time() + timedelta(seconds=min(seconds, FOR_EVER))
 
     def _seconds(self, live: LiveAccount) -> float | None:
-        """Real seconds until the next entry; None: there is none, or the clock is frozen."""
+        """Return the real seconds until the next entry; None if there is none, or the clock is frozen."""
         due = live.state.agenda.head()
         if due is None:
             return None
@@ -329,14 +330,14 @@ class ClockRunner(Watcher):
     def _on_alarm(self) -> None:
         self._alarmed = True
         if self._working is None or self._working.done():
-            self._working = asyncio.create_task(self._do_what_is_due(), name="what is due")
+            self._working = asyncio.create_task(self._carry_out_due(), name="what is due")
 
-    async def _do_what_is_due(self) -> None:
+    async def _carry_out_due(self) -> None:
         while self._alarmed:  # the alarm may go off again while entries are carried out
             self._alarmed = False
-            await self._catch_up()
+            await self._settle_all()
 
-    async def _catch_up(self) -> None:
+    async def _settle_all(self) -> None:
         for live in list(self._ledger.live_accounts()):
             try:
                 if self.is_due(live):
@@ -345,7 +346,7 @@ class ClockRunner(Watcher):
             except (LogFailed, AccountGone):
                 self._alarm.within(_AGAIN)
                 continue
-            except Exception:  # our own mistake in one account: the others' clocks go on
+            except Exception:  # a bug that concerns one account must not stop the clocks of others
                 logger.exception("what is due in account %s could not be done", live.id)
                 continue
             self.applied(live)

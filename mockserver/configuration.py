@@ -1,10 +1,12 @@
 """The configuration of a server (reference: control 2)."""
 
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
 MEMORY = "memory"
+ClockMode = Literal["live", "frozen"]
 
 
 class Configuration(Struct, frozen=True, kw_only=True):
@@ -12,15 +14,17 @@ class Configuration(Struct, frozen=True, kw_only=True):
 
     database: str = MEMORY  # or the path of a file
     closed: bool = False
-    clock: str = "live"  # clock mode of new accounts: live or frozen
+    clock: ClockMode = "live"  # clock mode of new accounts
     now: datetime | None = None  # clock of new accounts at their creation, with time zone
     fixture: str | None = None  # name or file of the fixture that is loaded at the start
+    library: tuple[str, ...] = ()  # folders whose files clients may name as fixtures and scenarios
     seed: int | None = None
     control_token: str | None = None
     invalid_auth_status: int = 403
     public_url: str | None = None  # base URL in links; None: the Host header of the client
     callback_url: str | None = None  # receiver of the callbacks of new accounts
     sign_key: str | None = None  # signs the callbacks of new accounts
+    allowed_hosts: tuple[str, ...] = ()  # names of the server besides loopback and that of `public_url`
     callback_hosts: tuple[str, ...] | None = None  # allowed receivers; None: all but this server
 
     @property

@@ -1,13 +1,14 @@
-"""The deep module: accounts, time and the log behind a handful of methods.
+"""The emulator: accounts, time and the log behind a handful of methods.
 
-`execute` decides and applies without suspending, then waits until the act is durable. `read` waits until
-everything that it could show is durable. A cancelled caller changes nothing of that: the state is the fold of
-the log.
+`execute` decides and applies an act without suspending, then waits until the act is durable. `read` waits
+until everything that it could show is durable. A caller that is cancelled while it waits does not undo the
+act: the state is always the fold of the log.
 """
 
 import contextlib
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from time import time
 from typing import Any, TypeVar
 
 from mockserver.clock_runner import ClockRunner
@@ -24,12 +25,23 @@ from mockserver.snapshots import Snapshots
 T = TypeVar("T")
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FRAMES = 5
+
+
 def _real_time() -> datetime:
-    return datetime.now(UTC)
+    """The time of this process: what `time.time()` shows everywhere in it, also when a test froze it."""
+    return _EPOCH + timedelta(seconds=_time_of_process())
+
+
+def _time_of_process(frames: int = _FRAMES) -> float:
+    # freezegun shows the real time to callers with a frame of `threading` among the last five, and the
+    # server of a test runs in a thread: the application must see the same time
+    return _time_of_process(frames - 1) if frames else time()
 
 
 class Emulator(Ledger):
-    """All accounts of one server. `first` is done before anything else, once the log is open."""
+    """All accounts of one server. `first` is called before any request, as soon as the log is open."""
 
     def __init__(
         self,
@@ -46,25 +58,26 @@ class Emulator(Ledger):
         self.snapshots = Snapshots(self, self.time)
 
     async def close(self) -> None:
-        """Write what waits and let go of the log."""
+        """Stop the clocks, write what is still to be written, and close the log."""
         await self.time.stop()
         await super().close()
 
     async def _prepare(self) -> None:
         if self._first is not None:
-            self._doing = "the fixture is being loaded"
+            self._activity = "the fixture is being loaded"
             try:
                 await self._first(self)
             except LogFailed as failure:
-                self._doing = str(failure)
+                self._activity = str(failure)
                 raise
 
     # accounts
 
     async def enter(self, name: str, key: str, *, cause: str) -> LiveAccount | None:
-        """The account that these credentials open, or None.
+        """Return the account that these credentials open, or None.
 
-        Unless the list is closed, an unknown account is created with this key; one without a key adopts it.
+        Unless the list of accounts is closed, an unknown account is created with this key. An account without
+        a key adopts this one.
         """
         while True:
             live = await self.find(name) if self.defaults.closed else await self.account(name)
@@ -78,11 +91,11 @@ class Emulator(Ledger):
                 await self.execute(live, lambda act: accounts.adopt(act, key), cause=cause, rule="key")
             if accounts.key_matches(live.account, key):
                 return live
-            if await kept(live.pending):  # the key that it was compared with is durable
+            if await kept(live.pending):  # the key in the account is durable, so it is really wrong
                 return None
 
     async def pick(self, name: str, *, cause: str) -> LiveAccount | None:
-        """The account with this id, without its key; created unless the list is closed."""
+        """Return the account with this id without checking a key. Create it unless the list is closed."""
         if self.defaults.closed:
             return await self.find(name)
         while (live := await self.account(name)) is None:
@@ -91,12 +104,12 @@ class Emulator(Ledger):
         return live
 
     async def open_account(self, new: NewAccount, *, cause: str) -> LiveAccount:
-        """Create an account; AccountExists when the id is taken."""
+        """Create an account. Raise AccountExists if the id is taken."""
         await self.vacant(new.id)
         return await self.open_as(self.created(new), cause=cause, rule="account")
 
     async def open_as(self, account: Account, *, cause: str, rule: str) -> LiveAccount:
-        """Let an account begin with these values, in a new root stream."""
+        """Start an account with these values in a new root stream, in place of one with the same id."""
         live = LiveAccount(account.id, new_stream())
         act = Act(live.state, account.clock.now_at(self.real_time()))
         accounts.open_account(act, account)
@@ -104,11 +117,11 @@ class Emulator(Ledger):
         return live
 
     def created(self, new: NewAccount) -> Account:
-        """The values of an account that is created now."""
+        """Return the values of an account that is created now."""
         return accounts.created(new, self.defaults, *self.order_and_seed(new.id), self.real_time())
 
     async def reset(self, live: LiveAccount, *, seed: int | None, cause: str, **clock: Any) -> LiveAccount:
-        """Empty an account: it goes on in a new root stream; its clock as it is, but for what is given."""
+        """Empty an account: it continues in a new root stream. `clock` are changes of its clock."""
         return await self.decided_again(live, lambda: self._reset(live, seed, cause, clock))
 
     async def _reset(
@@ -122,16 +135,16 @@ class Emulator(Ledger):
     # acts
 
     async def settled(self, live: LiveAccount) -> None:
-        """Wait until something can be applied to it and what is due was done; AccountGone, LogFailed."""
+        """Wait until what is due was carried out and acts can be applied. Raise AccountGone or LogFailed."""
         await self.decided_again(live, lambda: self.time.settled(live))
 
     async def execute(
         self, live: LiveAccount, decide: Callable[[Act], object], *, cause: str, rule: str
     ) -> Act:
-        """Decide, apply, and wait until the act is durable. The returned act shows what it changed.
+        """Decide an act, apply it, and wait until it is durable. Return the act, which has what it changed.
 
-        What is due by now is done first. What `decide` raises leaves everything as it was. LogFailed: it was
-        undone.
+        What is due by now is carried out first. If `decide` raises, nothing changes. LogFailed means that the
+        act was undone.
         """
         return await self.decided_again(live, lambda: self._execute(live, decide, cause, rule))
 
@@ -143,7 +156,7 @@ class Emulator(Ledger):
         try:
             decide(act)
         except Exception:
-            await durable(live.pending)  # what it was refused for must be durable too
+            await durable(live.pending)  # the state that led to the refusal must be durable too
             raise
         if act.events:
             act.close()
@@ -152,15 +165,16 @@ class Emulator(Ledger):
         return act
 
     async def read(self, live: LiveAccount, view: Callable[[State], T], *, gone_too: bool = False) -> T:
-        """What `view` sees now, once everything that it could see is durable; again if that was undone.
+        """Return what `view` returns, once every act that it could show is durable.
 
-        `gone_too`: also when the account was reset or removed since, as for the answer of a write.
+        If one of them is undone, `view` is called again. With `gone_too`, an account is read even after it
+        was reset or removed, as for the answer to a write. Raise AccountGone otherwise.
         """
         while True:
             if not gone_too:
                 self.check_open(live)
                 if self.time.is_due(live):
-                    with contextlib.suppress(LogFailed):  # then what is there is shown
+                    with contextlib.suppress(LogFailed):  # the state is shown without what is due
                         await self.time.settled(live)
                     self.check_open(live)
             pending = live.pending
@@ -172,7 +186,7 @@ class Emulator(Ledger):
             else:
                 if await kept(pending):
                     return shown
-            if not gone_too:  # undone, perhaps with the key that the caller came in by
+            if not gone_too:  # what was undone may include the key that the caller used
                 raise AccountGone(live.id)
 
 

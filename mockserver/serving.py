@@ -1,69 +1,58 @@
 """A server on a socket, with uvicorn's HTTP protocol and its own start and stop.
 
 uvicorn's own server checks ten times a second whether it should stop; this one stops immediately.
-tests/test_relied_on.py checks the internals of uvicorn that this module uses.
 """
 
+import _thread
 import asyncio
-import contextlib
+import logging
 import socket
-import struct
+import sys
+import threading
+import time
 from collections.abc import Callable
+from types import BuiltinFunctionType
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from mockserver.api.faults import RESET
+from mockserver import request_log
 from mockserver.app import build
 from mockserver.configuration import Configuration
+from mockserver.connection import Connection
+from mockserver.stories.initial_accounts import Listed
 
 _POLL_INTERVAL = 0.002  # seconds between two checks whether the last requests have ended
 _BACKLOG = 2048  # connections that the operating system queues before they are accepted
 _KEEP_ALIVE = 75  # seconds for which an idle connection is kept, so that slow clients can reuse it
 
 
-class _Protocol(HttpToolsProtocol):
-    """Notifies all pipelined requests when the client disconnects; uvicorn notifies only the newest.
+class NoThreads(RuntimeError):
+    """The threads of this process are greenlets, on which no event loop can run beside other code."""
 
-    The others would write to a closed connection, which is harmless but would be logged as an error.
-    """
 
-    _cycles: tuple[RequestResponseCycle, ...] = ()
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        self._cycles = (*(each for each in self._cycles if not each.response_complete), self.cycle)
-
-        self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
-
-    def _reset(self) -> None:
-        """Reset the connection, as a peer does that has crashed: with RST instead of FIN."""
-        if self.transport.is_closing():  # the client has disconnected
-            return
-        sock = self.transport.get_extra_info("socket")
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        for cycle in self._cycles:
-            if not cycle.response_complete:
-                cycle.disconnected = True
-                cycle.message_event.set()
-        super().connection_lost(exc)
+def check_threads() -> None:
+    """Raise NoThreads when a library has replaced Python's threads, as gevent's monkey patching does."""
+    if isinstance(_thread.start_new_thread, BuiltinFunctionType):
+        return
+    library = next((name for name in ("gevent", "eventlet") if name in sys.modules), "a library")
+    raise NoThreads(
+        f"{library} has replaced Python's threads in this process (monkey patching), and mockserver needs "
+        "real ones: run `mockserver serve` as a process of its own, or do not patch in this process"
+    )
 
 
 class Listener:
     """The application on one listening socket."""
 
-    def __init__(self, configuration: Configuration) -> None:
-        self.app = build(configuration)
+    def __init__(self, configuration: Configuration, listed: Listed = ()) -> None:
+        """`listed`: accounts to create before any request is answered."""
+        self.app = build(configuration, listed=listed)
         self.emulator = self.app.emulator
+        logged = request_log.logger.isEnabledFor(logging.INFO)
         self._config = uvicorn.Config(
-            self.app,
-            http=_Protocol,
+            request_log.RequestLog(self.app) if logged else self.app,
+            http=Connection,
             ws="none",
             lifespan="off",  # `Listener` opens and closes the application
             log_config=None,
@@ -101,8 +90,8 @@ class Listener:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=self._socket, backlog=_BACKLOG)
 
-    def _connection(self) -> _Protocol:
-        return _Protocol(config=self._config, server_state=self._state, app_state={})
+    def _connection(self) -> Connection:
+        return Connection(config=self._config, server_state=self._state, app_state={})
 
     async def stop(self, patience: float = 4.0) -> None:
         """Stop listening, wait at most `patience` seconds for running requests, and finish pending writes."""
@@ -112,6 +101,7 @@ class Listener:
         if self._socket is not None:
             self._socket.close()
         self.app.end_waits()
+        self.emulator.stop_opening()
         for connection in list(state.connections):
             connection.shutdown()
         deadline = asyncio.get_running_loop().time() + patience
@@ -146,9 +136,22 @@ def _address(sock: socket.socket) -> str:
 
 
 def new_event_loop() -> Callable[[], asyncio.AbstractEventLoop]:
-    """The factory of uvloop if it is installed, else that of asyncio."""
+    """The factory of uvloop if it is installed, else that of asyncio, with a clock that no test freezes."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.new_event_loop
+        return loop_with_real_clock
     return uvloop.new_event_loop
+
+
+def loop_with_real_clock() -> asyncio.AbstractEventLoop:
+    """A loop of asyncio whose timers run on while freezegun has frozen `time.monotonic`."""
+    loop = asyncio.new_event_loop()
+    loop.time = real_monotonic  # type: ignore[method-assign]
+    return loop
+
+
+def real_monotonic() -> float:
+    """Monotonic seconds, also while freezegun has frozen those of `time`: it leaves `threading` alone."""
+    clock: Callable[[], float] = getattr(threading, "_time", time.monotonic)
+    return clock()

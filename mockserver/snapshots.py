@@ -1,4 +1,4 @@
-"""Snapshots, restore, fork: names for branches of the log, and accounts that go on from one."""
+"""Snapshots, restore and fork: branches of the log, and accounts that continue from a branch."""
 
 from datetime import datetime
 
@@ -16,20 +16,20 @@ from mockserver.log.writer import Pending, durable
 
 
 class SnapshotExists(ValueError):
-    """The account has a snapshot of this name."""
+    """The account has a snapshot of this name already."""
 
 
 class NoSuchAct(LookupError):
-    """The account has no act of this position, or none that holds this event."""
+    """The account has no act with this position, or with this event."""
 
 
 class Played(Struct, frozen=True):
-    """An account that was played on a log of its own, from its first act on."""
+    """An account that a fixture created on a log of its own, from its first act on."""
 
     state: State
     records: tuple[Record, ...]
-    now: datetime  # what its clock shows at the end
-    clock: Clock  # of the mode and speed with which it is to go on
+    now: datetime  # what its clock shows after the last act
+    clock: Clock  # the mode and speed with which it continues
 
     @property
     def account(self) -> Account:
@@ -38,29 +38,32 @@ class Played(Struct, frozen=True):
 
 
 class Snapshots:
-    """Makes branches of accounts. What is read from the log meanwhile is looked at again before it counts."""
+    """Takes and restores snapshots, and forks accounts.
+
+    Reading the log suspends, so account and snapshot are checked again after it, before an act is applied.
+    """
 
     def __init__(self, ledger: Ledger, time: ClockRunner) -> None:
         self._ledger = ledger
         self._time = time
 
     async def snapshot(self, live: LiveAccount, name: str, *, cause: str) -> Snapshot:
-        """Name the present state, its moment included; SnapshotExists when the name is taken [A]."""
+        """Name the current state and its moment. Raise SnapshotExists if the name is taken [A]."""
         return await self._ledger.decided_again(live, lambda: self._snapshot(live, name, cause))
 
     async def _snapshot(self, live: LiveAccount, name: str, cause: str) -> Snapshot:
         ledger = self._ledger
         await self._time.settled(live)
         while name in live.snapshots:
-            if await ledger.read_all(lambda: name in live.snapshots):  # that it is taken is durable
+            if await ledger.read_all(lambda: name in live.snapshots):  # the other snapshot is durable
                 raise SnapshotExists(f"there is a snapshot {name} already")
             await self._time.settled(live)
         now, position = ledger.now(live), live.position
         number = 1 + max((each.number for each in live.snapshots.values()), default=0)
         clock = accounts.moved(live.account.clock, ledger.real_time(), {"now": now})
         taken = Snapshot(name, new_stream(), position, now, number)
-        happened = (events.SnapshotTaken(clock, number),)
-        record = Record(position + 1, now, cause, "snapshot", happened, FORMAT)
+        recorded = (events.SnapshotTaken(clock, number),)
+        record = Record(position + 1, now, cause, "snapshot", recorded, FORMAT)
         live.snapshots[name] = taken
 
         def undo(_: LogFailed) -> None:
@@ -75,7 +78,7 @@ class Snapshots:
         return taken
 
     async def forget(self, live: LiveAccount, taken: Snapshot) -> None:
-        """Drop a snapshot; AccountGone when it is not there any more."""
+        """Delete a snapshot. Raise AccountGone if it no longer exists."""
         await self._ledger.writable()
         self._check(live, taken)
         del live.snapshots[taken.name]
@@ -87,7 +90,7 @@ class Snapshots:
         await durable(self._ledger.write(live.id, forgotten, undo))
 
     async def restore(self, live: LiveAccount, taken: Snapshot, *, cause: str) -> LiveAccount:
-        """Go back to a snapshot, key and settings too [A]: the account goes on in a branch of it."""
+        """Restore a snapshot, with its key and settings [A]. The account continues in a branch of it."""
         return await self._ledger.decided_again(live, lambda: self._restore(live, taken, cause))
 
     async def _restore(self, live: LiveAccount, taken: Snapshot, cause: str) -> LiveAccount:
@@ -101,7 +104,7 @@ class Snapshots:
         return fresh
 
     async def read(self, live: LiveAccount, taken: Snapshot, into: LiveAccount) -> State:
-        """The state of a snapshot, from the log; AccountGone when it was dropped meanwhile."""
+        """Read the state of a snapshot into an account. Raise AccountGone if it was deleted meanwhile."""
         try:
             await fold(self._ledger.log, into, taken.stream)
         except LogFailed:
@@ -110,10 +113,11 @@ class Snapshots:
         return into.state
 
     async def fork(self, live: LiveAccount, name: str, at: int | str | None, *, cause: str) -> LiveAccount:
-        """Another account of the present state, or of that after an act: by position, or an event in it.
+        """Create an account from the current state, or from the state after an act.
 
-        AccountExists, NoSuchAct. The clock of an earlier state shows the moment of its act, callbacks stay,
-        generations start again, and the first password that comes is adopted [A].
+        `at` is the position of the act, or the uuid of an event in it. The clock of an earlier state shows
+        the moment of its act. The fork keeps the settings of callbacks, starts at generation 0, and adopts
+        the first password that is used [A]. Raise AccountExists or NoSuchAct.
         """
         return await self._ledger.decided_again(live, lambda: self._fork(live, name, at, cause))
 
@@ -136,15 +140,15 @@ class Snapshots:
 
     async def _read_until(self, live: LiveAccount, at: int | str, into: LiveAccount) -> None:
         last, found = live.position, False
-        await durable(live.pending)  # a log reads only what is durable
+        await durable(live.pending)  # the log returns only durable records
 
-        def until(record: Record) -> bool:
+        def stop(record: Record) -> bool:
             nonlocal found
             found = record.position == at if isinstance(at, int) else _holds(record, at)
             return found or record.position == last
 
         try:
-            await fold(self._ledger.log, into, live.stream, until)
+            await fold(self._ledger.log, into, live.stream, stop)
         except LogFailed:
             self._ledger.check_open(live)
             raise
@@ -167,9 +171,9 @@ class Snapshots:
         return self._ledger.begin(fresh, act, (branch,), cause=cause, rule=rule, parent=parent)
 
     async def take_over(self, played: Played, old: LiveAccount | None, *, cause: str) -> LiveAccount:
-        """An account that was played elsewhere goes on here, in place of `old`: all its acts in one write.
+        """Add an account that a fixture created, or replace `old` by it, with all its acts in one write.
 
-        AccountExists, AccountGone. None of the callbacks that they brought about is sent [A].
+        None of the callbacks of these acts is sent [A]. Raise AccountExists or AccountGone.
         """
         ledger, name = self._ledger, played.account.id
         if old is None:

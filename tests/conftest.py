@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from mockserver.core import banking
 from tests.server import Server
 
 settings.register_profile("test", max_examples=60, deadline=None, print_blob=True)
@@ -30,6 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: the collector need not look at it again and again."""
+    banking.load()  # once, not in each of the suites that tests of the plugin run
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -2,27 +2,67 @@
 
 import asyncio
 import base64
+import gc
 import json
-from collections.abc import Coroutine
+import weakref
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any, TypeVar
+from time import monotonic, sleep
+from typing import Any, ClassVar, TypeVar
 
+import pytest
 from msgspec import Struct
 
+from mockserver.api import edge as api_edge
 from mockserver.app import build
 from mockserver.configuration import Configuration
+from mockserver.control import edge as control_edge
 from mockserver.core.fold import folded
 from mockserver.core.model import replace
 from mockserver.core.money import with_remaining
 from mockserver.core.state import BILLOGRAM, State
 from mockserver.ledger import LiveAccount
 from mockserver.log.interface import Log
+from mockserver.wire import JsonBody
 from tests.documented import hold, hold_control
 
 T = TypeVar("T")
 
 NO_BODY: Any = object()
 ACCOUNT, KEY = "test", "secret"
+
+
+class WatchedBody(JsonBody):
+    """The body of a request; `kept` counts those that are still in memory."""
+
+    _made: ClassVar[list[weakref.ref["WatchedBody"]]] = []
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self._made.append(weakref.ref(self))
+
+    @classmethod
+    def kept(cls) -> int:
+        return sum(made() is not None for made in cls._made)
+
+
+@contextmanager
+def no_body_kept() -> Iterator[None]:
+    """No body of a request in this block is in a reference cycle when it has been answered."""
+    WatchedBody._made.clear()
+    with pytest.MonkeyPatch.context() as patch:
+        for edge in (api_edge, control_edge):
+            patch.setattr(edge, "JsonBody", WatchedBody)
+        gc.disable()
+        try:
+            yield
+            patience = monotonic() + 5  # a thread that worked for the request may still be ending
+            while WatchedBody.kept() and monotonic() < patience:
+                sleep(0.001)
+            assert WatchedBody.kept() == 0
+        finally:
+            gc.enable()
 
 
 class Answer(Struct, frozen=True):

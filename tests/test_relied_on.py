@@ -29,6 +29,7 @@ def parameters(called: Any) -> list[str]:
 
 
 def uvicorn_protocol(_: pytest.FixtureRequest) -> None:
+    import httptools
     import uvicorn
     from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
     from uvicorn.server import ServerState
@@ -55,6 +56,10 @@ def uvicorn_protocol(_: pytest.FixtureRequest) -> None:
         assert protocol.scope is cycle.scope
         assert protocol.scope["path"] == "/a"
         assert isinstance(protocol.transport, Link)
+        assert (protocol.url, protocol.headers) == (b"/a", [(b"host", b"x")])
+        assert isinstance(protocol.parser, httptools.HttpRequestParser)
+        assert parameters(protocol.send_400_response) == ["msg"]
+        assert parameters(protocol._unset_keepalive_if_required) == []
         (task,) = state.tasks
         task.cancel()
         protocol.shutdown()
@@ -66,6 +71,28 @@ def uvicorn_protocol(_: pytest.FixtureRequest) -> None:
         assert state.tasks == set()
 
     asyncio.run(story())
+
+
+def httptools_upgrade(_: pytest.FixtureRequest) -> None:
+    from httptools import HttpParserUpgrade, HttpRequestParser
+
+    class Heard:
+        def __init__(self) -> None:
+            self.bodies: list[bytes] = []
+            self.parser = HttpRequestParser(self)
+
+        def on_headers_complete(self) -> None:
+            assert self.parser.should_upgrade()
+
+        def on_body(self, body: bytes) -> None:
+            self.bodies.append(body)
+
+    head = b"PUT /a HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n"
+    heard = Heard()
+    with pytest.raises(HttpParserUpgrade) as caught:
+        heard.parser.feed_data(memoryview(head + b"{}"))
+    assert (caught.value.args, heard.bodies) == ((len(head),), [])
+    assert (heard.parser.get_method(), heard.parser.get_http_version()) == (b"PUT", "1.1")
 
 
 # pytest
@@ -161,11 +188,19 @@ ROWS = [
     Row(
         "uvicorn",
         "the protocol of a connection, its cycle of one request, and the state that connections share",
-        "serving.py",
-        "class _Protocol(HttpToolsProtocol)",
+        "connection.py",
+        "class Connection(HttpToolsProtocol)",
         "each of several pipelined requests must hear that the client has gone, a fault must reset a "
         "connection, and `uvicorn.Server` takes a tenth of a second to see that it should stop",
         uvicorn_protocol,
+    ),
+    Row(
+        "httptools",
+        "HttpParserUpgrade carries where the head of a request that asks for an upgrade ends",
+        "connection.py",
+        "upgrade.args[0]",
+        "the parser takes what follows for another protocol, and no option makes it ignore an upgrade",
+        httptools_upgrade,
     ),
     Row(
         "pytest",

@@ -46,8 +46,9 @@ async def create(call: Call) -> bytes:
 def make(act: Act, body: Body) -> str:
     """Decide the creation of a billogram, and return its id."""
     given = read_input(BillogramFields, body())
+    file = attachments.from_request(None, given, attachments.file_of(given))
     key = drafts.create(act, given)
-    attachments.attach(act, act.billogram(key), attachments.from_request(None, given))
+    attachments.attach(act, act.billogram(key), file)
     if given.on_success is not None and given.on_success.command == "send":
         drafts.send(act, act.billogram(key), given.on_success.method)
     elif given.on_success is not None or given.event is not None:  # the older `_event` can only sell [C]
@@ -99,7 +100,10 @@ LISTED: Listed[Billogram] = Listed(
 async def listing(call: Call) -> bytes:
     """`GET /billogram`: lists billograms in short form. The remaining sum is that of all matches [R]."""
     query = read_query(LISTED, call.query)
-    found, totals = await call.read(lambda state: _candidates(state, query))
+    numbers, _ = await call.read(lambda state: _candidates(state, query))
+    async for part in sliced(numbers):  # after a start they are packed, and unpacking many takes long
+        call.live.state.unpack_billograms(part)
+    found, totals = await call.read(lambda state: _found(state, query))
     if totals is not None and query.order is None:
         page = found
     else:
@@ -111,8 +115,16 @@ async def listing(call: Call) -> bytes:
     return await answer_list(page, render_compact, meta)
 
 
-def _candidates(state: State, query: Query) -> tuple[list[Billogram], tuple[int, Decimal] | None]:
-    """The requested page if an index holds it in order, else all billograms that must be filtered or sorted.
+Totals = tuple[int, Decimal]
+
+
+def _found(state: State, query: Query) -> tuple[list[Billogram], Totals | None]:
+    numbers, totals = _candidates(state, query)
+    return state.billograms_of(numbers), totals
+
+
+def _candidates(state: State, query: Query) -> tuple[list[int], Totals | None]:
+    """The numbers of the requested page if an index holds it in order, else of all that may be on it.
 
     The second value is the number of matches and their remaining sum, if an index holds them.
     """
@@ -120,10 +132,10 @@ def _candidates(state: State, query: Query) -> tuple[list[Billogram], tuple[int,
     orders = [bucket.order for bucket in ([state.bucket()] if buckets is None else buckets)]
     whole = buckets is None or query.order is not None
     start, stop = (0, None) if whole else (query.start, query.stop)
-    found = state.billograms_of(merged_slice(orders, start, stop))
+    numbers = merged_slice(orders, start, stop)
     if buckets is None:
-        return found, None
-    return found, (sum(map(len, orders)), money.add(*(bucket.remaining for bucket in buckets)))
+        return numbers, None
+    return numbers, (sum(map(len, orders)), money.add(*(bucket.remaining for bucket in buckets)))
 
 
 async def _remaining(matches: list[Billogram]) -> Decimal:
@@ -160,12 +172,13 @@ def change(act: Act, key: str, body: Body, base: str) -> None:
     billogram = act.billogram(key)
     sent = body()
     given = read_input(BillogramChanges, sent, put=True)
+    decoded = attachments.file_of(given)
     check_state(billogram, "put")
     _check_read_only(billogram, sent or {}, base)
     _check_fixed(billogram, given)
+    file = attachments.from_request(billogram.attachment, given, decoded)
     content = changed_content(act, billogram.content, given)
     recipient = drafts.recipient_after(act, billogram, given.customer)
-    file = attachments.from_request(billogram.attachment, given)
     if billogram.internal is Internal.UNATTESTED:
         drafts.change(act, billogram, content, recipient)
         attachments.attach(act, act.billogram(key), file)

@@ -13,7 +13,8 @@ from mockserver.core.refusal import InvalidParameter
 from mockserver.core.state import State
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import Emulator, LiveAccount
-from mockserver.wire import BadJson, decode, encode
+from mockserver.json_problems import problem_of
+from mockserver.wire import BadJson, JsonBody, JsonTooLarge, encode
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class Call(Struct):
     request_id: str
     params: dict[str, str]
     query_string: bytes
-    body: bytes | None  # None: it exceeds the limit
+    body: JsonBody | None  # None: it exceeds the limit
     base: str  # the address under which the client reaches the server: scheme and host
 
     @property
@@ -43,12 +44,20 @@ class Call(Struct):
         """The body as JSON. Its `Content-Type` is ignored; an empty body is null [C]."""
         if self.body is None:
             raise TooLarge("request body too large", rule="body.size", maximum=MAX_BODY)
-        if not self.body:
+        if not self.body.raw:
             return None
         try:
-            return decode(self.body)
-        except BadJson:
-            raise InvalidParameter("invalid JSON", rule="body.json") from None
+            return self.body.read()
+        except JsonTooLarge as error:
+            raise InvalidParameter(
+                f"request body too large, maximum {error.maximum} {error.what}",
+                rule="body.limit",
+                exceeded=error.what,
+                maximum=error.maximum,
+            ) from None
+        except BadJson as error:  # explained here: the journal keeps only the beginning of a long body
+            problem = problem_of(self.body.raw, str(error))
+            raise InvalidParameter("invalid JSON", rule="body.json", problem=problem) from None
 
     async def execute(self, decide: Callable[[Act], object], *, rule: str) -> Act:
         """Decide and apply an act, and wait until it is durable."""

@@ -20,7 +20,9 @@ from typing import (
 from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
 from mockserver.core.callbacks import (
     BILLOGRAM_EVENT,
+    EFAKTURA,
     EINVOICE_CREATED,
+    EINVOICE_DELETED,
     PAYMENT_RECALLED,
     RECIPIENT_UPDATED,
     CallbackType,
@@ -74,6 +76,40 @@ class EinvoiceRegistrationCreatedShape(TypedDict):
     callback_timestamp: Annotated[str, Form(string(format="date-time"))]
     callback_type: Literal["EinvoiceRegistrationCreated"]
     recipient_information: RecipientInformationShape
+
+
+class EinvoiceRegistrationDeletedShape(TypedDict):
+    """A callback: a customer deregistered from e-invoices."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["EinvoiceRegistrationDeleted"]
+    recipient_information: RecipientInformationShape
+
+
+class EfakturaShape(TypedDict):
+    registration_type: Literal["Registration", "Deregistration"]
+    fmi: str | None
+    bank_name: str | None
+    bank_code: str | None
+    id_number: str | None
+    recipient_type: Literal["individual", "company"]
+    ocr: str | None
+    billogram_customer_number: int
+    customer_supplied_billogram_customer_no: int
+    full_name: str | None
+    email: str | None
+    file_contents: None
+    file_name: None
+
+
+class EfakturaRegistrationShape(TypedDict):
+    """A callback: a customer in Sweden registered for e-invoices, or deregistered."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["EfakturaRegistration"]
+    efaktura_registration: EfakturaShape
 
 
 class UpdatedCustomerShape(TypedDict):
@@ -166,6 +202,8 @@ _CALLBACKS = {
     PAYMENT_RECALLED: PaymentRecalledShape,
     RECIPIENT_UPDATED: RecipientUpdatedShape,
     EINVOICE_CREATED: EinvoiceRegistrationCreatedShape,
+    EINVOICE_DELETED: EinvoiceRegistrationDeletedShape,
+    EFAKTURA: EfakturaRegistrationShape,
 }
 
 

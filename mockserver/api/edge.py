@@ -19,6 +19,7 @@ from mockserver.api.cache import AnswerCache
 from mockserver.api.call import MAX_BODY, MAX_LINE, Call
 from mockserver.api.errors import (
     HTTP_STATUS,
+    HeadTooLarge,
     InvalidAuth,
     MethodNotAllowed,
     MissingAuth,
@@ -27,23 +28,28 @@ from mockserver.api.errors import (
 )
 from mockserver.api.faults import FaultInjector, InjectedFault, cut_off
 from mockserver.api.operations import OPERATIONS, Operation, not_built
+from mockserver.browsers import cross_site
 from mockserver.configuration import Configuration
-from mockserver.core.refusal import NotFound, Refusal
+from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator, LiveAccount
 from mockserver.log.interface import LogFailed
 from mockserver.traffic import Entry, Traffic
 from mockserver.wire import (
+    MAX_HEAD,
     BodyTooLarge,
     ClientGone,
     HttpDate,
+    JsonBody,
     Paths,
     RequestIds,
     base_of,
     encode,
+    head_too_large,
     header,
     read_body,
     send_answer,
+    without_frames,
 )
 
 BASE = "/api/v2"
@@ -89,7 +95,7 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = self._request_ids.next()
-        if _line_length(scope) > MAX_LINE:
+        if not head_too_large(scope) and _line_length(scope) > MAX_LINE:
             html = [(b"content-type", b"text/html"), (b"connection", b"close")]
             await send_answer(scope, send, 400, html, _LINE_TOO_LONG)
             return
@@ -103,7 +109,7 @@ class Api:
         except ClientGone:
             return
         except Refusal as refusal:
-            refused = refusal
+            refused = without_frames(refusal)
             status, body = self._refused(refusal, extra)
         except LogFailed as error:
             refused = Unavailable(str(error), rule="log.unavailable")
@@ -168,15 +174,21 @@ class Api:
             live.signal.notify()
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str, passing: "_Passing") -> bytes:
+        if head_too_large(scope):
+            raise HeadTooLarge("request head too large", rule="head.size", maximum=MAX_HEAD)
         try:
-            body: bytes | None = await read_body(receive, MAX_BODY)
+            body: JsonBody | None = JsonBody(await read_body(receive, MAX_BODY))
         except BodyTooLarge:
             body = None
+        if cross_site(scope, self._public_url):  # [A]: a form can carry credentials in its address
+            raise PermissionDenied("a web page of another origin sent this request", rule="auth.cross_site")
         path: str = scope["path"]
         if path == DOCUMENT:
             return await self._document(scope)
         if path != BASE and not path.startswith(f"{BASE}/"):
             raise NotFound(f"no such resource: {path}", rule="path.exists", asked=path)
+        if body is not None and body.large:
+            await body.prepare()
         while True:
             try:
                 return await self._operate(scope, receive, body, request_id, passing)
@@ -191,11 +203,12 @@ class Api:
         return await asyncio.to_thread(_document, base, self._http_status[InvalidAuth])
 
     async def _operate(
-        self, scope: Scope, receive: Receive, body: bytes | None, request_id: str, passing: "_Passing"
+        self, scope: Scope, receive: Receive, body: JsonBody | None, request_id: str, passing: "_Passing"
     ) -> bytes:
         live = passing.live = await self._authenticate(scope, request_id)
+        raw = b"" if body is None else body.raw
         passing.entry = self._traffic.begin(
-            live.stream, request_id, self._emulator.now(live), scope["method"], _asked(scope), body or b""
+            live.stream, request_id, self._emulator.now(live), scope["method"], _asked(scope), raw
         )
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)

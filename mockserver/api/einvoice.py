@@ -47,6 +47,8 @@ def render_registration(registration: EinvoiceRegistration) -> EinvoiceRegistrat
     if registration.identifier is not None:
         number = registration.identifier  # one page shows it as `fmi`, the other as `identifier` [D; both A]
         shown["regional_sweden"] = {"fmi": number, "identifier": number}
+    elif registration.pec is None and registration.codice_destinatario is None:  # Norway, Finland
+        shown["regional_sweden"] = {"fmi": None, "identifier": None}
     else:
         pec, codice = registration.pec, registration.codice_destinatario
         shown["regional_italy"] = {"pec": pec, "codice_destinatario": codice}

@@ -54,6 +54,12 @@ class TooLarge(Refusal):
     status = "INVALID_PARAMETER"
 
 
+class HeadTooLarge(Refusal):
+    """The head of the request is above the limit [A]."""
+
+    status = "INVALID_PARAMETER"
+
+
 class NotEmulated(Refusal):
     """mockserver does not build this operation of Billogram yet. It never pretends a success [A]."""
 
@@ -90,6 +96,7 @@ HTTP_STATUS: dict[type[Refusal], int] = {
     NotAvailableYet: 404,
     MethodNotAllowed: 405,
     TooLarge: 413,
+    HeadTooLarge: 431,
     NotEmulated: 501,
     Unavailable: 503,
 }

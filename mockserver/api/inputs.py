@@ -18,6 +18,7 @@ from mockserver.api.kinds import (
     OF_TYPE,
     READ_ONLY,
     UNKNOWN,
+    WRONG,
     KindDefinition,
     Problem,
     number,
@@ -36,12 +37,14 @@ from mockserver.core.refusal import (
     missing,
 )
 from mockserver.schema import Schema, component, optional, own_description
-from mockserver.wire import encode
+from mockserver.wire import encode, without_frames
 
 I = TypeVar("I", bound=Input)  # noqa: E741
 S = TypeVar("S", bound=Struct)
 
 Path = tuple[str | int, ...]
+
+MAX_ELEMENTS = 1000  # of a list of objects, such as the rows of a billogram [A]
 
 # component names in the OpenAPI document that are not the type's name with `Fields`
 _COMPONENTS: dict[type[Struct], str] = {
@@ -83,23 +86,28 @@ class Member(Struct, frozen=True):
         assert self.form is not None, "a member is of a kind or an object"
         found = component(self.form.component)
         if self.many:
-            found = {"type": "array", "items": found}
+            found = {"type": "array", "maxItems": MAX_ELEMENTS, "items": found}
         return found if needed else optional(found)
 
 
 class _Problems:
-    """The problems that were found in a body, with their phases and places."""
+    """The first problem that was found in a body, in the order of the contract, and how many there are."""
 
     def __init__(self, *, put: bool) -> None:
         self.put = put
-        self.found: list[tuple[int, tuple[int, ...], Refusal]] = []
+        self.found = 0
+        self._first: tuple[tuple[int, tuple[int, ...]], Problem, str, Path] | None = None
 
     def note(self, problem: Problem, at: tuple[int, ...], name: str, path: Path) -> None:
-        self.found.append((problem.phase, at, _refusal(problem, name, path)))
+        self.found += 1
+        place = problem.phase, at
+        if self._first is None or place < self._first[0]:
+            self._first = place, without_frames(problem), name, path
 
     def first(self) -> Refusal:
         """The first problem in the order of the contract."""
-        return min(self.found, key=lambda problem: problem[:2])[2]
+        assert self._first is not None, "a problem was found"
+        return _refusal(*self._first[1:])
 
 
 class InputForm:
@@ -136,10 +144,12 @@ class InputForm:
         """Read an object from a body. Problems are noted in `problems`."""
         found: dict[Any, Any] = {}  # a patch is keyed by index, since it keeps the order of the members
         patch, members = self.patch, self.members
+        unknown = False
         for wire, value in body.items():
             member = members.get(wire)
             if member is None:
-                self._note_unexpected(wire, value, problems, at, path)
+                if not unknown:  # the first unknown key precedes all others: there can be many
+                    unknown = self._note_unexpected(wire, value, problems, at, path)
                 continue
             kind = member.kind
             if member.required and (value is None or (value == "" and not (kind and kind.blank))):
@@ -164,13 +174,18 @@ class InputForm:
 
     def _note_unexpected(
         self, wire: str, value: Any, problems: _Problems, at: tuple[int, ...], path: Path
-    ) -> None:
-        """Note an unknown or a read-only key. In a PUT `check_read_only` checks the read-only keys."""
+    ) -> bool:
+        """Note an unknown or a read-only key; return whether it is unknown.
+
+        In a PUT `check_read_only` checks the read-only keys.
+        """
         behind = len(self.members)
         if wire not in self.read_only:
-            problems.note(Problem(UNKNOWN), (*at, behind + len(problems.found)), wire, path)
-        elif not problems.put and value is not None:
+            problems.note(Problem(UNKNOWN), (*at, behind), wire, path)
+            return True
+        if not problems.put and value is not None:
             problems.note(Problem(READ_ONLY), (*at, behind + self.read_only.index(wire)), wire, path)
+        return False
 
     def _nested(
         self, member: Member, wire: str, value: Any, problems: _Problems, at: tuple[int, ...], path: Path
@@ -180,16 +195,18 @@ class InputForm:
         if value is None:
             return None
         if not member.many:
-            if not isinstance(value, dict):
+            if not isinstance(value, dict) and value != []:
                 raise Problem
-            taken = form.read(value, problems, at, path)
+            taken = form.read(value or {}, problems, at, path)
             return _json_of(taken) if member.as_json else taken
         if not isinstance(value, list):
             raise Problem
+        if len(value) > MAX_ELEMENTS:
+            raise Problem(WRONG, MAX_ELEMENTS, "elements")
         many: list[Any] = []
         for index, each in enumerate(value):
-            if isinstance(each, dict):
-                many.append(form.read(each, problems, (*at, index), (*path, index)))
+            if isinstance(each, dict) or each == []:
+                many.append(form.read(each or {}, problems, (*at, index), (*path, index)))
             else:  # the problem is that of the list
                 problems.note(Problem(), (*at, index), wire, path[:-1])
         return _json_of(many) if member.as_json else tuple(many)
@@ -241,7 +258,10 @@ def _member(hint: Any, index: int, name: str, *, required: bool, patch: bool) ->
 
 
 def _rows(type_: type[RowFields]) -> KindDefinition:
-    """The kind of a list of at least one row [A]. Rows are read one by one, up to the first refused one."""
+    """The kind of a list of at least one row [A]. Rows are read one by one, up to the first refused one.
+
+    A row `[]` is skipped: a shop plug-in sends `[[], {…}]` with every creation [C].
+    """
     form = InputForm(type_, patch=False)
 
     def read_rows(value: Any) -> Any:
@@ -249,20 +269,36 @@ def _rows(type_: type[RowFields]) -> KindDefinition:
             return UNSET
         if not isinstance(value, list) or not value:
             raise Problem
+        if len(value) > MAX_ELEMENTS:
+            raise Problem(WRONG, MAX_ELEMENTS, "rows")
         rows: list[RowFields] = []
+        places = [index for index, row in enumerate(value) if row != []] if [] in value else None
         problems = _Problems(put=False)
         for index, row in enumerate(value):
             if isinstance(row, dict):
                 taken = form.read(row, problems, (), ("items", index))
+            elif row == []:
+                continue
             else:
-                problems.note(Problem(), (), "items", ())
+                return _rows_before(rows, places, _no_row(index))
             if problems.found:
-                return Rows(tuple(rows), problems.first())
+                return _rows_before(rows, places, problems.first())
             rows.append(taken)
-        return Rows(tuple(rows))
+        if not rows:
+            raise Problem
+        return _rows_before(rows, places, None)
 
-    schema = {"type": "array", "minItems": 1, "items": component(form.component)}
+    schema = {"type": "array", "minItems": 1, "maxItems": MAX_ELEMENTS, "items": component(form.component)}
     return KindDefinition(read_rows, schema, null=False, blank=True)
+
+
+def _rows_before(rows: list[RowFields], places: list[int] | None, refusal: Refusal | None) -> Rows[RowFields]:
+    """The rows that were read; `places` are those of all rows that are not skipped, if some are."""
+    return Rows(tuple(rows), refusal, () if places is None else tuple(places[: len(rows)]))
+
+
+def _no_row(index: int) -> Refusal:
+    return invalid("items", ("items", index), rule="body.row", row=index)
 
 
 _FORMS: dict[tuple[type[Struct], bool], InputForm] = {}
@@ -289,15 +325,12 @@ def read_patch(type_: type[S], body: Any) -> Patch[S]:
 
 
 def _read_form(form: InputForm, body: Any, *, put: bool) -> Any:
-    if body is None:
+    if body is None or body == []:  # PHP writes an empty object as [] [C]
         body = {}
     if not isinstance(body, dict):
         raise InvalidParameter("invalid request body", rule="body.object")
     problems = _Problems(put=put)
-    try:
-        found = form.read(body, problems)
-    except RecursionError:  # nested so deeply that it can be parsed but not encoded
-        raise InvalidParameter("invalid JSON", rule="body.json") from None
+    found = form.read(body, problems)
     if problems.found:
         raise problems.first()
     return found
@@ -312,7 +345,7 @@ def _refusal(problem: Problem, name: str, path: Path) -> Refusal:
         return missing(name, path)
     if problem.maximum is not None:
         label = name.replace("_", " ")
-        message = f"{label} too long, maximum {problem.maximum} characters"
+        message = f"{label} too long, maximum {problem.maximum} {problem.unit}"
         return InvalidParameter(message, rule="body.length", field=name, path=path, maximum=problem.maximum)
     return invalid(name, path, rule="body.value")
 

@@ -25,27 +25,40 @@ from mockserver.wire import encode
 
 Reader = Callable[[Any], Any]
 
+MAX_TEXT = 100_000  # characters of a text without another limit, and of JSON that is only stored [A]
 _LIMIT = Decimal(10) ** 15  # every number must be below it
 _NEAR = Decimal("1e-9")  # tolerance for results of floating point, such as 0.1 + 0.2
+_MAX_SHORT = 1000  # characters of a number or a date [A]: longer texts take long to match
 _NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 UNKNOWN, WRONG, READ_ONLY, MISSING = range(4)  # problems, in the order of the contract
 
 
 class Problem(Exception):
-    """A value is not accepted. `maximum` is the allowed length in characters if it is too long."""
+    """A value is not accepted. `maximum` is the allowed length, in `unit`, if it is too long."""
 
-    def __init__(self, phase: int = WRONG, maximum: int | None = None) -> None:
-        super().__init__(phase, maximum)
-        self.phase, self.maximum = phase, maximum
+    def __init__(self, phase: int = WRONG, maximum: int | None = None, unit: str = "characters") -> None:
+        super().__init__(phase, maximum, unit)
+        self.phase, self.maximum, self.unit = phase, maximum, unit
 
 
 def text(value: Any) -> Any:
     """Read a string; a number becomes its decimal text [C]."""
-    if value is None or isinstance(value, str):
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise Problem(WRONG, MAX_TEXT)
         return value
+    return value if value is None else _number_text(value)
+
+
+def content(value: Any) -> Any:
+    """Read a file in base64. Its size is checked when it is decoded."""
+    return value if value is None or isinstance(value, str) else _number_text(value)
+
+
+def _number_text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Problem
     number_text = value if isinstance(value, Decimal) else Decimal(value)
@@ -84,7 +97,7 @@ def number(value: Any) -> Any:
     if isinstance(value, bool):
         raise Problem
     if isinstance(value, str):
-        if not _NUMERIC.fullmatch(value):
+        if len(value) > _MAX_SHORT or not _NUMERIC.fullmatch(value):
             raise Problem
         value = Decimal(value.strip())
     if isinstance(value, int):
@@ -111,7 +124,7 @@ def decimals(places: int, low: int | None = None, high: int | None = None) -> Re
         if not isinstance(value, int):
             rounded = found.quantize(step)
             if rounded != found:
-                if abs(rounded - found) > _NEAR:
+                if abs(rounded - found) > _NEAR or not rounded:  # what is not 0 is never read as 0 [A]
                     raise Problem
                 exact = rounded
         if (low is not None and exact < low) or (high is not None and exact > high):
@@ -138,14 +151,17 @@ def whole(low: int, high: int) -> Reader:
 
 
 def day(value: Any) -> Any:
-    """Read a date, or the date part of a full ISO timestamp [C]; `""` counts as not given."""
+    """Read a date, or the date part of a full ISO timestamp, also without leading zeros [C].
+
+    `""` counts as not given.
+    """
     if value is None or value == "":
         return UNSET if value == "" else None
-    found = _DATE.fullmatch(value) if isinstance(value, str) else None
+    found = _DATE.fullmatch(value) if isinstance(value, str) and len(value) <= _MAX_SHORT else None
     if found is None:
         raise Problem
     try:
-        parsed = date.fromisoformat(found[1])
+        parsed = date(int(found[1]), int(found[2]), int(found[3]))
     except ValueError:
         raise Problem from None
     if not FIRST_DATE <= parsed <= LAST_DATE:
@@ -276,16 +292,21 @@ def json_text(kind: type) -> Reader:
     """A reader of JSON values of one type, which returns them as JSON text."""
 
     def read_json(value: Any) -> Any:
+        if kind is dict and value == []:  # PHP writes an empty object so [C]
+            value = {}
         if value is not None and not isinstance(value, kind):
             raise Problem
-        return None if value is None else encode(value).decode()
+        found = None if value is None else encode(value).decode()
+        if found is not None and len(found) > MAX_TEXT:
+            raise Problem(WRONG, MAX_TEXT)
+        return found
 
     return read_json
 
 
 def amount_or_text(value: Any) -> Any:
     """Read a number or a text, and return it as JSON text."""
-    found = value if isinstance(value, str) else number(value)
+    found = text(value) if isinstance(value, str) else number(value)
     return None if found is None else encode(found).decode()
 
 
@@ -296,11 +317,13 @@ def year_and_month(value: Any) -> Any:
 
 def moment(value: Any) -> Any:
     """Read a moment in UTC [A], written as `YYYY-MM-DD HH:MM:SS`, not in the ISO form [D]."""
+    if not isinstance(day(value), date):
+        raise Problem
     try:
         found = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")  # noqa: DTZ007  # the zone is given below
-    except (TypeError, ValueError):
+    except ValueError:
         raise Problem from None
-    return found.replace(tzinfo=UTC) if day(value) is not None else None
+    return found.replace(tzinfo=UTC)
 
 
 # kinds
@@ -337,8 +360,8 @@ UNITS = (
     *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
 )
 _COMPANY_TYPES = ("individual", "business", "foreign individual", "foreign business")
-_IDENTIFIER = r"^([0-9]{12})\.([A-Za-z]{2,4})(\.[sS][eE])?$"  # [D]
-_CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
+IDENTIFIER = r"^([0-9]{12})\.([A-Za-z]{2,4})(\.[sS][eE])?$"  # [D]
+CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
 _YEAR_AND_MONTH = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 _UPPER_CASE_WORD = "^[A-Z][A-Z0-9_]*$"  # the list may be longer than the two that are known [A]
 _SIGNED_AT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
@@ -372,10 +395,10 @@ KINDS = {
     "currency": KindDefinition(currency, string(pattern="^[A-Z]{3}$")),
     "digits 16": KindDefinition(digits_to(16), string(pattern="^[0-9]{0,16}$")),
     "year and month": KindDefinition(year_and_month, string(pattern=_YEAR_AND_MONTH)),
-    "base64": KindDefinition(text, BASE64),
+    "base64": KindDefinition(content, BASE64),
     "zero VAT reason": KindDefinition(like(_UPPER_CASE_WORD), string(pattern=_UPPER_CASE_WORD)),
-    "e-invoice identifier": KindDefinition(like(_IDENTIFIER), string(pattern=_IDENTIFIER)),
-    "codice destinatario": KindDefinition(like(_CODICE), string(pattern=_CODICE)),
+    "e-invoice identifier": KindDefinition(like(IDENTIFIER), string(pattern=IDENTIFIER)),
+    "codice destinatario": KindDefinition(like(CODICE), string(pattern=CODICE)),
     "company type": _words(*_COMPANY_TYPES),
     "recipient type": _words("individual", "company"),
     "unit": _never_null(one_of(*UNITS), _UNIT),

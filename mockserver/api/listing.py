@@ -14,12 +14,13 @@ from typing import Any, Generic, TypeVar
 from msgspec import Struct
 
 from mockserver.api.errors import InvalidQueryParameter, MissingQueryParameter
-from mockserver.wire import SLICE, encode, encode_rows, sliced
+from mockserver.wire import encode, encode_rows, sliced
 
 T = TypeVar("T")
 
 DEFAULT_SIZE = 25  # where page and size are optional [D]²
 _SORTED_AT_ONCE = 4000
+_MERGED_AT_ONCE = 1000
 
 Value = str | int | Decimal | None  # a value for comparison
 
@@ -143,7 +144,7 @@ async def _ordered(matches: list[T], listed: Listed[T], order: str, *, descendin
     ordered: list[T] = []
     for index, (_, _, match) in enumerate(merge(*parts, key=_rank, reverse=descending)):
         ordered.append(match)
-        if index % SLICE == 0:
+        if index % _MERGED_AT_ONCE == 0:
             await asyncio.sleep(0)
     return ordered + sorted(nulls, key=listed.number, reverse=descending)
 

@@ -28,7 +28,7 @@ from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.api.shapes import BillogramShape, CustomerShape, ErrorData
 from mockserver.core.inputs import CreditRowFields, Input, RowFields
 from mockserver.core.model import ADDRESS, DELIVERY_ADDRESS, PERMANENT_ADDRESS, Address
-from mockserver.core.refusal import InvalidParameter, NotFound, Refusal, UnknownParameter
+from mockserver.core.refusal import InvalidParameter, NotFound, PermissionDenied, Refusal, UnknownParameter
 from mockserver.core.settings import Settings
 from mockserver.schema import (
     Components,
@@ -45,6 +45,7 @@ from mockserver.schema import (
     summary,
 )
 from mockserver.version import __version__
+from mockserver.wire import MAX_HEAD
 
 _ABOUT = f"""\
 The part of Billogram's API that mockserver has built. The schemas of requests show what a client should send;
@@ -52,8 +53,9 @@ the server accepts more than that, as known clients need it (numbers as text, `"
 given, read-only members that are sent back unchanged). Operations of Billogram that this document does not
 contain are answered 501. The header `Mock-Account` selects an account instead of the credentials; then
 `Authorization` must be present but is not checked, and if the control plane has a token, `Mock-Token` must
-hold it. One answer belongs to no operation: a request line of more than {MAX_LINE} bytes is answered 400 with
-a small HTML page, before anything else is checked."""
+hold it. Two answers belong to no operation: a request line of more than {MAX_LINE} bytes is answered 400 with
+a small HTML page, before anything else is checked, and a head of more than {MAX_HEAD} bytes is answered 431
+`INVALID_PARAMETER`."""
 
 _IN_PATH: Mapping[str, Schema] = {
     "customer_no": {"type": "integer", "minimum": 1},
@@ -191,6 +193,8 @@ def _envelope(row: Operation, components: Components) -> Schema:
 def refusals(row: Operation) -> set[type[Refusal]]:
     """The refusals of an operation: those of its row, and those that follow from its parameters and body."""
     found: set[type[Refusal]] = {MissingAuth, InvalidAuth, Unavailable, *row.refusals}
+    if row.method != "GET":
+        found.add(PermissionDenied)  # of a web page
     if "{" in row.path:
         found.add(NotFound)
     if row.fields is not None:

@@ -10,9 +10,10 @@ from mockserver.api.call import Call, answer
 from mockserver.api.errors import InvalidQueryParameter, NotAvailableYet
 from mockserver.core import documents
 from mockserver.core.documents import Document
-from mockserver.core.model import Attachment, Billogram
+from mockserver.core.model import Attachment, Billogram, Internal
 from mockserver.core.refusal import no_object
-from mockserver.core.state import State
+from mockserver.core.state import PICTURE, State
+from mockserver.documents.pdf import render
 from mockserver.schema import string
 
 QUERY = {"invoice_no": {"type": "integer", "minimum": 1}, "letter_id": string(minimum=1)}
@@ -25,13 +26,15 @@ _DRAWING_THREAD = ThreadPoolExecutor(1, thread_name_prefix="pdf")
 async def fetch(call: Call) -> bytes:
     """`GET /billogram/{id}.pdf`: a PDF in base64: of the latest invoice, or of the one that the query names.
 
-    It is not available until the `pdf_delay` of the account has passed.
+    It is not available until the `pdf_delay` of the account has passed. A draft has a preview at once [C, A].
     """
     query = call.query
     number = _number(query.get("invoice_no") or None)
 
     def view(state: State) -> tuple[Document, int]:
         billogram = find(state, call.params["id"])
+        if billogram.internal is Internal.UNATTESTED and number is None and not query.get("letter_id"):
+            return documents.preview(billogram, state.account, state.find(PICTURE, "logotype")), 0
         document = _requested(billogram, number, query)
         ready = documents.available_at(document, state.account.pdf_delay)
         if call.emulator.now(call.live) < ready:
@@ -44,7 +47,7 @@ async def fetch(call: Call) -> bytes:
         return document, billogram.documents[0].invoice_no
 
     document, claim_no = await call.read(view)
-    kept = call.pdf_cache.get(call.live.id, document)
+    kept = None if document.draft else call.pdf_cache.get(call.live.id, document)
     if kept is not None:
         return await asyncio.to_thread(_answer, kept)
     loop = asyncio.get_running_loop()
@@ -52,6 +55,8 @@ async def fetch(call: Call) -> bytes:
 
 
 def _draw_answer(call: Call, document: Document, claim_no: int) -> bytes:
+    if document.draft:  # made anew for each request, so it is never found in the cache again
+        return _answer(render(document, claim_no))
     return _answer(call.pdf_cache.get_or_render(call.live.id, document, claim_no))
 
 
@@ -78,7 +83,9 @@ def _requested(billogram: Billogram, number: int | None, query: Mapping[str, str
         found = documents.by_letter(billogram, key)
         if found is not None and number not in (None, found.invoice_no):
             found = None
-    if found is None:  # a draft, a billogram that is offered for sale, an unknown letter or number [A]
+    if (
+        found is None
+    ):  # a billogram that is offered for sale, an unknown letter or number (any of a draft) [A]
         raise no_object(key or number or billogram.id)
     return found
 

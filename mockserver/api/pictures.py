@@ -1,5 +1,6 @@
 """Resources `logotype` and `coverphoto`, one of each per account (reference: api 5, 6)."""
 
+import asyncio
 from base64 import b64encode
 
 from mockserver.api.call import Call, answer
@@ -49,7 +50,7 @@ async def delete_coverphoto(call: Call) -> bytes:
 
 
 async def _fetch(call: Call, name: str) -> bytes:
-    return answer(render_picture(await call.read(lambda state: state.find(PICTURE, name))))
+    return await _answer(await call.read(lambda state: state.find(PICTURE, name)))
 
 
 async def _store(call: Call, name: str) -> bytes:
@@ -62,7 +63,11 @@ async def _store(call: Call, name: str) -> bytes:
         pictures.change(act, name, stored)
 
     await call.execute(decide, rule=f"{name}.store")
-    return answer(render_picture(stored))
+    return await _answer(stored)
+
+
+async def _answer(picture: Picture | None) -> bytes:
+    return await asyncio.to_thread(lambda: answer(render_picture(picture)))
 
 
 async def _delete(call: Call, name: str) -> bytes:

@@ -104,8 +104,8 @@ class CustomerShape(TypedDict):
 
 
 class RegionalSwedenShape(TypedDict):
-    fmi: str
-    identifier: str
+    fmi: str | None
+    identifier: str | None
 
 
 class RegionalItalyShape(TypedDict):
@@ -114,7 +114,7 @@ class RegionalItalyShape(TypedDict):
 
 
 class EinvoiceRegistrationShape(TypedDict):
-    """An e-invoice registration. It has the member of its market, Sweden or Italy."""
+    """An e-invoice registration. It has the member of its market: `regional_italy` in Italy only."""
 
     status: Literal["registered"]
     registered_at: Annotated[str, Form(string(format="date-time"))]

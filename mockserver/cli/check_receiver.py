@@ -24,6 +24,7 @@ from mockserver.configuration import Configuration
 from mockserver.core import callbacks
 from mockserver.core.callbacks import Planned
 from mockserver.core.model import replace
+from mockserver.masking import masked_urls
 from mockserver.stories.caller import BILLOGRAM, MOCK, Caller, NamedOperation
 from mockserver.stories.junit import Case, junit
 from mockserver.webhooks.policy import PLAIN, Policy, signature_headers, with_signature_key
@@ -96,7 +97,7 @@ def check_receiver(
 
 
 def _error(reason: str) -> int:
-    print(f"mockserver check-receiver: {reason}", file=sys.stderr)
+    print(f"mockserver check-receiver: {masked_urls(reason)}", file=sys.stderr)
     return _EXIT_ERROR
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mockserver.cli.bar import Bar
+from mockserver.masking import masked_url, masked_urls
 
 _SHOWN = 50  # acts
 _TIMEOUT = 600.0  # seconds: a long move takes minutes
@@ -38,7 +39,7 @@ def clock(given: Mapping[str, Any]) -> int:
             case _:
                 _show(_ask(given, "GET", path))
     except _CannotRun as failure:
-        print(f"mockserver clock: {failure}", file=sys.stderr)
+        print(f"mockserver clock: {masked_urls(str(failure))}", file=sys.stderr)
         return 2
     return 0
 
@@ -61,7 +62,9 @@ def _advance(given: Mapping[str, Any], path: str) -> None:
         event_types = ", ".join(event["type"] for event in act["events"])
         print(f"  {act['at']}  {act['billogram'] or '-'}  {event_types or act['rule']}")
     if moved["count"] > _SHOWN:
-        print(f"  and {moved['count'] - _SHOWN} more: GET {given['url']}/_mock{path[:-6]}/timeline")
+        print(
+            f"  and {moved['count'] - _SHOWN} more: GET {masked_url(given['url'])}/_mock{path[:-6]}/timeline"
+        )
 
 
 def _follow(given: Mapping[str, Any], path: str, bar: Bar) -> None:

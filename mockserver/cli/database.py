@@ -32,7 +32,7 @@ def database(given: Mapping[str, Any]) -> int:
                 target = Path(given["file"])
                 sqlite_file.backup(path, target)
                 print(f"copied to {target}, {_size(target)}")
-    except LogFailed as failure:
+    except (LogFailed, OSError) as failure:
         print(f"mockserver database: {failure}", file=sys.stderr)
         return _EXIT_ERROR
     return 0
@@ -78,7 +78,7 @@ async def _problems(log: SQLiteLog, name: str, stream: str) -> AsyncIterator[str
                 restored, _ = await restore(log, stream, head)
                 if restored.image() != state.image():
                     yield f"the checkpoint of stream {stream} at position {head.position} is not its fold"
-    except LogFailed as failure:
+    except (LogFailed, OSError) as failure:
         yield str(failure)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import socketserver
@@ -15,16 +16,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from mockserver.cli.listening import reason
 from mockserver.core import signature
+from mockserver.masking import masked_urls
 
 _HOST = "127.0.0.1"
 _EXIT_ERROR = 2
 _LIMIT = 1024 * 1024  # bytes of a body
 _DRAINED = 16 * _LIMIT  # bytes of a refused body that are still read
+_CHUNK_LINE = 4096  # bytes of the line before a chunk, and of one after the last
+_TRAILERS = 100  # lines after the last chunk
+_CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})[ \t]*(;[^\r\n]*)?\r?\n")
 _SHOWN = 60  # characters of one value in a line
 _PAYABLES = 5  # payables of a recall that are shown
 _IDLE_TIMEOUT = 30.0  # seconds without data until a connection is closed
 _FORWARD_TIMEOUT = 10.0
+_TOO_LARGE = f"body larger than {_LIMIT} bytes"
+_INCOMPLETE = "body is incomplete"
 _GREETING = b"mockserver listen: POST a callback here, and it is shown in the terminal where this runs.\n"
 
 
@@ -36,7 +44,7 @@ def listen(port: int, sign_key: str | None, respond: int, forward: str | None) -
     try:
         receiver = _Receiver(port, sign_key, respond, target)
     except OSError as error:
-        return _error(f"can't listen on {_HOST} port {port}: {error.strerror}")
+        return _error(reason(error, _HOST, port))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -60,7 +68,7 @@ def target_of(url: str) -> SplitResult:
 
 
 def _error(reason: str) -> int:
-    print(f"mockserver: {reason}", file=sys.stderr)
+    print(f"mockserver: {masked_urls(reason)}", file=sys.stderr)
     return _EXIT_ERROR
 
 
@@ -98,8 +106,21 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Receiver
 
     def do_GET(self) -> None:
-        self.close_connection = True  # a body would be parsed as the next request
-        self._answer(200, _GREETING, "text/plain; charset=utf-8")
+        self._answer_without_line(200, _GREETING, "text/plain; charset=utf-8")
+
+    do_HEAD = do_GET  # noqa: N815  # the names of http.server
+
+    def _refuse_method(self) -> None:
+        self._answer_without_line(405, b'{"status": "ERROR"}', "application/json")
+
+    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _refuse_method  # noqa: N815
+
+    def _answer_without_line(self, status: int, answer: bytes, kind: str) -> None:
+        """Answer a request that is no callback. Its body is read: it must not count as the next request."""
+        body, refused, _ = self._body()
+        if body is None:
+            return self._refuse(refused)
+        return self._answer(status, answer, kind)
 
     def do_POST(self) -> None:
         words = [time.strftime("%H:%M:%S")]
@@ -121,19 +142,53 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> tuple[bytes | None, int, str]:
         """The body; or None, the status to refuse it with, and why."""
+        codings = self.headers.get_all("Transfer-Encoding")
+        if codings is not None:
+            if ",".join(codings).strip().lower() != "chunked":
+                return None, 501, "unknown Transfer-Encoding"
+            if "Content-Length" in self.headers:  # the sender and a proxy may disagree about the end
+                self.close_connection = True
+            return self._chunks()
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers:
-            return None, 411, "no Content-Length"
         if not (length.isascii() and length.isdigit()):
             return None, 400, "bad Content-Length"
         if len(length) > 15 or int(length) > _LIMIT:
-            return None, 413, f"body larger than {_LIMIT} bytes"
+            return None, 413, _TOO_LARGE
         body = b""
         with contextlib.suppress(OSError):
             body = self.rfile.read(int(length))
         if len(body) < int(length):
-            return None, 400, "body is incomplete"
+            return None, 400, _INCOMPLETE
         return body, 200, ""
+
+    def _chunks(self) -> tuple[bytes | None, int, str]:
+        """The body that comes in chunks; or None, the status to refuse it with, and why."""
+        body = bytearray()
+        size = -1
+        try:
+            while size:
+                line = self.rfile.readline(_CHUNK_LINE)
+                found = _CHUNK_SIZE.fullmatch(line)
+                if found is None:
+                    return None, 400, "bad chunk" if line.endswith(b"\n") else _INCOMPLETE
+                size = int(found[1], 16)
+                if len(body) + size > _LIMIT:
+                    return None, 413, _TOO_LARGE
+                chunk = self.rfile.read(size)
+                if len(chunk) < size:
+                    return None, 400, _INCOMPLETE
+                body += chunk
+                if size and self.rfile.readline(3) not in (b"\r\n", b"\n"):
+                    return None, 400, "bad chunk"
+            for _ in range(_TRAILERS):
+                line = self.rfile.readline(_CHUNK_LINE)
+                if line in (b"\r\n", b"\n"):
+                    return bytes(body), 200, ""
+                if not line.endswith(b"\n"):
+                    break
+        except OSError:
+            pass
+        return None, 400, _INCOMPLETE
 
     def _refuse(self, status: int) -> None:
         self.close_connection = True
@@ -152,12 +207,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if self.close_connection:
             self.send_header("Connection", "close")
+        if status == 405:
+            self.send_header("Allow", "GET, HEAD, POST")
         if status in (204, 304):  # these statuses have no body
             return self.end_headers()
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
         return None
 
     def version_string(self) -> str:

@@ -2,9 +2,12 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
+
+from msgspec.structs import replace
 
 from mockserver.cli.options import (
     SERVE,
@@ -12,37 +15,50 @@ from mockserver.cli.options import (
     Option,
     address,
     from_environment,
+    ignored_variables,
     port,
     seed,
     sign_key,
     token,
 )
+from mockserver.masking import masked_urls
 from mockserver.version import __version__
 
 _URL = "http://127.0.0.1:8080"
+_OPTIONS = {
+    "serve": SERVE,
+    # several may run at the same time, so each takes a free port
+    "exec": [replace(option, default=0) if option.name == "port" else option for option in SERVE],
+}
 
 
 class _Parser(argparse.ArgumentParser):
     """Reports an error in one line with exit code 2, without the usage text."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message}", file=sys.stderr)
+        print(f"{self.prog}: {masked_urls(message)}", file=sys.stderr)
         raise SystemExit(2)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Parse the command line, run the command, and exit with its code."""
     parser = _parser()
-    given = vars(parser.parse_args(arguments))
+    own, program = _split(list(sys.argv[1:] if arguments is None else arguments))
+    if own[:1] == ["exec"] and not program and not {"-h", "--help"} & set(own):
+        parser.error("exec needs a command after --, such as: mockserver exec -- npm test")
+    given = vars(parser.parse_args(own))
     command = given.pop("command")
-    if command == "serve":
+    if command in _OPTIONS:
+        for number in (signal.SIGINT, signal.SIGTERM):  # until the server has handlers of its own
+            signal.signal(number, _stopped if command == "serve" else _stopped_early)
         try:
-            values = {option.key: option.default for option in SERVE}
+            values = {option.key: option.default for option in _OPTIONS[command]}
             # a bad value is refused before the server is imported
-            values |= from_environment(os.environ) | given
+            values |= from_environment(os.environ, given) | given
+            ignored = ignored_variables(os.environ, given)
             from mockserver.cli.serve import serve
 
-            code = serve(values)
+            code = serve(values, ignored, program)
         except BadOption as error:
             parser.error(str(error))
     elif command == "listen":
@@ -60,11 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     elif command == "clock":
         from mockserver.cli.clock import clock
 
-        code = clock(given | _control_token(given))
+        code = clock(given | _control_token(parser, given))
     elif command == "run":
         from mockserver.cli.run import run
 
-        code = run(given | _control_token(given))
+        code = run(given | _control_token(parser, given))
     elif command == "database":
         from mockserver.cli.database import database
 
@@ -76,8 +92,31 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     raise SystemExit(code)
 
 
-def _control_token(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"control_token": given["control_token"] or os.environ.get("MOCKSERVER_CONTROL_TOKEN")}
+def _stopped(number: int, frame: object) -> NoReturn:
+    raise SystemExit(0)
+
+
+def _stopped_early(number: int, frame: object) -> NoReturn:
+    """End `exec` before its command was started, which is not a success."""
+    raise SystemExit(128 + number)
+
+
+def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Our own arguments, and the command after `--` of `exec`, which may contain anything."""
+    if arguments[:1] != ["exec"] or "--" not in arguments:
+        return arguments, []
+    end = arguments.index("--")
+    return arguments[:end], arguments[end + 1 :]
+
+
+def _control_token(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> dict[str, Any]:
+    text = os.environ.get("MOCKSERVER_CONTROL_TOKEN")
+    if given["control_token"] or not text:
+        return {}
+    try:
+        return {"control_token": token(text)}
+    except ValueError as error:
+        parser.error(f"MOCKSERVER_CONTROL_TOKEN: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,9 +127,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mockserver {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    serve = commands.add_parser("serve", help="run the server", allow_abbrev=False)
-    for option in SERVE:
-        _add(serve, option)
+    for name, text in (("serve", "run the server"), ("exec", "run a command with a server of its own")):
+        usage = "mockserver exec [serve options] -- COMMAND" if name == "exec" else None
+        command = commands.add_parser(name, help=text, usage=usage, allow_abbrev=False)
+        for option in _OPTIONS[name]:
+            _add(command, option)
     wait = commands.add_parser("wait", help="wait until a server is ready", allow_abbrev=False)
     wait.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
     wait.add_argument(
@@ -227,10 +268,11 @@ def _add(parser: argparse.ArgumentParser, option: Option) -> None:
 
 
 class _JoinValues(argparse.Action):
-    """Joins the values parsed from several words into one tuple."""
+    """Joins the values parsed from several words into one tuple; an option given again adds to it."""
 
     def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
-        setattr(namespace, self.dest, tuple(value for found in values for value in found))
+        earlier = getattr(namespace, self.dest, ())
+        setattr(namespace, self.dest, (*earlier, *(value for found in values for value in found)))
 
 
 def _argument_type(parse: Callable[[str], Any]) -> Callable[[str], Any]:

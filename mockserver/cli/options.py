@@ -1,8 +1,9 @@
 """The options of `serve`: one table for the command line and the environment variables."""
 
 import json
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def fixture(text: str) -> str:
     except (NotInLibrary, OSError) as error:
         raise ValueError(str(error)) from None
     return text
+
+
+def folders(text: str) -> tuple[str, ...]:
+    """Folders that exist, separated as in PATH."""
+    found = tuple(filter(None, text.split(os.pathsep)))
+    for each in found:
+        if not Path(each).is_dir():
+            raise ValueError(f"there is no directory {each}")
+    if not found:
+        raise ValueError("must name a folder")
+    return found
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -88,10 +100,17 @@ def moment(text: str) -> datetime:
 
 def database(text: str) -> str:
     """`memory`, or a file in a directory that exists."""
-    if not text:
+    if not text or "://" in text:
         raise ValueError("must be a file, or memory")
-    if text != "memory" and not Path(text).absolute().parent.is_dir():
-        raise ValueError(f"there is no directory {Path(text).absolute().parent}")
+    if text != "memory":
+        path = Path(text).absolute()
+        try:
+            if not path.parent.is_dir():
+                raise ValueError(f"there is no directory {path.parent}")
+            if path.is_dir():
+                raise ValueError(f"{path} is a directory")
+        except OSError as error:
+            raise ValueError(f"{text} can't be used: {error.strerror}") from None
     return text
 
 
@@ -159,19 +178,26 @@ def token(text: str) -> str:
     return text
 
 
+OPEN = "none"  # instead of a token: the control plane is open on any address
+
+
 SERVE: tuple[Option, ...] = (
     Option("host", "127.0.0.1", "address to listen on", host, "ADDRESS"),
     Option("port", 8080, "port to listen on; 0 picks a free one", port, "PORT"),
     Option("database", "memory", "file that stores everything, or memory", database, "FILE"),
     Option("accounts", None, "JSON list of accounts; no others are accepted", accounts_file, "FILE"),
     Option("fixture", None, "fixture to load: the name of a bundled one, or a file", fixture, "NAME"),
+    Option("library", None, "folder whose files clients may name as fixtures", folders, "FOLDER", many=True),
     Option("closed", False, "accept only known accounts: unknown credentials create none", None),
     Option("clock", "live", "clock of new accounts: live or frozen", one_of("live", "frozen"), "MODE"),
     Option("now", None, "start time of the clock of new accounts", moment, "TIME"),
     Option("seed", None, "number from which ids are drawn", seed, "N"),
     Option("public-url", None, "address that billograms show instead of the request's host", address, "URL"),
     Option("invalid-auth-status", 403, "status of wrong credentials: 403 or 401", auth_status, "STATUS"),
-    Option("control-token", None, "token that the control plane requires", token, "TOKEN"),
+    Option("control-token", None, "token of the control plane; none leaves it open", token, "TOKEN"),
+    Option(
+        "allowed-hosts", None, "names that clients may use for the server", patterns, "PATTERN", many=True
+    ),
     Option("callback-url", None, "address for callbacks of new accounts, or mock:inbox", receiver, "URL"),
     Option("sign-key", None, "key to sign these callbacks with", sign_key, "KEY"),
     Option("callback-hosts", None, "hosts to which callbacks may be sent", patterns, "PATTERN", many=True),
@@ -189,12 +215,15 @@ class BadOption(Exception):
     """An option or environment variable has a bad value; the text is the line to show."""
 
 
-def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The values of options that are set by environment variables. Raises BadOption."""
+def from_environment(environment: Mapping[str, str], given: Container[str] = ()) -> dict[str, Any]:
+    """The values of options that are set by environment variables. Raises BadOption.
+
+    A variable is not read when the option is `given` on the command line, or when a platform wrote it.
+    """
     found: dict[str, Any] = {}
     for option in SERVE:
         text = environment.get(option.variable)
-        if text is None:
+        if text is None or option.key in given or _by_platform(option.variable, text):
             continue
         if option.parse is None:
             if text.lower() not in _SWITCH:
@@ -209,3 +238,58 @@ def from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 
 
 _SWITCH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False, "": False}
+
+
+def ignored_variables(environment: Mapping[str, str], given: Container[str] = ()) -> list[str]:
+    """A line for each variable that looks like one of ours and is ignored.
+
+    The variables that Kubernetes and Docker set for a service of our name are reported only where one of them
+    has the name of an option.
+    """
+    options = {option.variable: option for option in SERVE}
+    lines = []
+    for name, text in sorted(environment.items()):
+        option = options.get(name)
+        if not name.upper().startswith(_PREFIX) or (option is not None and option.key in given):
+            continue
+        if _by_platform(name, text):
+            if option is not None:
+                lines.append(
+                    f"{name}={text} is ignored: Kubernetes or Docker sets it for a service of that name; "
+                    f"use --{option.name}"
+                )
+        elif option is None:
+            lines.append(f"{_shown(name)} is ignored: there is no such option{_meant(name, list(options))}")
+    return lines
+
+
+_PREFIX = "MOCKSERVER_"
+_ADDRESS_OF_PORT = re.compile(r"(tcp|udp|sctp)://[\w.:\[\]-]+")
+_OF_PORT = re.compile(r"MOCKSERVER_(\w+_)?(PORT(_\d+){1,2}_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR|START|END))?)")
+_OF_SERVICE = re.compile(r"MOCKSERVER_(\w+_)?SERVICE_(HOST|PORT(_\w+)?)")
+_OF_LINK = re.compile(r"MOCKSERVER_(\d+_)?(ENV_.+|NAME)")
+
+
+def _by_platform(name: str, text: str) -> bool:
+    """Whether Kubernetes (service links) or Docker (container links) sets a variable of this form."""
+    if name.endswith("_PORT") and _ADDRESS_OF_PORT.fullmatch(text):
+        return True
+    if _OF_LINK.fullmatch(name):
+        return "ENV_" in name or text.startswith("/")
+    return bool(_OF_PORT.fullmatch(name) or _OF_SERVICE.fullmatch(name))
+
+
+def _meant(name: str, known: list[str]) -> str:
+    """The variable that a misspelt one resembles, as the end of a line."""
+    from difflib import get_close_matches  # when a name is misspelt
+
+    words = name.upper().removeprefix(_PREFIX)
+    short = {each.removeprefix(_PREFIX): each for each in known}
+    found = get_close_matches(words, short, 1) or [
+        each for each in short if set(words.split("_")) & set(each.split("_"))
+    ]
+    return f"; did you mean {short[found[0]]}?" if found else ""
+
+
+def _shown(name: str) -> str:
+    return name.encode("ascii", "backslashreplace").decode() if name.isprintable() else ascii(name)

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from mockserver.cli.bar import Bar
 from mockserver.configuration import Configuration
+from mockserver.masking import masked_urls
 from mockserver.serving import Listener, new_event_loop
 from mockserver.stories import arazzo, library, report
 from mockserver.stories.arazzo import BadDocument, Document
@@ -52,7 +53,7 @@ def run(given: Mapping[str, Any]) -> int:
         if given["report"] is not None:
             _write(given["report"], report.junit(done))
     except (_CannotRun, NotInLibrary, BadDocument, BadInputs, NoServer) as error:
-        print(f"mockserver run: {error}", file=sys.stderr)
+        print(f"mockserver run: {masked_urls(str(error))}", file=sys.stderr)
         return _EXIT_ERROR
     except KeyboardInterrupt:
         print("mockserver run: interrupted", file=sys.stderr)

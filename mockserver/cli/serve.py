@@ -1,4 +1,4 @@
-"""`mockserver serve`: runs the server until it is stopped."""
+"""`mockserver serve` runs the server until it is stopped, `mockserver exec` for as long as a command runs."""
 
 import asyncio
 import contextlib
@@ -7,21 +7,32 @@ import ipaddress
 import itertools
 import json
 import logging
+import os
 import secrets
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from mockserver.cli.command import run_command
+from mockserver.cli.listening import reason
+from mockserver.cli.options import OPEN
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError
+from mockserver.core import banking
 from mockserver.core.accounts import key_matches
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed, LogInUse
-from mockserver.serving import Listener, new_event_loop
-from mockserver.stories.initial_accounts import Listed, id_and_key, preload, read_fixture, read_list
+from mockserver.masking import masked_url, masked_urls
+from mockserver.request_log import Line
+from mockserver.serving import Listener, NoThreads, check_threads, new_event_loop
+from mockserver.stories import background
+from mockserver.stories.initial_accounts import Listed, id_and_key, read_fixture, read_list
+
+logger = logging.getLogger(__name__)
 
 _EXIT_ERROR = 2
 _GREETING_KEY = "secret"  # key of the account in the greeting
@@ -36,17 +47,20 @@ _GREETING = """
 """
 
 
-def serve(options: Mapping[str, Any]) -> int:
-    """Run the server until SIGTERM or Ctrl-C. Returns the exit code."""
-    logging.basicConfig(
-        level=options["log_level"].upper(), stream=sys.stderr, format="%(levelname)s %(message)s"
-    )
-    logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
+def serve(options: Mapping[str, Any], ignored: Sequence[str] = (), command: Sequence[str] = ()) -> int:
+    """Run the server until SIGTERM or Ctrl-C, or while `command` runs. Returns the exit code.
+
+    `ignored`: a line for each environment variable that has no effect.
+    """
+    _log(options["log_level"].upper())
+    for line in ignored:
+        logger.warning("%s", line)
     try:
+        check_threads()
         bodies = read_list(options["accounts"] or [])
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
-            runner.run(_serve(options, bodies))
-    except (LogInUse, LogFailed) as error:
+            code = runner.run(_serve(options, bodies, command))
+    except (LogInUse, LogFailed, NoThreads) as error:
         return _error(str(error))
     except _CannotListen as error:
         return _error(str(error))
@@ -56,7 +70,29 @@ def serve(options: Mapping[str, Any]) -> int:
         # the runner has restored the default handlers: a second signal must not interrupt the orderly end
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-    return 0
+    if background.is_running():  # everything is closed; to free what it has made could take seconds
+        os._exit(code)
+    return code
+
+
+class _Formatter(logging.Formatter):
+    """Masks URLs in messages and tracebacks, and shows requests with colours at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.args and isinstance(record.args, tuple) and isinstance(record.args[0], Line):
+            colours = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+            return masked_urls(f"{record.levelname} {record.args[0].text(colours)}")
+        return masked_urls(super().format(record))
+
+
+def _log(level: str) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(levelname)s %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
+    # what the libraries report below a warning is about themselves, and would show secrets
+    for name in ("asyncio", "aiosqlite", "aiohttp"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+    logging.getLogger("uvicorn").setLevel(max(logging.ERROR, logging.getLogger().level))
 
 
 class _CannotListen(Exception):
@@ -64,13 +100,15 @@ class _CannotListen(Exception):
 
 
 def _error(reason: str) -> int:
-    print(f"mockserver: {reason}", file=sys.stderr)
+    print(f"mockserver: {masked_urls(reason)}", file=sys.stderr)
     return _EXIT_ERROR
 
 
-async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
+async def _serve(options: Mapping[str, Any], bodies: Listed, command: Sequence[str]) -> int:
     token, generated = options["control_token"], False
-    if token is None and not _is_loopback(options["host"]):
+    if token == OPEN:
+        token = None
+    elif token is None and not _is_loopback(options["host"]):
         token, generated = secrets.token_urlsafe(24), True
     configuration = Configuration(
         database=options["database"],
@@ -79,47 +117,58 @@ async def _serve(options: Mapping[str, Any], bodies: Listed) -> None:
         now=options["now"],
         seed=options["seed"],
         fixture=options["fixture"],
+        library=options["library"] or (),
         control_token=token,
         invalid_auth_status=options["invalid_auth_status"],
         public_url=options["public_url"],
         callback_url=options["callback_url"],
         sign_key=options["sign_key"],
+        allowed_hosts=(options["host"], *(options["allowed_hosts"] or ())),
         callback_hosts=_callback_hosts(options),
     )
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    listener = Listener(configuration)
+    listener = Listener(configuration, bodies)
     try:
-        await listener.open(options["host"], options["port"])
-    except OSError as error:
-        where = f"{options['host']} port {options['port']}"
-        raise _CannotListen(f"can't listen on {where}: {error.strerror}") from error
-    try:
-        if bodies:  # create them before the first request is served
-            await preload(listener.emulator, bodies)
-        await listener.serve()
-        if await _loaded_or_stopped(listener, stop):
-            _print_addresses(listener, configuration, token if generated else None)
-            if sys.stderr.isatty():
-                shown = _greeting(listener, token, generated, options["fixture"])
-                print(shown, file=sys.stderr, flush=True)
+        if not await _unless_stopped(_start(listener, options["host"], options["port"]), stop):
+            return _error("stopped before the command was started") if command else 0
+        # the calendars of the banks take a while to import: not in the middle of a request
+        threading.Thread(target=banking.load, name="mockserver-calendars", daemon=True).start()
+        if command:
             _tune_garbage_collector()
-            await stop.wait()
+            return await run_command(command, _variables(listener, token, options["fixture"]))
+        _print_addresses(listener, configuration, token if generated else None)
+        if sys.stderr.isatty():
+            shown = _greeting(listener, token, generated, options["fixture"])
+            print(shown, file=sys.stderr, flush=True)
+        _tune_garbage_collector()
+        await stop.wait()
     finally:
         await listener.stop()
+    return 0
 
 
-async def _loaded_or_stopped(listener: Listener, stop: asyncio.Event) -> bool:
-    loading = asyncio.ensure_future(listener.emulator.loaded())
-    stopping = asyncio.ensure_future(stop.wait())
-    await asyncio.wait((loading, stopping), return_when=asyncio.FIRST_COMPLETED)
+async def _start(listener: Listener, host: str, port: int) -> None:
+    try:
+        await listener.open(host, port)
+    except OSError as error:
+        raise _CannotListen(reason(error, host, port)) from error
+    await listener.serve()
+    await listener.emulator.loaded()
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> bool:
+    """Whether the work ended before the server was asked to stop, which cancels it."""
+    working, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if not loading.done():
-        loading.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait([working])
         return False
-    loading.result()
+    working.result()
     return not stop.is_set()
 
 
@@ -128,12 +177,28 @@ def _print_addresses(listener: Listener, configuration: Configuration, generated
     line = {
         "url": f"{listener.address}/api/v2",
         "control": f"{listener.address}/_mock",
-        "database": configuration.database,
+        "database": masked_url(configuration.database),
     }
     if generated_token is not None:
         line["control_token"] = generated_token
     with contextlib.suppress(BrokenPipeError):  # standard output may be closed
         print(json.dumps(line), flush=True)
+
+
+def _variables(listener: Listener, token: str | None, fixture: str | None) -> dict[str, str]:
+    """The environment variables of a command: the addresses, the token, and credentials that work.
+
+    Credentials that the user has set are kept. There are none if only listed accounts are accepted.
+    """
+    found = {"BILLOGRAM_URL": f"{listener.address}/api/v2", "MOCK_CONTROL_URL": f"{listener.address}/_mock"}
+    if token is not None:
+        found["MOCK_CONTROL_TOKEN"] = token
+    credentials = None if fixture is None else _fixture_credentials(listener.emulator, fixture)
+    if credentials is None and not listener.emulator.defaults.closed:
+        credentials = _usable_name(listener.emulator), _GREETING_KEY
+    if credentials is not None and not {"BILLOGRAM_USER", "BILLOGRAM_KEY"} & set(os.environ):
+        found["BILLOGRAM_USER"], found["BILLOGRAM_KEY"] = credentials
+    return found
 
 
 def _greeting(listener: Listener, token: str | None, generated: bool, fixture: str | None) -> str:

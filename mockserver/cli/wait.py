@@ -5,6 +5,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+from mockserver.masking import masked_url
+
 _INTERVAL = 0.05  # seconds between two requests
 
 
@@ -12,7 +14,7 @@ def wait(url: str, timeout: float) -> int:
     """Wait for `/_mock/ready`. Returns 0 when the server is ready, 1 on timeout, 2 for a bad address."""
     host, port = _address(url)
     if host is None:
-        print(f"mockserver wait: not an http address: {url}", file=sys.stderr)
+        print(f"mockserver wait: not an http address: {masked_url(url)}", file=sys.stderr)
         return 2
     deadline = time.monotonic() + timeout
     while True:
@@ -20,7 +22,7 @@ def wait(url: str, timeout: float) -> int:
         if reason is None:
             return 0
         if time.monotonic() + _INTERVAL > deadline:
-            print(f"mockserver wait: {url} is not ready: {reason}", file=sys.stderr)
+            print(f"mockserver wait: {masked_url(url)} is not ready: {reason}", file=sys.stderr)
             return 1
         time.sleep(_INTERVAL)
 

@@ -4,8 +4,9 @@
 """
 
 from datetime import timedelta
-from typing import Annotated, Literal, NotRequired, TypedDict, get_args
+from typing import Annotated, Any, Literal, NotRequired, TypedDict, get_args
 
+from msgspec import Raw
 from pydantic import AfterValidator, Field
 
 from mockserver.api.settings import changed_settings
@@ -30,7 +31,8 @@ from mockserver.core.act import Act
 from mockserver.core.model import Features, replace
 from mockserver.emulator import Emulator, LiveAccount, NewAccount
 from mockserver.ledger import Overview
-from mockserver.schema import Form, one_word
+from mockserver.schema import Form, one_word, string
+from mockserver.wire import encode_rows
 
 
 def _account_id(text: str) -> str:
@@ -45,11 +47,25 @@ def _delay(text: str) -> str:
     return text
 
 
+def _fixture(value: Any) -> Any:
+    if (
+        value is None
+        or isinstance(value, dict)
+        or (isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME)
+    ):
+        return value
+    raise ValueError("must be the name of a fixture, or the fixture itself as an object")
+
+
+_LONGEST_NAME = 4000  # of a fixture
 _LONGEST_DELAY = timedelta(hours=24)  # of a PDF [A]
 AccountId = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_account_id)]
 ApiKey = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
-FixtureName = Annotated[str, Field(min_length=1, max_length=4000)]  # or the path of a fixture
+# a name of the library, or the fixture itself
+FixtureSource = Annotated[
+    Any, AfterValidator(_fixture), Form({"anyOf": [string(_LONGEST_NAME), {"type": "object"}]})
+]
 DueDays = Annotated[int, Field(ge=0, le=365)]
 Market = Literal["Sweden", "Norway", "Finland", "Italy"]
 Delay = Annotated[str, AfterValidator(_delay), Form(EXACT_DURATION)]
@@ -86,14 +102,14 @@ class AccountBody(AccountPatch):
     id: AccountId
     seed: Seed | None = None
     clock: ClockStart | None = None
-    fixture: FixtureName | None = None
+    fixture: FixtureSource = None
 
 
 class ResetBody(Body):
     """What an account starts with after a reset; `clock` may go back, as the account is empty [A]."""
 
     seed: Seed | None = None
-    fixture: FixtureName | None = None
+    fixture: FixtureSource = None
     clock: ClockStart | None = None
 
 
@@ -140,7 +156,7 @@ class AccountShape(TypedDict):
 
 async def listing(call: ControlCall) -> Answer:
     """`GET /_mock/accounts`: lists the accounts."""
-    return Answer([render_account(each) for each in await call.emulator.overviews()])
+    return Answer(Raw(await encode_rows(await call.emulator.overviews(), render_account)))
 
 
 def new_account(body: AccountBody) -> NewAccount:

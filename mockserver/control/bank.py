@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BeforeValidator, Field
 
-from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid
+from mockserver.control.call import Amount, Answer, Body, ControlCall, Shown, Uuid, money
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError, unknown
 from mockserver.control.payments import ObjectId, Share, Text, find_payment
@@ -29,12 +29,11 @@ from mockserver.core.state import PAYMENT, SOURCE, State
 from mockserver.schema import Form, number, one_word, string
 
 
-def _fee(value: Any) -> Any:
-    if isinstance(value, Decimal | int) and not isinstance(value, bool) and 0 <= value < 10**15:
-        fee = Decimal(value)
-        if fee == fee.quantize(Decimal("0.01")):
-            return fee
-    raise ValueError("must be an amount of money such as 3.5, or 0")
+def _fee(value: Any) -> Decimal:
+    fee = money(value)
+    if fee < 0:
+        raise ValueError("must be 0 or more")
+    return fee
 
 
 Fee = Annotated[Decimal, BeforeValidator(_fee), Form(number(0))]
@@ -50,7 +49,7 @@ class RecallBody(Body):
     amount: Amount | None = None
     fee: Fee | None = None
     message: Text | None = None
-    allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
+    allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
 
 
 class ThenBody(Body):

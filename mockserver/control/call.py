@@ -1,5 +1,6 @@
 """The request of a control-plane operation, the row that describes the operation, and body parsing."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,15 +20,18 @@ from pydantic import (
 )
 from starlette.types import ASGIApp
 
+from mockserver.api.inputs import MAX_ELEMENTS
+from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.shapes import BillogramShape, CustomerShape, ListedEventShape
 from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.core import calendar
 from mockserver.emulator import Emulator, LiveAccount
+from mockserver.json_problems import problem_of
 from mockserver.schema import Form, Schema, component, number, string
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
-from mockserver.wire import BadJson, decode
+from mockserver.wire import BadJson, JsonBody, JsonTooLarge
 
 M = TypeVar("M", bound="Body")
 
@@ -51,25 +55,32 @@ def _moment(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _amount(value: Any) -> Any:
-    if isinstance(value, Decimal | int | str) and not isinstance(value, bool):
-        try:
-            number = Decimal(value)
-            if not number.is_finite():
-                raise ArithmeticError
-            rounded = number.quantize(_CENT)
-        except ArithmeticError:
-            raise ValueError("must be an amount of money such as 125 or 50.25") from None
-        # JavaScript sends 0.1 + 0.2 as 0.30000000000000004
-        value = rounded if abs(number - rounded) <= _TOLERANCE else number
-        if value != rounded:
-            raise ValueError("has more than two decimals")
-        if not 0 < value < _LIMIT:
-            raise ValueError("must be above 0 and below 10^15")
-        return value
-    raise ValueError("must be an amount of money such as 125 or 50.25")
+def money(value: Any) -> Decimal:
+    """Read an amount of money: a JSON number, or a string of plain decimal digits. Raises ValueError.
+
+    It has at most two decimals; 1e-9 is tolerated, since JavaScript sends 0.1 + 0.2 as 0.30000000000000004.
+    """
+    readable = isinstance(value, Decimal | int) and not isinstance(value, bool)
+    if not readable and not (isinstance(value, str) and _PLAIN.fullmatch(value)):
+        raise ValueError("must be an amount of money such as 125 or 50.25")
+    number = Decimal(value)
+    if not number.is_finite() or abs(number) >= _LIMIT:
+        raise ValueError("must be below 10^15")
+    rounded = number.quantize(_CENT)
+    if abs(number - rounded) > _TOLERANCE or (number and not rounded):
+        raise ValueError("has more than two decimals")
+    return rounded
 
 
+def _amount(value: Any) -> Decimal:
+    amount = money(value)
+    if amount <= 0:
+        raise ValueError("must be above 0")
+    return amount
+
+
+_PLAIN = re.compile(r"-?\d{1,40}(\.\d{1,40})?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CENT, _TOLERANCE, _LIMIT = Decimal("0.01"), Decimal("1e-9"), Decimal(10) ** 15
 Amount = Annotated[Decimal, BeforeValidator(_amount), Form(number(exclusiveMinimum=0))]
 Zone = Annotated[str, AfterValidator(_zone), Form(string(examples=["Europe/Stockholm"]))]
@@ -106,7 +117,7 @@ class Body(BaseModel):
             raise ValueError("must be true or false")
         if wanted & {int, float} and str not in wanted and isinstance(value, bool | str):
             raise ValueError("must be a number")
-        if date in wanted and not isinstance(value, str):
+        if date in wanted and not (isinstance(value, str) and _DATE.fullmatch(value)):
             raise ValueError("must be a date such as 2026-03-02")
         return value
 
@@ -145,7 +156,7 @@ class ControlCall(Struct):
     query_string: bytes
     known: Collection[str]  # the query parameters that the row of the operation lists
     headers: Mapping[str, str]  # lower-case names
-    body: bytes
+    body: JsonBody
     base: str  # scheme and host under which this client reaches the server
 
     def query(self, name: str) -> str | None:
@@ -181,9 +192,13 @@ class ControlCall(Struct):
     def decoded_body(self) -> Any:
         """Return the decoded JSON body; an empty body is `{}`. Raises ControlError if it is not JSON."""
         try:
-            return decode(self.body) if self.body else {}
-        except BadJson:
-            raise ControlError(400, "invalid_json", "the body is not JSON", "send a JSON object") from None
+            return self.body.read() if self.body.raw else {}
+        except JsonTooLarge as problem:
+            message, hint = f"the body has too many {problem.what}", f"at most {problem.maximum}"
+            raise ControlError(400, "invalid_body", message, hint) from None
+        except BadJson as error:
+            message = f"the body is not JSON: {problem_of(self.body.raw, str(error))}"
+            raise ControlError(400, "invalid_json", message, "send a JSON object") from None
 
 
 class Answer(Struct, frozen=True):
@@ -227,10 +242,11 @@ def parse_body(model: type[M], data: Any) -> M:
     """Validate a decoded body by a model. Raises ControlError, which names the first invalid member."""
     if not isinstance(data, dict):
         raise ControlError(400, "invalid_body", "the body is not a JSON object", "send a JSON object")
+    data = _reduced(model, data)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     steps, holder = _place(model, problem["loc"])
     if problem["type"] == "extra_forbidden":
         where = ".".join([*steps, str(problem["loc"][-1])])
@@ -240,6 +256,41 @@ def parse_body(model: type[M], data: Any) -> M:
     reason = "must be an object" if problem["type"] in _NO_OBJECT else problem["msg"]
     message = f"{where}: {reason.removeprefix('Value error, ')}"
     raise ControlError(400, "invalid_body", message, f"correct {where} and send it again")
+
+
+def _reduced(model: type[Body], data: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the data with only the first unknown member of each object.
+
+    Raises ControlError for a list or a text that is too long. pydantic makes an error for every wrong member,
+    which takes long for many, though only one is shown.
+    """
+    fields = model.model_fields
+    found: dict[str, Any] = {}
+    unknown = False
+    for name, value in data.items():
+        field = fields.get(name)
+        if field is None:
+            if not unknown:
+                found[name] = value
+            unknown = True
+            continue
+        found[name] = _reduced_value(field.annotation, value, (*path, name))
+    return found
+
+
+def _reduced_value(annotation: Any, value: Any, path: tuple[str, ...]) -> Any:
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        raise _too_long(path, f"{MAX_TEXT} characters")
+    if isinstance(value, list):
+        if len(value) > MAX_ELEMENTS:
+            raise _too_long(path, f"{MAX_ELEMENTS} elements")
+        return [_reduced_value(annotation, each, (*path, str(index))) for index, each in enumerate(value)]
+    model = _inner_body(annotation) if isinstance(value, dict) else None
+    return value if model is None else _reduced(model, value, path)
+
+
+def _too_long(path: tuple[str, ...], maximum: str) -> ControlError:
+    return ControlError(400, "invalid_body", f"{'.'.join(path)} is too long", f"at most {maximum}")
 
 
 _NO_OBJECT = ("dict_type", "model_type", "model_attributes_type")
@@ -253,6 +304,11 @@ def _place(model: type[Body], location: Iterable[int | str]) -> tuple[list[str],
             steps.append(str(step))
         elif (field := model.model_fields.get(step)) is not None:
             steps.append(step)
-            bodies = (part for part in _parts(field.annotation) if isinstance(part, type))
-            model = next((each for each in bodies if issubclass(each, Body)), model)
+            model = _inner_body(field.annotation) or model
     return steps, model
+
+
+def _inner_body(annotation: Any) -> type[Body] | None:
+    """Return the body that a member of this type is, or consists of."""
+    parts = (part for part in _parts(annotation) if isinstance(part, type))
+    return next((each for each in parts if issubclass(each, Body)), None)

@@ -66,8 +66,6 @@ class DueShape(TypedDict):
     reason: str
 
 
-_SLICE = 500  # entries of the agenda rendered before other requests get a turn
-
 ADVANCE = {"by": "30d"}
 CLOCK = {"mode": "frozen"}
 
@@ -191,7 +189,7 @@ async def upcoming(call: ControlCall) -> Answer:
             "reason": reason,
         }
 
-    return Answer(Raw(await encode_rows(found, render, _SLICE)))
+    return Answer(Raw(await encode_rows(found, render)))
 
 
 def _until(call: ControlCall) -> datetime | None:

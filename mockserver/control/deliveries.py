@@ -13,6 +13,7 @@ from mockserver.control.errors import ControlError, unknown
 from mockserver.core import calendar, signature
 from mockserver.core.events import AttemptMade
 from mockserver.ledger import AccountGone
+from mockserver.masking import masked_url, masked_urls
 from mockserver.schema import Form, component, one_word
 from mockserver.webhooks.deliveries import DELIVERED, STATUSES, Deliveries, Delivery, is_success
 from mockserver.webhooks.sender import request_of
@@ -20,7 +21,6 @@ from mockserver.wire import encode_rows
 
 _LONGEST_WAIT = 600  # seconds
 _MOST_READERS = 1000
-_SLICE = 25  # deliveries, with all attempts, rendered before other requests get a turn
 _BACKOFF = 4  # after a search, a wait pauses for this multiple of the time that the search took
 _ARRIVED = 1000  # deliveries that the answer 408 of a wait shows
 
@@ -99,14 +99,14 @@ async def listing(call: ControlCall) -> Answer:
 
 
 async def _answer(found: list[Delivery], timezone: str) -> Answer:
-    return Answer(Raw(await encode_rows(found, lambda each: render_delivery(each, timezone), _SLICE)))
+    return Answer(Raw(await encode_rows(found, lambda each: render_delivery(each, timezone))))
 
 
 async def inbox(call: ControlCall) -> Answer:
     """`GET …/inbox`: lists what `mock:inbox`, the built-in receiver, has received."""
     deliveries, timezone = await _deliveries(call)
     received = list(deliveries.inbox)
-    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(*row, timezone), _SLICE)))
+    return Answer(Raw(await encode_rows(received, lambda row: _shown_in_inbox(*row, timezone))))
 
 
 def _shown_in_inbox(each: Delivery, made: AttemptMade, timezone: str) -> InboxShape:
@@ -204,7 +204,7 @@ async def _timed_out(body: WaitBody, deliveries: Deliveries, timezone: str) -> A
     error = ControlError(
         408, "timeout", _describe_wait(body, deliveries), "see what arrived, and GET …/deliveries"
     )
-    shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone), _SLICE)
+    shown_ones = await encode_rows(arrived, lambda each: render_delivery(each, timezone))
     return Answer(error.body() | {"arrived": Raw(shown_ones)}, 408)
 
 
@@ -221,7 +221,7 @@ def _describe_wait(body: WaitBody, deliveries: Deliveries) -> str:
         counts[each.status] = counts.get(each.status, 0) + 1
         if each.attempts and not is_success(each.attempts[-1]):
             last = each.attempts[-1]
-            errors.append(f"; the last failure: {last.error or f'status {last.status_code}'}")
+            errors.append(f"; the last failure: {masked_urls(last.error or f'status {last.status_code}')}")
     present = ", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing was sent"
     goal = "until nothing was pending, " if body.idle else ""
     return f"waited {body.timeout} {goal}for {', '.join(wanted)}; now {present}{errors[-1]}"
@@ -248,7 +248,7 @@ def render_delivery(each: Delivery, timezone: str) -> DeliveryShape:
         "callback_type": planned.type,
         "event_type": planned.event_type,
         "billogram": planned.billogram,
-        "url": planned.url,
+        "url": masked_url(planned.url),
         "status": each.status,
         "created_at": format_moment(planned.at, timezone),
         "next_attempt_at": None if each.next_at is None else format_moment(each.next_at, timezone),
@@ -264,7 +264,7 @@ def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptS
     return {
         "at": format_moment(made.at, timezone),
         "status_code": made.status_code,
-        "error": made.error,
+        "error": None if made.error is None else masked_urls(made.error),
         "duration_ms": made.duration_ms,
         "replay": made.replay,
         "request": {"headers": request.headers, "body": request.body.decode()},
@@ -274,4 +274,4 @@ def render_attempt(each: Delivery, made: AttemptMade, timezone: str) -> AttemptS
 
 def _headers(made: AttemptMade) -> dict[str, str]:
     parts = (line.partition(": ") for line in made.headers.splitlines())
-    return {name: value for name, _, value in parts}
+    return {name: masked_urls(value) for name, _, value in parts}

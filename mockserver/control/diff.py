@@ -14,10 +14,10 @@ from mockserver.control.snapshots import find_snapshot
 from mockserver.core.events import BillogramEvent
 from mockserver.core.state import BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, PICTURE, SOURCE, State
 from mockserver.emulator import LiveAccount
+from mockserver.masking import masked_url
 from mockserver.schema import Form
 from mockserver.wire import encode, encode_rows
 
-_SLICE = 200  # objects rendered before other requests get a turn
 _KINDS = {
     CUSTOMER: "customer",
     ITEM: "item",
@@ -32,6 +32,7 @@ _OWN = {"id", "order", "key_hash", "seed", "generation", "first_settings", "sett
 _DERIVED = ("copy", "effect")  # of customers and events: they follow from other members
 _DRAWN = ("uuid", "uuids")  # of events: drawn from seed and generation, so they always differ
 _SECRET = "sign_key"  # noqa: S105  # a name
+_HIDDEN = "(not shown)"
 _Any = Annotated[Any, Form({})]
 Found = tuple[str, str, Any, Any]  # kind, key, here, there
 
@@ -74,7 +75,7 @@ async def fetch(call: ControlCall) -> Answer:
         hint = "such as ?against=snapshot:before or ?against=account:other"
         raise ControlError(400, "invalid_query", "against names no snapshot and no account", hint)
     found = await call.emulator.read(live, lambda state: list(_pairs(state, there)))
-    shown = await encode_rows(found, _render, _SLICE)
+    shown = await encode_rows(found, _render)
     head = encode({"against": against, "count": len(found)})
     return Answer(Raw(head[:-1] + b',"differences":' + shown + b"}"))
 
@@ -114,8 +115,8 @@ def _members(here: Any, there: Any, path: str) -> Iterator[MemberShape]:
     elif isinstance(here, tuple) and isinstance(there, tuple):
         for index in range(max(len(here), len(there))):
             yield from _members(_at(here, index), _at(there, index), f"{path}[{index}]")
-    elif path.endswith(_SECRET):
-        yield {"member": path, "here": here and "(not shown)", "there": there and "(another)"}
+    elif path.endswith(_SECRET) or (isinstance(here, str) and _plain(here) == _plain(there)):
+        yield {"member": path, "here": here and _HIDDEN, "there": there and "(another)"}
     else:
         yield {"member": path, "here": _plain(here), "there": _plain(there)}
 
@@ -130,7 +131,8 @@ def _plain(value: Any) -> Any:
         case BillogramEvent():
             return type(value).__name__
         case Struct():
-            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            shown = {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+            return {name: each and _HIDDEN if name == _SECRET else each for name, each in shown.items()}
         case tuple() | list():
             return [_plain(each) for each in value]
         case dict():
@@ -141,6 +143,8 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case bytes():
             return f"{len(value)} bytes"
-        case None | bool() | int() | float() | Decimal() | str():
+        case str():
+            return masked_url(value)
+        case None | bool() | int() | float() | Decimal():
             return value
     return str(value)

@@ -9,24 +9,29 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from mockserver.browsers import KnownHosts, cross_site
 from mockserver.control.call import Answer, ControlCall, ControlOperation, ServerInfo
 from mockserver.control.errors import ControlError, not_built, refused
 from mockserver.core.refusal import Refusal
 from mockserver.emulator import AccountGone, Emulator
-from mockserver.log.interface import LogFailed
+from mockserver.log.interface import LogFailed, Stopping
 from mockserver.traffic import Traffic
 from mockserver.webhooks.sender import Sender
 from mockserver.wire import (
+    MAX_HEAD,
     BodyTooLarge,
     ClientGone,
     HttpDate,
+    JsonBody,
     Paths,
     RequestIds,
     base_of,
     encode,
+    head_too_large,
     header,
     read_body,
     send_answer,
+    without_frames,
 )
 
 logger = logging.getLogger(__name__)
@@ -55,6 +60,8 @@ class Control:
         self._info = info
         self._token = info.configuration.control_token
         self._public_base = info.configuration.public_base
+        configuration = info.configuration
+        self._known_hosts = KnownHosts(configuration.allowed_hosts, configuration.public_url)
         self._date = HttpDate()
         self._waiting: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -70,6 +77,8 @@ class Control:
             return
         except Exception as problem:
             error = _as_control_error(problem)
+            if error.status != 500:
+                without_frames(problem)
             answer = Answer(error.body(), error.status)
             if error.status == 401:
                 extra.append((b"www-authenticate", b"Bearer"))
@@ -80,6 +89,7 @@ class Control:
         headers: Headers = [
             (b"content-type", b"application/json" if answer.stream is None else b"text/event-stream"),
             (b"cache-control", b"no-store"),
+            (b"x-content-type-options", b"nosniff"),
             (b"server", b"mockserver"),
             (b"date", self._date.now()),
             (b"mock-request-id", request_id.encode()),
@@ -93,15 +103,22 @@ class Control:
             raise failure
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        if head_too_large(scope):
+            raise ControlError(
+                431, "head_too_large", "the head of the request is too large", f"at most {MAX_HEAD} bytes"
+            )
         try:
-            body = await read_body(receive, MAX_BODY)
+            body = JsonBody(await read_body(receive, MAX_BODY))
         except BodyTooLarge:
             raise ControlError(
                 413, "too_large", "the body is too large", f"at most {MAX_BODY} bytes"
             ) from None
+        self._check_browser(scope)
         row, params = self._route(scope)
         if row.endpoint is None:
             raise not_built(f"{row.method} {BASE}{row.path}")
+        if body.large:
+            await body.prepare()
         call = ControlCall(
             emulator=self._emulator,
             sender=self._sender,
@@ -190,12 +207,35 @@ class Control:
         for task in self._waiting:
             task.cancel()
 
-    def _check_token(self, scope: Scope) -> None:
-        """Check the bearer token, in constant time. Raises ControlError 401."""
-        if self._token is None:
-            return
+    def _check_browser(self, scope: Scope) -> None:
+        """Refuse what a web page of another origin sends."""
+        if not self._known_hosts.knows(scope) and not self._has_token(scope):
+            raise ControlError(
+                421,
+                "unknown_host",
+                "the Host header is missing or names a host that is not known to be this server",
+                "start the server with --allowed-hosts and that name, or use its address",
+            )
+        stream = b"text/event-stream" in (header(scope, b"accept") or b"")
+        if cross_site(scope, self._public_base, stream=stream):
+            raise ControlError(
+                403,
+                "cross_site",
+                "a web page of another origin sent this request",
+                "send it from a program, or from a page of this server",
+            )
+
+    def _has_token(self, scope: Scope) -> bool:
+        """Whether the right Bearer token was sent, compared in constant time."""
         scheme, _, sent = (header(scope, b"authorization") or b"").strip().partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(sent.strip(), self._token.encode()):
+        return (
+            self._token is not None
+            and scheme.lower() == b"bearer"
+            and hmac.compare_digest(sent.strip(), self._token.encode())
+        )
+
+    def _check_token(self, scope: Scope) -> None:
+        if self._token is not None and not self._has_token(scope):
             raise ControlError(
                 401,
                 "unauthorized",
@@ -216,6 +256,8 @@ def _as_control_error(problem: Exception) -> ControlError:
             return problem
         case Refusal():
             return refused(problem)
+        case Stopping():
+            return ControlError(503, "stopping", str(problem), "start it again")
         case LogFailed():
             hint = "nothing was changed; free disk space or release the lock, then send the request again"
             return ControlError(503, "log_unavailable", str(problem), hint)

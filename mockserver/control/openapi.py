@@ -135,7 +135,9 @@ def _error(row: ControlOperation, status: int, words: list[str], components: Com
 
 def codes(row: ControlOperation, token: bool) -> list[str]:
     """Return the error codes of an operation: those of its row, and those that follow from its inputs."""
-    found = set(row.codes)
+    found = set(row.codes) | {"unknown_host"}
+    if row.method != "GET" or row.streams:
+        found.add("cross_site")
     if token and not row.open:
         found.add("unauthorized")
     if "{a}" in row.path:

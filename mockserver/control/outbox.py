@@ -14,8 +14,6 @@ from mockserver.documents import outbox
 from mockserver.schema import Form, string
 from mockserver.wire import encode_rows
 
-_SLICE = 100  # letters rendered before other requests get a turn
-
 Found = tuple[Billogram, Document, Customer | None]
 
 
@@ -44,7 +42,7 @@ async def listing(call: ControlCall) -> Answer:
     timezone, found = await call.emulator.read(
         live, lambda state: (state.account.timezone, _found(state, wanted))
     )
-    return Answer(Raw(await encode_rows(found, lambda each: _render(each, call.base, timezone), _SLICE)))
+    return Answer(Raw(await encode_rows(found, lambda each: _render(each, call.base, timezone))))
 
 
 def _found(state: State, wanted: str | None) -> list[Found]:

@@ -34,7 +34,7 @@ class PaymentBody(Body):
     amount: Amount
     ocr_number: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     billogram: ObjectId | None = None
-    allocations: Annotated[list[Share], Field(min_length=1, max_length=10_000)] | None = None
+    allocations: Annotated[list[Share], Field(min_length=1, max_length=1000)] | None = None
     payer_name: Text | None = None
     scheme: Scheme | None = None
     b2b: bool = False

@@ -51,6 +51,11 @@ ACCESS = {
         "name an account, send any Authorization header, and Mock-Token if there is a control token",
         "A",
     ),
+    "auth.cross_site": Reason(
+        "a web page of another origin sent the request, by its Origin or Sec-Fetch-Site header",
+        "send it from a program, or name the address of the page's server with --public-url",
+        "A",
+    ),
     "feature.standalone_credits": Reason(
         "a negative total makes a stand-alone credit, which Billogram must enable for the account",
         "turn the feature standalone_credits on by PATCH /_mock/accounts/{a}",
@@ -133,19 +138,35 @@ PATHS = {
 BODIES = {
     "body.json": Reason(
         "the body is not valid JSON; NaN, infinities, comments and trailing commas are not valid either",
-        "send the output of a JSON encoder",
+        "correct the problem, or send the output of a JSON encoder, in UTF-8 and not compressed",
         "A",
+        must="the body is JSON in UTF-8; what it is instead is its problem",
     ),
     "body.object": Reason(
         "the body is JSON, but not an object",
         "send an object with named members",
         "A",
     ),
+    "head.size": Reason(
+        "the request line and the headers together are larger than the server reads",
+        "send fewer or shorter headers",
+        "A",
+        must="size ≤ maximum",
+    ),
     "body.size": Reason(
         "the body is larger than the limit of 32 MiB",
         "send less, for example a smaller picture or attachment",
         "A",
         must="the body has at most maximum bytes",
+        values={"at_most": "maximum"},
+    ),
+    "body.limit": Reason(
+        "the JSON of the body has more of something than the server reads: 50,000 members and elements "
+        "(commas and brackets in texts count too), 100 levels, or in a body above 50,000 bytes 100 digits of "
+        "a number",
+        "send less in one request, in objects of the documented form",
+        "A",
+        must="what is exceeded, such as members, is at most maximum",
         values={"at_most": "maximum"},
     ),
     "body.unknown": Reason(
@@ -160,11 +181,18 @@ BODIES = {
         "CDA",
         must="the value has the form that is shown (due_days: at most maximum)",
     ),
+    "body.row": Reason(
+        "a row is an object with named members; only an empty list is skipped, since PHP writes an empty "
+        "object so",
+        'send each row as an object such as {"title", "count", "price", "vat"}',
+        "CA",
+        must="the row of items at the place row, counted from 0, is an object or an empty list",
+    ),
     "body.length": Reason(
-        "a text is longer than the maximum length of its member",
+        "a text is longer than the maximum length of its member, or a list has too many rows or elements",
         "shorten it",
         "DA",
-        must="the text has at most maximum characters",
+        must="it has at most maximum characters, rows or elements",
         values={"maximum_length": "maximum"},
     ),
     "body.read_only": Reason(
@@ -290,7 +318,7 @@ DRAFTS = {
         "invoice numbers are unique in an account, and this one is in use",
         "leave invoice_no out to get the next one when it is sent, or choose a free one",
         "RA",
-        must="no billogram has this invoice_no",
+        must="no document has this invoice_no, and no draft has reserved it",
     ),
     "billogram.fixed": Reason(
         "some members are fixed when a billogram is created, and customer and currency when it is sent; a "
@@ -311,9 +339,10 @@ DRAFTS = {
         must="the content, of size bytes, begins with %PDF and has at most 10 MiB",
     ),
     "attachment.content_missing": Reason(
-        "a name was given for an attachment, but there is no file, and none was sent",
-        "send attachment_content too",
-        "CA",
+        "a new name was given for the attachment, and no file for it was sent",
+        "send attachment_content too; null removes the file",
+        "DA",
+        must="attachment_content is sent with a name, or attachment is the present name",
     ),
     "pdf.available": Reason(
         "the PDF is still being made: it is available pdf_delay after its document was created",
@@ -504,7 +533,7 @@ DELIVERY = {
     ),
     "delivery.data": Reason(
         "the billogram's copy of the customer lacks what this method needs: an e-mail address, a phone "
-        "number, a complete address, a registration for e-invoices, or an EDI id",
+        "number, a complete address, a registration or identifier for e-invoices, or an EDI id",
         "add the data by PUT /billogram/{id}, or send by another method, such as DoNotNotify",
         "DA",
         must="the customer has the data for method",
@@ -667,6 +696,11 @@ SIMULATED = {
     "simulate.delivery_failure": Reason(
         "the last document can't be undeliverable here: it was sent by letter, or was not sent at all",
         "send it by e-mail, SMS or as e-invoice",
+        "A",
+    ),
+    "simulate.einvoice_registered": Reason(
+        "only a customer with an e-invoice registration can deregister",
+        "register the customer first: simulate/einvoice-register",
         "A",
     ),
     "simulate.factoring": Reason(

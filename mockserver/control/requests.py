@@ -4,10 +4,14 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, TypedDict
 
+from msgspec import Raw
+
 from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
+from mockserver.masking import masked_url
 from mockserver.traffic import Entry
+from mockserver.wire import encode_rows
 
 
 class ExplanationShape(TypedDict):
@@ -55,7 +59,7 @@ async def listing(call: ControlCall) -> Answer:
     page = (
         chosen[:limit] if after is not None else chosen[-limit:]
     )  # the first after `after`, else the newest
-    return Answer([render_request(each, timezone) for each in page])
+    return Answer(Raw(await encode_rows(page, lambda each: render_request(each, timezone))))
 
 
 def render_request(entry: Entry, timezone: str) -> RequestShape:
@@ -87,4 +91,4 @@ def plain(value: Any) -> Any:
         return [plain(each) for each in value]
     if isinstance(value, bool | int | Decimal) or value is None:
         return value
-    return str(value.value if isinstance(value, Enum) else value)
+    return masked_url(str(value.value if isinstance(value, Enum) else value))

@@ -10,6 +10,7 @@ from mockserver.configuration import Configuration
 from mockserver.control.call import Answer, ControlCall
 from mockserver.control.errors import ControlError
 from mockserver.ledger import Overview
+from mockserver.masking import masked_url
 from mockserver.version import __version__
 from mockserver.wire import encode
 
@@ -40,8 +41,10 @@ class ConfigurationShape(TypedDict):
     public_url: str | None
     control_token: bool
     fixture: str | None
+    library: list[str]
     callback_url: str | None
     sign_key: bool
+    allowed_hosts: list[str]
     callback_hosts: list[str] | None
 
 
@@ -74,7 +77,7 @@ async def info(call: ControlCall) -> Answer:
     shown: ServerInfoShape = {
         "version": __version__,
         "uptime": round(monotonic() - call.info.started, 3),
-        "storage": call.emulator.log.name,
+        "storage": masked_url(call.emulator.log.name),
         "counts": counts,
         "configuration": _configuration(call.info.configuration),
     }
@@ -96,17 +99,19 @@ async def document(call: ControlCall) -> Answer:
 
 def _configuration(made: Configuration) -> ConfigurationShape:
     return {
-        "database": made.database,
+        "database": masked_url(made.database),
         "closed": made.closed,
         "clock": made.clock,
         "now": None if made.now is None else made.now.isoformat(),
         "seed": made.seed,
         "fixture": made.fixture,
+        "library": list(made.library),
         "invalid_auth_status": made.invalid_auth_status,
-        "public_url": made.public_url,
+        "public_url": None if made.public_url is None else masked_url(made.public_url),
         "control_token": made.control_token is not None,
-        "callback_url": made.callback_url,
+        "callback_url": None if made.callback_url is None else masked_url(made.callback_url),
         "sign_key": made.sign_key is not None,
+        "allowed_hosts": list(made.allowed_hosts),
         "callback_hosts": None if made.callback_hosts is None else list(made.callback_hosts),
     }
 

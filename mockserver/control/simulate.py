@@ -9,11 +9,13 @@ from pydantic import Field
 
 from mockserver.api.billogram_view import render_billogram
 from mockserver.api.customer import render_customer
+from mockserver.api.kinds import CODICE, IDENTIFIER
 from mockserver.control.call import Amount, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError, not_built
-from mockserver.core import collection, debits, delivery, factoring, messages, sources
+from mockserver.core import collection, debits, delivery, einvoice, factoring, messages, sources
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE, LAST_DATE
+from mockserver.core.inputs import EinvoiceFields
 from mockserver.core.model import Billogram, Customer
 from mockserver.core.refusal import no_object
 from mockserver.core.state import CUSTOMER
@@ -130,6 +132,32 @@ class RecurringBody(Body):
     type: Literal["autogiro"]
 
 
+class EinvoiceRegisterBody(Body):
+    """A registration at the bank: the first five members in Sweden, the other two in Italy."""
+
+    identifier: Annotated[str, Field(pattern=IDENTIFIER)] | None = None
+    ocr_number: Annotated[str, Field(pattern="^[0-9]{1,25}$")] | None = None
+    customer_no: Annotated[int, Field(ge=1, lt=10**15)] | None = None
+    full_name: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=1000)] | None = None
+    pec: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$", max_length=1000)] | None = None
+    codice_destinatario: Annotated[str, Field(pattern=CODICE)] | None = None
+
+
+def _einvoice_register(act: Act, found: Customer, given: EinvoiceRegisterBody) -> None:
+    """The recipient registers for e-invoices at the bank; an earlier registration is replaced."""
+    fields = EinvoiceFields(
+        identifier=given.identifier, pec=given.pec, codice_destinatario=given.codice_destinatario
+    )
+    stated = einvoice.StatedData(given.ocr_number, given.customer_no, given.full_name, given.email)
+    einvoice.register_at_bank(act, found, fields, stated)
+
+
+def _einvoice_deregister(act: Act, found: Customer, _: NothingBody) -> None:
+    """The recipient wants no e-invoices any more; `Einvoice` is refused until a new registration."""
+    einvoice.deregister(act, found)
+
+
 def _verify_email(act: Act, found: Customer, given: EmailBody) -> None:
     """The recipient verifies an e-mail address; it becomes the address of the customer."""
     sources.verify_email(act, found, given.email)
@@ -150,8 +178,8 @@ CUSTOMER_SIMULATIONS: dict[str, Simulation | None] = {
     "verify-email": Simulation(EmailBody, _verify_email, {"email": "verified@example.com"}),
     "enable-recurring": Simulation(RecurringBody, _enable_recurring, {"type": "autogiro"}),
     "disable-recurring": Simulation(NothingBody, _disable_recurring),
-    "einvoice-register": None,
-    "einvoice-deregister": None,
+    "einvoice-register": Simulation(EinvoiceRegisterBody, _einvoice_register),
+    "einvoice-deregister": Simulation(NothingBody, _einvoice_deregister),
     "einvoice-mismatch": None,
     "einvoice-not-found": None,
 }

@@ -11,8 +11,10 @@ from bisect import bisect
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import datetime
-from time import monotonic
+from time import monotonic, perf_counter
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
+
+from msgspec import Raw
 
 from mockserver.api.billogram_event import render_listed
 from mockserver.control.call import Answer, ControlCall, Shown, Uuid
@@ -23,13 +25,14 @@ from mockserver.core.events import AttemptMade, BillogramEvent, Record
 from mockserver.core.state import State
 from mockserver.ledger import AccountGone, LiveAccount, Move
 from mockserver.log.interface import LogFailed
+from mockserver.masking import masked_url
 from mockserver.schema import Form, component
 from mockserver.traffic import Entry
 from mockserver.webhooks.deliveries import Delivery
-from mockserver.wire import encode
+from mockserver.wire import SLICE, encode
 
 _MOST = 10_000  # rows of one answer
-_AT_ONCE = 500  # rows rendered before other requests get a turn
+_AT_ONCE = 500  # rows in a chunk of a stream
 _BEAT = 15.0  # seconds without rows after which a live stream sends a comment as keep-alive
 
 _LONG = 0.5  # seconds after which a running move of the clock is reported
@@ -131,11 +134,11 @@ async def fetch(call: ControlCall) -> Answer:
         after = _parsed("Last-Event-ID", last, live) if last else _parsed("after", key, live)
         return Answer(stream=_live(call, live, after, wanted))
     limit = call.number("limit", 1000, _MOST)
-    rows: list[TimelineShape] = []
+    rows: list[Raw] = []  # encoded one by one, so that others get their turn
     try:
         async with contextlib.aclosing(_rows(call, live, _parsed("after", key, live), wanted)) as found:
             async for _, row in found:
-                rows.append(row)
+                rows.append(Raw(encode(row)))
                 if len(rows) == limit:
                     break
     except LogFailed:
@@ -253,7 +256,7 @@ async def _rows(
     source = _Source(call, live)
     durable, noted = live.durable, live.durable_notes
     later = deque(await source.later(after, notes, durable, noted))
-    made = 0
+    begun = perf_counter()
     async for record in call.emulator.log.read(live.stream, max(0, after.position - 1)):
         if record.position > durable:
             break
@@ -266,9 +269,9 @@ async def _rows(
         for key, row in found:
             if key > after and wanted.has(row):
                 yield key, row
-        made += 1
-        if made % _AT_ONCE == 0:
+        if perf_counter() - begun > SLICE:
             await asyncio.sleep(0)
+            begun = perf_counter()
 
 
 class _Source:
@@ -359,7 +362,7 @@ class _Source:
             callback_id=planned.callback_id,
             callback_type=planned.type,
             event_type=planned.event_type,
-            url=planned.url,
+            url=masked_url(planned.url),
         )
         return row
 

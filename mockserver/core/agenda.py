@@ -17,7 +17,7 @@ from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal
 _DAY = timedelta(days=1)
 _COLLECTED_AT, _NEWS_AT = time(9), time(10)
 _RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # created once: time changes nothing of all others
-_LAPSE_MONTHS = 36  # after the last collection, or after the signature
+_LAPSE_MONTHS = 36  # after the last collection, or after the import
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
 RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
@@ -180,9 +180,18 @@ def source_due(source: PaymentSource, timezone: str) -> Due | None:
 
 
 def lapses_on(source: PaymentSource, timezone: str) -> date:
-    """Return the date 36 months after the mandate's last collection, or after its signature."""
-    last = source.last_collection or calendar.local_date(source.signed_at, timezone)
-    return calendar.months_after(last, _LAPSE_MONTHS)
+    """Return the date 36 months after the mandate's last collection, or else after its import [A]."""
+    return calendar.months_after(_last_use(source, timezone), _LAPSE_MONTHS)
+
+
+def _last_use(source: PaymentSource, timezone: str) -> date:
+    """Return the day from which the lapse of a mandate counts.
+
+    It does not count from the signature, which may be years ago [A]. Only in a log that has not decided on
+    the day of the import does it so, as the version that wrote that log did.
+    """
+    used = source.last_collection or source.imported_on
+    return calendar.local_date(source.signed_at, timezone) if used is None else used
 
 
 def recall_due(payment: IncomingPayment, number: int) -> Due | None:
@@ -343,7 +352,7 @@ def _why_debit(billogram: Billogram, _: Account) -> str:
 def _why_of_source(due: Due, source: PaymentSource) -> str:
     if due.rule == MANDATE:
         return f"mandate {source.reference} becomes active: the day after it was imported"
-    since = source.last_collection or source.signed_at.date()
+    since = source.last_collection or source.imported_on or source.signed_at.date()
     return f"mandate {source.reference} lapses: {_LAPSE_MONTHS} months after {since}"
 
 

@@ -3,8 +3,6 @@
 import base64
 import binascii
 
-from msgspec import UnsetType
-
 from mockserver.core import events
 from mockserver.core.act import Act
 from mockserver.core.inputs import BillogramChanges, resolve
@@ -12,6 +10,7 @@ from mockserver.core.model import Attachment, Billogram
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination
 
 MAX_SIZE = 10 * 1024 * 1024  # bytes [A]
+_MAX_BASE64 = 2 * MAX_SIZE  # characters: more are not decoded at all
 _NAME = "attachment.pdf"  # of content that was sent without a name [A]
 
 
@@ -29,31 +28,39 @@ def pdf(filename: str, content: str) -> Attachment:
     return Attachment(filename, _decoded(content))
 
 
-def from_request(present: Attachment | None, sent: BillogramChanges) -> Attachment | None:
-    """Return the file after `attachment` and `attachment_content` of a request.
+def file_of(sent: BillogramChanges) -> bytes | None:
+    """Return the decoded `attachment_content` of a request, or None.
 
-    A name without content renames the present file, and is refused when there is none [A]. Null removes the
-    file.
+    It is a value by itself: bad content is refused before the state and the rows (api 8.2) [A].
+    """
+    return _decoded(sent.attachment_content) if sent.attachment_content else None
+
+
+def from_request(
+    present: Attachment | None, sent: BillogramChanges, content: bytes | None
+) -> Attachment | None:
+    """Return the file after `attachment` and `attachment_content` of a request; `content` is decoded.
+
+    A new name needs content [A]. Null removes the file.
     """
     name = resolve(sent.attachment, present.filename if present else None, None)
-    if sent.attachment_content:
-        return Attachment(name or (present.filename if present else _NAME), _decoded(sent.attachment_content))
-    if isinstance(sent.attachment, UnsetType):
-        return present
+    if content is not None:
+        return Attachment(name or (present.filename if present else _NAME), content)
     if not name:
         return None
-    if present is None:
+    if present is None or name != present.filename:
         raise InvalidParameterCombination(
             "attachment and attachment_content belong together",
             rule="attachment.content_missing",
-            field="attachment",
+            field="attachment_content",
+            attachment=name,
         )
-    return Attachment(name, present.content)
+    return present
 
 
 def _decoded(content: str) -> bytes:
     try:
-        decoded = base64.b64decode(content, validate=True)
+        decoded = base64.b64decode(content, validate=True) if len(content) <= _MAX_BASE64 else b""
     except (binascii.Error, ValueError):
         decoded = b""
     if not decoded.startswith(b"%PDF") or len(decoded) > MAX_SIZE:

@@ -14,6 +14,12 @@ def next_swedish_day(day: date) -> date:
     return after(day, 1, AUTOGIRO)
 
 
+def load() -> None:
+    """Import the calendars now, so that the first question about a bank day does not wait for that."""
+    _swedish(2026)
+    _target(2026)
+
+
 def is_open(day: date, scheme: str) -> bool:
     """Whether banks settle on a date. Autogiro uses Swedish bank days, the other schemes use TARGET."""
     closed = _swedish(day.year) if scheme == AUTOGIRO else _target(day.year)

@@ -7,7 +7,7 @@ from mockserver.core.act import Act
 from mockserver.core.content import new_content, overridden, sums_of
 from mockserver.core.inputs import BillogramFields, Patch
 from mockserver.core.model import Billogram, Content, Recipient
-from mockserver.core.refusal import InvalidParameter, PermissionDenied
+from mockserver.core.refusal import InvalidParameter, PermissionDenied, invalid
 
 _NOBODY = Recipient(0)
 
@@ -59,6 +59,9 @@ def recipient_copy(act: Act, customer_no: int) -> Recipient:
 def change(act: Act, billogram: Billogram, content: Content, recipient: Recipient) -> None:
     """Change a draft. Nothing happens when nothing differs."""
     sums = sums_of(content)
+    created = billogram.events[0].sums.total
+    if created < 0 <= sums.total:  # the documentation says it of sent ones [D]; for a draft [A]
+        raise invalid("items", rule="put.sign", before=created, after=sums.total, remaining=sums.remaining)
     if sums.total < 0:
         _check_credits_allowed(act, sums.total)
     if (content, recipient) != (billogram.content, billogram.recipient):
@@ -131,7 +134,8 @@ def _check_rules(act: Act, given: BillogramFields, total: Decimal) -> tuple[str 
             path=None,
             creditor_unique_value=unique,
         )
-    if own_number is not None and own_number in act.state.invoice_numbers:
+    used = (act.state.invoice_numbers, act.state.document_numbers)
+    if own_number is not None and any(own_number in numbers for numbers in used):
         raise InvalidParameter(
             "Billogram with same invoice_no already exists",
             rule="billogram.invoice_no",

@@ -16,6 +16,8 @@ from mockserver.core.events import (
     EVENTS,
     BillogramCreated,
     BillogramEvent,
+    EfakturaChanged,
+    EinvoiceDeregistered,
     EinvoiceRegistered,
     Event,
     PaymentRecalled,
@@ -117,9 +119,29 @@ def _recipient_fields(state: State, event: RecipientUpdated) -> dict[str, Any] |
     return {"payload": {"customer": customer}}
 
 
-def _registration_fields(_: State, event: EinvoiceRegistered) -> dict[str, Any]:
+def _registration_fields(_: State, event: EinvoiceRegistered | EinvoiceDeregistered) -> dict[str, Any]:
     customer_number = str(event.customer_no)  # a string [D]
     return {"payload": {"recipient_information": {"customer_number": customer_number}}}
+
+
+def _efaktura_fields(_: State, event: EfakturaChanged) -> dict[str, Any]:
+    notice = event.notice
+    shown = {
+        "registration_type": "Deregistration" if event.registration is None else "Registration",
+        "fmi": notice.fmi,
+        "bank_name": notice.bank_name,
+        "bank_code": notice.bank_code,
+        "id_number": notice.id_number,
+        "recipient_type": notice.recipient_type,
+        "ocr": notice.ocr,
+        "billogram_customer_number": event.customer_no,  # an integer [D]
+        "customer_supplied_billogram_customer_no": notice.customer_supplied,
+        "full_name": notice.full_name,
+        "email": notice.email,
+        "file_contents": None,  # only the nightly one has a file [A]
+        "file_name": None,
+    }
+    return {"payload": {"efaktura_registration": shown}}
 
 
 def _recall_payload(state: State, recall: Recall) -> dict[str, Any]:
@@ -185,7 +207,19 @@ EINVOICE_CREATED = CallbackType(
     "EinvoiceRegistrationCreated",
     (EinvoiceRegistered,),  # [D]
     _registration_fields,
-    summary="A customer registered for e-invoices",
+    summary="A customer registered for e-invoices: in Norway, Finland and Italy",
+)
+EINVOICE_DELETED = CallbackType(
+    "EinvoiceRegistrationDeleted",
+    (EinvoiceDeregistered,),  # [D]
+    _registration_fields,
+    summary="A customer deregistered from e-invoices: in Norway, Finland and Italy",
+)
+EFAKTURA = CallbackType(
+    "EfakturaRegistration",
+    (EfakturaChanged,),  # [D]
+    _efaktura_fields,
+    summary="A customer registered for e-invoices, or deregistered: in Sweden",
 )
 TABLE = (
     BILLOGRAM_EVENT,
@@ -193,10 +227,10 @@ TABLE = (
     PAYMENT_RECALLED,
     CallbackType("BillingTab"),
     EINVOICE_CREATED,
-    CallbackType("EinvoiceRegistrationDeleted"),
+    EINVOICE_DELETED,
     CallbackType("EinvoiceRegistrationIdentificationMismatch"),
     CallbackType("EinvoiceRegistrationRecipientNotFound"),
-    CallbackType("EfakturaRegistration"),
+    EFAKTURA,
 )
 TYPES = tuple(row.name for row in TABLE)
 _BY_EVENT = {event: row for row in TABLE for event in row.events}

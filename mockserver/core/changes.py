@@ -1,6 +1,6 @@
 """Changes of a billogram after it was sent (reference: behaviour 3.4)."""
 
-from mockserver.core import credits, debits, delivery, dunning_dates, events, money
+from mockserver.core import credits, debits, delivery, dunning_dates, events, losses, money
 from mockserver.core.act import Act
 from mockserver.core.content import sums_of
 from mockserver.core.model import Attachment, Billogram, Content, Recipient, Sums, replace
@@ -31,7 +31,9 @@ def change_sent(
     )
     if new.total != old.total:
         _document(act, act.billogram(billogram.id), new)
-    if content.terms.due_date != billogram.content.terms.due_date and new.remaining > 0:
+        losses.write_off_automatically(act, billogram.id)
+    remaining = act.billogram(billogram.id).sums.remaining
+    if content.terms.due_date != billogram.content.terms.due_date and remaining > 0:
         debits.reschedule(act, billogram.id, "due_date")  # with the new amount: the plan changes once
     debits.sync(act, billogram.id, "invoice")
     dunning_dates.mark_overdue_if_past(act, billogram.id)

@@ -229,7 +229,7 @@ def _due(
 
 
 def _rows(act: Act, items: Rows[RowFields]) -> tuple[Row, ...]:
-    return tuple([_row(act, item, ("items", index)) for index, item in enumerate(items)])
+    return tuple([_row(act, item, ("items", index)) for index, item in items.numbered()])
 
 
 def _row(act: Act, sent: RowFields, path: tuple[str | int, ...]) -> Row:

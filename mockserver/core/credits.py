@@ -1,6 +1,8 @@
 """Credit invoices (reference: behaviour 3.5)."""
 
+from collections.abc import Iterable
 from decimal import Decimal
+from itertools import product
 
 from msgspec import UnsetType
 
@@ -171,8 +173,8 @@ def _by_rows(
 ) -> CreditedAmounts:
     if isinstance(items, UnsetType):
         raise missing("items")
-    counts = _uncredited_counts(billogram)
-    rows = [_row(billogram, item, ("items", index), counts) for index, item in enumerate(items)]
+    counts, invoiced = _uncredited_counts(billogram), _InvoicedRows(billogram.content.items)
+    rows = [_row(invoiced, item, ("items", index), counts) for index, item in items.numbered()]
     content = billogram.content
     sums = money.invoiced(
         [replace(row, count=-row.count, discount=-row.discount) for row in rows],
@@ -205,8 +207,37 @@ def _uncredited_counts(billogram: Billogram) -> dict[_Equal, Decimal]:
     return counts
 
 
+class _InvoicedRows:
+    """The invoiced rows, equal ones together, by the values that a credited row can name them with."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        equal: dict[_Equal, list[Row]] = {}
+        for row in rows:
+            equal.setdefault(_equal(row), []).append(row)
+        self._found: dict[tuple[object, ...], Row] = {}
+        for key, group in equal.items():
+            count = money.add(*(each.count for each in group))
+            discount = money.add(*(each.discount for each in group))
+            whole = replace(group[0], count=count, discount=discount)
+            for named in product(*((value, None) for value in key)):  # whichever of the values are given
+                self._found.setdefault(named, whole)
+
+    def find(self, item: CreditRowFields, path: tuple[str | int, ...]) -> Row:
+        """Return the first row that is named by number, or by title, price and VAT [A].
+
+        Its count and discount are those of all rows that equal it.
+        """
+        if item.item_no is None and not item.title:
+            raise missing("title", path)
+        found = self._found.get((item.item_no, item.title, item.price, item.vat))
+        if found is None:
+            by = "title" if item.item_no is None else "item_no"
+            raise invalid(by, path, rule="credit.row", **{by: item.item_no or item.title})
+        return found
+
+
 def _row(
-    billogram: Billogram,
+    invoiced: _InvoicedRows,
     item: CreditRowFields,
     path: tuple[str | int, ...],
     counts: dict[_Equal, Decimal],
@@ -214,29 +245,9 @@ def _row(
     """Return one credited row: the invoiced row with a negative count and its share of the discount."""
     if item.count is None:
         raise missing("count", path)
-    found = _named(billogram, item, path)
-    count, key = item.count, _equal(found[0])
+    found = invoiced.find(item, path)
+    count, key = item.count, _equal(found)
     if not 0 < -count <= counts[key]:
         raise invalid("count", path, rule="credit.count", count=count, left=counts[key])
     counts[key] = money.add(counts[key], count)
-    invoiced = money.add(*(row.count for row in found))
-    discount = money.precise_share(money.add(*(row.discount for row in found)), count, invoiced)
-    return replace(found[0], count=count, discount=discount)
-
-
-def _named(billogram: Billogram, item: CreditRowFields, path: tuple[str | int, ...]) -> list[Row]:
-    """Return the equal invoiced rows that a row identifies by number, or by title, price and VAT [A]."""
-    if item.item_no is None and not item.title:
-        raise missing("title", path)
-    found = [
-        row
-        for row in billogram.content.items
-        if item.item_no in (None, row.item_no)
-        and item.title in (None, row.title)
-        and item.price in (None, row.price)
-        and item.vat in (None, row.vat)
-    ]
-    if not found:
-        by = "title" if item.item_no is None else "item_no"
-        raise invalid(by, path, rule="credit.row", **{by: item.item_no or item.title})
-    return [row for row in found if _equal(row) == _equal(found[0])]
+    return replace(found, count=count, discount=money.precise_share(found.discount, count, found.count))

@@ -74,8 +74,11 @@ def autogiro_failed(old: Billogram, event: events.AutogiroFailed) -> dict[str, A
 
 
 def recalled(old: Billogram, event: events.PaymentRecalled) -> dict[str, Any]:
-    """Return what a recall changes: an ended billogram is open again."""
-    if old.internal is not Internal.ENDED:
+    """Return what a recall changes: an ended billogram is open again.
+
+    It stays ended when the money had come after a confirmed loss, because nothing more remains then [A].
+    """
+    if old.internal is not Internal.ENDED or event.sums.remaining == old.sums.remaining:
         return {}
     # what happens once per opening can happen again; the reminders continue where they had stopped [D, A]
     dunning = replace(old.dunning, overdue=False, interest_started=False, reminded=False)

@@ -47,7 +47,11 @@ def _missing(act: Act, billogram: Billogram, method: str) -> str | None:
     if method == "Letter":
         return None if has_address(to) else "address"
     if method in EINVOICE:
-        return "e-invoice registration" if registration_of(act, billogram) is None else None
+        customer: Customer | None = act.find(CUSTOMER, to.customer_no)
+        # after a deregistration the billogram's own identifier is not enough either [A]
+        refused = customer is not None and customer.deregistered
+        known = registration_of(act, billogram) or einvoice_identifier(act, billogram)
+        return None if known and not refused else "e-invoice registration"
     if method == "EDI":
         return None if edi_of(billogram.content, act.find(CUSTOMER, to.customer_no)) else "edi electronic_id"
     return None
@@ -63,6 +67,13 @@ def registration_of(act: Act, billogram: Billogram) -> EinvoiceRegistration | No
     """Return the e-invoice registration of the billogram's customer, or None."""
     customer = act.find(CUSTOMER, billogram.recipient.customer_no)
     return None if customer is None else customer.einvoice
+
+
+def einvoice_identifier(act: Act, billogram: Billogram) -> str | None:
+    """Return the identifier of the customer's registration, else the billogram's own [C]."""
+    registration = registration_of(act, billogram)
+    own = billogram.content.regional.efaktura_recipient_identifier
+    return own or None if registration is None else identifier_of(registration)
 
 
 def edi_of(content: Content, customer: Customer | None) -> str | None:
@@ -105,13 +116,12 @@ def deliver_first_invoice(act: Act, key: str, method: str) -> None:
     """
     billogram = act.billogram(key)
     if method in (*EINVOICE, "EDI"):
-        registration = registration_of(act, billogram) if method in EINVOICE else None
         customer = act.find(CUSTOMER, billogram.recipient.customer_no)
         act.add(
             events.EfakturaSent(
                 act.mark(billogram),
                 billogram.sums,
-                recipient_identifier=None if registration is None else identifier_of(registration),
+                recipient_identifier=einvoice_identifier(act, billogram) if method in EINVOICE else None,
                 electronic_id=edi_of(billogram.content, customer) if method == "EDI" else None,
             )
         )
@@ -185,13 +195,13 @@ def fail(act: Act, billogram: Billogram) -> None:
     elif channel == "SMS":
         act.add(events.DeliverySmsFailed(mark, sums, customer_phone=to.phone))
     elif channel in ("Einvoice", "EDI"):
-        registration = registration_of(act, billogram) if channel == "Einvoice" else None
+        identifier = einvoice_identifier(act, billogram) if channel == "Einvoice" else None
         act.add(
             events.EfakturaFailed(
                 mark,
                 sums,
                 bankgiro=act.account.settings.payment.bankgiro or None,
-                recipient_identifier=None if registration is None else identifier_of(registration),
+                recipient_identifier=identifier,
             )
         )
     else:

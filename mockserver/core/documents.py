@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from mockserver.core import calendar, events, money
-from mockserver.core.model import Billogram, Content, Picture, Recipient, Row, Sums, Value
+from mockserver.core.model import Account, Billogram, Content, Picture, Recipient, Row, Sums, Value
 from mockserver.core.settings import Settings
 
 INVOICE, CREDIT, REMINDER = "invoice", "credit", "reminder"
@@ -45,6 +45,11 @@ class Document(Value, frozen=True):
     attachment: str | None = None  # name of the attached file
 
     @property
+    def draft(self) -> bool:
+        """Whether this is a `preview`: the only document without an invoice number, which is 0 then."""
+        return not self.invoice_no
+
+    @property
     def channel(self) -> str | None:
         """The channel: `Email`, `SMS`, `Letter`, `Einvoice` or `EDI`; None if the document is not sent."""
         return channel_of(self.method)
@@ -73,6 +78,30 @@ def channel_of(method: str) -> str | None:
     """Return the first channel of a delivery method, or None."""
     first = method.partition("+")[0]
     return {"DoNotNotify": None, "Efaktura": "Einvoice"}.get(first, first)
+
+
+def preview(billogram: Billogram, account: Account, logotype: Picture | None) -> Document:
+    """Return a draft as it would be sent now: without invoice number and OCR number [C; look A].
+
+    It is no document of the billogram: nobody has received it, and it changes with the draft.
+    """
+    sums, attachment = billogram.sums, billogram.attachment
+    return Document(
+        letter_id=billogram.id,
+        kind=_kind(sums),
+        invoice_no=0,
+        at=billogram.updated_at,
+        method=billogram.content.terms.delivery_method,
+        content=billogram.content,
+        recipient=billogram.recipient,
+        sums=sums,
+        amount=sums.total,
+        vat=sums.vat,
+        settings=account.settings,
+        timezone=account.timezone,
+        logotype=logotype,
+        attachment=None if attachment is None else attachment.filename,
+    )
 
 
 def latest(billogram: Billogram, *, invoice_no: int | None = None) -> Document | None:

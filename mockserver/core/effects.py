@@ -84,7 +84,7 @@ def _accepted(old: Billogram, event: events.DeliveryAccepted) -> dict[str, Any]:
 
 
 def _efaktura_sent(old: Billogram, event: events.EfakturaSent) -> dict[str, Any]:
-    return {} if event.recipient_identifier is None else with_flags(old, "efaktura order sent")
+    return {} if event.electronic_id is not None else with_flags(old, "efaktura order sent")
 
 
 def _offered(old: Billogram, event: events.FactoringRequest) -> dict[str, Any]:
@@ -148,7 +148,7 @@ def _collected(old: Billogram, event: events.Collection) -> dict[str, Any]:
     } | with_flags(old, "has been in collection")
 
 
-def _collection_news(old: Billogram, event: events.CollectionStatusUpdate) -> dict[str, Any]:
+def _collection_accepted(old: Billogram, event: events.CollectionStatusUpdate) -> dict[str, Any]:
     return {"dunning": replace(old.dunning, collecting=False)}
 
 
@@ -156,11 +156,11 @@ def _collection_cancelled(old: Billogram, event: events.CollectionCancelled) -> 
     return {"internal": Internal.UNPAID, "dunning": replace(old.dunning, collecting=False)}
 
 
-def _customer_wrote(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
+def _customer_message(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
     return with_flags(old, "new message", "message")
 
 
-def _message_written(old: Billogram, event: events.CreditorMessage) -> dict[str, Any]:
+def _creditor_message(old: Billogram, event: events.CreditorMessage) -> dict[str, Any]:
     return with_flags(old, without=("new message",))
 
 
@@ -187,7 +187,7 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.Respite: _respite,
     events.RespiteRemoved: _respite_removed,
     events.Collection: _collected,
-    events.CollectionStatusUpdate: _collection_news,
+    events.CollectionStatusUpdate: _collection_accepted,
     events.CollectorPayment: _flag("paid on collection"),
     events.CollectionCancelled: _collection_cancelled,
     events.Payment: debited.paid,
@@ -206,8 +206,8 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.FactoringRequest: _offered,
     events.BillogramSold: _sold,
     events.FactoringDenied: _denied,
-    events.CustomerMessage: _customer_wrote,
-    events.CreditorMessage: _message_written,
+    events.CustomerMessage: _customer_message,
+    events.CreditorMessage: _creditor_message,
     events.BillogramEnded: _ended,
 }
 

@@ -24,6 +24,7 @@ from mockserver.core.model import (
     Debit,
     Delivery,
     Dunning,
+    EfakturaNotice,
     EinvoiceRegistration,
     Interest,
     Internal,
@@ -613,10 +614,24 @@ class PictureChanged(Event, frozen=True):
 
 
 class EinvoiceRegistered(Event, frozen=True):
-    """A customer registered for e-invoices, or changed the registration."""
+    """A customer registered for e-invoices, or changed the registration. In Sweden: EfakturaChanged."""
 
     customer_no: int
     registration: EinvoiceRegistration
+
+
+class EinvoiceDeregistered(Event, frozen=True):
+    """A customer wants no e-invoices any more. In Sweden: EfakturaChanged."""
+
+    customer_no: int
+
+
+class EfakturaChanged(Event, frozen=True):
+    """A customer in Sweden registered for e-invoices, or deregistered (None), which has its own callback."""
+
+    customer_no: int
+    registration: EinvoiceRegistration | None
+    notice: EfakturaNotice
 
 
 class AccountOpened(Event, frozen=True):

@@ -221,9 +221,17 @@ def _recipient_updated(view: View, event: events.RecipientUpdated) -> tuple[Chan
     return ((CUSTOMER, event.customer_no, old),)
 
 
-def _einvoice_registered(view: View, event: events.EinvoiceRegistered) -> tuple[Change, ...]:
+def _einvoice_registered(
+    view: View, event: events.EinvoiceRegistered | events.EfakturaChanged
+) -> tuple[Change, ...]:
     old: Customer = view.find(CUSTOMER, event.customer_no)
-    return ((CUSTOMER, event.customer_no, replace(old, einvoice=event.registration)),)
+    gone = event.registration is None
+    return ((CUSTOMER, event.customer_no, replace(old, einvoice=event.registration, deregistered=gone)),)
+
+
+def _einvoice_deregistered(view: View, event: events.EinvoiceDeregistered) -> tuple[Change, ...]:
+    old: Customer = view.find(CUSTOMER, event.customer_no)
+    return ((CUSTOMER, event.customer_no, replace(old, einvoice=None, deregistered=True)),)
 
 
 def _customer_created(_: View, event: events.CustomerCreated) -> tuple[Change, ...]:
@@ -269,6 +277,8 @@ _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.RecipientUpdated: _recipient_updated,
     events.PictureChanged: _picture_changed,
     events.EinvoiceRegistered: _einvoice_registered,
+    events.EinvoiceDeregistered: _einvoice_deregistered,
+    events.EfakturaChanged: _einvoice_registered,
     events.AccountOpened: _account,
     events.AccountChanged: _account,
     events.AccountLoaded: _account,

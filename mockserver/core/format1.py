@@ -1,7 +1,8 @@
-"""What the events of log format 1 changed, by the rules of the version that wrote it.
+"""The effects of events in log format 1, by the rules of the version that wrote it.
 
-Records of format 1 do not hold what was decided: `evolve` decided it whenever it read them. These rules
-decide it likewise, with constants of their own. They never change, and depend on no rule that may change.
+Records of format 1 do not hold what was decided: `evolve` of that version decided it whenever it read them.
+These rules make the same decisions, with constants of their own. They must never change, and they must not
+depend on a rule that may change.
 """
 
 from collections.abc import Callable
@@ -40,7 +41,7 @@ _DAY = timedelta(days=1)
 
 
 def completed(view: View, event: Event) -> Event:
-    """An event of format 1 with all that it changed; `view` is the state before it."""
+    """Return an event of format 1 with everything that it changed. `view` is the state before the event."""
     if isinstance(event, events.BillogramCreated):
         own = event.invoice_no or 0
         raised = own > view.find(ACCOUNT, "").highest_invoice_no
@@ -191,8 +192,8 @@ def _sum(*values: Decimal) -> Decimal:
 
 
 def _with_flags(old: Billogram, *added: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    kept = tuple(flag for flag in old.flags if flag not in without)
-    return {"flags": kept + tuple(flag for flag in added if flag not in kept)}
+    remaining = tuple(flag for flag in old.flags if flag not in without)
+    return {"flags": remaining + tuple(flag for flag in added if flag not in remaining)}
 
 
 def _paid(old: Billogram, event: events.Payment) -> dict[str, Any]:
@@ -256,10 +257,10 @@ def _recalled(old: Billogram, event: events.PaymentRecalled) -> dict[str, Any]:
 
 
 def _sent(old: Billogram, event: events.BillogramSent) -> dict[str, Any]:
-    return {"internal": Internal.UNPAID} | _on_its_way(old, event)
+    return {"internal": Internal.UNPAID} | _handed_over(old, event)
 
 
-def _on_its_way(old: Billogram, event: LetterEvent) -> dict[str, Any]:
+def _handed_over(old: Billogram, event: LetterEvent) -> dict[str, Any]:
     changes: dict[str, Any] = {}
     if event.delivery_method != "DoNotNotify":
         changes = _with_flags(old, without=("delivery failed",))
@@ -270,11 +271,11 @@ def _on_its_way(old: Billogram, event: LetterEvent) -> dict[str, Any]:
 
 
 def _resent(old: Billogram, event: events.Resent) -> dict[str, Any]:
-    return _on_its_way(old, event) | _with_flags(old, without=("delivery failed", "not delivered"))
+    return _handed_over(old, event) | _with_flags(old, without=("delivery failed", "not delivered"))
 
 
 def _letter_sent(old: Billogram, event: events.LetterSent) -> dict[str, Any]:
-    return _on_its_way(old, event) | {"delivery": replace(old.delivery, letter_at=None)}
+    return _handed_over(old, event) | {"delivery": replace(old.delivery, letter_at=None)}
 
 
 def _accepted(old: Billogram, event: events.DeliveryAccepted) -> dict[str, Any]:
@@ -296,14 +297,14 @@ def _sold(old: Billogram, event: events.BillogramSold) -> dict[str, Any]:
 
 def _denied(old: Billogram, event: events.FactoringDenied) -> dict[str, Any]:
     changes = {"internal": Internal.UNPAID}
-    return changes | _on_its_way(old, event) | _with_flags(old, "factoring denied")
+    return changes | _handed_over(old, event) | _with_flags(old, "factoring denied")
 
 
 def _reverted(old: Billogram, event: events.RevertWritedown) -> dict[str, Any]:
     return _with_flags(old, without=("written down",))
 
 
-def _flag(name: str) -> Callable[[Billogram, Any], dict[str, Any]]:
+def _adds_flag(name: str) -> Callable[[Billogram, Any], dict[str, Any]]:
     def effect(old: Billogram, event: Any) -> dict[str, Any]:
         return {} if name in old.flags else {"flags": (*old.flags, name)}
 
@@ -327,7 +328,7 @@ def _reminded(old: Billogram, event: events.ReminderSent) -> dict[str, Any]:
         last_reminder=event.day,
         fee_charged=True,
     )
-    return {"dunning": dunning, "interest": _claimed(old, event)} | _on_its_way(old, event)
+    return {"dunning": dunning, "interest": _claimed(old, event)} | _handed_over(old, event)
 
 
 def _claimed(old: Billogram, event: events.ReminderSent | events.Collection) -> Interest:
@@ -352,7 +353,7 @@ def _collected(old: Billogram, event: events.Collection) -> dict[str, Any]:
     } | _with_flags(old, "has been in collection")
 
 
-def _collection_news(old: Billogram, event: events.CollectionStatusUpdate) -> dict[str, Any]:
+def _collection_accepted(old: Billogram, event: events.CollectionStatusUpdate) -> dict[str, Any]:
     return {"dunning": replace(old.dunning, collecting=False)}
 
 
@@ -360,16 +361,16 @@ def _collection_cancelled(old: Billogram, event: events.CollectionCancelled) -> 
     return {"internal": Internal.UNPAID, "dunning": replace(old.dunning, collecting=False)}
 
 
-def _customer_wrote(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
+def _customer_message(old: Billogram, event: events.CustomerMessage) -> dict[str, Any]:
     added = tuple(flag for flag in ("new message", "message") if flag not in old.flags)
     return {"flags": old.flags + added}
 
 
-def _message_written(old: Billogram, event: events.CreditorMessage) -> dict[str, Any]:
+def _creditor_message(old: Billogram, event: events.CreditorMessage) -> dict[str, Any]:
     return {"flags": tuple(flag for flag in old.flags if flag != "new message")}
 
 
-def _nothing_more(old: Billogram, event: BillogramEvent) -> dict[str, Any]:
+def _no_effect(old: Billogram, event: BillogramEvent) -> dict[str, Any]:
     return {}
 
 
@@ -384,27 +385,27 @@ def _ended(old: Billogram, event: events.BillogramEnded) -> dict[str, Any]:
 
 _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.BillogramSent: _sent,
-    events.InvoiceSent: _on_its_way,
+    events.InvoiceSent: _handed_over,
     events.Resent: _resent,
     events.LetterSent: _letter_sent,
     events.EfakturaSent: _efaktura_sent,
-    events.EfakturaFailed: _flag("delivery failed"),
-    events.DeliveryFailed: _flag("delivery failed"),
-    events.DeliverySmsFailed: _flag("delivery failed"),
+    events.EfakturaFailed: _adds_flag("delivery failed"),
+    events.DeliveryFailed: _adds_flag("delivery failed"),
+    events.DeliverySmsFailed: _adds_flag("delivery failed"),
     events.DeliveryAccepted: _accepted,
-    events.EmailNotAccepted: _nothing_more,
-    events.SmsNotAccepted: _nothing_more,
-    events.DataChange: _nothing_more,
+    events.EmailNotAccepted: _no_effect,
+    events.SmsNotAccepted: _no_effect,
+    events.DataChange: _no_effect,
     events.Overdue: _overdue,
     events.InterestStarted: _interest_started,
     events.ReminderSent: _reminded,
     events.Respite: _respite,
     events.RespiteRemoved: _respite_removed,
     events.Collection: _collected,
-    events.CollectionStatusUpdate: _collection_news,
-    events.CollectorPayment: _flag("paid on collection"),
+    events.CollectionStatusUpdate: _collection_accepted,
+    events.CollectorPayment: _adds_flag("paid on collection"),
     events.CollectionCancelled: _collection_cancelled,
-    events.CollectionEnded: _nothing_more,
+    events.CollectionEnded: _no_effect,
     events.Payment: _paid,
     events.PaymentScheduled: _scheduled,
     events.PaymentSystemUpdated: _replanned,
@@ -413,21 +414,21 @@ _EFFECTS: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
     events.PaymentFailed: _failed,
     events.AutogiroFailed: _autogiro_failed,
     events.PaymentRecalled: _recalled,
-    events.RecurringPaymentEnabled: _nothing_more,
-    events.RecurringPaymentDisabled: _nothing_more,
-    events.Credit: _on_its_way,
-    events.CreditAllocated: _nothing_more,
-    events.OverpaymentAdjustment: _flag("overpaid"),
-    events.OverpaymentCustomerLiability: _flag("overpaid"),
-    events.UnderpaymentSettled: _nothing_more,
-    events.ConfirmedLoss: _nothing_more,
-    events.Writeoff: _nothing_more,
-    events.Writedown: _flag("written down"),
+    events.RecurringPaymentEnabled: _no_effect,
+    events.RecurringPaymentDisabled: _no_effect,
+    events.Credit: _handed_over,
+    events.CreditAllocated: _no_effect,
+    events.OverpaymentAdjustment: _adds_flag("overpaid"),
+    events.OverpaymentCustomerLiability: _adds_flag("overpaid"),
+    events.UnderpaymentSettled: _no_effect,
+    events.ConfirmedLoss: _no_effect,
+    events.Writeoff: _no_effect,
+    events.Writedown: _adds_flag("written down"),
     events.RevertWritedown: _reverted,
     events.FactoringRequest: _offered,
     events.BillogramSold: _sold,
     events.FactoringDenied: _denied,
-    events.CustomerMessage: _customer_wrote,
-    events.CreditorMessage: _message_written,
+    events.CustomerMessage: _customer_message,
+    events.CreditorMessage: _creditor_message,
     events.BillogramEnded: _ended,
 }

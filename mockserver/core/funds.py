@@ -74,6 +74,8 @@ class PaymentSource(Value, frozen=True):
     migrated: bool = False
     b2b: bool = False
     last_collection: date | None = None
+    # the day it was imported or migrated, from which its lapse counts; None in older logs: from its signature
+    imported_on: date | None = None
 
     @property
     def usable(self) -> bool:

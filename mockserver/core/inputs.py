@@ -240,17 +240,23 @@ R = TypeVar("R", bound=RowFields)
 class Rows(Struct, Generic[R], frozen=True):
     """The rows before the first invalid one, and its refusal.
 
-    The first bad row is reported before anything that a later phase refuses in other rows [C].
+    The first bad row is reported before anything that a later phase refuses in other rows [C]. `places` are
+    those of the valid rows among all that were sent, if some were skipped.
     """
 
     valid: tuple[R, ...]
     refusal: Refusal | None = None
+    places: tuple[int, ...] = ()
 
     def __iter__(self) -> Iterator[R]:
         """Yield the valid rows, then raise the refusal of the first invalid one."""
         yield from self.valid
         if self.refusal is not None:
             raise self.refusal
+
+    def numbered(self) -> Iterator[tuple[int, R]]:
+        """Yield the valid rows with their places, then raise the refusal of the first invalid one."""
+        yield from zip(self.places, self, strict=True) if self.places else enumerate(self)
 
 
 class Collection(Value, frozen=True):

@@ -1,4 +1,4 @@
-"""Which values a client may send for a member, declared together with the member (reference: api 1.6).
+"""The kinds of values that clients send for members, declared in the members' types (reference: api 1.6).
 
 A plain `str`, `bool` or `date` is declared by its type, any other member by the name of a kind. The edge has
 a reader and a schema for each kind.
@@ -45,7 +45,7 @@ Text200: TypeAlias = Annotated[str, Kind("text 200")]
 Text350: TypeAlias = Annotated[str, Kind("text 350")]
 UniqueValue: TypeAlias = Annotated[str, Kind("unique value")]
 Name: TypeAlias = Annotated[str, Kind("name")]  # never empty
-Title: TypeAlias = Annotated[str, Kind("title")]  # null counts as absent, as in all required members
+Title: TypeAlias = Annotated[str, Kind("title")]  # null counts as absent, like in all required members
 Filled: TypeAlias = Annotated[str, Kind("filled")]  # a text that must not be empty
 Message: TypeAlias = Annotated[str, Kind("message")]
 Zipcode: TypeAlias = Annotated[str, Kind("zipcode")]

@@ -1,5 +1,9 @@
 """Money that will not be paid: written-off fees, waived claims, losses (reference: behaviour 2.2, 3.3, 5)."""
 
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import pairwise
+
 from mockserver.core import debits, events, money
 from mockserver.core.act import Act
 from mockserver.core.model import Billogram, Internal
@@ -63,6 +67,36 @@ def confirm_loss(act: Act, billogram: Billogram) -> None:
     sums = billogram.sums
     act.add(events.ConfirmedLoss(act.mark(billogram), money.waive(sums), amount=sums.remaining))
     _end(act, billogram.id, "Ended", "loss")
+
+
+def lost_principal(billogram: Billogram) -> Decimal:
+    """Return the principal that later money can still recover: of a billogram that `confirmed-loss` closed.
+
+    What an earlier `settle-underpayment` waived is not part of it.
+    """
+    if billogram.internal is not Internal.ENDED or billogram.ended_as != "Ended":
+        return money.ZERO
+    lost = money.ZERO
+    for event, change in _changes_of_waived(billogram):
+        if isinstance(event, events.ConfirmedLoss | events.Payment | events.PaymentRecalled):
+            lost = money.add(lost, change)
+        lost = min(lost, money.waived(event.sums))  # a PUT may have waived less since
+    return lost
+
+
+def recoveries(billogram: Billogram) -> set[str]:
+    """Return the uuids of the payments that came after a confirmed loss and recovered some of it."""
+    return {
+        event.mark.uuid
+        for event, change in _changes_of_waived(billogram)
+        if change < 0 and isinstance(event, events.Payment)
+    }
+
+
+def _changes_of_waived(billogram: Billogram) -> Iterator[tuple[events.BillogramEvent, Decimal]]:
+    """Yield each event, and by how much the waived principal grew with it."""
+    for before, event in pairwise(billogram.events):
+        yield event, money.subtract(money.waived(event.sums), money.waived(before.sums))
 
 
 def write_down(act: Act, billogram: Billogram) -> None:

@@ -1,7 +1,33 @@
-"""The state machine of a billogram, as two tables (reference: behaviour 2.1 and 2.2).
+"""The state machine of a billogram, and the state that the API shows (reference: behaviour 2.1 and 2.2).
 
-`TRANSITIONS` says from where each command may be given and where it leads; `public_state` names what the
-API shows. The diagram in the documentation is made from the table.
+**Two things in one.** A billogram is a contract with a life: it is written, sent, claimed and ended. It is
+also a claim for money, whose sums change all the time. Only the contract is a state machine.
+
+**Why there are few states.** An internal state answers one question: which commands make sense now? Whether
+an invoice is overdue, reminded or partly paid does not change the answer. These are facts. Events record them
+in fields of the billogram (`sums`, `dunning`, `flags`), not in the state. If they were states, each
+combination of them would need a state of its own.
+
+**Derived states.** The state that the API shows is derived from the internal state and the facts.
+`public_state` is a function of the billogram and of nothing else. Its result is not stored in the billogram,
+so it cannot contradict the facts. `Unpaid` is shown as one of eight states. Several of their conditions can
+be true at the same time, therefore the order of the conditions decides.
+
+**No transition looks at the clock.** When time makes a difference, because a due date passes or a respite
+ends, an entry of the agenda decides an act at that moment. The act changes the facts like any other act.
+Reading a billogram therefore changes nothing, and two readers at different times see the same state unless
+there is an act between them.
+
+**What the table holds.** `TRANSITIONS` has a row for each command: the internal states in which the command
+is allowed, and the states that it may lead to. In any other state the command is refused, and nothing
+changes. The table says which transitions are possible. The rules of the command decide whether one is taken:
+half a payment ends nothing. The diagram in the documentation is generated from the table.
+
+**What the table does not hold.** Only clients give commands. What a bank, a recipient, a collection agency or
+a buyer of invoices does is checked in the modules of those nouns, and `effects` has the transitions of their
+events: from `Collection` to `Unpaid` (the case is withdrawn) or `Ended`, from `Factoring` to `Sold`, `Unpaid`
+or `Ended`, and from `Ended` to `Unpaid` (a payment from before it ended is recalled). The states `Sending`
+and `Deleted` are shown in callbacks only.
 """
 
 from msgspec import Struct
@@ -64,9 +90,9 @@ def check_state(billogram: Billogram, command: str) -> None:
 
 
 def public_state(billogram: Billogram) -> str:
-    """Return the state that the API shows. It never depends on the time of reading."""
+    """Return the state that the API shows. It does not depend on the time of reading."""
     internal = billogram.internal
-    if internal is _U:  # as `Internal.UNPAID`, which is found by a slow way
+    if internal is _U:  # the lookup of `Internal.UNPAID` is slow
         return _unpaid_state(billogram)
     if internal is _C:
         return "Collecting" if billogram.dunning.collecting else "Collection"
@@ -80,7 +106,7 @@ def _unpaid_state(billogram: Billogram) -> str:
     sums, dunning = billogram.sums, billogram.dunning
     if billogram.is_credit:
         return "Unpaid"
-    if money.any_received(sums) and sums.remaining:  # money, not yet all of it [C]
+    if money.any_received(sums) and sums.remaining:  # money was received, and some is missing [C]
         return "PartlyPaid"
     if dunning.respite_active:
         return "Unpaid"
@@ -95,7 +121,7 @@ def _unpaid_state(billogram: Billogram) -> str:
 
 
 def flags(billogram: Billogram) -> list[str]:
-    """Return the flags that events set, and those that are derived (reference: behaviour 2.3)."""
+    """Return the flags that events have set, and then the derived flags (reference: behaviour 2.3)."""
     shown = list(billogram.flags)
     claimed = billogram.internal in _CLAIMED and not billogram.is_credit
     if claimed and money.any_received(billogram.sums) and billogram.sums.remaining:

@@ -107,6 +107,23 @@ class EinvoiceRegistration(Value, frozen=True):
     codice_destinatario: str | None = None
 
 
+class EfakturaNotice(Value, frozen=True):
+    """What the callback of a Swedish registration or deregistration shows (reference: webhooks 8.8).
+
+    `customer_supplied` is the customer number that the recipient typed in.
+    """
+
+    recipient_type: str
+    customer_supplied: int
+    fmi: str | None = None
+    bank_name: str | None = None
+    bank_code: str | None = None
+    id_number: str | None = None
+    ocr: str | None = None
+    full_name: str | None = None
+    email: str | None = None
+
+
 class Recipient(Value, frozen=True):
     """The copy of a customer that a billogram holds (reference: api 8.3)."""
 
@@ -143,6 +160,7 @@ class Customer(Value, frozen=True):
     edi: CustomerEdi = CustomerEdi()
     regional_sweden: str | None = None  # JSON text, stored and never shown [A]
     einvoice: EinvoiceRegistration | None = None
+    deregistered: bool = False  # from e-invoices, and not registered again
     copy: Recipient = Recipient(0)  # the copy for billograms created now; decided at each change
 
 

@@ -139,10 +139,10 @@ def unpaid_principal(sums: Sums) -> Decimal:
 
 def _principal(sums: Sums) -> Decimal:
     """Return the principal without its waived part, which is in `rounding` (reference: behaviour 3.3)."""
-    return subtract(sums.total, _waived(sums))
+    return subtract(sums.total, waived(sums))
 
 
-def _waived(sums: Sums) -> Decimal:
+def waived(sums: Sums) -> Decimal:
     """Return the waived part of the principal."""
     return subtract(sums.rounding_value, sums.rounding)
 
@@ -161,6 +161,15 @@ def waive(sums: Sums) -> Sums:
     return replace(kept, rounding=subtract(kept.rounding, kept.remaining), remaining=ZERO)
 
 
+def recover(sums: Sums, amount: Decimal) -> Sums:
+    """Return the sums after money for the waived principal: it is paid, and `rounding` goes back up.
+
+    What remains is unchanged. A negative amount is such money taken back.
+    """
+    paid, rounding = subtract(sums.paid, amount), add(sums.rounding, amount)
+    return with_remaining(replace(sums, paid=paid, rounding=rounding))
+
+
 def keep_waived(old: Sums, new: Sums) -> Sums:
     """Return the new sums of a billogram with the part that was waived before (reference: behaviour 8.2).
 
@@ -168,7 +177,7 @@ def keep_waived(old: Sums, new: Sums) -> Sums:
     is less than what was paid [A].
     """
     whole = with_remaining(new)
-    gone = max(min(_waived(old), whole.total, whole.remaining), ZERO)
+    gone = max(min(waived(old), whole.total, whole.remaining), ZERO)
     return with_remaining(replace(whole, rounding=subtract(whole.rounding, gone))) if gone else whole
 
 

@@ -27,7 +27,7 @@ TEST_ACCOUNTS = {
     "0707": Outcome(reject="MD07"),
 }
 _AFTERWARDS = tuple(name for name, row in sepa.TABLE.items() if row.status == SETTLED and row.scheme == SEPA)
-_BANK_DAYS = re.compile(r"(\d{1,4})b")
+_BANK_DAYS = re.compile(r"(\d{1,4})b", re.ASCII)
 
 
 def key_of(plan: OutcomePlan) -> str:

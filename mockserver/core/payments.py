@@ -210,15 +210,20 @@ def with_allocations(
 def _allocate_to(
     act: Act, payment: IncomingPayment, billogram: Billogram, amount: Decimal
 ) -> IncomingPayment:
-    """Book unmatched money on one billogram. The payment keeps the excess over the debt (behaviour 5)."""
-    ended = billogram.internal is Internal.ENDED
-    part = money.ZERO if ended else min(amount, billogram.sums.remaining)
+    """Book unmatched money on one billogram. The payment keeps the excess over the debt (behaviour 5).
+
+    An ended one has no debt, but what was confirmed as lost is recovered [S]; it stays ended [A].
+    """
+    ended, sums = billogram.internal is Internal.ENDED, billogram.sums
+    part = min(amount, losses.lost_principal(billogram) if ended else sums.remaining)
     excess = money.subtract(amount, part)
     mark = act.mark(billogram)
+    if part:
+        sums = money.recover(sums, part) if ended else booked(sums, part)
     act.add(
         events.Payment(
             mark,
-            booked(billogram.sums, part) if part else billogram.sums,
+            sums,
             amount=amount,
             manual=payment.scheme == MANUAL,
             payer_name=billogram.recipient.name if payment.payer_name is None else payment.payer_name,

@@ -1,17 +1,17 @@
-"""Money that goes away again: R-transactions carried out (reference: behaviour 8.1, 8.2)."""
+"""Recalls: R-transactions that take a payment back or stop a planned one (reference: behaviour 8.1, 8.2)."""
 
 from decimal import Decimal
 
-from mockserver.core import debits, dunning_dates, events, money, numbers, sepa, sources
+from mockserver.core import debits, dunning_dates, events, losses, money, numbers, sepa, sources
 from mockserver.core.act import Act
 from mockserver.core.funds import SCHEDULED, SEPA, Allocation, IncomingPayment, Payable, PaymentSource, Recall
-from mockserver.core.model import Billogram, Value, replace
+from mockserver.core.model import Billogram, Internal, Value, replace
 from mockserver.core.refusal import InvalidObjectState, Refusal
 from mockserver.core.state import SOURCE
 
 
 class RecallRequest(Value, frozen=True):
-    """What is asked for; None: the usual one, all of it, in order."""
+    """A recall as requested. None means the usual type or code, the whole amount, or shares in order."""
 
     type: str | None = None
     code: str | None = None
@@ -22,7 +22,7 @@ class RecallRequest(Value, frozen=True):
 
 
 def recall(act: Act, payment: IncomingPayment, request: RecallRequest) -> Recall:
-    """Take a payment back, or stop one that is planned; InvalidObjectState for what SEPA does not know."""
+    """Take a payment back, or stop a planned one. Raise InvalidObjectState if SEPA does not allow it."""
     kind = sepa.kind_of(payment, request.type)
     if kind not in sepa.TABLE or request.type == sepa.TRANSFER_RECALL:
         raise InvalidObjectState(
@@ -39,7 +39,7 @@ def recall(act: Act, payment: IncomingPayment, request: RecallRequest) -> Recall
 
 
 def recall_as_planned(act: Act, payment: IncomingPayment) -> None:
-    """A recall that was laid down; one that is not possible any more does nothing, and is noted."""
+    """Carry out a planned recall. If it is no longer possible, record that it was dropped."""
     planned = payment.planned_recall
     assert planned is not None, "it was on the agenda"
     try:
@@ -49,7 +49,7 @@ def recall_as_planned(act: Act, payment: IncomingPayment) -> None:
 
 
 def fail(act: Act, payment: IncomingPayment, code: str) -> None:
-    """The bank refuses before settlement: the billogram stays unpaid, no new try comes by itself."""
+    """Record that the bank refused a payment before settlement. There is no automatic retry."""
     assert payment.planned_for is not None, "it was planned"
     billogram = act.billogram(payment.planned_for)
     act.add(events.PaymentStored(replace(payment, status="failed", failure=code)))
@@ -98,7 +98,7 @@ def _cancel_planned(
             hint="leave out amount and allocations",
             amount=payment.amount,
         )
-    made = _recall_of(act, payment, kind, code, request, payment.amount)
+    executed = _recall_of(act, payment, kind, code, request, payment.amount)
     assert payment.planned_for is not None, "it is planned"
     if kind in (sepa.REVOCATION, sepa.CANCELLATION):
         debits.cancel(act, payment.planned_for, kind)
@@ -106,8 +106,8 @@ def _cancel_planned(
     else:
         assert code is not None, "those have a reason"
         fail(act, payment, code)
-    act.add(events.RecallMade(made))
-    return made
+    act.add(events.RecallMade(executed))
+    return executed
 
 
 def _recall_settled(
@@ -116,12 +116,16 @@ def _recall_settled(
     left = money.subtract(payment.amount, payment.recalled)
     free, shares = _shares(payment, request, left)
     amount = money.add(free, *(part for _, part in shares))
-    payables, kept = [], payment
+    payables, reduced = [], payment
     for key, part in shares:
-        before, kept = kept, replace(kept, allocations=_reduced(kept.allocations, key, part))
-        mine = [was for was, now in zip(before.allocations, kept.allocations, strict=True) if was != now]
-        payables.append(_from_billogram(act, act.billogram(key), part, mine))
-    stored = _without(kept, free)
+        before, reduced = reduced, replace(reduced, allocations=_reduced(reduced.allocations, key, part))
+        taken = {
+            was.event_uuid: money.subtract(was.amount, now.amount)
+            for was, now in zip(before.allocations, reduced.allocations, strict=True)
+            if was != now
+        }
+        payables.append(_from_billogram(act, act.billogram(key), part, taken))
+    stored = _without(reduced, free)
     act.add(
         events.PaymentStored(
             replace(
@@ -132,26 +136,27 @@ def _recall_settled(
         )
     )
     _end_mandate(act, payment, code)
-    made = replace(_recall_of(act, payment, kind, code, request, amount), payables=tuple(payables))
-    act.add(events.RecallMade(made))
-    return made
+    executed = replace(_recall_of(act, payment, kind, code, request, amount), payables=tuple(payables))
+    act.add(events.RecallMade(executed))
+    return executed
 
 
 def _shares(
     payment: IncomingPayment, request: RecallRequest, left: Decimal
 ) -> tuple[Decimal, list[tuple[str, Decimal]]]:
-    """How much is taken of what is on no billogram, and then of each: in order, or the shares given [D]."""
+    """Return what is taken from the unallocated part, and from each billogram: in order, or as given [D]."""
     free = money.add(payment.unmatched, payment.adjustment, payment.liability)
-    on = _by_billogram(payment.allocations)
+    allocated = _by_billogram(payment.allocations)
     if request.shares is not None:
         shared = money.add(*(part for _, part in request.shares))
         amount = shared if request.amount is None else request.amount
         taken = money.subtract(amount, shared)
         names = [key for key, _ in request.shares]
-        fits = all(0 < part <= on.get(key, money.ZERO) for key, part in request.shares)
+        fits = all(0 < part <= allocated.get(key, money.ZERO) for key, part in request.shares)
         if not fits or len(set(names)) < len(names) or not 0 <= taken <= free:
             raise _too_much(
-                f"of {payment.id} at most {_list_amounts(on)} is on billograms, and {free} on none", left
+                f"of {payment.id} at most {_list_amounts(allocated)} is on billograms, and {free} on none",
+                left,
             )
         return taken, list(request.shares)
     amount = left if request.amount is None else request.amount
@@ -167,14 +172,14 @@ def _shares(
 
 
 def _by_billogram(parts: tuple[Allocation, ...]) -> dict[str, Decimal]:
-    found: dict[str, Decimal] = {}
+    amounts: dict[str, Decimal] = {}
     for each in parts:
-        found[each.billogram] = money.add(found.get(each.billogram, money.ZERO), each.amount)
-    return found
+        amounts[each.billogram] = money.add(amounts.get(each.billogram, money.ZERO), each.amount)
+    return amounts
 
 
-def _list_amounts(on: dict[str, Decimal]) -> str:
-    return ", ".join(f"{amount:f} on {key}" for key, amount in on.items()) or "nothing"
+def _list_amounts(allocated: dict[str, Decimal]) -> str:
+    return ", ".join(f"{amount:f} on {key}" for key, amount in allocated.items()) or "nothing"
 
 
 def _too_much(message: str, left: Decimal) -> InvalidObjectState:
@@ -182,12 +187,12 @@ def _too_much(message: str, left: Decimal) -> InvalidObjectState:
 
 
 def _reduced(parts: tuple[Allocation, ...], key: str, amount: Decimal) -> tuple[Allocation, ...]:
-    kept = []
+    reduced = []
     for part in parts:
         taken = min(part.amount, amount) if part.billogram == key else money.ZERO
         amount = money.subtract(amount, taken)
-        kept.append(replace(part, amount=money.subtract(part.amount, taken)))
-    return tuple(kept)
+        reduced.append(replace(part, amount=money.subtract(part.amount, taken)))
+    return tuple(reduced)
 
 
 def _without(payment: IncomingPayment, free: Decimal) -> IncomingPayment:
@@ -199,18 +204,23 @@ def _without(payment: IncomingPayment, free: Decimal) -> IncomingPayment:
     return replace(payment, **changes)
 
 
-def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, parts: list[Allocation]) -> Payable:
-    sums = billogram.sums
-    mark = act.mark(billogram)
-    uuids = tuple(part.event_uuid for part in parts)
+def _from_billogram(act: Act, billogram: Billogram, amount: Decimal, taken: dict[str, Decimal]) -> Payable:
+    """Take money back from a billogram; `taken` are its parts by the uuids of their payments."""
+    mark, uuids = act.mark(billogram), tuple(taken)
+    recovered = losses.recoveries(billogram)
+    lost = money.add(*(part for uuid, part in taken.items() if uuid in recovered))  # it is lost again [A]
+    sums = money.recover(billogram.sums, money.negated(lost))
+    due = money.subtract(amount, lost)
     act.add(
         events.PaymentRecalled(
             mark,
-            money.with_remaining(replace(sums, paid=money.add(sums.paid, amount))),
+            money.with_remaining(replace(sums, paid=money.add(sums.paid, due))),
             recalled_amount=amount,
             related_payment_event_uuids=uuids,
         )
     )
+    if act.billogram(billogram.id).internal is Internal.ENDED:  # only lost money was taken back
+        return Payable(billogram.id, amount, mark.uuid, uuids)
     dunning = billogram.dunning
     if dunning.respite_active and dunning.respite_date is not None and dunning.respite_date < act.today:
         act.add(events.RespiteEnded(billogram.id, act.now))  # it passed while the billogram was ended

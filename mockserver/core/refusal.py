@@ -1,4 +1,4 @@
-"""Refusals: what a rule says no to, in Billogram's identifiers (reference: api 1.7).
+"""Refusals: why a rule rejects a request, with Billogram's identifiers (reference: api 1.7).
 
 A refusal is an exception that carries the name of its rule and the values that were compared.
 It never changes anything: a decision raises it before its first event.
@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 class Refusal(Exception):
     """Base of all refusals; `status` is the API's identifier.
 
-    `field` is the offending key (last step only); `path` is the path of the object that holds it,
-    None for duplicates and headers. Without a `field` neither is shown. `hint` says what to do instead,
-    where that is not plain.
+    `field` is the offending key (last step only). `path` is the path of the object that holds it, None for
+    duplicates and headers. Without a `field` neither is shown. `hint` says what to do instead, unless that
+    is obvious. `compared` has the values that the rule compared.
     """
 
     status: ClassVar[str]
@@ -38,13 +38,13 @@ class Refusal(Exception):
 
 
 class InvalidParameter(Refusal):
-    """A body field with a wrong type, range or value, a missing or duplicate one, a dead reference."""
+    """A body field is missing, duplicated, of a wrong type, out of range, or refers to nothing."""
 
     status = "INVALID_PARAMETER"
 
 
 class InvalidParameterCombination(Refusal):
-    """Fields that exclude each other."""
+    """Fields exclude each other."""
 
     status = "INVALID_PARAMETER_COMBINATION"
 
@@ -56,31 +56,31 @@ class ReadOnlyParameter(Refusal):
 
 
 class UnknownParameter(Refusal):
-    """A key that the body does not know."""
+    """The body has an unknown key."""
 
     status = "UNKNOWN_PARAMETER"
 
 
 class InvalidObjectState(Refusal):
-    """Not possible in the object's present state, or a fact of the object forbids it."""
+    """The object's state, or another fact about it, does not allow the operation."""
 
     status = "INVALID_OBJECT_STATE"
 
 
 class PermissionDenied(Refusal):
-    """A feature of the account is off."""
+    """The account does not have the feature."""
 
     status = "PERMISSION_DENIED"
 
 
 class NotFound(Refusal):
-    """No object with this id, or it was deleted."""
+    """There is no object with this id, or it was deleted."""
 
     status = "NOT_FOUND"
 
 
 def missing(name: str, path: tuple[str | int, ...] = ()) -> InvalidParameter:
-    """A required field is absent: `Title not set` [C] (pattern for the others [A])."""
+    """Return the refusal of an absent required field: `Title not set` [C] (pattern for the others [A])."""
     label = name.replace("_", " ").capitalize()
     return InvalidParameter(f"{label} not set", rule="required", field=name, path=path)
 
@@ -88,7 +88,7 @@ def missing(name: str, path: tuple[str | int, ...] = ()) -> InvalidParameter:
 def invalid(
     name: str, path: tuple[str | int, ...] = (), *, rule: str = "", **compared: Any
 ) -> InvalidParameter:
-    """A bad value: `invalid vat` [A]."""
+    """Return the refusal of an invalid value: `invalid vat` [A]."""
     label = name.replace("_", " ")
     return InvalidParameter(
         f"invalid {label}", rule=rule or f"value.{name}", field=name, path=path, **compared
@@ -96,12 +96,12 @@ def invalid(
 
 
 def no_object(key: object) -> NotFound:
-    """`object not found with id=6` [R]."""
+    """Return the refusal of an unknown id: `object not found with id=6` [R]."""
     return NotFound(f"object not found with id={key}", rule="object.exists", id=key)
 
 
 def on_credit(command: str, total: Decimal) -> InvalidObjectState:
-    """A command that only a debit knows, on a stand-alone credit with this `total_sum` [A]."""
+    """Return the refusal of a command for debits, on a stand-alone credit with this `total_sum` [A]."""
     return InvalidObjectState(
         f"{command} is not possible on a stand-alone credit",
         rule=f"not_on_credit.{command}",

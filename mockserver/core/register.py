@@ -23,7 +23,7 @@ _LONGEST_ITEM_NO = 30  # characters, when it is not all digits [D]
 
 
 def create_customer(act: Act, given: CustomerFields) -> int:
-    """Enter a customer; returns its number: the given one, else the highest existing + 1 [D]."""
+    """Create a customer. Return its number: the given one, or the highest existing + 1 [D]."""
     order = act.state.customer_order
     number = resolve_required(given.customer_no, order[-1] + 1 if order else 1)
     _check_free(act, number)
@@ -43,7 +43,7 @@ def create_customer(act: Act, given: CustomerFields) -> int:
 
 
 def change_customer(act: Act, customer: Customer, given: CustomerChanges) -> int:
-    """Change a customer; returns its number, which may be a new one [D]. Nothing changed, nothing happens."""
+    """Change a customer. Return its number, which may be a new one [D]."""
     changed = _customer_with(act, customer, given)
     if changed.customer_no != customer.customer_no:
         _check_free(act, changed.customer_no)
@@ -55,7 +55,7 @@ def change_customer(act: Act, customer: Customer, given: CustomerChanges) -> int
 
 
 def _customer_with(act: Act, base: Customer, given: CustomerChanges) -> Customer:
-    """The customer with what was sent; null puts a member back to its default."""
+    """Return the customer with the members that were sent; null resets a member to its default."""
     name = resolve_required(given.name, base.name)
     changed = replace(
         base,
@@ -97,7 +97,7 @@ def _check_free(act: Act, number: int) -> None:
 
 
 def check_addresses(of: Customer | Recipient, path: tuple[str, ...]) -> None:
-    """`careof` and `attention` exclude each other [C]."""
+    """Refuse an address that has both `careof` and `attention` [C]."""
     for name in ("address", "delivery_address", "permanent_establishment_address"):
         address: Address = getattr(of, name)
         if address.careof and address.attention:
@@ -110,7 +110,7 @@ def check_addresses(of: Customer | Recipient, path: tuple[str, ...]) -> None:
 
 
 def create_item(act: Act, given: ItemFields) -> str:
-    """Enter an item; returns its number: the given one, else the next that was never used [R]."""
+    """Create an item. Return its number: the given one, or the next that was never used [R]."""
     account = act.account
     item_no = given.item_no if isinstance(given.item_no, str) else _next_item_no(act)
     _check_item_no(act, item_no)
@@ -128,7 +128,7 @@ def create_item(act: Act, given: ItemFields) -> str:
 
 
 def _next_item_no(act: Act) -> str:
-    """The highest + 1; where that is past the limit, the first that is free after so many items [A]."""
+    """Return the highest number + 1; beyond the limit, the first free number above the count of items [A]."""
     number = act.account.highest_item_no + 1
     if number > _HIGHEST_ITEM_NO:
         number = act.account.items + 1
@@ -138,7 +138,7 @@ def _next_item_no(act: Act) -> str:
 
 
 def change_item(act: Act, item: Item, given: ItemChanges) -> str:
-    """Change an item; returns its number, which may be a new one [D]. Rows keep their data [D]."""
+    """Change an item. Return its number, which may be a new one [D]. Rows keep their data [D]."""
     changed = replace(_item_with(item, given), updated_at=act.now)
     if changed.item_no != item.item_no:
         _check_item_no(act, changed.item_no)
@@ -152,7 +152,7 @@ def delete_item(act: Act, item: Item) -> None:
 
 
 def _item_with(base: Item, given: ItemChanges) -> Item:
-    """The item with what was sent; null puts a member back to its default."""
+    """Return the item with the members that were sent; null resets a member to its default."""
     book = given.bookkeeping.over(Accounts(base.income_account, base.vat_account, base.objects))
     return replace(
         base,

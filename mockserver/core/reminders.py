@@ -1,4 +1,4 @@
-"""Which reminder is next, and when: never two on one local day, whoever sends them (behaviour 6.3) [D]."""
+"""Which reminder is next, and when: one a day at most, automatic or not (reference: behaviour 6.3) [D]."""
 
 from datetime import date, time, timedelta
 
@@ -6,20 +6,21 @@ from mockserver.core import money
 from mockserver.core.model import Account, Billogram, Reminder
 from mockserver.core.settings import AutomaticReminder
 
-AT = time(8)  # of automatic ones
+AT = time(8)  # local time of automatic reminders
 MIN_INTERVAL = timedelta(days=1)  # one reminder a day
 _DAY = timedelta(days=1)
 
 
 def first_day_after(last: date) -> date:
-    """The first day on which another reminder may be sent after one of this day."""
+    """Return the first local day on which another reminder may follow one sent on this day."""
     return last + MIN_INTERVAL
 
 
 def next_step(billogram: Billogram, account: Account) -> Reminder | AutomaticReminder | None:
-    """The step of the sequence that is next: the billogram's own settings, else the account's [D].
+    """Return the next step of the sequence: of the billogram's own settings, else of the account's [D].
 
-    None: there is none, or it waits, because the billogram is partly paid or little of it is left.
+    None means that no step is left, or that none is sent because the billogram is partly paid or its unpaid
+    principal is below the minimum.
     """
     terms, rules = billogram.content.terms, account.settings.invoices
     steps = terms.automatic_reminders_settings or rules.automatic_reminders
@@ -35,9 +36,12 @@ def next_step(billogram: Billogram, account: Account) -> Reminder | AutomaticRem
 
 
 def day_of(step: Reminder | AutomaticReminder, billogram: Billogram, latest: date) -> date:
-    """`delay_days` after due or respite date, or after the last reminder of either kind; in no respite [D].
+    """Return the local day of a step: its `delay_days` after `latest`, or after the last reminder [D].
 
-    `latest` is the latest of due date, respite date and the day of a planned debit.
+    `latest` is the latest of due date, respite date and the day of a planned debit. Once an automatic
+    reminder was sent, the days count from the latest of the last reminder, automatic or not, the respite date
+    and the planned debit. No reminder is sent in a respite, on or before the day of a planned debit, or on
+    the day of another reminder.
     """
     dunning, debit = billogram.dunning, billogram.debit
     last, respite = dunning.last_reminder, dunning.respite_date

@@ -9,9 +9,9 @@ from mockserver.core.refusal import InvalidObjectState, invalid, on_credit
 
 
 def grant(act: Act, billogram: Billogram, day: date) -> None:
-    """Command `respite`: to the end of a date later than the due date [D] and later than today [C].
+    """Command `respite`: give time until the end of a date after the due date [D] and after today [C].
 
-    It may replace an active one, by an earlier date too.
+    It replaces an active respite; the new date may be earlier.
     """
     if billogram.is_credit:
         raise on_credit("respite", billogram.sums.total)
@@ -23,7 +23,7 @@ def grant(act: Act, billogram: Billogram, day: date) -> None:
 
 
 def remove(act: Act, billogram: Billogram) -> None:
-    """Command `remove-respite`: when the due date is past, it is overdue at once."""
+    """Command `remove-respite`. The billogram is overdue immediately if its due date has passed."""
     if not billogram.dunning.respite_active:
         raise InvalidObjectState("no respite is set", rule="remove-respite.active")
     act.add(events.RespiteRemoved(act.mark(billogram), billogram.sums))
@@ -32,5 +32,5 @@ def remove(act: Act, billogram: Billogram) -> None:
 
 
 def end(act: Act, billogram: Billogram) -> None:
-    """Its last day is over: an act of its own, so that no state depends on the time of reading."""
+    """End a respite after its last day: by an act, so that no state depends on the time of reading."""
     act.add(events.RespiteEnded(billogram.id, act.now))

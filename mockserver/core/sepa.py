@@ -1,6 +1,6 @@
 """The R-transactions of SEPA: who may take what back, until when, and why (reference: behaviour 8.1).
 
-The page on money that comes back is made from the table; the windows are in `recall_windows`.
+The documentation of recalls is generated from the table. The windows are in `recall_windows`.
 """
 
 import re
@@ -23,7 +23,7 @@ from mockserver.core.refusal import InvalidObjectState
 
 
 class RTransaction(Struct, frozen=True):
-    """One type: who asks for it, on money of which status and scheme, and when; None: never."""
+    """One type: who requests it, for which status and scheme of payment, and in which window; None: never."""
 
     who: str
     status: str
@@ -35,7 +35,7 @@ class RTransaction(Struct, frozen=True):
 
 
 class Code(Struct, frozen=True):
-    """A reason: its ISO 20022 name, the types that know it, and what becomes of the mandate."""
+    """A reason: its ISO 20022 name, the types that it is valid for, and the mandate's status afterwards."""
 
     name: str
     types: tuple[str, ...]
@@ -100,7 +100,7 @@ CODES: dict[str, Code] = {
 
 
 class Option(Struct, frozen=True):
-    """Whether a type may be asked for on a payment today, in which window, and why not."""
+    """Whether a type of recall may be requested for a payment today, in which window, and why not."""
 
     type: str
     codes: tuple[str, ...]
@@ -111,48 +111,48 @@ class Option(Struct, frozen=True):
 
 
 def reason_text(code: str) -> str:
-    """The name of a reason with blanks between its words."""
+    """Return the name of a reason with spaces between its words."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", CODES[code].name)
 
 
 def codes_of(kind: str) -> tuple[str, ...]:
-    """The reasons that a type knows."""
+    """Return the reasons that are valid for a type."""
     return tuple(code for code, row in CODES.items() if kind in row.types)
 
 
-def kind_of(payment: IncomingPayment, asked: str | None) -> str:
-    """The row of the table that is meant; without a type the usual one [A]."""
-    if asked in ("recall", CANCELLATION) and payment.scheme == TRANSFER:
+def kind_of(payment: IncomingPayment, requested: str | None) -> str:
+    """Return the key of the requested type's row in the table; without a type the usual one [A]."""
+    if requested in ("recall", CANCELLATION) and payment.scheme == TRANSFER:
         return TRANSFER_RECALL
-    if asked is not None:
-        return CANCELLATION if asked == "recall" else asked
+    if requested is not None:
+        return CANCELLATION if requested == "recall" else requested
     if payment.scheme == TRANSFER:
         return TRANSFER_RECALL
     return REJECT if payment.status == SCHEDULED else RETURN
 
 
 def options(payment: IncomingPayment, today: date) -> list[Option]:
-    """What may be asked for on a payment, and what not, in the order of the table."""
+    """Return every type of recall and whether it may be requested for a payment today, in table order."""
     found = []
     for kind, row in TABLE.items():
         window = _window(kind, payment, None)
         first, last = (None, None) if window is None else window.bounds(payment.date)
         codes = codes_of(kind)
         problem = _problem(kind, payment, None, today)
-        said = (
+        reason = (
             problem.message if problem is not None else f"{row.who}: {window.description if window else ''}"
         )
         if kind == TRANSFER_RECALL and problem is not None and _problem(kind, payment, "FRAD", today) is None:
             first, last = THIRTEEN_MONTHS.bounds(payment.date)
-            problem, said = None, f"{row.who}: {THIRTEEN_MONTHS.description}, FRAD only"
+            problem, reason = None, f"{row.who}: {THIRTEEN_MONTHS.description}, FRAD only"
             codes = ("FRAD",)
         name = CANCELLATION if kind == TRANSFER_RECALL else kind
-        found.append(Option(name, codes, first, last, problem is None, said))
+        found.append(Option(name, codes, first, last, problem is None, reason))
     return found
 
 
 def check(payment: IncomingPayment, kind: str, code: str | None, today: date) -> None:
-    """InvalidObjectState, with rule, window and what is possible, for what SEPA does not know."""
+    """Raise InvalidObjectState with rule, window and alternatives if SEPA does not allow the recall today."""
     problem = _problem(kind, payment, code, today)
     if problem is not None:
         possible = [
@@ -190,9 +190,9 @@ def _problem(kind: str, payment: IncomingPayment, code: str | None, today: date)
         return _refused(f"{kind} is not possible in the B2B scheme", payment, rule="sepa.b2b")
     first, last = window.bounds(payment.date)
     if (first is not None and today < first) or (last is not None and today > last):
-        said = f"{kind} is possible {window.description}, D = {payment.date}"
+        rule_text = f"{kind} is possible {window.description}, D = {payment.date}"
         span = f"{'…' if first is None else first} to {'…' if last is None else last}"
-        return _refused(f"{said}: {span}, and it is {today}", payment, rule="sepa.window")
+        return _refused(f"{rule_text}: {span}, and it is {today}", payment, rule="sepa.window")
     return None
 
 

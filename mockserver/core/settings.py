@@ -1,4 +1,4 @@
-"""The `settings` object of an account, in the shape of the wire (reference: api 4).
+"""The `settings` object of an account, with the member names of the API (reference: api 4).
 
 The defaults are those of real new accounts [R].
 """
@@ -13,11 +13,11 @@ from mockserver.core.kinds import Json
 
 
 class SettingsValue(Struct, frozen=True, gc=False):
-    """Base of the members: written to the log in full, as a setting is a promise of that day."""
+    """Base of the members. The log holds every member, so that a changed default does not change old logs."""
 
 
 class SettingsContact(SettingsValue, frozen=True):
-    """Whom customers of the account may write to."""
+    """How customers of the account can contact it."""
 
     name: str = ""
     email: str = ""
@@ -26,7 +26,7 @@ class SettingsContact(SettingsValue, frozen=True):
 
 
 class PostalAddress(SettingsValue, frozen=True):
-    """The account's own address; country is free text [C]."""
+    """The postal address of the account. Country is free text [C]."""
 
     street_address: str = ""
     careof: str = ""
@@ -37,7 +37,7 @@ class PostalAddress(SettingsValue, frozen=True):
 
 
 class VisitingAddress(SettingsValue, frozen=True):
-    """Where the account can be visited; null until given [R]."""
+    """Where the account can be visited. Members are null until they are set [R]."""
 
     street_address: str | None = None
     careof: str | None = None
@@ -48,13 +48,13 @@ class VisitingAddress(SettingsValue, frozen=True):
 
 
 class InvoiceAddress(VisitingAddress, frozen=True):
-    """Where invoices to the account go."""
+    """Where invoices to the account are sent."""
 
     email: str | None = None
 
 
 class NamedAddress(SettingsValue, frozen=True):
-    """Registered office, or return address of letters."""
+    """The registered office, or the return address of letters."""
 
     name: str | None = None
     street_address: str | None = None
@@ -73,7 +73,7 @@ class DomesticBankAccount(SettingsValue, frozen=True):
 
 
 class InternationalBankAccount(SettingsValue, frozen=True):
-    """An account outside Sweden."""
+    """A bank account outside Sweden."""
 
     bank: str = ""
     iban: str = ""
@@ -82,7 +82,7 @@ class InternationalBankAccount(SettingsValue, frozen=True):
 
 
 class PaymentSettings(SettingsValue, frozen=True):
-    """Where customers pay to."""
+    """The accounts that customers pay to."""
 
     bankgiro: str = ""
     plusgiro: str = ""
@@ -99,7 +99,7 @@ class Tax(SettingsValue, frozen=True):
 
 
 class BookkeepingObject(Struct, frozen=True):
-    """A cost centre, a project: kept as a client sent it."""
+    """A bookkeeping object, such as a cost centre or a project. It is stored as it was sent."""
 
     dimension_id: kinds.Name
     object_id: kinds.Name
@@ -108,13 +108,13 @@ class BookkeepingObject(Struct, frozen=True):
 
 
 class RegionalBookkeeping(SettingsValue, frozen=True):
-    """Accounts that only Sweden has."""
+    """Bookkeeping accounts that only Sweden has."""
 
     rotavdrag_account: str = "1513"
 
 
 class Bookkeeping(SettingsValue, frozen=True):
-    """Account numbers; the real defaults, the same in 2017 and 2021 [R], two of them since 2021 [C]."""
+    """Bookkeeping accounts. Their defaults are the real ones of 2017 and 2021 [R], two since 2021 [C]."""
 
     financial_year_start: kinds.YearAndMonth
     income_account_for_vat_25: str = "3001"
@@ -142,38 +142,38 @@ class Bookkeeping(SettingsValue, frozen=True):
     sie_serie: str = ""
     sie_continuous_numbering: str = "monthly"
     financial_year_months: kinds.Months = 12
-    objects: Annotated[str | None, Json(tuple[BookkeepingObject, ...])] = None  # absent until given [A]
+    objects: Annotated[str | None, Json(tuple[BookkeepingObject, ...])] = None  # absent until it is set [A]
 
 
 class AutomaticReminder(SettingsValue, frozen=True):
-    """One step of the account's dunning sequence: days after the step before."""
+    """One automatic reminder of the account's sequence, `delay_days` after the previous one."""
 
     delay_days: kinds.SomeDays
     message: str = ""
 
 
 class AutomaticCollection(SettingsValue, frozen=True):
-    """When an unpaid billogram goes to collection; null: never."""
+    """When an unpaid billogram is handed over to collection. Null means never."""
 
     delay_days: kinds.DelayDays | None = None
     amount: kinds.Amount | None = None
 
 
 class AutomaticWriteoff(SettingsValue, frozen=True):
-    """Which remaining fees are written off by themselves, up to which amount."""
+    """Which remaining fees are written off automatically, and up to which amount."""
 
     settings: str | None = None
     amount: kinds.Amount | None = None
 
 
 class PdfSettings(SettingsValue, frozen=True):
-    """How the invoice looks."""
+    """The layout of the invoice."""
 
     template: str = ""
 
 
 class InvoiceSettings(SettingsValue, frozen=True):
-    """Defaults of drafts made later, and automatic dunning."""
+    """Defaults of new billograms, and the settings of automatic dunning."""
 
     default_message: str | None = None
     default_interest_rate: kinds.NotNegative = Decimal("8.5")
@@ -191,7 +191,7 @@ class InvoiceSettings(SettingsValue, frozen=True):
 
 
 class Settings(SettingsValue, frozen=True):
-    """The whole object."""
+    """The settings of an account."""
 
     name: str
     registration_email: str
@@ -210,7 +210,7 @@ class Settings(SettingsValue, frozen=True):
 
 
 def new_settings(account: str, year: int) -> Settings:
-    """The settings of a new account; name and e-mail are made from its id [A]."""
+    """Return the settings of a new account. Name and e-mail address are made from its id [A]."""
     email = account if "@" in account else f"{account}@example.com"
     return Settings(
         name=account,
@@ -220,13 +220,13 @@ def new_settings(account: str, year: int) -> Settings:
 
 
 def country_of(settings: Settings) -> str:
-    """The country a customer gets who was given none: the settings' if it has two letters, else SE [A]."""
+    """Return the default country of customers: that of the settings if it has two letters, or SE [A]."""
     country = settings.address.country
     return country.upper() if len(country) == 2 and country.isalpha() else "SE"
 
 
 def bookkeeping_accounts(settings: Settings, vat: Decimal) -> tuple[str, str]:
-    """Income and VAT account for a rate [R]; an unusual rate is booked as none [A]."""
+    """Return the income and the VAT account of a VAT rate [R]. An unusual rate is booked like 0 % [A]."""
     book = settings.bookkeeping
     if vat == 25:
         return book.income_account_for_vat_25, book.vat_account_for_vat_25

@@ -1,4 +1,4 @@
-"""The forms that answers and callbacks share: numbers, moments, sums, events (reference: api 1.6)."""
+"""How answers and callbacks show numbers, times, sums and events (reference: api 1.6)."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,13 +11,13 @@ from mockserver.core.money import EXACT
 
 
 class RotavdragSumShape(TypedDict):
-    """Part of `detailed_sums`."""
+    """The part of `detailed_sums` that only Sweden has."""
 
     rotavdrag_sum: int | Decimal
 
 
 class DetailedSumsShape(TypedDict):
-    """`detailed_sums` (reference: api 8.5)."""
+    """The shape of `detailed_sums` (reference: api 8.5)."""
 
     net_sum: int | Decimal
     vat_sum: int | Decimal
@@ -35,8 +35,8 @@ class DetailedSumsShape(TypedDict):
 
 
 def as_number(value: Decimal) -> int | Decimal:
-    """An integer when whole (`60`), else a float (`67.2`) [R]."""
-    return _as_number(value) if value else 0  # as many are
+    """Return an integer if the value is whole (`60`), otherwise a decimal (`67.2`) [R]."""
+    return _as_number(value) if value else 0  # the most frequent value
 
 
 @lru_cache(maxsize=8192)
@@ -46,12 +46,12 @@ def _as_number(value: Decimal) -> int | Decimal:
 
 @lru_cache(maxsize=1024)
 def timestamp(moment: datetime) -> str:
-    """`YYYY-MM-DD hh:mm:ss`, UTC, no zone mark [R]."""
+    """Return `YYYY-MM-DD hh:mm:ss` in UTC, without a time zone [R]."""
     return moment.isoformat(" ", "seconds")[:19]
 
 
 def render_sums(sums: Sums) -> DetailedSumsShape:
-    """`detailed_sums`: integers when whole [R]."""
+    """Return `detailed_sums`. Whole values are integers [R]."""
     return {
         "net_sum": as_number(sums.net),
         "vat_sum": as_number(sums.vat),
@@ -70,7 +70,7 @@ def render_sums(sums: Sums) -> DetailedSumsShape:
 
 
 def event_data(event: BillogramEvent) -> dict[str, Any] | None:
-    """`data` of an event: the members that its type has, null for a type without any."""
+    """Return `data` of an event: the members of its type, or None if its type has no members."""
     if not event.keys:
         return None
     data: dict[str, Any] = {}

@@ -1,7 +1,7 @@
-"""The signature of a callback: how it is made, and why one is wrong (reference: webhooks 4).
+"""The signatures of a callback: how to make them, and why one is wrong (reference: webhooks 4).
 
-A receiver gets up to two of them: the header `Billogram-Signature` over time and body [D], and in the body
-of a BillogramEvent the older field `signature`, over its id alone [C].
+A receiver gets up to two signatures: the header `Billogram-Signature` over timestamp and body [D], and in the
+body of a BillogramEvent the older field `signature`, over the callback's id only [C].
 """
 
 import hashlib
@@ -17,39 +17,40 @@ _SECONDS = re.compile(r"\d{1,15}(\.\d{1,15})?", re.ASCII)
 
 
 def sign(key: str, timestamp: str, body: bytes) -> str:
-    """HMAC-SHA256 over timestamp, colon and raw body [D], as lower-case hex [C]."""
+    """Return the HMAC-SHA256 of timestamp, colon and raw body [D], as lower-case hex [C]."""
     return hmac.new(_bytes(key), _bytes(timestamp) + b":" + body, hashlib.sha256).hexdigest()
 
 
 def legacy(key: str, callback_id: str) -> str:
-    """MD5 over the callback's id and the key, as lower-case hex [C]; deprecated [D]."""
+    """Return the MD5 of the callback's id and the key, as lower-case hex [C]. It is deprecated [D]."""
     return hashlib.md5(_bytes(callback_id) + _bytes(key), usedforsecurity=False).hexdigest()
 
 
 def problem(
     key: str, headers: Mapping[str, str], body: bytes, now: float | None = None, tolerance: float = 300
 ) -> str | None:
-    """Why the signature is wrong, in plain words, or None. The names of the headers are in lower case.
+    """Return why the signature is wrong, or None. The names of the headers must be in lower case.
 
-    Which mistake it was is seen with the help of the older signature: it covers neither time nor body [C].
-    How many seconds are too many is for each receiver to say [A].
+    The older signature helps to find the cause, because it covers neither timestamp nor body [C]. `now` is in
+    seconds since 1970; without it the age is not checked. `tolerance` is in seconds; each receiver chooses
+    its own [A].
     """
-    given, timestamp = headers.get(SIGNATURE), headers.get(TIMESTAMP)
-    if not given:
+    signature, timestamp = headers.get(SIGNATURE), headers.get(TIMESTAMP)
+    if not signature:
         return "unsigned: header Billogram-Signature is missing"
     if not timestamp:
         return "header Billogram-Request-Timestamp is missing"
     if not _SECONDS.fullmatch(timestamp):
         return "header Billogram-Request-Timestamp is not a number of seconds"
-    if not _same(given, sign(key, timestamp, body)):
-        return _what_went_wrong(key, body)
+    if not _same(signature, sign(key, timestamp, body)):
+        return _cause(key, body)
     age = 0 if now is None else now - float(timestamp)
     if abs(age) > tolerance:
         return f"stale: its timestamp is {abs(age):.0f} seconds {'old' if age > 0 else 'ahead'}"
     return None
 
 
-def _what_went_wrong(key: str, body: bytes) -> str:
+def _cause(key: str, body: bytes) -> str:
     try:
         callback = json.loads(body)
     except (ValueError, RecursionError):
@@ -68,4 +69,4 @@ def _same(given: str, right: str) -> bool:
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")  # JSON may hold half a pair
+    return text.encode("utf-8", "surrogatepass")  # JSON may hold half a surrogate pair

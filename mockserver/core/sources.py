@@ -1,4 +1,4 @@
-"""Mandates: made, cancelled, failed, lapsed (reference: api 12, behaviour 6.6)."""
+"""Mandates: how they are created, change and end (reference: api 12, behaviour 6.6)."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ from mockserver.core.state import CUSTOMER, OUTCOMES, SOURCE
 
 
 def add(act: Act, customer_no: int, iban: str, signed_at: datetime, *, migrated: bool) -> PaymentSource:
-    """A SEPA mandate, usable at once: open billograms of the customer are planned by it."""
+    """Create a SEPA mandate. It is usable at once: debits of the customer's open billograms are planned."""
     if act.find(CUSTOMER, customer_no) is None:
         raise InvalidParameter(  # [A]
             f"Customer with customer_no={customer_no} not found",
@@ -36,13 +36,13 @@ def add(act: Act, customer_no: int, iban: str, signed_at: datetime, *, migrated:
         number = ibans.validate(iban, check_country=False)  # national checks refuse common test numbers [A]
     except ValidationError:
         raise invalid("iban", rule="mandate.iban", iban=iban) from None
-    source = _new(act, customer_no, SEPA, PENDING, signed_at, iban=number, migrated=migrated)
+    source = _new_source(act, customer_no, SEPA, PENDING, signed_at, iban=number, migrated=migrated)
     act.add(events.SourceStored(source))
-    _plan_open_ones(act, customer_no)
+    _plan_open_billograms(act, customer_no)
     return source
 
 
-def _new(
+def _new_source(
     act: Act, customer_no: int, scheme: str, status: str, signed_at: datetime, **more: Any
 ) -> PaymentSource:
     number = act.new_number(SOURCE)
@@ -55,12 +55,13 @@ def _new(
         reference=numbers.mandate_reference(act.account.seed, number),
         created_at=act.now,
         signed_at=signed_at,
+        imported_on=act.today,
         **more,
     )
 
 
 def find(act: Act, key: str) -> PaymentSource:
-    """The mandate with this id; NotFound when there is none."""
+    """Return the mandate with this id. Raise NotFound when there is none."""
     found: PaymentSource | None = act.find(SOURCE, key)
     if found is None:
         raise no_object(key)
@@ -68,7 +69,7 @@ def find(act: Act, key: str) -> PaymentSource:
 
 
 def cancel(act: Act, source: PaymentSource) -> None:
-    """The creditor cancels a mandate; a second time is refused [A]."""
+    """Cancel a mandate for the creditor. A mandate that has ended is refused [A]."""
     if source.scheme != SEPA:
         raise InvalidParameter(
             f"a payment source of scheme {source.scheme} cannot be cancelled",
@@ -83,36 +84,39 @@ def cancel(act: Act, source: PaymentSource) -> None:
 
 
 def change(act: Act, source: PaymentSource, new: PaymentSource) -> None:
-    """What the control plane changes of a mandate; one that ends cancels what is planned by it."""
+    """Apply a change by the control plane. If the mandate ends, its planned debits are cancelled."""
     status, changed = new.status, replace(new, status=source.status)
     if changed != source:
         act.add(events.SourceStored(changed))
     if status != source.status:
         if status in (PENDING, ACTIVE):
             act.add(events.SourceStored(replace(changed, status=status)))
-            _mark(act, changed)
+            _sync_autogiro_flags(act, changed)
         else:
             end(act, changed, status)
 
 
 def end(act: Act, source: PaymentSource, status: str) -> None:
-    """It is not usable any more: what is planned by it is cancelled."""
+    """End a mandate with this status, and cancel its planned debits."""
     act.add(events.SourceStored(replace(source, status=status)))
-    for billogram in _planned_by(act, source):
+    for billogram in _billograms_planned_by(act, source):
         debits.cancel(act, billogram.id, "mandate")
         dunning_dates.mark_overdue_if_past(act, billogram.id)
-    _mark(act, source)
+    _sync_autogiro_flags(act, source)
 
 
-def _mark(act: Act, source: PaymentSource) -> None:
-    """The billograms of its customer show whether autogiro pays them."""
+def _sync_autogiro_flags(act: Act, source: PaymentSource) -> None:
+    """Update the autogiro flag of the customer's billograms if this is an autogiro mandate."""
     if source.scheme == AUTOGIRO:
-        for billogram in _of_customer(act, source.customer_no):
+        for billogram in _billograms_of(act, source.customer_no):
             debits.sync_autogiro_flag(act, billogram.id)
 
 
-def _planned_by(act: Act, source: PaymentSource) -> list[Billogram]:
-    """By the payments: a billogram keeps the number that its customer had."""
+def _billograms_planned_by(act: Act, source: PaymentSource) -> list[Billogram]:
+    """Return the billograms with a debit planned by this mandate, in order of creation.
+
+    They are found by the payments, because a billogram keeps its customer's old number.
+    """
     planned = [
         act.billogram(payment.planned_for)
         for payment in act.state.payments.values()
@@ -123,7 +127,7 @@ def _planned_by(act: Act, source: PaymentSource) -> list[Billogram]:
 
 
 def renumber(act: Act, before: int, after: int) -> None:
-    """Mandates and what was laid down follow a customer to another number [A]."""
+    """Move the mandates and planned outcomes of a customer to its new number [A]."""
     for source in act.sources_of(before):
         act.add(events.SourceStored(replace(source, customer_no=after)))
     plan: OutcomePlan | None = act.find(OUTCOMES, f"customer_no:{before}")
@@ -133,42 +137,42 @@ def renumber(act: Act, before: int, after: int) -> None:
 
 
 def activate(act: Act, source: PaymentSource) -> None:
-    """An imported one becomes active, at the next 00:05 [A]."""
+    """Activate an imported mandate. The agenda does so at the next 00:05 local [A]."""
     act.add(events.SourceStored(replace(source, status=ACTIVE)))
 
 
 def lapse(act: Act, source: PaymentSource) -> None:
-    """36 months after its last collection, or its signing."""
+    """Cancel a mandate 36 months after its last collection, or after its import if there was none."""
     end(act, source, CANCELLED)
 
 
 def verify_email(act: Act, customer: Customer, email: str) -> None:
-    """The recipient verified an e-mail address."""
+    """Store the e-mail address that the recipient verified."""
     act.add(events.RecipientUpdated(customer.customer_no, email=email))
 
 
 def enable_recurring(act: Act, customer: Customer) -> None:
-    """The recipient turned autogiro on: a mandate, and it is told on the newest sent billogram."""
+    """Turn on autogiro for the recipient: create a mandate, add the event to the newest sent billogram."""
     number = customer.customer_no
-    source = _new(act, number, AUTOGIRO, ACTIVE, act.now)
+    source = _new_source(act, number, AUTOGIRO, ACTIVE, act.now)
     act.add(events.SourceStored(source))
-    newest = _newest_sent(act, number)
+    newest = newest_sent(act, number)
     if newest is not None:
         act.add(events.RecurringPaymentEnabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
     act.add(events.RecipientUpdated(number, recurring=True, recurring_type="autogiro"))
-    _plan_open_ones(act, number)
-    _mark(act, source)
+    _plan_open_billograms(act, number)
+    _sync_autogiro_flags(act, source)
 
 
 def disable_recurring(act: Act, customer: Customer) -> None:
-    """The recipient turned it off: the mandates are gone, and what is planned by them."""
+    """Turn off autogiro for the recipient: cancel the mandates and their planned debits."""
     number = customer.customer_no
     usable = [each for each in act.sources_of(number) if each.scheme == AUTOGIRO and each.usable]
     if not usable:
         raise InvalidObjectState(
             "automatic payment is not on", rule="simulate.recurring", hint="simulate/enable-recurring first"
         )
-    newest = _newest_sent(act, number)
+    newest = newest_sent(act, number)
     if newest is not None:
         act.add(events.RecurringPaymentDisabled(act.mark(newest), newest.sums, recurring_type="autogiro"))
     for source in usable:
@@ -176,20 +180,21 @@ def disable_recurring(act: Act, customer: Customer) -> None:
     act.add(events.RecipientUpdated(number, recurring=True))
 
 
-def _plan_open_ones(act: Act, customer_no: int) -> None:
-    for billogram in _open_ones(act, customer_no):
+def _plan_open_billograms(act: Act, customer_no: int) -> None:
+    for billogram in _open_billograms(act, customer_no):
         debits.plan(act, billogram.id)
 
 
-def _of_customer(act: Act, customer_no: int) -> list[Billogram]:
+def _billograms_of(act: Act, customer_no: int) -> list[Billogram]:
     numbers_of = act.state.bucket_of_customer(customer_no).order
     return [act.billogram(each.id) for each in act.state.billograms_of(numbers_of)]
 
 
-def _open_ones(act: Act, customer_no: int) -> list[Billogram]:
-    return [each for each in _of_customer(act, customer_no) if each.internal is Internal.UNPAID]
+def _open_billograms(act: Act, customer_no: int) -> list[Billogram]:
+    return [each for each in _billograms_of(act, customer_no) if each.internal is Internal.UNPAID]
 
 
-def _newest_sent(act: Act, customer_no: int) -> Billogram | None:
-    found = [each for each in _of_customer(act, customer_no) if each.attested_at is not None]
+def newest_sent(act: Act, customer_no: int) -> Billogram | None:
+    """Return the sent billogram of a customer that was created last, or None."""
+    found = [each for each in _billograms_of(act, customer_no) if each.attested_at is not None]
     return found[-1] if found else None

@@ -13,7 +13,7 @@ MODES = ("remaining", "amount")
 
 
 def pay_out(act: Act, billogram: Billogram, mode: str, amount: Decimal | None) -> None:
-    """Command `credit-payment`: the credit, or a part of it, was paid out to the customer [D]."""
+    """Command `credit-payment`: record that a credit, or a part of it, was paid out to the customer [D]."""
     if not billogram.is_credit:
         raise InvalidObjectState(
             "this is no stand-alone credit: book money that comes in with the command payment",
@@ -43,9 +43,9 @@ def pay_out(act: Act, billogram: Billogram, mode: str, amount: Decimal | None) -
 
 
 def allocate(act: Act, debit: Billogram, amount: Decimal, source_id: str) -> None:
-    """Command `credit-allocate`, given to the debit: both sums move towards 0 in one step [D].
+    """Command `credit-allocate`, sent to the debit: both remaining sums move towards 0 [D].
 
-    Checked in the order of behaviour 3.6.
+    The checks are in the order of behaviour 3.6.
     """
     if debit.is_credit:
         raise InvalidObjectState(
@@ -69,7 +69,7 @@ def allocate(act: Act, debit: Billogram, amount: Decimal, source_id: str) -> Non
         act.add(
             events.CreditAllocated(
                 act.mark(billogram),
-                _moved(billogram.sums, part),
+                _credited_by(billogram.sums, part),
                 amount=amount,
                 source_id=source.id,
                 target_id=debit.id,
@@ -117,7 +117,7 @@ def _invalid_source(source_id: str, **compared: Any) -> InvalidParameter:
     return invalid("source_id", rule="credit-allocate.source_id", source_id=source_id, **compared)
 
 
-def _moved(sums: Sums, amount: Decimal) -> Sums:
+def _credited_by(sums: Sums, amount: Decimal) -> Sums:
     return money.with_remaining(replace(sums, credited=money.add(sums.credited, amount)))
 
 

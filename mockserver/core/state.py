@@ -1,4 +1,4 @@
-"""The state of one account: tables of immutable aggregates, and the indexes that `put` keeps beside them."""
+"""The state of one account: tables of immutable aggregates, and indexes that `put` keeps up to date."""
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,67 +24,66 @@ from mockserver.core.model import (
 )
 
 ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
-PICTURE = "picture"  # by name: logotype, coverphoto
+PICTURE = "picture"  # the keys are names: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
 
 KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
 _ALL = "all"
-_DELETED = Internal.DELETED  # here, as finding a member of an enumeration takes its time
-Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: gone)
+_DELETED = Internal.DELETED  # looked up once, because the lookup in an enumeration is slow
+Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: removed)
 K = TypeVar("K", int, tuple[int, int, str])
 Number = TypeVar("Number", int, str)
 
 
 class View(Protocol):
-    """What `evolve` reads: the state, or the state seen through an act that is being decided."""
+    """What `evolve` reads: the state, or the state as an undecided act has changed it so far."""
 
     def find(self, kind: str, key: Any) -> Any:
-        """The aggregate, or None."""
+        """Return the aggregate, or None."""
 
 
 def is_digits(text: str) -> bool:
-    """Whether a text is a number in plain digits."""
+    """Return whether a text consists of ASCII digits."""
     return text.isascii() and text.isdigit()
 
 
 def item_rank(item_no: str) -> tuple[int, int, str]:
-    """Items stand in order of their number [R]; those that are none come last [A]."""
+    """Return the sort key of an item: by number [R]; item numbers that are not numeric come last [A]."""
     return (0, int(item_no), item_no) if is_digits(item_no) else (1, 0, item_no)
 
 
-_NOTHING = Decimal(
-    "0.00"
-)  # exact sums that begin with it have two decimals, in whatever order they are added
+# Exact sums that start with it have two decimals, in whatever order they are added.
+_ZERO = Decimal("0.00")
 
 
 class Bucket(Struct):
-    """Billograms that share something: their numbers in order of creation, and the sum of what remains."""
+    """Billograms with one value in common: their numbers in order of creation, and their remaining sum."""
 
     order: list[int]
     remaining: Decimal
 
 
 class Buckets:
-    """All buckets of one kind, by what their billograms share."""
+    """All buckets of one kind, by the value that their billograms have in common."""
 
     def __init__(self) -> None:
         self.of: dict[Any, Bucket] = {}
 
     def enter(self, value: Any, number: int, remaining: Decimal) -> None:
-        """Put a billogram in."""
+        """Add a billogram to the bucket of a value."""
         bucket = self.of.get(value)
         if bucket is None:
-            bucket = self.of[value] = Bucket([], _NOTHING)
+            bucket = self.of[value] = Bucket([], _ZERO)
         _insert(bucket.order, number)
         bucket.remaining = money.EXACT.add(bucket.remaining, remaining)
 
     def change(self, value: Any, was: Decimal, remaining: Decimal) -> None:
-        """Another sum of one that stays."""
+        """Update the remaining sum of a billogram that stays in its bucket."""
         bucket = self.of[value]
         bucket.remaining = money.EXACT.add(money.subtract(bucket.remaining, was), remaining)
 
     def restore(self, values: list[Any], numbers: list[int], remaining: list[Decimal]) -> None:
-        """Put many billograms in, in the order of their numbers, which are behind all that are in."""
+        """Add many billograms in the order of their numbers, which are above all numbers added before."""
         entered: dict[Any, tuple[list[int], list[Decimal]]] = {}
         if values.count(values[0]) == len(values):
             entered[values[0]] = numbers, remaining
@@ -96,12 +95,12 @@ class Buckets:
         for value, (order, sums) in entered.items():
             bucket = self.of.get(value)
             if bucket is None:
-                bucket = self.of[value] = Bucket([], _NOTHING)
+                bucket = self.of[value] = Bucket([], _ZERO)
             bucket.order += order
             bucket.remaining = money.cents(reduce(money.EXACT.add, sums, bucket.remaining))
 
     def leave(self, value: Any, number: int, remaining: Decimal) -> None:
-        """Take a billogram out."""
+        """Remove a billogram from the bucket of a value."""
         bucket = self.of[value]
         _remove(bucket.order, number)
         bucket.remaining = money.subtract(bucket.remaining, remaining)
@@ -110,9 +109,9 @@ class Buckets:
 
 
 class Packed(Struct, gc=False):
-    """An aggregate that a checkpoint holds as bytes, until it is first read.
+    """An aggregate that stays in the bytes of a checkpoint until it is first read.
 
-    Tables of accounts with a common past share it, so that each aggregate is unpacked once.
+    Tables of accounts with a common past share this object, so that each aggregate is unpacked once.
     """
 
     body: bytes | None
@@ -120,14 +119,14 @@ class Packed(Struct, gc=False):
     value: Any = None
 
     def unpacked(self) -> Any:
-        """The aggregate."""
+        """Return the aggregate. Unpack it at the first call."""
         if self.body is not None:
             self.value, self.body = self.unpack(self.body), None
         return self.value
 
 
 class LazyTable(dict[Any, Any]):
-    """A table in which aggregates may be `Packed`; whoever reads one gets the aggregate."""
+    """A table whose values may be `Packed`. Reading a value unpacks it."""
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
@@ -136,17 +135,17 @@ class LazyTable(dict[Any, Any]):
         return found
 
     def get(self, key: Any, default: Any = None) -> Any:
-        """The aggregate, or the default."""
+        """Return the aggregate, or the default."""
         found = super().get(key, default)
         return self[key] if type(found) is Packed else found
 
     def values(self) -> Any:
-        """All aggregates."""
+        """Return all aggregates."""
         self._unpack()
         return super().values()
 
     def items(self) -> Any:
-        """All keys and aggregates."""
+        """Return all keys and aggregates."""
         self._unpack()
         return super().items()
 
@@ -155,14 +154,14 @@ class LazyTable(dict[Any, Any]):
             self[key]
 
     def raw(self, key: Any) -> Any:
-        """What stands at the key: the aggregate, or a `Packed` one."""
+        """Return the stored value without unpacking it: the aggregate, `Packed` or not, or None."""
         return super().get(key)
 
 
 class BillogramEntries(Struct, frozen=True, array_like=True):
-    """What the indexes hold of some billograms, in columns: they are rebuilt from it without the billograms.
+    """The indexed values of some billograms, in columns. The indexes are rebuilt from them alone.
 
-    A state is the public one, None when the billogram is deleted.
+    `states` has public states; None means that the billogram was deleted.
     """
 
     numbers: list[int]
@@ -173,10 +172,11 @@ class BillogramEntries(Struct, frozen=True, array_like=True):
     unique_values: list[str | None]
     invoice_numbers: list[int | None]
     ocr_numbers: list[str | None]
+    document_numbers: list[tuple[int, ...]]  # of later documents
 
 
 class PaymentEntries(Struct, frozen=True, array_like=True):
-    """What the indexes hold of some payments: the billograms of their parts, and what is due."""
+    """The indexed values of some payments, in columns: their billograms, and their entries of the agenda."""
 
     numbers: list[int]
     billograms: list[tuple[str, ...]]
@@ -184,7 +184,7 @@ class PaymentEntries(Struct, frozen=True, array_like=True):
 
 
 def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | None]) -> BillogramEntries:
-    """The entries of these billograms; `due` is by id."""
+    """Return the indexed values of these billograms. `due` has the entries of the agenda by id."""
     kept = [None if each.internal is Internal.DELETED else each for each in billograms]
     return BillogramEntries(
         [each.number for each in billograms],
@@ -195,11 +195,15 @@ def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | N
         [each.creditor_unique_value for each in billograms],
         [None if each is None else each.invoice_no for each in kept],
         [None if each is None else each.ocr_number for each in kept],
+        [
+            tuple({document.invoice_no for document in each.documents} - {each.invoice_no})
+            for each in billograms
+        ],
     )
 
 
 def payment_entries(payments: Sequence[IncomingPayment], due: Mapping[str, Due | None]) -> PaymentEntries:
-    """The entries of these payments; `due` is by id."""
+    """Return the indexed values of these payments. `due` has the entries of the agenda by id."""
     return PaymentEntries(
         [each.number for each in payments],
         [tuple(dict.fromkeys(part.billogram for part in each.allocations)) for each in payments],
@@ -208,11 +212,11 @@ def payment_entries(payments: Sequence[IncomingPayment], due: Mapping[str, Due |
 
 
 class State:
-    """The tables of an account and their indexes. Everything changes through `put`."""
+    """The tables of an account and their indexes. Every change goes through `put`."""
 
     def __init__(self, tables: Mapping[str, dict[Any, Any]] | None = None) -> None:
-        given = tables or {}
-        self._tables: dict[str, dict[Any, Any]] = {kind: given.get(kind, {}) for kind in KINDS}
+        initial = tables or {}
+        self._tables: dict[str, dict[Any, Any]] = {kind: initial.get(kind, {}) for kind in KINDS}
         self.customers: dict[int, Customer] = self._tables[CUSTOMER]
         self.items: dict[str, Item] = self._tables[ITEM]
         self.billograms: dict[str, Billogram] = self._tables[BILLOGRAM]
@@ -224,32 +228,35 @@ class State:
         self.customer_order: list[int] = []
         self.item_order: list[tuple[int, int, str]] = []
         self._ids: dict[int, str] = {}  # of billograms, by number
-        self.unique_values: dict[str, str] = {}  # of deleted ones too: unique for ever [D]
-        self.invoice_numbers: dict[int, str] = {}
-        self._all = Buckets()  # those that are not deleted, under one key
+        self.unique_values: dict[str, str] = {}  # of deleted billograms too: they are never free again [D]
+        self.invoice_numbers: dict[int, str] = {}  # of billograms, also those that drafts reserve
+        self.document_numbers: dict[int, str] = {}  # of later invoices and credit invoices
+        self._all = Buckets()  # one bucket: the billograms that are not deleted
         self._by_state = Buckets()
         self._by_customer = Buckets()
         self.ocr_numbers: dict[str, str] = {}
-        self.letters: dict[str, str] = {}  # billogram of each document, in the order in which they were made
-        self._payments_of: dict[str, tuple[str, ...]] = {}  # by billogram, those that were allocated to it
+        self.letters: dict[str, str] = {}  # billogram by letter id, in the order of the documents' creation
+        self._payments_of: dict[str, tuple[str, ...]] = {}  # by billogram, payments allocated to it
         self.agenda = Agenda()
 
     @property
     def account(self) -> Account:
-        """The account's own values."""
+        """The values of the account itself."""
         account: Account = self._tables[ACCOUNT][""]
         return account
 
     def find(self, kind: str, key: Any) -> Any:
-        """The aggregate, or None."""
+        """Return the aggregate, or None."""
         return self._tables[kind].get(key)
 
     def restore_billograms(self, keys: Sequence[str], entries: BillogramEntries) -> None:
-        """Index billograms that the table holds already; to be called in the order of their numbers."""
+        """Add billograms of the table to the indexes. Call this in the order of their numbers."""
         self._ids.update(zip(entries.numbers, keys, strict=True))
-        self.unique_values.update(_known(entries.unique_values, keys))
-        self.invoice_numbers.update(_known(entries.invoice_numbers, keys))
-        self.ocr_numbers.update(_known(entries.ocr_numbers, keys))
+        self.unique_values.update(_present_values(entries.unique_values, keys))
+        self.invoice_numbers.update(_present_values(entries.invoice_numbers, keys))
+        self.ocr_numbers.update(_present_values(entries.ocr_numbers, keys))
+        for key, of_documents in zip(keys, entries.document_numbers, strict=True):
+            self.document_numbers.update(dict.fromkeys(of_documents, key))
         entered = [state is not None for state in entries.states]
         numbers = list(compress(entries.numbers, entered))
         remaining = list(compress(entries.remaining, entered))
@@ -260,33 +267,34 @@ class State:
         self.agenda.restore(keys, entries.due)
 
     def restore_payments(self, keys: Sequence[str], entries: PaymentEntries) -> None:
-        """Index payments that the table holds already; to be called in the order of their numbers."""
+        """Add payments of the table to the indexes. Call this in the order of their numbers."""
         for key, billograms in zip(keys, entries.billograms, strict=True):
             for billogram in billograms:
                 self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
         self.agenda.restore(keys, entries.due)
 
     def restore_rest(self) -> None:
-        """Index what else the tables hold, but for the letters."""
+        """Add customers, items and mandates of the tables to the indexes."""
         self.customer_order.extend(sorted(self.customers))
         self.item_order.extend(sorted(map(item_rank, self.items)))
         for key, source in self.sources.items():
             self._index_source(key, None, source)
 
     def share(self, other: "State") -> Iterator[None]:
-        """Hold what another state of a common past holds, where both are equal: it saves memory.
+        """Replace values by the equal ones of another state, to save memory.
 
-        It yields after each value, so that the caller can let others in.
+        This is for accounts with a common past. It yields after each value, so that the caller can let other
+        tasks run.
         """
         for kind, table in self._tables.items():
             theirs = other.table(kind)
             for key in table:
-                mine, its = _raw(table, key), _raw(theirs, key)
-                if mine is not its and its is not None and _equal(mine, its):
-                    lazy = isinstance(table, LazyTable) or type(its) is not Packed
-                    table[key] = its if lazy else its.unpacked()
+                mine, theirs_value = _raw(table, key), _raw(theirs, key)
+                if mine is not theirs_value and theirs_value is not None and _equal(mine, theirs_value):
+                    lazy = isinstance(table, LazyTable) or type(theirs_value) is not Packed
+                    table[key] = theirs_value if lazy else theirs_value.unpacked()
                 yield
-        theirs_by_key: dict[Any, Any] = {}  # each key of the other's tables and indexes, by itself
+        theirs_by_key: dict[Any, Any] = {}  # the key objects of the other state, by an equal key
         for index in other.keyed():
             for key in index:
                 theirs_by_key[key] = key
@@ -297,7 +305,7 @@ class State:
                 held = theirs_by_key.get(value, value) if type(value) is str else value
                 shared[theirs_by_key.get(key, key)] = held
                 yield
-            index.clear()  # else it would keep its keys
+            index.clear()  # an assignment to an existing key keeps the old key object
             index.update(shared)
         for buckets in (self._all, self._by_state, self._by_customer):
             for bucket in buckets.of.values():
@@ -307,30 +315,30 @@ class State:
         yield from self.agenda.share(other.agenda)
 
     def keyed(self) -> list[dict[Any, Any]]:
-        """The tables, and the indexes whose keys are ids or numbers."""
-        indexes = (self._ids, self.unique_values, self.invoice_numbers, self.ocr_numbers, self.letters)
-        return [*self._tables.values(), *indexes]
+        """Return the tables, and the indexes whose keys are ids or numbers."""
+        numbers = (self._ids, self.unique_values, self.invoice_numbers, self.document_numbers)
+        return [*self._tables.values(), *numbers, self.ocr_numbers, self.letters]
 
     def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
-        """What an entry of the agenda is about."""
+        """Return the object of an entry of the agenda."""
         return self.billograms.get(key) or self.sources.get(key) or self.payments[key]
 
     def table(self, kind: str) -> Mapping[Any, Any]:
-        """All aggregates of a kind."""
+        """Return all aggregates of a kind by key."""
         return self._tables[kind]
 
     def raw_table(self, kind: str) -> dict[Any, Any]:
-        """A copy of a table in which what is packed stays so."""
+        """Return a copy of a table without unpacking its values."""
         return dict(dict.items(self._tables[kind]))
 
     def count(self, kind: str) -> int:
-        """How many aggregates of a kind there are."""
+        """Return how many aggregates of a kind there are."""
         return len(self._tables[kind])
 
     def put(self, kind: str, key: Any, new: Any) -> Any:
-        """Replace one aggregate (None: remove it), keep the indexes right, and return the old one.
+        """Replace one aggregate (None: remove it), update the indexes, and return the old aggregate.
 
-        Putting the old ones back in reverse order undoes a series of puts wholly.
+        A series of puts is undone by putting the old aggregates back in reverse order.
         """
         table = self._tables[kind]
         old = table.get(key)
@@ -357,9 +365,9 @@ class State:
 
     def _index_source(self, key: str, old: PaymentSource | None, new: PaymentSource | None) -> None:
         if old is not None:
-            left = tuple(each for each in self._sources_of[old.customer_no] if each != key)
-            self._sources_of[old.customer_no] = left
-            if not left:
+            remaining = tuple(each for each in self._sources_of[old.customer_no] if each != key)
+            self._sources_of[old.customer_no] = remaining
+            if not remaining:
                 del self._sources_of[old.customer_no]
         if new is not None:
             held = (*self._sources_of.get(new.customer_no, ()), key)
@@ -369,16 +377,16 @@ class State:
         self.agenda.put(key, None if new is None else source_due(new, self.account.timezone))
 
     def sources_of(self, customer_no: int) -> list[PaymentSource]:
-        """The mandates of a customer, in order of creation."""
+        """Return the mandates of a customer, in order of creation."""
         return [self.sources[key] for key in self._sources_of.get(customer_no, ())]
 
     def _index_payment(self, key: str, old: IncomingPayment | None, new: IncomingPayment | None) -> None:
         was = set() if old is None else {part.billogram for part in old.allocations}
         now = set() if new is None else {part.billogram for part in new.allocations}
         for billogram in was - now:
-            left = tuple(each for each in self._payments_of[billogram] if each != key)
-            self._payments_of[billogram] = left
-            if not left:
+            remaining = tuple(each for each in self._payments_of[billogram] if each != key)
+            self._payments_of[billogram] = remaining
+            if not remaining:
                 del self._payments_of[billogram]
         for billogram in now - was:
             self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
@@ -388,7 +396,7 @@ class State:
         self.agenda.put(key, None if new is None else recall_due(new, number))
 
     def payments_of(self, billogram: str) -> list[IncomingPayment]:
-        """The payments of which something was allocated to this billogram."""
+        """Return the payments that were allocated to this billogram, wholly or in part."""
         return [self.payments[key] for key in self._payments_of.get(billogram, ())]
 
     def _index_billogram(self, key: str, old: Billogram | None, new: Billogram | None) -> None:
@@ -403,9 +411,9 @@ class State:
         left = None if old is None or old.internal is _DELETED else old
         entered = None if new is None or new.internal is _DELETED else new
         self._index_numbers(key, left, entered)
-        self._index_letters(key, () if old is None else old.documents, () if new is None else new.documents)
+        self._index_documents(key, old, new)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
-        was, now = _shared(left), _shared(entered)
+        was, now = _bucket_values(left), _bucket_values(entered)
         if was != now:
             for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
                 if was is not None and now is not None and was[index] == now[index]:
@@ -429,19 +437,25 @@ class State:
             if entered.ocr_number is not None:
                 self.ocr_numbers[entered.ocr_number] = key
 
-    def _index_letters(self, key: str, was: tuple[Document, ...], now: tuple[Document, ...]) -> None:
+    def _index_documents(self, key: str, old: Billogram | None, new: Billogram | None) -> None:
+        was: tuple[Document, ...] = () if old is None else old.documents
+        now: tuple[Document, ...] = () if new is None else new.documents
         for document in was[len(now) :]:
             del self.letters[document.letter_id]
+            if all(document.invoice_no != each.invoice_no for each in now):
+                self.document_numbers.pop(document.invoice_no, None)
         for document in now[len(was) :]:
             self.letters[document.letter_id] = key
+            if new is not None and document.invoice_no != new.invoice_no:
+                self.document_numbers[document.invoice_no] = key
 
     def image(self) -> dict[str, Any]:
-        """All of it as plain values, indexes too: two states are the same when their images are."""
+        """Return tables and indexes as plain values. Two states are equal if their images are equal."""
         indexes = {name: _plain(value) for name, value in sorted(vars(self).items())}
         return indexes | {"_tables": {kind: dict(table.items()) for kind, table in self._tables.items()}}
 
     def copy(self) -> "State":
-        """One that changes apart from this one; the aggregates are shared, as they never change."""
+        """Return a copy that changes independently. It shares the aggregates, because they are immutable."""
         other = State({kind: _copied(table) for kind, table in self._tables.items()})
         for name, value in vars(self).items():
             if any(value is table for table in self._tables.values()):
@@ -462,23 +476,28 @@ class State:
     # reading in order
 
     def bucket(self) -> Bucket:
-        """All billograms that are not deleted."""
+        """Return the bucket of all billograms that are not deleted."""
         return self._all.of.get(_ALL) or _EMPTY
 
     def bucket_of_state(self, state: str) -> Bucket:
-        """The billograms of this public state."""
+        """Return the bucket of the billograms in this public state."""
         return self._by_state.of.get(state) or _EMPTY
 
     def bucket_of_customer(self, customer_no: int) -> Bucket:
-        """The billograms whose copied customer has this number."""
+        """Return the bucket of the billograms whose copied customer has this number."""
         return self._by_customer.of.get(customer_no) or _EMPTY
 
     def states(self) -> Iterable[str]:
-        """The public states that occur."""
+        """Return the public states of all billograms."""
         return self._by_state.of.keys()
 
+    def unpack_billograms(self, numbers: Iterable[int]) -> None:
+        """Unpack the billograms with these numbers, as far as they are there."""
+        for number in numbers:
+            self.billograms.get(self._ids.get(number, ""))
+
     def billograms_of(self, numbers: Iterable[int]) -> list[Billogram]:
-        """The billograms with these numbers."""
+        """Return the billograms with these numbers."""
         return [self.billograms[self._ids[number]] for number in numbers]
 
 
@@ -490,10 +509,10 @@ def _raw(table: Mapping[Any, Any], key: Any) -> Any:
     return table.raw(key) if isinstance(table, LazyTable) else table.get(key)
 
 
-def _equal(mine: Any, its: Any) -> bool:
-    if type(mine) is Packed and type(its) is Packed and mine.body is not None and its.body is not None:
-        return mine.body == its.body
-    plain = [each.unpacked() if type(each) is Packed else each for each in (mine, its)]
+def _equal(mine: Any, theirs: Any) -> bool:
+    if type(mine) is Packed and type(theirs) is Packed and mine.body is not None and theirs.body is not None:
+        return mine.body == theirs.body
+    plain = [each.unpacked() if type(each) is Packed else each for each in (mine, theirs)]
     return bool(plain[0] == plain[1])
 
 
@@ -507,27 +526,27 @@ def _plain(value: Any) -> Any:
     )
 
 
-def _known(values: Iterable[Number | None], keys: Iterable[str]) -> Iterable[tuple[Number, str]]:
+def _present_values(values: Iterable[Number | None], keys: Iterable[str]) -> Iterable[tuple[Number, str]]:
     return [(value, key) for value, key in zip(values, keys, strict=True) if value is not None]
 
 
-_EMPTY = Bucket([], money.ZERO)  # nobody enters it
+_EMPTY = Bucket([], money.ZERO)  # nothing is ever added to it
 
 
 def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[int]:
-    """A part of the orders taken together."""
+    """Return a slice of the orders merged into one."""
     if len(orders) == 1:
         return orders[0][start:stop]
-    count = sum(map(len, orders))  # a slice of a list may end anywhere, islice not beyond sys.maxsize
+    count = sum(map(len, orders))  # islice raises an error for an end beyond sys.maxsize
     return list(islice(merge(*orders), min(start, count), count if stop is None else min(stop, count)))
 
 
 def dunning_inputs(account: Account) -> tuple[object, ...]:
-    """What of an account the deadlines of all its billograms follow, and since when they do."""
+    """Return the values of an account that the deadlines of all its billograms depend on, and since when."""
     return account.dunning_changed_at, *agenda_inputs(account)
 
 
-def _shared(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
+def _bucket_values(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
     if billogram is None:
         return None
     return (

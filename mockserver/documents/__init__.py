@@ -1,1 +1,1 @@
-"""What leaves the house: PDFs and the outbox, made from frozen documents (reference: behaviour 4.2)."""
+"""PDFs and the outbox of sent messages, made from frozen documents (reference: behaviour 4.2)."""

@@ -1,6 +1,6 @@
-"""What left the house, as a developer looks at it: e-mail, SMS, letter, e-invoice (reference: behaviour 4.2).
+"""The outbox shows developers the sent e-mails, SMS, letters and e-invoices (reference: behaviour 4.2).
 
-The wording is ours, in Swedish [A].
+The texts are in Swedish; their wording is our own [A].
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from mockserver.documents.pdf_content import DocumentTotals
 
 
 class OutboxMessage(Value, frozen=True):
-    """One document on its way. `to`: e-mail, phone, identifier, or the lines of a postal address."""
+    """A sent document. `to` is an e-mail address, phone number, identifier, or postal address in lines."""
 
     letter_id: str
     at: datetime
@@ -23,23 +23,25 @@ class OutboxMessage(Value, frozen=True):
     channel: str
     method: str
     to: str
-    subject: str | None  # None: an SMS has none
+    subject: str | None  # None for an SMS
     text: str
     link: str | None
     attachment: str | None
 
 
 def is_sent(document: Document) -> bool:
-    """Whether it leaves the house at all."""
+    """Return whether the document is sent at all."""
     return document.channel is not None
 
 
 def message(billogram: Billogram, document: Document, customer: Customer | None, base: str) -> OutboxMessage:
-    """How a document leaves. `base` is the address of the server for whoever looks; `customer` helps out
-    where no event tells to whom an e-invoice went.
+    """Return the message with which a document was sent.
+
+    `base` is the URL of the server, for the link to the recipient's page. `customer` supplies the identifier
+    of an e-invoice if no event has it.
     """
     channel = document.channel
-    assert channel is not None, "it leaves the house"
+    assert channel is not None, "only documents that are sent have a message"
     link = f"{base}/r/{document.ocr_number}/{document.link}" if document.link else None
     title = f"{words.title(document)} {document.invoice_no} från {document.settings.name}"
     return OutboxMessage(
@@ -52,64 +54,68 @@ def message(billogram: Billogram, document: Document, customer: Customer | None,
         method=document.method,
         to=_to(billogram, document, customer),
         subject=None if channel == "SMS" else title,
-        text=_short(document, title, link) if channel == "SMS" else _text(document, link),
+        text=_sms_text(document, title, link) if channel == "SMS" else _text(document, link),
         link=link,
         attachment=document.attachment,
     )
 
 
 def _to(billogram: Billogram, document: Document, customer: Customer | None) -> str:
-    to = document.recipient
+    recipient = document.recipient
     match document.channel:
         case "Email":
-            return to.email
+            return recipient.email
         case "SMS":
-            return to.phone
+            return recipient.phone
         case "Letter":
-            return "\n".join(words.postal_lines(to))
+            return "\n".join(words.postal_lines(recipient))
         case "EDI":
             return delivery.edi_of(document.content, customer) or ""
     registered = None if customer is None else customer.einvoice
-    known = None if registered is None else delivery.identifier_of(registered)
+    own = document.content.regional.efaktura_recipient_identifier
+    known = own if registered is None else delivery.identifier_of(registered)
     return _einvoice_identifier(billogram, document) or known or ""
 
 
 def _einvoice_identifier(billogram: Billogram, document: Document) -> str | None:
-    """The identifier that an event tells: the one behind its letter, else the last one before it."""
-    found, passed = None, False
+    """Return the identifier in the event after the document's letter, or else in the last one before it."""
+    found, letter_seen = None, False
     for event in billogram.events:
         if isinstance(event, events.LetterEvent):
-            if passed:
+            if letter_seen:
                 break
-            passed = event.letter_id == document.letter_id
+            letter_seen = event.letter_id == document.letter_id
         elif isinstance(event, events.EfakturaSent) and event.recipient_identifier is not None:
             found = event.recipient_identifier
     return found
 
 
 def _facts(document: Document) -> list[tuple[str, str]]:
-    part, currency = DocumentTotals(document), document.content.terms.currency
-    found = [("Fakturanummer", str(document.invoice_no)), (part.asks, f"{words.amount(part.due)} {currency}")]
-    found += [pair for pair in part.after() if pair[0] != "varav moms"]
+    totals, currency = DocumentTotals(document), document.content.terms.currency
+    facts = [
+        ("Fakturanummer", str(document.invoice_no)),
+        (totals.asks, f"{words.amount(totals.due)} {currency}"),
+    ]
+    facts += [total for total in totals.after() if total[0] != "varav moms"]
     if document.kind != CREDIT:
-        found.append(("Förfallodatum", words.day(document.content.terms.due_date)))
+        facts.append(("Förfallodatum", words.day(document.content.terms.due_date)))
     if document.ocr_number:
-        found.append(("OCR-nummer", document.ocr_number))
+        facts.append(("OCR-nummer", document.ocr_number))
     if document.kind != CREDIT and document.settings.payment.bankgiro:
-        found.append(("Bankgiro", document.settings.payment.bankgiro))
-    return found
+        facts.append(("Bankgiro", document.settings.payment.bankgiro))
+    return facts
 
 
 def _text(document: Document, link: str | None) -> str:
-    """The text of an e-mail; of the others too: a letter is its PDF."""
+    """Return the text of every message but an SMS."""
     creditor, name = document.settings.name, document.recipient.name
-    came = {
+    introductions = {
         CREDIT: f"Här är en kreditfaktura från {creditor}.",
         REMINDER: f"Vi påminner om en faktura från {creditor} som inte är betald.",
     }
     paragraphs = [
         f"Hej {name}!" if name else "Hej!",
-        came.get(document.kind, f"Här är en faktura från {creditor}."),
+        introductions.get(document.kind, f"Här är en faktura från {creditor}."),
         document.message or "",
         "\n".join(f"{label}: {value}" for label, value in _facts(document)),
         f"Se den här: {link}" if link else "",
@@ -118,7 +124,7 @@ def _text(document: Document, link: str | None) -> str:
     return "\n\n".join(filter(None, paragraphs))
 
 
-def _short(document: Document, title: str, link: str | None) -> str:
-    """The text of an SMS."""
+def _sms_text(document: Document, title: str, link: str | None) -> str:
+    """Return the text of an SMS."""
     facts = [f"{label} {value}" for label, value in _facts(document)[1:]]
     return f"{title}. {', '.join(facts)}.{f' {link}' if link else ''}"

@@ -1,10 +1,11 @@
-"""How a document looks: its words, laid out on pages of A4. How the form of real ones is, is not known [A].
+"""The layout of a document on A4 pages. The layout of real documents is not known [A].
 
-The layout is known before anything is drawn, so that each page can tell how many there are. Millimetres from
-the upper left corner; a text stands on its base line.
+The whole layout is made before anything is drawn, because each page shows the number of pages. Coordinates
+are millimetres from the upper left corner. The coordinates of a text are those of its baseline.
 """
 
 from collections.abc import Iterator, Sequence
+from math import atan2, cos, degrees, hypot, sin
 
 from msgspec import Struct
 
@@ -13,18 +14,19 @@ from mockserver.documents.words import printable
 
 WIDTH, HEIGHT = 210.0, 297.0
 LEFT, RIGHT, TOP = 20.0, 190.0, 16.0
-MIDDLE = 116.0  # where the recipient stands: in the window of an envelope
-LOGOTYPE = 62.0, 22.0  # at most
+MIDDLE = 116.0  # left edge of the recipient's address, in the window of an envelope
+LOGOTYPE = 62.0, 22.0  # largest width and height
 
 _BODY, _SMALL, _LABEL = 9.5, 8.0, 8.5  # points
-_STEP, _NARROW = 4.8, 3.7  # from line to line
-_POINT = 25.4 / 72
-_SMALLEST = 5.0  # points, to which a text is shrunk before it is cut
+_STEP, _NARROW = 4.8, 3.7  # distances of lines
+_POINT = 25.4 / 72  # millimetres
+_SMALLEST = 5.0  # points; a text that is still too wide at this size is cut
 BLACK, GREY, LIGHT, PALE = 0, 105, 190, 243
+_STAMP = 220  # shade; what is drawn over it stays easy to read
 
 
 class Text(Struct, frozen=True):
-    """Letters of the fonts only."""
+    """One line of text, in characters that the fonts have. `size` is in points."""
 
     x: float
     y: float
@@ -35,7 +37,7 @@ class Text(Struct, frozen=True):
 
 
 class Box(Struct, frozen=True):
-    """A filled box; a flat one is a rule."""
+    """A filled rectangle. A flat one serves as a line."""
 
     x: float
     y: float
@@ -45,7 +47,7 @@ class Box(Struct, frozen=True):
 
 
 class LogotypeBox(Struct, frozen=True):
-    """Where the logotype stands."""
+    """The position and size of the logotype."""
 
     x: float
     y: float
@@ -53,23 +55,34 @@ class LogotypeBox(Struct, frozen=True):
     height: float
 
 
-Page = list[Text | Box | LogotypeBox]
+class Stamp(Struct, frozen=True):
+    """A word across the page, from its lower left to its upper right. `angle` is in degrees."""
+
+    x: float
+    y: float
+    text: str
+    size: float
+    angle: float
+    shade: int
+
+
+Page = list[Text | Box | LogotypeBox | Stamp]
 
 
 class Metrics(Struct, frozen=True):
-    """The widths of the letters, in thousandths of the size, by their byte in cp1252."""
+    """The widths of the characters by their byte in cp1252, in thousandths of the font size."""
 
     plain: tuple[int, ...]
     bold: tuple[int, ...]
 
     def width(self, text: str, size: float, *, bold: bool = False) -> float:
-        """How wide a text is."""
+        """Return the width of a text in millimetres; `size` is in points."""
         widths = self.bold if bold else self.plain
         return sum(widths[byte] for byte in text.encode("cp1252")) * size * _POINT / 1000
 
 
 def pages(pdf_content: PdfContent, metrics: Metrics, logotype: tuple[float, float] | None) -> list[Page]:
-    """The pages of a document. `logotype`: width and height of one, in whatever unit."""
+    """Lay out a document. `logotype` is its width and height in any unit, None if there is none."""
     layout = _Layout(pdf_content, metrics)
     layout.head(logotype)
     layout.table()
@@ -84,13 +97,13 @@ class _Layout:
         self._pages: list[Page] = [[]]
         self._y = TOP
         self._foot = HEIGHT - 13 - _NARROW * max(map(len, pdf_content.footer), default=0)
-        self._columns = self._placed()
+        self._columns = self._column_positions()
         self._widths: dict[tuple[str, float], float] = {}
 
     # the parts
 
     def head(self, logotype: tuple[float, float] | None) -> None:
-        """What stands above the rows of the first page."""
+        """Lay out what is above the rows of the first page."""
         pdf_content = self._pdf_content
         if logotype is None:
             self._fit(LEFT, 24.5, pdf_content.creditor, 15, MIDDLE - LEFT - 8, bold=True)
@@ -115,7 +128,7 @@ class _Layout:
         self._y += 3.5
 
     def table(self) -> None:
-        """The rows, under a heading on each page."""
+        """Lay out the rows, with a heading on each page."""
         self._ensure_room(22)
         self._heading()
         for line in self._pdf_content.lines:
@@ -123,7 +136,7 @@ class _Layout:
         self._box(LEFT, self._y - 2.2, RIGHT - LEFT, 0.25, LIGHT)
 
     def end(self) -> None:
-        """Sums, where to pay, notes."""
+        """Lay out the sums, the notes, and where to pay."""
         pdf_content, left = self._pdf_content, MIDDLE - 12
         size = _STEP * (len(pdf_content.sums) + len(pdf_content.after)) + 16
         self._y += 4
@@ -147,19 +160,31 @@ class _Layout:
             self._payment_band()
 
     def finished(self) -> list[Page]:
-        """The pages, each with its number and the footer."""
+        """Add number and footer to each page, and return the pages."""
         total = len(self._pages)
         for index, page in enumerate(self._pages, 1):
             text = f"Sida {index} ({total})"
             width = self._metrics.width(text, _SMALL)
             page.append(Text(RIGHT - width, 11, text, _SMALL, shade=GREY))
             page += self._footer
+            if self._pdf_content.stamp:
+                page.insert(0, self._stamp(self._pdf_content.stamp))
         return self._pages
 
-    # their pieces
+    # pieces of the parts
 
-    def _placed(self) -> list[tuple[float, float, bool]]:
-        """Left edge and width of each column, and whether it holds numbers."""
+    def _stamp(self, text: str) -> Stamp:
+        """Return a stamp along the diagonal of the page, in its middle."""
+        angle, length = atan2(HEIGHT, WIDTH), 0.7 * hypot(WIDTH, HEIGHT)
+        size = length / self._metrics.width(text, 1, bold=True)
+        # the baseline is half the height of a capital below the diagonal
+        below = 0.36 * size * _POINT
+        x = WIDTH / 2 - length / 2 * cos(angle) + below * sin(angle)
+        y = HEIGHT / 2 + length / 2 * sin(angle) + below * cos(angle)
+        return Stamp(x, y, text, size, degrees(angle), _STAMP)
+
+    def _column_positions(self) -> list[tuple[float, float, bool]]:
+        """Return the left edge and the width of each column, and whether it holds numbers."""
         columns = self._pdf_content.columns
         free = RIGHT - LEFT - sum(column.width or 0 for column in columns)
         found, x = [], LEFT
@@ -188,11 +213,11 @@ class _Layout:
     def _row(self, line: Line) -> None:
         at = self._pdf_content.title_at
         x, width, _ = self._columns[at]
-        bare = not any(cell for index, cell in enumerate(line.cells) if index not in (0, at))
+        title_only = not any(cell for index, cell in enumerate(line.cells) if index not in (0, at))
         inset = 0.0 if at else 1.5
-        width = (RIGHT - x if bare else width) - inset - 2.5
+        width = (RIGHT - x if title_only else width) - inset - 2.5
         titles = list(self._wrapped(line.cells[at], _BODY, width)) or [""]
-        # beside it there are no numbers
+        # the lines below the title have no numbers beside them
         below = list(self._wrapped(line.below, _SMALL, max(width, RIGHT - 31 - x)))
         self._ensure_room(min(_STEP * len(titles) + _NARROW * len(below), 40), again=True)
         cells = list(line.cells)
@@ -216,7 +241,7 @@ class _Layout:
         self._fit(left, self._y, value, size, RIGHT - left - 1.5, bold=bold, right=True)
 
     def _payment_band(self) -> None:
-        """The band above the footer of the last page."""
+        """Lay out where to pay, in a band above the footer of the last page."""
         top = self._foot - 23
         if self._y > top - 1:
             self._break()
@@ -228,10 +253,10 @@ class _Layout:
         gap = max((free - sum(widths)) / len(widths), 5)
         scale = min((free - gap * len(widths)) / sum(widths), 1)
         x = LEFT + 6
-        for (label, value), wide in zip(self._pdf_content.payment, widths, strict=True):
-            self._fit(x, top + 6, label, _SMALL, wide * scale + gap - 2, shade=GREY)
-            self._fit(x, top + 12.5, value, 11.5, wide * scale + 0.1, bold=True)
-            x += wide * scale + gap
+        for (label, value), value_width in zip(self._pdf_content.payment, widths, strict=True):
+            self._fit(x, top + 6, label, _SMALL, value_width * scale + gap - 2, shade=GREY)
+            self._fit(x, top + 12.5, value, 11.5, value_width * scale + 0.1, bold=True)
+            x += value_width * scale + gap
 
     @property
     def _footer(self) -> Page:
@@ -264,7 +289,7 @@ class _Layout:
             self._y += step
 
     def _ensure_room(self, height: float, *, again: bool = False) -> None:
-        """Go on on a new page when there is no room; `again`: under the heading of the rows."""
+        """Begin a new page if this height does not fit. `again` repeats the heading of the rows there."""
         if self._y + height > self._foot - 4:
             self._break()
             if again:
@@ -298,7 +323,7 @@ class _Layout:
         shade: int = BLACK,
         right: bool = False,
     ) -> None:
-        """A text in one line that is no wider than this; with `right` it ends there."""
+        """Put a text in one line of at most this width. With `right` it is aligned to the right edge."""
         text, size = self._fitted(text, size, width, bold=bold, whole=right)
         if right:
             x += width - self._metrics.width(text, size, bold=bold)
@@ -307,29 +332,29 @@ class _Layout:
     def _fitted(
         self, text: str, size: float, width: float, *, bold: bool, whole: bool = False
     ) -> tuple[str, float]:
-        """The text and a size at which it is no wider than this; cut, unless it must be `whole`."""
+        """Return the text, and a size at which it fits into this width. Unless `whole`, it may be cut."""
         text = printable(text).replace("\n", " ")
-        wide = self._metrics.width(text, size, bold=bold)
-        if wide <= width:
+        text_width = self._metrics.width(text, size, bold=bold)
+        if text_width <= width:
             return text, size
-        size = size * width / wide if whole else max(size * width / wide, min(_SMALLEST, size))
+        size = size * width / text_width if whole else max(size * width / text_width, min(_SMALLEST, size))
         while not whole and text and self._metrics.width(text, size, bold=bold) > width + 0.01:
             text = text.removesuffix("…")[:-1] + "…" if len(text) > 1 else ""
         return text, size
 
     def _wrapped(self, text: str, size: float, width: float) -> Iterator[str]:
-        """The lines of a text; a word that is too wide is broken."""
+        """Yield the lines of a text. A word that is wider than a line is broken."""
         for paragraph in printable(text).split("\n") if text else ():
             line, room = "", width
             for word in paragraph.split(" "):
-                wide = self._width_of(word, size)
+                word_width = self._width_of(word, size)
                 blank = self._width_of(" ", size) if line else 0.0
-                if blank + wide <= room:
-                    line, room = f"{line} {word}" if line else word, room - blank - wide
+                if blank + word_width <= room:
+                    line, room = f"{line} {word}" if line else word, room - blank - word_width
                     continue
                 if line:
                     yield line
-                *full, line = self._broken(word, size, width) if wide > width else [word]
+                *full, line = self._broken(word, size, width) if word_width > width else [word]
                 yield from full
                 room = width - self._width_of(line, size)
             yield line
@@ -337,12 +362,12 @@ class _Layout:
     def _broken(self, word: str, size: float, width: float) -> list[str]:
         parts, room = [""], width
         for letter in word:
-            wide = self._width_of(letter, size)
-            if wide > room and parts[-1]:
+            letter_width = self._width_of(letter, size)
+            if letter_width > room and parts[-1]:
                 parts.append("")
                 room = width
             parts[-1] += letter
-            room -= wide
+            room -= letter_width
         return parts
 
     def _width_of(self, word: str, size: float) -> float:

@@ -1,7 +1,8 @@
-"""The PDF of a document: the same bytes whenever and wherever it is made (reference: behaviour 4.2, api 8.8).
+"""The PDF of a document: the same bytes at any time and place (reference: behaviour 4.2, api 8.8).
 
-Nothing is compressed but pictures, as compressors differ from build to build. The fonts are those that every
-reader has, so letters outside cp1252 are written plainly. What draws it is imported at the first PDF.
+Only pictures are compressed, because the output of compressors depends on their build. The fonts are those
+that every PDF reader has, so characters outside cp1252 are replaced by similar ones. The library that draws
+is imported at the first PDF, because its import is slow.
 """
 
 from collections import OrderedDict
@@ -15,20 +16,20 @@ from typing import TYPE_CHECKING
 from mockserver.core.documents import Document
 from mockserver.core.model import Picture
 from mockserver.documents import words
-from mockserver.documents.pages import Box, LogotypeBox, Metrics, Page, Text, pages
+from mockserver.documents.pages import Box, LogotypeBox, Metrics, Page, Stamp, Text, pages
 from mockserver.documents.pdf_content import pdf_content
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MAX_PIXELS = 16_000_000  # of a picture; a larger one is left out [A]
-_MAX_PICTURE_SIZE = 560, 200  # pixels, to which a picture is brought down: some 230 to the inch
-_MAX_PDFS = 256  # PDFs that are kept
-_MAX_BYTES = 16 * 1024 * 1024
+MAX_PIXELS = 16_000_000  # of a picture; a larger picture is left out [A]
+_MAX_PICTURE_SIZE = 560, 200  # pixels; larger pictures are scaled down to about 230 per inch
+_MAX_PDFS = 256  # in the cache
+_MAX_BYTES = 16 * 1024 * 1024  # in the cache
 
 
 def render(document: Document, claim_no: int) -> bytes:
-    """The PDF. `claim_no`: the number of the first invoice of its claim."""
+    """Return the PDF of a document. `claim_no` is the number of the first invoice of its claim."""
     from fpdf import FPDF
 
     picture = _picture_of(document)
@@ -42,11 +43,12 @@ def render(document: Document, claim_no: int) -> bytes:
     pdf = Pdf(unit="mm", format="A4")
     pdf.set_compression(False)
     pdf.set_auto_page_break(False)
-    pdf.alias_nb_pages(None)  # type: ignore[arg-type]  # so that no text stands for something else
+    pdf.alias_nb_pages(None)  # type: ignore[arg-type]  # so that no text is replaced by the number of pages
     pdf.core_fonts_encoding = "cp1252"
     pdf.set_creation_date(document.at.astimezone(UTC))
     pdf.set_producer("mockserver")
-    pdf.set_title(f"{words.title(document)} {document.invoice_no}")
+    title = words.title(document)
+    pdf.set_title(title if document.draft else f"{title} {document.invoice_no}")
     pdf.set_lang("sv")
     for page in layout(document, claim_no):
         pdf.add_page()
@@ -56,24 +58,29 @@ def render(document: Document, claim_no: int) -> bytes:
                     pdf.set_font("helvetica", "B" if part.bold else "", round(part.size, 2))
                     pdf.set_text_color(part.shade)
                     pdf.text(part.x, part.y, part.text)
+                case Stamp():
+                    pdf.set_font("helvetica", "B", round(part.size, 2))
+                    pdf.set_text_color(part.shade)
+                    with pdf.rotation(part.angle, part.x, part.y):
+                        pdf.text(part.x, part.y, part.text)
                 case Box():
                     pdf.set_fill_color(part.shade)
                     pdf.rect(part.x, part.y, part.width, part.height, style="F")
                 case LogotypeBox():
-                    assert picture is not None, "a place is only made for one"
+                    assert picture is not None, "the layout has a box only if there is a picture"
                     pdf.image(picture, part.x, part.y, part.width, part.height)
     return bytes(pdf.output())
 
 
 def layout(document: Document, claim_no: int) -> list[Page]:
-    """Its pages, not drawn yet."""
+    """Lay out the pages of a document. `claim_no` is the number of the first invoice of its claim."""
     picture = _picture_of(document)
     return pages(pdf_content(document, claim_no), metrics(), None if picture is None else picture.size)
 
 
 @lru_cache(maxsize=1)
 def metrics() -> Metrics:
-    """The widths of the letters of Helvetica."""
+    """Return the widths of the characters of Helvetica."""
     from fpdf.fonts import CORE_FONTS_CHARWIDTHS
 
     plain, bold = (CORE_FONTS_CHARWIDTHS[name] for name in ("helvetica", "helveticaB"))
@@ -87,7 +94,7 @@ def _picture_of(document: Document) -> "Image | None":
 
 @lru_cache(maxsize=8)
 def _picture(logotype: Picture) -> "Image | None":
-    """The picture as it is drawn, or None for one that can't be read, or is too large to be looked at."""
+    """Return the picture as it is drawn, or None if it can't be decoded or has too many pixels."""
     from PIL import Image
 
     try:
@@ -96,7 +103,7 @@ def _picture(logotype: Picture) -> "Image | None":
                 return None
             opened.draft("RGB", _MAX_PICTURE_SIZE)
             plain = opened.convert("RGBA")
-    except Exception:  # whatever a reader of pictures raises for a broken one: the invoice must be made
+    except Exception:  # the invoice is made whatever Pillow raises for a damaged picture
         return None
     plain.thumbnail(_MAX_PICTURE_SIZE)
     flat = Image.new("RGB", plain.size, "white")
@@ -105,7 +112,7 @@ def _picture(logotype: Picture) -> "Image | None":
 
 
 class PdfCache:
-    """The newest PDFs, by the very document that they show; used from several threads."""
+    """A cache of the PDFs that were used last. It is safe to use from several threads."""
 
     def __init__(self) -> None:
         self._cached: OrderedDict[tuple[str, str], tuple[Document, bytes]] = OrderedDict()
@@ -113,7 +120,10 @@ class PdfCache:
         self._lock = Lock()
 
     def get(self, account: str, document: Document) -> bytes | None:
-        """The PDF of a document of an account, if it is kept."""
+        """Return the PDF of an account's document if it is in the cache.
+
+        It must be the same document object: after a reset, another document can have the same id.
+        """
         key = account, document.letter_id
         with self._lock:
             found = self._cached.get(key)
@@ -123,7 +133,7 @@ class PdfCache:
             return found[1]
 
     def get_or_render(self, account: str, document: Document, claim_no: int) -> bytes:
-        """The same, drawn now if it is not."""
+        """Return the PDF of an account's document from the cache, or make it and add it to the cache."""
         found = self.get(account, document)
         if found is not None:
             return found

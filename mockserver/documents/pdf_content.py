@@ -1,7 +1,8 @@
-"""What a document says, in words and in order; how it looks stands in `pages` (reference: behaviour 4.2).
+"""The content of a document: its texts in order; `pages` has the layout (reference: behaviour 4.2).
 
-What is not known of the real ones [A]: Swedish in every market; a credit invoice, and one about a change, is
-dated on the day it was made; VAT is told for each rate, and adds up to that of the sums.
+Assumptions about real documents [A]: they are in Swedish in every market. A credit invoice, and an invoice
+about a change, has the date on which it was made. VAT is shown for each rate and adds up to the VAT of the
+sums.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,7 @@ _CENT = Decimal("0.01")
 
 
 class Column(Struct, frozen=True):
-    """A column of the rows; without a width it takes what the others leave. Numbers stand to the right."""
+    """A column of the rows. Without a width it takes the rest of the line. Numbers are aligned right."""
 
     heading: str
     width: float | None
@@ -28,14 +29,14 @@ class Column(Struct, frozen=True):
 
 
 class Line(Struct, frozen=True):
-    """One row: its cells in order of the columns, and what stands below its title."""
+    """One row: its cells in the order of the columns, and the text below its title."""
 
     cells: tuple[str, ...]
     below: str = ""
 
 
 class PdfContent(Struct, frozen=True):
-    """A document, ready to be laid out."""
+    """The texts of a document. A pair is a label and its value."""
 
     title: str
     creditor: str
@@ -44,18 +45,19 @@ class PdfContent(Struct, frozen=True):
     references: list[Pair]
     message: str
     columns: list[Column]
-    title_at: int  # which column holds the titles
+    title_at: int  # index of the column of titles
     lines: list[Line]
     sums: list[Pair]
-    due: Pair  # the last of the sums, in large letters
-    after: list[Pair]  # what stands below it
+    due: Pair  # what the document asks for, in large letters
+    after: list[Pair]  # below `due`
     payment: list[Pair]  # where to pay; empty when there is nothing to pay
     notes: list[str]
     footer: list[list[str]]
+    stamp: str  # across each page; empty for none
 
 
 def pdf_content(document: Document, claim_no: int) -> PdfContent:
-    """What a document says. `claim_no`: the number of the first invoice of its claim."""
+    """Return the content of a document. `claim_no` is the number of the first invoice of its claim."""
     part = DocumentTotals(document)
     columns, title_at, lines = _table(document, part, claim_no)
     currency = document.content.terms.currency
@@ -75,11 +77,12 @@ def pdf_content(document: Document, claim_no: int) -> PdfContent:
         payment=_payment(document, part),
         notes=_notes(document, part),
         footer=_footer(document.settings),
+        stamp=words.DRAFT if document.draft else "",
     )
 
 
 class DocumentTotals:
-    """What a document is about: all of a claim, a change of it, or a credit by rows or amount."""
+    """The sums that a document shows: of a whole claim, of a change of it, or of a credit."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -102,7 +105,7 @@ class DocumentTotals:
         return "Att betala", remaining
 
     def sums(self) -> list[Pair]:
-        """The sums below the rows, up to what it asks for."""
+        """Return the sums below the rows, up to what the document asks for."""
         document = self.document
         sums, fee = document.sums, document.content.terms.invoice_fee
         found: list[Pair] = []
@@ -114,7 +117,7 @@ class DocumentTotals:
             if fee:
                 found.append(("Fakturaavgift", words.amount(fee)))
         rates = self._rates(vat)
-        if self.partial and self.rows and rates:  # what rounding takes off is told apart
+        if self.partial and self.rows and rates:  # rounding is a line of its own
             net = money.cents(money.add(*(base for _, base, _ in rates)))
         found.append(("Summa exkl. moms", words.amount(net)))
         if self._reversed:
@@ -131,10 +134,10 @@ class DocumentTotals:
         if rounding:
             label = "Öresavrundning" if abs(rounding) < 1 else "Justering"
             found.append((label, words.amount(rounding)))
-        return found + self._beyond()
+        return found + self._adjustments()
 
-    def _beyond(self) -> list[Pair]:
-        """What stands between the total and what is asked for."""
+    def _adjustments(self) -> list[Pair]:
+        """Return the lines between the total and what the document asks for."""
         document, sums = self.document, self.document.sums
         currency = document.content.terms.currency
         if self.partial:
@@ -152,7 +155,7 @@ class DocumentTotals:
         return found + shown if shown or document.kind == REMINDER else []
 
     def after(self) -> list[Pair]:
-        """What a change or a credit leaves to be paid."""
+        """Return what remains to be paid after a change or a credit; nothing for other documents."""
         if not (self.partial or self.changed) or self.document.sums.total < 0:
             return []
         document = self.document
@@ -168,7 +171,7 @@ class DocumentTotals:
         return bool(self.document.content.regional.reversed_vat)
 
     def _rates(self, vat: Decimal) -> list[tuple[Decimal, Decimal, Decimal]]:
-        """Rate, base and VAT of each rate, highest first; nothing where the rows don't tell it all."""
+        """Return rate, base and VAT of each rate, highest first; nothing if they do not add up to `vat`."""
         if self._reversed:
             return []
         bases: dict[Decimal, Decimal] = {}
@@ -181,12 +184,12 @@ class DocumentTotals:
                 bases[rate] = money.add(bases.get(rate, money.ZERO), net)
         found = [(rate, base, money.cents(money.percent(base, rate))) for rate, base in bases.items()]
         found.sort(key=lambda each: -each[0])
-        over = money.subtract(vat, money.add(*(tax for _, _, tax in found)))
-        if over and (not found or abs(over) > len(found) * _CENT):
+        difference = money.subtract(vat, money.add(*(tax for _, _, tax in found)))
+        if difference and (not found or abs(difference) > len(found) * _CENT):
             return []
-        if over:  # each rate was rounded, the sum once
+        if difference:  # each rate was rounded here, but only their sum in the document
             rate, base, tax = found[0]
-            found[0] = rate, base, money.add(tax, over)
+            found[0] = rate, base, money.add(tax, difference)
         return found
 
 
@@ -194,7 +197,7 @@ def _facts(document: Document, part: DocumentTotals, claim_no: int) -> list[Pair
     terms = document.content.terms
     made = calendar.local_date(document.at, document.timezone)
     own = not (part.partial or part.changed)
-    found = [("Fakturanummer", str(document.invoice_no))]
+    found = [] if document.draft else [("Fakturanummer", str(document.invoice_no))]
     if document.kind == REMINDER:
         found.append(("Påminnelsedatum", words.day(made)))
     found.append(("Fakturadatum", words.day(terms.invoice_date if own else made)))
@@ -202,7 +205,7 @@ def _facts(document: Document, part: DocumentTotals, claim_no: int) -> list[Pair
         found.append(("Förfallodatum", words.day(terms.due_date)))
     if document.ocr_number:
         found.append(("OCR-nummer", document.ocr_number))
-    if document.invoice_no != claim_no:
+    if not document.draft and document.invoice_no != claim_no:
         found.append(("Avser faktura", str(claim_no)))
     found.append(("Kundnummer", str(document.recipient.customer_no)))
     if document.recipient.org_no:
@@ -227,7 +230,7 @@ def _references(document: Document) -> list[Pair]:
 
 
 def _table(document: Document, part: DocumentTotals, claim_no: int) -> tuple[list[Column], int, list[Line]]:
-    """The columns that are needed, which one holds the titles, and the rows."""
+    """Return the columns that have content, the index of the column of titles, and the rows."""
     if part.partial and not part.rows:
         line = Line((f"Kreditering av faktura {claim_no}", words.amount(part.amount)))
         return [Column("Benämning", None, number=False), Column("Belopp inkl. moms", 32)], 0, [line]
@@ -267,14 +270,14 @@ def _line(row: Row, numbered: bool, discounted: bool, gross: bool) -> Line:
 
 
 def _payment(document: Document, part: DocumentTotals) -> list[Pair]:
-    """Where, how and when to pay what is asked for."""
+    """Return where, how and when to pay; nothing if there is nothing to pay."""
     if document.kind == CREDIT or document.sums.remaining <= 0:
         return []
     terms, payment = document.content.terms, document.settings.payment
     account = payment.international_bank_account
-    ways = [("Bankgiro", payment.bankgiro), ("Plusgiro", payment.plusgiro), ("IBAN", account.iban)]
+    accounts = [("Bankgiro", payment.bankgiro), ("Plusgiro", payment.plusgiro), ("IBAN", account.iban)]
     found = [
-        next(((label, value) for label, value in ways if value), ("Betala till", document.settings.name))
+        next(((label, value) for label, value in accounts if value), ("Betala till", document.settings.name))
     ]
     if document.ocr_number:
         found.append(("OCR-nummer", document.ocr_number))
@@ -291,13 +294,13 @@ def _notes(document: Document, part: DocumentTotals) -> list[str]:
     if sums.rotavdrag and not part.partial:
         found.append(f"Preliminärt avdrag för rot- eller rutarbete: {words.amount(sums.rotavdrag)}.")
     if document.kind == INVOICE and sums.remaining > 0:
-        found += _late(content.terms)
+        found += _late_payment_terms(content.terms)
     if document.attachment:
         found.append(f"Bilaga: {document.attachment}")
     return found
 
 
-def _late(terms: Terms) -> list[str]:
+def _late_payment_terms(terms: Terms) -> list[str]:
     parts = []
     if terms.interest_rate:
         parts.append(f"dröjsmålsränta med {words.number(terms.interest_rate)} %")
@@ -307,7 +310,7 @@ def _late(terms: Terms) -> list[str]:
 
 
 def _footer(settings: Settings) -> list[list[str]]:
-    """Who the creditor is: address, contact, registration, accounts."""
+    """Return the columns of the footer: the creditor's address, contact, registration and accounts."""
     place, contact, payment, tax = settings.address, settings.contact, settings.payment, settings.tax
     domestic, abroad = payment.domestic_bank_account, payment.international_bank_account
     country = place.country if place.country.upper() not in ("", "SE", "SVERIGE", "SWEDEN") else ""

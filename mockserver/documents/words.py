@@ -9,6 +9,7 @@ from mockserver.core import money
 from mockserver.core.documents import CREDIT, REMINDER, Document
 from mockserver.core.model import Address, Recipient
 
+DRAFT = "UTKAST"
 UNITS = {
     "unit": "st",
     "hour": "tim",
@@ -22,7 +23,7 @@ UNITS = {
     "m3": "m³",
     "litre": "l",
 }
-_LETTERS = str.maketrans(  # those that have no mark to be taken off, and what is not seen
+_LETTERS = str.maketrans(  # characters that Unicode does not decompose, and invisible ones to remove
     "łŁđĐħĦ\u0131ŧŦ\u2010\u2011\u2012\u2015\u2212\u2032\u2033",
     "lLdDhHitT-----'\"",
     "\u00ad\u200b\u200c\u200d\ufeff\ufe0e\ufe0f",
@@ -30,9 +31,10 @@ _LETTERS = str.maketrans(  # those that have no mark to be taken off, and what i
 
 
 def printable(text: str) -> str:
-    """A text in the letters that the fonts of a PDF have (cp1252): marks are left off, the rest is `?`.
+    """Return a text in the characters that the fonts of a PDF have (cp1252).
 
-    Line breaks stay, but for those at the end; what else can't be seen is a blank.
+    Other letters lose their diacritical marks; what still has no character becomes `?`. Line breaks stay,
+    except at the end. Other white space and control characters become spaces.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -46,16 +48,16 @@ def _letter(letter: str) -> str:
     category = unicodedata.category(letter)
     if category[0] == "Z" or category in ("Cc", "Cf"):
         return " "
-    if _known(letter):
+    if _encodable(letter):
         return letter
-    if category[0] == "M":  # a mark without a letter that takes it
+    if category[0] == "M":  # a mark that combines with no letter before it
         return ""
     parts = unicodedata.normalize("NFKD", letter)
     plain = "".join(part for part in parts if unicodedata.category(part)[0] != "M")
-    return plain if plain and _known(plain) else "?"
+    return plain if plain and _encodable(plain) else "?"
 
 
-def _known(text: str) -> bool:
+def _encodable(text: str) -> bool:
     try:
         return bool(text.encode("cp1252"))
     except UnicodeEncodeError:
@@ -63,12 +65,12 @@ def _known(text: str) -> bool:
 
 
 def amount(value: Decimal) -> str:
-    """Money: `1 186,25`."""
+    """Return an amount of money with two decimals: `1 186,25`."""
     return _grouped(f"{money.cents(value):,f}")
 
 
 def precise(value: Decimal, like: Decimal) -> str:
-    """A price: two decimals, or as many more as another one has."""
+    """Return a price with two decimals, or with as many as `like` has if that is more."""
     decimals = -int(like.normalize(money.EXACT).as_tuple().exponent)
     if decimals <= 2:
         return amount(value)
@@ -78,30 +80,31 @@ def precise(value: Decimal, like: Decimal) -> str:
 
 
 def number(value: Decimal) -> str:
-    """A count or a rate: no more decimals than it has."""
+    """Return a count or a rate, without zeros at the end of its decimals."""
     return _grouped(f"{value.normalize(money.EXACT):,f}")
 
 
 def _grouped(text: str) -> str:
     text = text.replace(",", " ").replace(".", ",")
-    return text.removeprefix("-") if not text.strip("-0,") else text  # zero has no sign
+    return text.removeprefix("-") if not text.strip("-0,") else text  # no minus sign for zero
 
 
 def day(value: date | None) -> str:
-    """A date, or nothing."""
+    """Return a date as `YYYY-MM-DD`, or an empty text for None."""
     return "" if value is None else value.isoformat()
 
 
 def title(document: Document) -> str:
-    """What a document is called."""
-    return {CREDIT: "Kreditfaktura", REMINDER: "Påminnelse"}.get(document.kind, "Faktura")
+    """Return the Swedish title of a document."""
+    kind = {CREDIT: "Kreditfaktura", REMINDER: "Påminnelse"}.get(document.kind, "Faktura")
+    return f"{kind} {DRAFT}" if document.draft else kind
 
 
-def postal_lines(to: Recipient) -> list[str]:
-    """Name and address of a letter: those of the delivery address if it has a street."""
-    place, name = to.address, to.name
-    if to.delivery_address.street_address:
-        place, name = to.delivery_address, to.delivery_address.name or to.name
+def postal_lines(recipient: Recipient) -> list[str]:
+    """Return name and address of a letter in lines: of the delivery address if that has a street."""
+    place, name = recipient.address, recipient.name
+    if recipient.delivery_address.street_address:
+        place, name = recipient.delivery_address, recipient.delivery_address.name or recipient.name
     return [name, *_address_lines(place)]
 
 
@@ -126,7 +129,7 @@ def _address_lines(place: Address) -> Iterator[str]:
 
 
 def town(zipcode: str | None, city: str | None, country: str | None = "SE") -> str:
-    """Zip code and city in one line; a Swedish code is written `123 45`."""
+    """Return zip code and city in one line. A Swedish zip code is written `123 45`."""
     code = (zipcode or "").strip()
     if len(code) == 5 and code.isdigit() and country in ("", "SE", None):
         code = f"{code[:3]} {code[3:]}"

@@ -1,22 +1,31 @@
 """`BillogramAccount`: an account with everything a test needs. The fixture `billogram` returns one."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, Unpack
+from urllib.parse import quote, unquote
 
-from mockserver.core.model import CallbackSettings, replace
-from mockserver.emulator import LiveAccount, NewAccount
-from mockserver.kit import books, timeline_text
-from mockserver.kit.apps import runner
+from mockserver.control.timeline import TimelineShape
+from mockserver.core.model import CallbackSettings
+from mockserver.kit import books
+from mockserver.kit.apps import TESTSERVER, runner
 from mockserver.kit.clock import AccountClock
-from mockserver.kit.receiver import ENDED, Receiver, receiver_url
+from mockserver.kit.new_account import NAMES, AccountOptions, check_names, open_account
+from mockserver.kit.receiver import ENDED, Receiver, receiver_url, shown_url
 from mockserver.kit.server_thread import ControlRefused, ServerThread
+from mockserver.kit.shapes import (
+    Fail,
+    FaultShape,
+    OutcomesShape,
+    Payment,
+    PaymentRecall,
+    RecallType,
+    Scheme,
+    Simulated,
+)
+from mockserver.kit.timeline_text import Timeline
 from mockserver.kit.webhooks import Webhooks
-from mockserver.stories.initial_accounts import read_fixture
 from mockserver.wire import decode, encode
 
 if TYPE_CHECKING:
@@ -43,44 +52,57 @@ class BillogramAccount:
         user: str,
         key: str = "secret",
         *,
-        seed: int | None = None,
-        now: datetime | None = None,
-        sign_key: str = SIGN_KEY,
-        fixture: str | None = None,
         create: Callable[["BillogramAccount"], int] | None = None,
         order_run: "OrderRun | None" = None,
+        **options: Unpack[AccountOptions],
     ) -> None:
-        """`create` makes the account in place of an empty one, and returns its seed."""
+        """`create` makes the account in place of the options, and returns its seed.
+
+        Raises ValueError for a bad option, and if the account exists; TypeError for an unknown option.
+        """
+        check_names(options, NAMES)
         self.server = server
         self.url = server.url
         self.user = user
         self.key = key
-        self.sign_key = sign_key
+        self.sign_key = options.get("sign_key", SIGN_KEY)
         self.webhook_url = receiver_url(user)
         self.control_url = f"{server.control_url}/accounts/{user}"
         self.not_built: list[str] = []  # operations that answered 501
-        self._receiver = Receiver()
+        self._receiver = Receiver(self.webhook_url)
         self._http: httpx.Client | None = None
         self._forks: list[BillogramAccount] = []
         self._snapshots = 0
+        # ids of callbacks: those of a snapshot, by its name, and those from before the last restore
+        self._planned: dict[str, frozenset[str]] = {}
+        self._planned_before: frozenset[str] = frozenset()
         self.clock = AccountClock(self.control)
         self.webhooks = Webhooks(
-            self._receiver, self.undelivered, self.settle, self._look, skip_copies=_is_reordered(order_run)
+            self._receiver,
+            self.undelivered,
+            self.settle,
+            self._look,
+            self._callbacks,
+            self._has_billogram,
+            skip_copies=_is_reordered(order_run),
         )
         self._order_run = order_run
-        server.listener.app.sender.receivers[self.webhook_url] = self._receiver
+        sender = server.listener.app.sender
+        sender.receivers[self.webhook_url] = self._receiver
         try:
-            self.seed = self._open(seed, now, fixture) if create is None else create(self)
+            self.seed = self._open(options) if create is None else create(self)
         except BaseException:
-            del server.listener.app.sender.receivers[self.webhook_url]
+            del sender.receivers[self.webhook_url]
             raise
+        sender.observers[user] = self._receiver.observe
         if order_run is not None:
             order_run.begin(server, user, self.seed)
 
-    def _open(self, seed: int | None, now: datetime | None, fixture: str | None) -> int:
-        new_account = NewAccount(self.user, self.key, seed=seed, clock_mode="frozen", now=now)
+    def _open(self, options: AccountOptions) -> int:
         callbacks = CallbackSettings(url=self.webhook_url, sign_key=self.sign_key)
-        return self.server.run(_open_account(self.server, new_account, callbacks, fixture)).account.seed
+        emulator = self.server.listener.emulator
+        opening = open_account(emulator, self.user, self.key, options, callbacks=callbacks, mode="frozen")
+        return self.server.run(opening).account.seed
 
     def __repr__(self) -> str:
         return f"<BillogramAccount {self.user} at {self.url}>"
@@ -99,12 +121,13 @@ class BillogramAccount:
             self._forks.pop().close()
         self._receiver.end()
         if self._order_run is not None:
-            self._order_run.end(each.callback_id for each in self.webhooks.received())
+            self._order_run.end(each.callback_id for each in self._receiver.all(hidden_too=True))
         live = self.server.listener.emulator.live(self.user)
         if live is not None:
             self.server.run(self.server.listener.emulator.remove(live))
-        self.disconnect()
         self.server.listener.app.sender.receivers.pop(self.webhook_url, None)
+        self.server.listener.app.sender.observers.pop(self.user, None)
+        self.disconnect()  # raises what an application raises when it stops
 
     def disconnect(self) -> None:
         """Close the HTTP client and the receiver. The account remains on the server."""
@@ -125,9 +148,7 @@ class BillogramAccount:
             try:
                 import httpx
             except ImportError:
-                raise RuntimeError(
-                    "billogram.http needs httpx: pip install 'billogram-mockserver[pytest]'"
-                ) from None
+                raise RuntimeError("billogram.http needs the package httpx: pip install httpx") from None
             # verify: reading certificates would take longer than the test, and nothing here uses TLS
             self._http = httpx.Client(
                 base_url=self.url,
@@ -143,37 +164,57 @@ class BillogramAccount:
         Raises ControlRefused when the answer is an error.
         """
         __tracebackhide__ = True
-        if path.endswith(("/reset", "/restore")):  # callbacks on hold belong to the state before it
+        restores = path.endswith("/restore")
+        if restores or path.endswith("/reset"):  # callbacks on hold belong to the state before it
             self._look(_TIMEOUT)
+        planned = self._planned_now() if restores else frozenset()
         try:
-            return self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
+            answer = self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
+            if restores:
+                taken = unquote(path.removesuffix("/restore").rpartition("/")[2])
+                self._planned_before = self._planned.get(taken, planned)
+                self.webhooks.forget_undone(planned - self._planned_before, self._planned_before)
+            elif (method, path) == ("POST", "/snapshots"):
+                self._planned[answer["name"]] = self._planned_now()
+            return answer
         except ControlRefused as refused:
             if refused.status == 501:
                 self.not_built.append(f"{method} /_mock/accounts/…{path}")
             raise
 
+    def _planned_now(self) -> frozenset[str]:
+        """The ids of all callbacks that the present state has caused."""
+        listener = self.server.listener
+
+        async def ids() -> frozenset[str]:
+            live = listener.emulator.live(self.user)
+            deliveries = () if live is None else listener.app.sender.deliveries(live).by_id.values()
+            return frozenset(each.planned.callback_id for each in deliveries)
+
+        return self._planned_before | self.server.run(ids())
+
     # the bank, the recipient and other actors
 
     def pay(
-        self, billogram_id: str | None, amount: Amount, *, scheme: str | None = None, **more: Any
-    ) -> dict[str, Any]:
+        self, billogram_id: str | None, amount: Amount, *, scheme: Scheme | None = None, **more: Any
+    ) -> Payment:
         """Report a payment from the bank, and return it. `more`: other members of `POST …/payments`.
 
         `amount` is in the billogram's currency; `billogram_id` None is money that belongs to nobody known.
         """
         __tracebackhide__ = True
         body = {"billogram": billogram_id, "amount": amount, "scheme": scheme, **more}
-        paid: dict[str, Any] = self.control("POST", "/payments", _without_none(body))
+        paid: Payment = self.control("POST", "/payments", _without_none(body))
         return paid
 
     def recall(
         self,
-        payment: str | Mapping[str, Any],
+        payment: str | Payment | Mapping[str, Any],
         *,
-        type: str | None = None,  # noqa: A002  # the member's name in the control plane
+        type: RecallType | None = None,  # noqa: A002  # the member's name in the control plane
         code: str | None = None,
         **more: Any,
-    ) -> dict[str, Any]:
+    ) -> PaymentRecall:
         """Recall a payment (or the one with this id). `more`: other members of `POST …/payments/{id}/recall`.
 
         Returns the recall.
@@ -181,7 +222,7 @@ class BillogramAccount:
         __tracebackhide__ = True
         key = payment if isinstance(payment, str) else payment["id"]
         body = _without_none({"type": type, "code": code, **more})
-        recalled: dict[str, Any] = self.control("POST", f"/payments/{key}/recall", body)
+        recalled: PaymentRecall = self.control("POST", f"/payments/{key}/recall", body)
         return recalled
 
     def outcomes(
@@ -190,29 +231,29 @@ class BillogramAccount:
         billogram: str | None = None,
         payment_source: str | None = None,
         customer_no: int | None = None,
-    ) -> dict[str, Any]:
+    ) -> OutcomesShape:
         """Set what the bank will answer to the next collections, in order: `"ok"`, `"reject.AM04"`, …"""
         __tracebackhide__ = True
         match = _without_none(
             {"billogram": billogram, "payment_source": payment_source, "customer_no": customer_no}
         )
         body = {"match": match or None, "plan": list(plan)}
-        configured: dict[str, Any] = self.control("PUT", "/outcomes", body)
+        configured: OutcomesShape = self.control("PUT", "/outcomes", body)
         return configured
 
     def fault(
-        self, fail: str | None = None, operation: str | None = None, **more: str | float
-    ) -> dict[str, Any]:
+        self, fail: Fail | None = None, operation: str | None = None, **more: str | float
+    ) -> FaultShape:
         """Make later requests fail: `fault("status:503", "POST /billogram", times=1)`.
 
         `more`: other members of `POST …/faults`. `control("DELETE", "/faults")` removes all faults.
         """
         __tracebackhide__ = True
         body = _without_none({"fail": fail, "operation": operation, **more})
-        configured: dict[str, Any] = self.control("POST", "/faults", body)
+        configured: FaultShape = self.control("POST", "/faults", body)
         return configured
 
-    def simulate(self, billogram_id: str, what: str, **body: Any) -> dict[str, Any]:
+    def simulate(self, billogram_id: str, what: Simulated, **body: Any) -> dict[str, Any]:
         """Simulate what others do: `view`, `message`, `delivery-failure`, … Returns the billogram."""
         __tracebackhide__ = True
         path = f"/billograms/{billogram_id}/simulate/{what}"
@@ -244,15 +285,29 @@ class BillogramAccount:
             raise AssertionError(report.failure(done))
         return done.outputs
 
-    def deliver_to(self, app: Any, path: str = "/") -> None:
-        """Deliver later webhooks directly to an ASGI or WSGI application, as a POST to `path`.
+    def deliver_to(
+        self,
+        app: Any,
+        path: str = "/",
+        *,
+        host: str = TESTSERVER,
+        lifespan: bool = False,
+        on_test_thread: bool | None = None,
+    ) -> None:
+        """Deliver later webhooks directly to an ASGI or WSGI application, as a POST to `path` at `host`.
 
         In an `async def` test under asyncio, an ASGI application runs on the test's own loop, while the test
-        awaits; every other application runs on a thread of the account. With None the receiver answers again.
+        awaits; every other application runs on a thread of the account. `lifespan`: an ASGI application is
+        started, on a thread and loop of its own, and stopped at the end of the test. `on_test_thread`: a
+        WSGI application is called by the test's own thread, while it waits for webhooks; by default if that
+        thread has an open transaction of Django. With None the receiver answers again.
         """
         __tracebackhide__ = True
         self._look(_TIMEOUT)
-        self._receiver.deliver_to(None if app is None else runner(app), path)
+        if self._receiver.called_here():
+            self.settle()
+        to = None if app is None else runner(app, host=host, lifespan=lifespan, on_test_thread=on_test_thread)
+        self._receiver.deliver_to(to, path)
 
     # other states
 
@@ -292,24 +347,23 @@ class BillogramAccount:
 
     # reading the state
 
-    def timeline(self, billogram: str | None = None) -> list[dict[str, Any]]:
-        """The rows of `GET …/timeline`, oldest first."""
+    def timeline(self, billogram: str | None = None) -> Timeline:
+        """The rows of `GET …/timeline`, oldest first. `print()` shows the newest of them as text."""
         __tracebackhide__ = True
-        chosen = "" if billogram is None else f"&billogram={billogram}"
-        rows: list[dict[str, Any]] = []
+        chosen = "" if billogram is None else f"&billogram={quote(billogram, safe='')}"
+        rows: list[TimelineShape] = []
         while True:
             after = f"&after={rows[-1]['id']}" if rows else ""
             page = self.control("GET", f"/timeline?limit={_PAGE}{chosen}{after}")
             rows += page
             if len(page) < _PAGE:
-                return rows
+                break
+        now = self.control("GET", "/clock")["now"]
+        return Timeline(rows, account=self.user, seed=self.seed, now=now, receiver=self.webhook_url)
 
     def timeline_text(self) -> str:
         """The newest rows of the timeline as text, with the account's seed."""
-        now = self.control("GET", "/clock")["now"]
-        return timeline_text.render(
-            self.timeline(), account=self.user, seed=self.seed, now=now, receiver=self.webhook_url
-        )
+        return str(self.timeline())
 
     def assert_reconciled(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Assert that the user's books agree with the account.
@@ -332,26 +386,95 @@ class BillogramAccount:
         """
         if self._order_run is not None:
             # an application on the caller's own loop can't answer while this blocks
-            self._order_run.look(0 if self._receiver.needs_this_loop() else timeout, awaited)
+            seconds = 0 if self._receiver.needs_this_loop() else timeout
+            self._order_run.look(seconds, awaited, self._receiver.work_until)
+
+    def _callbacks(self) -> dict[str, Any]:
+        """Where the account's webhooks go now, and of which types."""
+        found: dict[str, Any] = self.control("GET", "/callbacks")
+        return found
+
+    def _has_billogram(self, key: str) -> bool:
+        """Whether the account has a billogram with this id, or has sent a webhook about it."""
+        emulator = self.server.listener.emulator
+        live = emulator.live(self.user)
+        if live is not None and self.server.run(emulator.read(live, lambda state: key in state.billograms)):
+            return True
+        return any(key in each.billograms for each in self._receiver.all(hidden_too=True))
 
     # the end of a test
 
     def settle(self, timeout: float = _TIMEOUT) -> bool:
         """Wait until no webhook is queued or being sent. False if that takes more than `timeout` seconds."""
+        __tracebackhide__ = True
+        self.webhooks.check_loop("settle", "settle_async")
         self._look(timeout)
         body = {"idle": True, "count": 0, "timeout": f"{timeout:.3f}s"}
         try:
-            self.control("POST", "/deliveries/wait", body)
+            path = f"/accounts/{quote(self.user, safe='')}/deliveries/wait"
+            self.server.control("POST", path, body, meanwhile=self._receiver.work_until)
         except ControlRefused as refused:
             if refused.code == "timeout":
                 return False
             raise
         return True
 
+    async def settle_async(self, timeout: float = _TIMEOUT) -> bool:  # noqa: ASYNC109  # it returns False
+        """`settle` without blocking the event loop: for a test whose own loop runs the application."""
+        __tracebackhide__ = True
+        from anyio import to_thread
+
+        return await to_thread.run_sync(lambda: self.settle(timeout))
+
+    def check(self, *, allow_failed_webhooks: bool = False, allow_not_built: bool = False) -> None:
+        """Assert what the fixture asserts at the end of a test, of this account and its forks.
+
+        Waits for webhooks that are being sent. Raises AssertionError if one could not be delivered, or if an
+        operation answered 501.
+        """
+        __tracebackhide__ = True
+        for each in self.with_forks():
+            each.settle()
+        found = self.problems(
+            "check({}=True)", allow_failed_webhooks=allow_failed_webhooks, allow_not_built=allow_not_built
+        )
+        if found:
+            raise AssertionError("\n".join([*found, *self.new_tracebacks()]))
+
+    async def check_async(
+        self, *, allow_failed_webhooks: bool = False, allow_not_built: bool = False
+    ) -> None:
+        """`check` without blocking the event loop: for a test whose own loop runs the application."""
+        __tracebackhide__ = True
+        from anyio import to_thread
+
+        await to_thread.run_sync(
+            lambda: self.check(allow_failed_webhooks=allow_failed_webhooks, allow_not_built=allow_not_built)
+        )
+
+    def problems(self, hint: str, *, allow_failed_webhooks: bool, allow_not_built: bool) -> list[str]:
+        """What `check` reports, as lines. `hint`: how to allow it, with the name of the option for `{}`."""
+        found: list[str] = []
+        for each in self.with_forks():
+            if not allow_failed_webhooks and (lines := each.undelivered()):
+                meant = hint.format("allow_failed_webhooks")
+                found += [f"webhooks could not be delivered (if that is meant: {meant})", *lines]
+            if not allow_not_built and (names := each.operations_not_built()):
+                meant = hint.format("allow_not_built")
+                found += [
+                    f"not built yet, answered 501 (if that is meant: {meant})",
+                    *(f"  {n}" for n in names),
+                ]
+        return found
+
     def end_of_test(self) -> None:
         """Stop using the test's own event loop, which ends with the test function; wait for deliveries."""
         self._receiver.end()
         self.settle()
+
+    def begin_test(self) -> None:
+        """Forget what is left of an earlier test: its tracebacks, and an application on its loop."""
+        self._receiver.begin()
 
     def undelivered(self) -> list[str]:
         """The webhooks that could not be delivered, one line each.
@@ -376,9 +499,14 @@ class BillogramAccount:
                         lines.append(f"  a copy of {self._label(delivery)}: {_reason(attempt)}")
         return [f"not delivered: {len(lines)}", *lines] if lines else []
 
+    def new_tracebacks(self) -> list[str]:
+        """What the applications of this account and its forks raised and no message has shown, as lines."""
+        of_forks = [line for fork in self._forks for line in fork.new_tracebacks()]
+        return [*self._receiver.new_tracebacks(), *of_forks]
+
     def _label(self, delivery: dict[str, Any]) -> str:
         words = [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]]
-        where = "" if delivery["url"] == self.webhook_url else f" to {delivery['url']}"
+        where = "" if delivery["url"] == self.webhook_url else f" to {shown_url(delivery['url'])}"
         return f"{' '.join(filter(None, words))}{where}"
 
     def operations_not_built(self) -> list[str]:
@@ -395,7 +523,7 @@ class Snapshot:
         self.name = name
 
     def restore(self) -> None:
-        """Set the account and its clock back to this state. Webhooks received since remain in `webhooks`."""
+        """Set the account and its clock back to this state. `webhooks` forgets those of what is undone."""
         __tracebackhide__ = True
         self.account.control("POST", f"/snapshots/{quote(self.name, safe='')}/restore")
 
@@ -414,17 +542,3 @@ def _reason(attempt: dict[str, Any]) -> str:
 
 def _without_none(body: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
-
-
-async def _open_account(
-    server: ServerThread, new_account: NewAccount, callbacks: CallbackSettings, fixture: str | None
-) -> LiveAccount:
-    emulator = server.listener.emulator
-    if fixture is None:
-        return await emulator.open_account(replace(new_account, callbacks=callbacks), cause="kit")
-    found = await asyncio.to_thread(read_fixture, fixture)
-    clock = {"mode": new_account.clock_mode} | (
-        {} if new_account.now is None else {"now": new_account.now.isoformat()}
-    )
-    own = {"id": new_account.id, "key": new_account.key, "seed": new_account.seed, "clock": clock}
-    return await found.open(emulator, replace(found.new_account(own), callbacks=callbacks))

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from mockserver.kit.shapes import ClockMode, ClockShape, MovedShape
 
 
 class AccountClock:
@@ -23,7 +26,7 @@ class AccountClock:
         to: str | datetime | None = None,
         until: Literal["next"] | None = None,
         dry_run: bool = False,
-    ) -> dict[str, Any]:
+    ) -> "MovedShape":
         """Move the clock by a span (`"20d"`, `"P1M"`), to a moment, or until the next thing that happens.
 
         Returns `from`, `to`, `count` and `happened` when everything due is done. `dry_run` changes nothing.
@@ -32,22 +35,22 @@ class AccountClock:
         span = f"PT{by.total_seconds():.6f}S" if isinstance(by, timedelta) else by
         body = {"by": span, "to": _text(to), "until": until, "dry_run": dry_run}
         given = {name: value for name, value in body.items() if value is not None}
-        moved: dict[str, Any] = self._control("POST", "/clock/advance", given)
+        moved: MovedShape = self._control("POST", "/clock/advance", given)
         return moved
 
     def set(
         self,
         now: str | datetime | None = None,
         *,
-        mode: Literal["live", "frozen"] | None = None,
+        mode: "ClockMode | None" = None,
         timezone: str | None = None,
         speed: float | None = None,
-    ) -> dict[str, Any]:
+    ) -> "ClockShape":
         """Move the clock to a later moment, or change its mode, time zone or speed."""
         __tracebackhide__ = True
         body = {"now": _text(now), "mode": mode, "timezone": timezone, "speed": speed}
         given = {name: value for name, value in body.items() if value is not None}
-        shown: dict[str, Any] = self._control("PUT", "/clock", given)
+        shown: ClockShape = self._control("PUT", "/clock", given)
         return shown
 
 

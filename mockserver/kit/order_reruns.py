@@ -7,6 +7,7 @@ fails is reduced as far as possible, and its run is the result of the test.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from typing import Any, cast
 
 import pytest
@@ -55,10 +56,12 @@ class OrderRun:
         assert live is not None, "it has just been created"
         app.sender.configure(live, Policy(plan=plan))
 
-    def look(self, seconds: float, awaited: Awaited | None) -> None:
+    def look(
+        self, seconds: float, awaited: Awaited | None, meanwhile: Callable[[Future[Any]], None] | None = None
+    ) -> None:
         """Handle a look of the test: release the callbacks on hold, and wait up to `seconds` for them."""
         assert self._server is not None, "an account has been created"
-        self._server.run(self._look(self._server.listener.app, seconds, awaited))
+        self._server.run(self._look(self._server.listener.app, seconds, awaited), meanwhile)
 
     async def _look(self, app: Application, seconds: float, awaited: Awaited | None) -> None:
         live = app.emulator.live(self._user)

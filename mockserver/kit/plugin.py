@@ -4,33 +4,46 @@ It is loaded in every pytest run where the package is installed, so it imports n
 used.
 """
 
-import hashlib
-import os
-import re
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 import pytest
 
 if TYPE_CHECKING:
     from mockserver.kit.account import BillogramAccount
+    from mockserver.kit.new_account import KeyedOptions
     from mockserver.kit.order_reruns import OrderRun
     from mockserver.kit.server import Mockserver
 
 _MARKER = (
-    "billogram(fixture=None, allow_failed_webhooks=False, allow_not_built=False): the fixture (a name of the "
-    "library, or a file) that the account of the test starts from, and what does not fail the test: "
-    "webhooks that can't be delivered, operations that answer 501"
+    "billogram(fixture=None, key=, sign_key=, now=, seed=, timezone=, settings=, features=, "
+    "default_due_days=, market=, pdf_delay=, allow_failed_webhooks=False, allow_not_built=False): what the "
+    "account of the test is created with, such as the fixture (a name of the library, or a file) that it "
+    "starts from, and what does not fail the test: webhooks that can't be delivered, operations that answer "
+    "501"
 )
 _ORDERS = (
     "billogram_orders(max=24, late=False): run the test unchanged, and then under at most `max` other "
     "orders and duplicates of its webhooks; the smallest that breaks it is reported. late: webhooks may also "
     "arrive after others that the test waits for"
 )
-_OPTIONS = ("fixture", "allow_failed_webhooks", "allow_not_built")
+_ALLOWED = ("allow_failed_webhooks", "allow_not_built")
+_HINT = "@pytest.mark.billogram({}=True)"
+_FIXTURE = "billogram"
 
-_account = pytest.StashKey["BillogramAccount"]()
-_timeline = pytest.StashKey[str]()
+
+class _Owned(NamedTuple):
+    """The account of a fixture, what does not fail its tests, and the problems that were reported of it."""
+
+    account: "BillogramAccount"
+    allowed: dict[str, bool]
+    reported: set[str]
+
+
+# of a test, class, module, package or session: its accounts, by the name of the fixture
+_accounts = pytest.StashKey[dict[str, _Owned]]()
+_timeline = pytest.StashKey[str]()  # of accounts that are removed
+_raised = pytest.StashKey[list[str]]()  # what the applications of these raised
 _order_run: "pytest.StashKey[OrderRun]" = pytest.StashKey()
 
 
@@ -54,7 +67,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def billogram_server() -> "Iterator[Mockserver]":
     """A server for the whole session, on a free port. The clocks of its accounts are frozen."""
     from mockserver.kit.server import Mockserver
+    from mockserver.serving import NoThreads, check_threads
 
+    try:
+        check_threads()
+    except NoThreads as error:
+        pytest.fail(str(error), pytrace=False)
     with Mockserver(clock="frozen") as server:
         yield server
 
@@ -62,59 +80,91 @@ def billogram_server() -> "Iterator[Mockserver]":
 @pytest.fixture
 def billogram(request: pytest.FixtureRequest, billogram_server: "Mockserver") -> "Iterator[BillogramAccount]":
     """A new account for this test. Its webhooks are sent to `billogram.webhooks`, signed."""
-    from mockserver.kit.account import BillogramAccount
+    yield from _new_account(request, billogram_server, {})
 
-    item = request.node
-    options = _marker_options(item)
-    name, seed = _identity(item.nodeid)
-    order_run, fixture = item.stash.get(_order_run, None), options.get("fixture")
-    account = BillogramAccount(billogram_server, name, seed=seed, fixture=fixture, order_run=order_run)
-    item.stash[_account] = account
+
+def billogram_account(
+    scope: Literal["function", "class", "module", "package", "session"] = "function",
+    *,
+    allow_failed_webhooks: bool = False,
+    allow_not_built: bool = False,
+    **options: "Unpack[KeyedOptions]",
+) -> Any:
+    """Make a fixture: an account for a test, class, module, package or session, with these options.
+
+    `shop = billogram_account("module", fixture="demo")` in a conftest.py or a test file is the fixture
+    `shop`. Each test that uses it is checked at its end, and shows the timeline of the account if it fails.
+    """
+    given = {**options, _ALLOWED[0]: allow_failed_webhooks, _ALLOWED[1]: allow_not_built}
+
+    @pytest.fixture(scope=scope)
+    def account(
+        request: pytest.FixtureRequest, billogram_server: "Mockserver"
+    ) -> "Iterator[BillogramAccount]":
+        yield from _new_account(request, billogram_server, given)
+
+    return account
+
+
+def _new_account(
+    request: pytest.FixtureRequest, server: "Mockserver", given: dict[str, Any]
+) -> "Iterator[BillogramAccount]":
+    from mockserver.kit.account import BillogramAccount
+    from mockserver.kit.new_account import identity
+
+    node, name = request.node, request.fixturename or _FIXTURE
+    options = given | _marker_options(node)
+    allowed = {each: bool(options.pop(each, False)) for each in _ALLOWED}
+    user, seed = identity(node.nodeid if name == _FIXTURE else f"{node.nodeid}::{name}")
+    order_run = node.stash.get(_order_run, None) if name == _FIXTURE else None
+    account = BillogramAccount(server, user, order_run=order_run, **{"seed": seed, **options})
+    accounts = node.stash.setdefault(_accounts, {})
+    accounts[name] = owned = _Owned(account, allowed, set())
     try:
         yield account
-        problems = _problems(account, options)
+        for each in account.with_forks():
+            each.end_of_test()
+        problems = _new_problems(owned, {})
         if problems:
-            item.stash[_timeline] = account.timeline_text()
+            request.config.stash[_timeline] = account.timeline_text()
+            request.config.stash[_raised] = account.new_tracebacks()
             pytest.fail("\n".join(problems), pytrace=False)
     finally:
-        del item.stash[_account]
+        del accounts[name]
         account.close()
 
 
-def _marker_options(item: pytest.Item) -> dict[str, Any]:
-    """The options of the test's markers, the nearest first. Raises UsageError for an unknown option."""
+def _marker_options(node: pytest.Item) -> dict[str, Any]:
+    """The options of the markers of a test, class or module, the nearest first; UsageError."""
+    from mockserver.kit.new_account import NAMES
+
     found: dict[str, Any] = {}
-    for marker in item.iter_markers("billogram"):
-        unknown = [*map(str, marker.args), *(set(marker.kwargs) - set(_OPTIONS))]
+    known = (*NAMES, *_ALLOWED)
+    for marker in node.iter_markers("billogram"):
+        unknown = [*map(str, marker.args), *(each for each in marker.kwargs if each not in known)]
         if unknown:
-            known, not_known = ", ".join(_OPTIONS), ", ".join(unknown)
-            raise pytest.UsageError(f"{item.nodeid}: the marker billogram knows {known}, not {not_known}")
+            text = f"knows {', '.join(known)}, not {', '.join(unknown)}"
+            raise pytest.UsageError(f"{node.nodeid}: the marker billogram {text}")
         found = {**marker.kwargs, **found}
     return found
 
 
-def _identity(nodeid: str) -> tuple[str, int]:
-    """Name and seed of a test's account: the same in every run. The name depends on the worker too."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
-    test = re.sub(r"[^a-z0-9]+", "-", nodeid.rpartition("::")[2].lower()).strip("-")[:50]
-    digest = hashlib.blake2b(f"{worker}:{nodeid}".encode(), digest_size=4).hexdigest()
-    seed = int.from_bytes(hashlib.blake2b(nodeid.encode(), digest_size=6).digest())
-    return f"{test or 'test'}-{digest}", seed
+def _used(item: pytest.Item) -> Iterator[tuple[Any, _Owned]]:
+    """The accounts that a test uses, each with the test, class, module, package or session that it is for."""
+    used = getattr(item, "fixturenames", ())
+    for node in reversed(item.listchain()):
+        for name, owned in node.stash.get(_accounts, {}).items():
+            if node is item or name in used:
+                yield node, owned
 
 
-def _problems(account: "BillogramAccount", options: dict[str, Any]) -> list[str]:
-    found: list[str] = []
-    for each in account.with_forks():
-        each.end_of_test()
-        if not options.get("allow_failed_webhooks") and (lines := each.undelivered()):
-            found += [f"webhooks could not be delivered ({_hint('allow_failed_webhooks')})", *lines]
-        if not options.get("allow_not_built") and (names := each.operations_not_built()):
-            found += [f"not built yet, answered 501 ({_hint('allow_not_built')})", *(f"  {n}" for n in names)]
-    return found
-
-
-def _hint(name: str) -> str:
-    return f"if that is meant: @pytest.mark.billogram({name}=True)"
+def _new_problems(owned: _Owned, options: dict[str, Any]) -> list[str]:
+    """What is wrong with an account since the test before, unless it is allowed."""
+    allowed = {each: owned.allowed[each] or bool(options.get(each)) for each in _ALLOWED}
+    every = owned.account.problems(_HINT, **dict.fromkeys(_ALLOWED, False))
+    found = [line for line in owned.account.problems(_HINT, **allowed) if line not in owned.reported]
+    owned.reported.update(line for line in every if line.startswith("  "))
+    return found if any(line.startswith("  ") for line in found) else []
 
 
 @pytest.hookimpl(wrapper=True)
@@ -123,10 +173,33 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     try:
         return (yield)
     finally:
-        account = item.stash.get(_account, None)
-        if account is not None:
-            for each in account.with_forks():
+        for _, owned in _used(item):
+            for each in owned.account.with_forks():
                 each.end_of_test()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Check the accounts that the test shares with others: their own end may be far away."""
+    problems: list[str] = []
+    texts: list[str] = []
+    raised: list[str] = []
+    for node, owned in _used(item):
+        if node is item:
+            continue
+        found = _new_problems(owned, _marker_options(item))
+        problems += found
+        if found:
+            texts.append(owned.account.timeline_text())
+            raised += owned.account.new_tracebacks()
+        for each in owned.account.with_forks():
+            each.begin_test()
+    result = yield
+    if problems:
+        item.config.stash[_timeline] = "\n\n".join(texts)
+        item.config.stash[_raised] = raised
+        pytest.fail("\n".join(problems), pytrace=False)
+    return result
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,13 +209,19 @@ def pytest_runtest_makereport(
     """Add the timeline to the report of a failure."""
     report = yield
     if report.failed:
-        account = item.stash.get(_account, None)
-        text = item.stash.get(_timeline, None)
-        if account is not None:
+        texts = []
+        raised = item.config.stash.get(_raised, [])
+        item.config.stash[_raised] = []
+        for _, owned in _used(item):
             try:
-                text = account.timeline_text()
+                texts.append(owned.account.timeline_text())
             except Exception as error:  # the report of the failure itself matters more
-                text = f"the timeline can't be shown: {error!r}"
-        if text is not None:
+                texts.append(f"the timeline can't be shown: {error!r}")
+            raised += owned.account.new_tracebacks()
+        text = item.config.stash.get(_timeline, None) or "\n\n".join(texts)
+        item.config.stash[_timeline] = ""
+        if raised:
+            report.sections.append(("billogram application", "\n".join(raised)))
+        if text:
             report.sections.append(("billogram timeline", text))
     return report

@@ -4,12 +4,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Unpack
 
 from mockserver.app import Options
-from mockserver.core.model import CallbackSettings
-from mockserver.emulator import NewAccount
+from mockserver.core.model import CallbackSettings, replace
 from mockserver.kit.server_thread import ControlRefused, ServerThread
 
 if TYPE_CHECKING:
     from mockserver.kit.account import BillogramAccount
+    from mockserver.kit.new_account import AccountOptions
 
 __all__ = ["ControlRefused", "Mockserver"]
 
@@ -36,24 +36,33 @@ class Mockserver(ServerThread):
             self._accounts.pop().disconnect()
         super().stop()
 
-    def account(self, user: str, key: str = "secret") -> "BillogramAccount":
+    def account(
+        self, user: str, key: str = "secret", **options: "Unpack[AccountOptions]"
+    ) -> "BillogramAccount":
         """Create an account with these credentials: the kind of object that the fixture `billogram` returns.
 
         The account remains when the block ends. Its clock follows the options of the server, and its webhooks
-        go to the server's `callback_url`, if it has one. Raises ValueError if the account exists.
+        go to the server's `callback_url`, if it has one. Raises ValueError for a bad option, and if the
+        account exists; TypeError for an unknown option.
         """
         from mockserver.kit.account import SIGN_KEY, BillogramAccount  # only when an account is created
+        from mockserver.kit.new_account import NAMES, check_names, open_account
+
+        check_names(options, NAMES)
 
         configuration = self._configuration
 
         def create(account: BillogramAccount) -> int:
             own = CallbackSettings(url=account.webhook_url, sign_key=account.sign_key)
-            new_account = NewAccount(user, key, callbacks=own if configuration.callback_url is None else None)
-            opening = self.listener.emulator.open_account(new_account, cause="Mockserver.account")
+            callbacks: CallbackSettings | None = own
+            if configuration.callback_url is not None:
+                callbacks = replace(own, url=configuration.callback_url) if has_own_key else None
+            emulator = self.listener.emulator
+            opening = open_account(emulator, user, key, options, callbacks=callbacks, mode=None)
             return self.run(opening).account.seed
 
-        account = BillogramAccount(
-            self, user, key, sign_key=configuration.sign_key or SIGN_KEY, create=create
-        )
+        has_own_key = "sign_key" in options
+        options = {"sign_key": configuration.sign_key or SIGN_KEY, **options}
+        account = BillogramAccount(self, user, key, create=create, **options)
         self._accounts.append(account)
         return account

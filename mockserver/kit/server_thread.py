@@ -3,12 +3,14 @@
 import asyncio
 import json
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar, Unpack
 
 from mockserver.app import Options, configured
+from mockserver.core import banking
 from mockserver.in_process import InProcessRequest, call_asgi
-from mockserver.serving import Listener, new_event_loop
+from mockserver.serving import Listener, NoThreads, check_threads, new_event_loop
 from mockserver.wire import encode
 
 T = TypeVar("T")
@@ -36,9 +38,11 @@ class ServerThread:
         self._started = threading.Event()
         self._stop: asyncio.Event | None = None
         self._listener: Listener | None = None
+        self._calendars: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start, and wait until requests are served. Raises OSError, LogInUse or LogFailed."""
+        """Start, and wait until requests are served. Raises OSError, LogInUse, LogFailed or NoThreads."""
+        check_threads()
         assert self._thread is None, "the server is already running"
         self._started.clear()
         failures: list[BaseException] = []
@@ -49,6 +53,9 @@ class ServerThread:
             self._thread.join()
             self._thread = None
             raise failures[0]
+        # the calendars of the banks take a while to import: not in the middle of a test
+        self._calendars = threading.Thread(target=banking.load, name="mockserver-calendars", daemon=True)
+        self._calendars.start()
 
     def stop(self) -> None:
         """Finish running requests, write pending records, and stop."""
@@ -57,6 +64,8 @@ class ServerThread:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
+        if self._calendars is not None:
+            self._calendars.join()
 
     @property
     def url(self) -> str:
@@ -68,7 +77,14 @@ class ServerThread:
         """The base address of the control plane."""
         return f"{self.listener.address}/_mock"
 
-    def control(self, method: str, path: str, body: Any = None) -> Any:
+    def control(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        meanwhile: Callable[[Future[Any]], None] | None = None,
+    ) -> Any:
         """Call an operation of the control plane without a socket. `path` is below `/_mock`.
 
         Raises ControlRefused when the answer is an error.
@@ -78,19 +94,30 @@ class ServerThread:
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         listener = self.listener
         call = InProcessRequest(method, f"/_mock{path}", headers, sent)
-        answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]))
+        answered = self.run(call_asgi(listener.app, call, listener.address.partition("://")[2]), meanwhile)
         payload = json.loads(answered.body)
         if answered.status >= 300:
             error = payload["error"]
             raise ControlRefused(answered.status, error["code"], error["message"], error["hint"])
         return payload
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the server's event loop, from another thread, and wait for its result."""
+    def run(self, work: Coroutine[Any, Any, T], meanwhile: Callable[[Future[Any]], None] | None = None) -> T:
+        """Run a coroutine on the server's event loop, from another thread, and wait for its result.
+
+        `meanwhile` is called with the future of the result, and may work until it is done.
+        """
+        try:
+            check_threads()  # patched since the start, it would wait for ever
+        except NoThreads:
+            work.close()
+            raise
         if self._loop is None or self._listener is None:
             work.close()
             raise AssertionError("the server is not running")
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if meanwhile is not None:
+            meanwhile(future)
+        return future.result()
 
     @property
     def control_token(self) -> str | None:

@@ -1,22 +1,40 @@
 """The timeline of an account as text, for the report of a failing test."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
+
+from mockserver.control.timeline import TimelineShape
 
 ROWS = 40
 _VALUES = ("amount", "recalled_amount", "delivery_method", "manual")
 
 
-def render(
-    rows: list[dict[str, Any]], *, account: str, seed: int, now: str, receiver: str, rows_shown: int = ROWS
-) -> str:
-    """The last `rows_shown` rows, oldest first, under a line with what is needed to reproduce them."""
-    left_out = len(rows) - rows_shown
-    head = [f"account {account}, seed {seed}, its clock shows {_moment(now)}"]
-    if left_out > 0:
-        head.append(f"({left_out} earlier rows are left out)")
-    if not rows:
-        head.append("(nothing happened)")
-    return "\n".join([*head, *(f"{_moment(row['at'])}  {_row(row, receiver)}" for row in rows[-rows_shown:])])
+class Timeline(list[TimelineShape]):
+    """The rows of a timeline, oldest first. `str()` makes the text of the newest ones."""
+
+    def __init__(
+        self, rows: Iterable[TimelineShape], *, account: str, seed: int, now: str, receiver: str
+    ) -> None:
+        super().__init__(rows)
+        self._head = f"account {account}, seed {seed}, its clock shows {_moment(now)}"
+        self._receiver = receiver
+
+    def text(self, rows_shown: int | None = None) -> str:
+        """All rows, or the last `rows_shown`, under a line with what is needed to reproduce them."""
+        left_out = 0 if rows_shown is None else max(0, len(self) - rows_shown)
+        head = [self._head]
+        if left_out > 0:
+            head.append(f"({left_out} earlier rows are left out)")
+        if not self:
+            head.append("(nothing happened)")
+        shown = (
+            f"{_moment(row['at'])}  {_row(cast('dict[str, Any]', row), self._receiver)}"
+            for row in self[left_out:]
+        )
+        return "\n".join([*head, *shown])
+
+    def __str__(self) -> str:
+        return self.text(ROWS)
 
 
 def _moment(text: str) -> str:

@@ -1,1 +1,1 @@
-"""The log: acts in streams, and names for streams. Nothing outside this room knows how they are kept."""
+"""The log: acts in streams, and names for streams. How they are stored is private to this room."""

@@ -1,6 +1,6 @@
-"""Records as bytes: JSON, Decimals as text. Here, and only here, an older format is read.
+"""Records as bytes: JSON with Decimals as text. This is the only module that reads older formats.
 
-What records of format 1 lack depends on the state before each event: `core.fold` completes it.
+What records of format 1 lack depends on the state before each event, so `core.fold` completes them.
 """
 
 from msgspec import DecodeError, Struct, json
@@ -21,19 +21,19 @@ _format_decoder = json.Decoder(_Format)
 
 
 def encode(record: Record) -> bytes:
-    """The bytes of a record."""
+    """Encode a record."""
     return _encoder.encode(record)
 
 
 def decode(body: bytes) -> Record:
-    """The record of these bytes; LogFailed when they are not of a format that this version knows."""
+    """Decode a record. Raise LogFailed if the bytes are damaged or in a format of a newer version."""
     try:
         record = _decoder.decode(body)
     except (DecodeError, UnicodeDecodeError) as error:
         if _format(body) > FORMAT:
             raise LogFailed(_NEWER) from error
         raise LogFailed(f"a record can't be read: damaged record: {error}") from error
-    if record.format > FORMAT:  # it may hold what this version would drop without a word
+    if record.format > FORMAT:  # this version would silently drop members that it does not know
         raise LogFailed(_NEWER)
     return record
 

@@ -1,12 +1,12 @@
-"""What a log can do: one small interface for every place where records are kept.
+"""The interface of a log: one small interface for every kind of storage.
 
 A stream is a sequence of records (acts), numbered from 1. It may branch off from a parent at a position: then
-it begins with the parent's records up to there, and its own positions go on from it. A pointer is a name for
-a stream: `account:demo`. A stream that neither a pointer nor the ancestry of a pointed one needs is dropped
-by `sweep`.
+it begins with the parent's records up to this position, and its own records follow. A pointer is a name for a
+stream, such as `account:demo`. `sweep` deletes streams that have no pointer and that are not ancestors of a
+stream with a pointer.
 
-Each record is kept with a checksum over the checksum of the record before it and its own bytes. At a branch
-the chain goes on from the parent's checksum at that position.
+Each record is stored with a checksum of the previous record's checksum and its own bytes. At a branch the
+chain continues from the parent's checksum at that position.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,14 +18,14 @@ from mockserver.core.events import Record
 
 
 class Append(Struct, frozen=True):
-    """One record at the end of a stream; its position must be the next one."""
+    """Append a record to a stream. Its position must be the next one."""
 
     stream: str
     record: Record
 
 
 class Branch(Struct, frozen=True):
-    """A new stream: a root (no parent), or one that goes on from `position` of `parent`."""
+    """Create a stream: a root without a parent, or a stream that continues from `position` of `parent`."""
 
     stream: str
     parent: str | None = None
@@ -33,20 +33,20 @@ class Branch(Struct, frozen=True):
 
 
 class Point(Struct, frozen=True):
-    """Let a name mean this stream from now on."""
+    """Point a name at this stream."""
 
     name: str
     stream: str
 
 
 class Unpoint(Struct, frozen=True):
-    """Forget a name, and the summary under it."""
+    """Delete a pointer and its summary."""
 
     name: str
 
 
 class Summary(Struct, frozen=True):
-    """What the list of accounts says of the account of this pointer."""
+    """Store the summary of the account of this pointer, for the list of accounts."""
 
     name: str
     body: bytes
@@ -56,7 +56,7 @@ Write: TypeAlias = Append | Branch | Point | Unpoint | Summary
 
 
 class CheckpointRow(Struct, frozen=True):
-    """One value of the fold of a stream. Without a body: there is no such value any more."""
+    """One value of the fold of a stream. None as body removes the value."""
 
     kind: str
     key: str
@@ -64,34 +64,38 @@ class CheckpointRow(Struct, frozen=True):
 
 
 class CheckpointHead(Struct, frozen=True):
-    """Up to which position the rows are the fold of their stream, and which code made them."""
+    """The position up to which a checkpoint's rows are the fold of their stream, and the code's version."""
 
     position: int
     version: str
 
 
 class LogFailed(Exception):
-    """The log can't be read or written; the text says why. Nothing of the commit has happened."""
+    """The log can't be read or written, and the text says why. A failed commit has written nothing."""
+
+
+class Stopping(LogFailed):
+    """The server stops, and does not open or load any more."""
 
 
 class LogInUse(LogFailed):
-    """Another process holds this log."""
+    """Another process uses this log."""
 
 
 class WriteRefused(LogFailed):
-    """These writes can't be kept; the log itself works."""
+    """These writes can't be stored, but the log itself works."""
 
 
 class PositionTaken(WriteRefused):
-    """The stream does not end right before this record: another writer was faster, or it was dropped."""
+    """The stream does not end right before this record: another writer was faster, or it was deleted."""
 
     def __init__(self, stream: str) -> None:
-        super().__init__(f"stream {stream} has gone on without this process, or was dropped")
+        super().__init__(f"another process has extended or deleted stream {stream}")
         self.stream = stream
 
 
 class RecordDamaged(LogFailed):
-    """A record is not what was written there, or is missing."""
+    """A record is missing, or is not what was written."""
 
     def __init__(self, log: str, stream: str, position: int, why: str) -> None:
         super().__init__(f"{log} is damaged in stream {stream} at position {position}: {why}")
@@ -100,7 +104,7 @@ class RecordDamaged(LogFailed):
 
 
 class CheckpointDamaged(LogFailed):
-    """The rows of a checkpoint are not what was written: the records must be read instead."""
+    """The rows of a checkpoint are not what was written. The records must be read instead."""
 
     def __init__(self, log: str, stream: str, why: str) -> None:
         super().__init__(f"{log}: the checkpoint of stream {stream} is damaged: {why}")
@@ -108,67 +112,67 @@ class CheckpointDamaged(LogFailed):
 
 
 class Log(Protocol):
-    """A log. `volatile`: it ends with the process, so that a commit never waits and can't fail."""
+    """A log. A `volatile` one ends with the process, so a commit does not wait and can't fail."""
 
     volatile: bool
-    name: str  # what a person would call the place: `memory`, or the file
+    name: str  # for messages: `memory`, or the path of the file
 
     async def open(self) -> None:
-        """Make ready; LogInUse, LogFailed."""
+        """Open the log. Raise LogInUse or LogFailed."""
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """Keep all of it, or nothing: PositionTaken, WriteRefused, LogFailed.
+        """Write all of it or nothing. Raise PositionTaken, WriteRefused or LogFailed.
 
-        Without writes: try whether writing works.
+        Without writes, test whether the log can be written.
         """
 
     def append(self, write: Write) -> None:
-        """Keep it at once; volatile logs only."""
+        """Write at once, without suspending. Only a volatile log can do this."""
 
     def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
-        """The records of a stream after a position, its ancestors' first, each checked by its checksum.
+        """Yield the records of a stream after a position, its ancestors' first, and verify their checksums.
 
-        RecordDamaged at the first that does not fit; LogFailed when the stream is not there.
+        Raise RecordDamaged at the first damaged record, and LogFailed if the stream does not exist.
         """
 
     async def verify(self, stream: str, upto: int) -> None:
-        """Check the chain of a stream's records up to a position without decoding them; RecordDamaged."""
+        """Verify the chain of a stream up to a position without decoding records. Raise RecordDamaged."""
 
     async def branch(self, stream: str) -> Branch:
-        """What a stream branched off from; LogFailed when it is not there."""
+        """Return where a stream branched off. Raise LogFailed if it does not exist."""
 
     async def end(self, stream: str) -> int:
-        """The last position of a stream; LogFailed when it is not there."""
+        """Return the last position of a stream. Raise LogFailed if it does not exist."""
 
     async def pointers(self) -> Mapping[str, str]:
-        """Every name and the stream it means. The stream of a damaged pointer is missing."""
+        """Return the stream of each pointer by name. For a damaged pointer, the stream does not exist."""
 
     async def summaries(self) -> Mapping[str, bytes]:
-        """The summaries by the name of their pointer; damaged ones are left out."""
+        """Return the summaries by the name of their pointer, without damaged ones."""
 
     async def checkpoint(self, stream: str) -> CheckpointHead | None:
-        """The head of the complete checkpoint of a stream; None: there is none, or it is damaged."""
+        """Return the head of the complete checkpoint of a stream; None if there is none or it is damaged."""
 
     def read_checkpoint(self, stream: str) -> AsyncIterator[list[CheckpointRow]]:
-        """The rows of the complete checkpoint of a stream, in chunks; CheckpointDamaged.
+        """Yield the rows of the complete checkpoint of a stream, in chunks. Raise CheckpointDamaged.
 
-        Only at the end is it certain that all rows are there.
+        Missing rows are detected at the end only.
         """
 
     async def write_checkpoint(
         self, stream: str, rows: Sequence[CheckpointRow], head: CheckpointHead | None
     ) -> None:
-        """Add, replace and remove rows, and set the head, at once.
+        """Add, replace and remove rows and set the head, in one write.
 
-        Without a head more parts follow: until then the stream has no complete checkpoint. What was begun and
-        not completed is lost when the log is closed; who begins anew before that drops it first.
+        Without a head more parts must follow: until then the stream has no complete checkpoint. An incomplete
+        checkpoint is lost when the log is closed. Call `drop_checkpoint` before writing it anew.
         """
 
     async def drop_checkpoint(self, stream: str) -> None:
-        """Forget the checkpoint of a stream, complete or not."""
+        """Delete the checkpoint of a stream, complete or not."""
 
     async def sweep(self) -> bool:
-        """Drop a part of what nobody refers to, in about 20 milliseconds; whether there is more to do."""
+        """Delete unreferenced data for about 20 milliseconds. Return whether there is more to do."""
 
     async def close(self) -> None:
-        """Let go of it."""
+        """Close the log."""

@@ -1,4 +1,4 @@
-"""A log in memory: the acts themselves, kept as long as the process lives."""
+"""A log in memory. It stores the records themselves, for as long as the process runs."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from sys import maxsize
@@ -21,7 +21,7 @@ from mockserver.log.streams import needed
 
 
 class MemoryLog:
-    """Commits at once; what it holds are the very objects that the state was made from."""
+    """A log that commits at once. It shares the records with the state that was made from them."""
 
     volatile = True
     name = "memory"
@@ -33,23 +33,23 @@ class MemoryLog:
         self._summaries: dict[str, bytes] = {}
 
     async def open(self) -> None:
-        """Nothing to make ready."""
+        """Do nothing: a log in memory is always open."""
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """Keep all of it, or nothing."""
+        """Write all of it or nothing."""
         self._check(writes)
         for write in writes:
-            self._keep(write)
+            self._store(write)
 
     def append(self, write: Write) -> None:
-        """Keep it at once."""
-        if isinstance(write, Append):  # as most are: it is sooner done
+        """Write at once."""
+        if isinstance(write, Append):  # the most frequent write has a short cut
             if write.record.position != self._end(write.stream) + 1:
                 raise PositionTaken(write.stream)
             self._records[write.stream].append(write.record)
             return
         self._check((write,))
-        self._keep(write)
+        self._store(write)
 
     def _check(self, writes: Sequence[Write]) -> None:
         ends: dict[str, int] = {}  # of the streams that these writes make or lengthen
@@ -79,7 +79,7 @@ class MemoryLog:
             raise PositionTaken(stream)
         return self._branches[stream].position + len(self._records[stream])
 
-    def _keep(self, write: Write) -> None:
+    def _store(self, write: Write) -> None:
         match write:
             case Append(stream, record):
                 self._records[stream].append(record)
@@ -97,7 +97,7 @@ class MemoryLog:
                 self._summaries[name] = body
 
     async def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
-        """The records of a stream after a position, its ancestors' first."""
+        """Yield the records of a stream after a position, its ancestors' first."""
         for record in self._chain(stream, after):
             yield record
 
@@ -119,31 +119,31 @@ class MemoryLog:
         return self._branches[stream]
 
     async def verify(self, stream: str, upto: int) -> None:
-        """Nothing in memory is checked."""
+        """Do nothing but check that the stream exists: memory needs no checksums."""
         self._branch(stream)
 
     async def branch(self, stream: str) -> Branch:
-        """What a stream branched off from."""
+        """Return where a stream branched off."""
         return self._branch(stream)
 
     async def end(self, stream: str) -> int:
-        """The last position of a stream."""
+        """Return the last position of a stream."""
         return self._branch(stream).position + len(self._records[stream])
 
     async def pointers(self) -> Mapping[str, str]:
-        """Every name and the stream it means."""
+        """Return the stream of each pointer by name."""
         return dict(self._pointers)
 
     async def summaries(self) -> Mapping[str, bytes]:
-        """The summaries by the name of their pointer."""
+        """Return the summaries by the name of their pointer."""
         return dict(self._summaries)
 
     async def checkpoint(self, stream: str) -> CheckpointHead | None:
-        """There is none: nothing is ever opened from a log in memory."""
+        """Return None: no account is ever opened from a log in memory, so it has no checkpoints."""
         return None
 
     async def read_checkpoint(self, stream: str) -> AsyncIterator[list[CheckpointRow]]:
-        """No rows."""
+        """Yield nothing: a log in memory has no checkpoints."""
         none: list[list[CheckpointRow]] = []
         for rows in none:
             yield rows
@@ -151,13 +151,13 @@ class MemoryLog:
     async def write_checkpoint(
         self, stream: str, rows: Sequence[CheckpointRow], head: CheckpointHead | None
     ) -> None:
-        """It is not kept."""
+        """Do nothing: a log in memory has no checkpoints."""
 
     async def drop_checkpoint(self, stream: str) -> None:
-        """There is none."""
+        """Do nothing: there is no checkpoint to delete."""
 
     async def sweep(self) -> bool:
-        """Drop the streams that nobody refers to."""
+        """Delete the unreferenced streams."""
         self._drop_unneeded()
         return False
 
@@ -168,4 +168,4 @@ class MemoryLog:
             del self._records[stream]
 
     async def close(self) -> None:
-        """Nothing to let go of: what it holds lives as long as the object."""
+        """Do nothing: the data lives as long as this object."""

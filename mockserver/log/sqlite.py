@@ -1,7 +1,7 @@
-"""A log in one SQLite file: write-ahead log, every commit flushed to the disk before it counts.
+"""A log in one SQLite file, in write-ahead mode. A commit returns when it is flushed to the disk.
 
-Everything is read by statements that end at once, so that no open cursor keeps the write-ahead log from being
-truncated, and written by one transaction at a time.
+Statements that read fetch all their rows at once, because an open cursor would prevent the truncation of the
+write-ahead log. There is one transaction at a time.
 """
 
 import sqlite3
@@ -23,10 +23,11 @@ from mockserver.log.interface import (
 )
 from mockserver.log.sqlite_commit import Commit, Stream, stream_of
 from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 from mockserver.log.sqlite_space import Sweeper
 
-_KNOWN_STREAMS = 10_000  # whose ends are kept in memory
+_KNOWN_STREAMS = 10_000  # streams whose ends are cached in memory
 
 _WALK = """
 with recursive walk (id, parent, position, base, last, head, checksum) as (
@@ -47,7 +48,7 @@ where stream not in (select id from streams union select stream from dropped_str
 
 
 class SQLiteLog(SQLiteConnection):
-    """A log in a file. What it knows of streams is forgotten when a commit fails."""
+    """A log in a file. It caches the ends of streams until a commit fails."""
 
     volatile = False
 
@@ -57,7 +58,7 @@ class SQLiteLog(SQLiteConnection):
         self._sweeper = Sweeper(self)
 
     async def open(self) -> None:
-        """Open or make the file and take it for this process; LogInUse, LogFailed."""
+        """Open or create the file, and lock it for this process. Raise LogInUse or LogFailed."""
         await super().open()
         self._streams.clear()
         self._sweeper = Sweeper(self)
@@ -65,17 +66,17 @@ class SQLiteLog(SQLiteConnection):
     # commits
 
     def append(self, write: Write) -> None:
-        """Only a volatile log can keep a write at once."""
+        """Fail: only a volatile log can write at once."""
         raise AssertionError(f"{write} was not committed")
 
     async def commit(self, writes: Sequence[Write]) -> None:
-        """All of it in one transaction, flushed before it returns."""
+        """Write all of it in one transaction, and return when it is flushed to the disk."""
         self.check_in_place()
         try:
             async with self.writing():
                 moved = await Commit(self, self._streams).write(writes)
         except BaseException:
-            self._streams.clear()  # perhaps another writer was there: nothing that was known is certain
+            self._streams.clear()  # another writer may have changed the streams
             raise
         if len(self._streams) > _KNOWN_STREAMS:
             self._streams.clear()
@@ -85,7 +86,7 @@ class SQLiteLog(SQLiteConnection):
     # reading
 
     async def read(self, stream: str, after: int = 0) -> AsyncIterator[Record]:
-        """The records after a position, its ancestors' first; RecordDamaged when one does not fit."""
+        """Yield the records after a position, its ancestors' first. Raise RecordDamaged at a damaged one."""
         async for part, rows in self._chain(stream, after, None):
             for position, body, _ in rows:
                 try:
@@ -97,25 +98,24 @@ class SQLiteLog(SQLiteConnection):
                 yield record
 
     async def verify(self, stream: str, upto: int) -> None:
-        """Check the chain of a stream's records up to a position."""
+        """Verify the chain of a stream's records up to a position. Raise RecordDamaged."""
         async for _ in self._chain(stream, 0, upto):
             pass
 
     async def _chain(self, stream: str, after: int, upto: int | None) -> AsyncIterator[tuple[str, list[Any]]]:
-        """The records after a position in parts, each with the stream that it is kept in; checked.
+        """Yield verified records after a position in chunks, each with the stream that contains it.
 
-        A record is its position, its bytes and its checksum.
+        A record is a tuple of its position, its bytes and its checksum.
         """
-        counted: list[
-            tuple[Stream, int, int]
-        ] = []  # each part, its last position that counts, the checksum there
-        parts = await self._parts(stream)
+        # each stream of the chain with the last position that belongs to it, and the checksum there
+        sections: list[tuple[Stream, int, int]] = []
+        parts = await self._lineage(stream)
         end, head = parts[-1].last, parts[-1].head
         for part in reversed(parts):
-            counted.append((part, end, head))
+            sections.append((part, end, head))
             if part.position <= end:
                 end, head = part.position, part.base
-        for part, end, head in reversed(counted):
+        for part, end, head in reversed(sections):
             last = end if upto is None else min(end, upto)
             position = max(part.position, after)
             if position >= last:
@@ -125,21 +125,21 @@ class SQLiteLog(SQLiteConnection):
                 checksum = await self._checksum_at(part.id, position)
             while position < last:
                 rows = await self._read(part.id, position, last)
-                intact, damage = self._checked(part.id, position, checksum, rows)
+                intact, damage = self._leading_intact(part.id, position, checksum, rows)
                 if intact:
                     yield part.id, intact
                     position, _, checksum = intact[-1]
                 if damage is not None:
                     raise damage
                 if len(intact) < len(rows) or not rows:
-                    raise await self._missing(part.id, position + 1)
+                    raise await self._missing_record(part.id, position + 1)
             if last == end and checksum != head:
                 raise RecordDamaged(self.name, part.id, last, "it was replaced")
 
-    def _checked(
+    def _leading_intact(
         self, stream: str, position: int, checksum: int, rows: list[Any]
     ) -> tuple[list[Any], RecordDamaged | None]:
-        """The first of these rows that follow each other undamaged, and the damage after them."""
+        """Return the leading rows that are consecutive and undamaged, and the damage after them if any."""
         for place, (found, body, kept) in enumerate(rows):
             position += 1
             if found != position:
@@ -156,10 +156,10 @@ class SQLiteLog(SQLiteConnection):
         except READ_ERRORS as error:
             if is_damage(error):
                 raise RecordDamaged(self.name, stream, after + 1, str(error)) from error
-            raise LogFailed(f"{self.name} can't be read: {error}") from error
+            raise LogFailed(f"{self.name} can't be read: {reason(error, self.path)}") from error
 
-    async def _missing(self, stream: str, position: int) -> LogFailed:
-        """Why there is no record: damage, unless the stream was dropped while it was being read."""
+    async def _missing_record(self, stream: str, position: int) -> LogFailed:
+        """Return the error for a missing record: damage, unless the stream was deleted during the reading."""
         if await self.rows("select 1 from streams where id = ?", stream):
             return RecordDamaged(self.name, stream, position, "it is missing")
         return LogFailed(f"{self.name}: stream {stream} is not there any more")
@@ -168,14 +168,14 @@ class SQLiteLog(SQLiteConnection):
         query = "select checksum from records where stream = ? and position = ?"
         rows = await self.rows(query, stream, position)
         if not rows:
-            raise await self._missing(stream, position)
+            raise await self._missing_record(stream, position)
         checksum: int = rows[0][0]
         return checksum
 
-    async def _parts(self, stream: str) -> list[Stream]:
-        """The streams that make it up, oldest first; LogFailed when one is missing or damaged."""
+    async def _lineage(self, stream: str) -> list[Stream]:
+        """Return a stream and its ancestors, oldest first. Raise LogFailed if one is missing or damaged."""
         parts: list[Stream] = []
-        async with self.transaction:  # what is being committed may still fail
+        async with self.transaction:  # a commit that is running may still fail
             rows = await self.rows(_WALK, stream)
         for columns in rows:
             part = stream_of(columns)
@@ -188,16 +188,16 @@ class SQLiteLog(SQLiteConnection):
         return parts[::-1]
 
     async def branch(self, stream: str) -> Branch:
-        """What a stream branched off from; LogFailed when it is missing."""
-        part = (await self._parts(stream))[-1]
+        """Return where a stream branched off. Raise LogFailed if it does not exist."""
+        part = (await self._lineage(stream))[-1]
         return Branch(stream, part.parent, part.position)
 
     async def end(self, stream: str) -> int:
-        """The last position of a stream; LogFailed when it is missing."""
-        return (await self._parts(stream))[-1].last
+        """Return the last position of a stream. Raise LogFailed if it does not exist."""
+        return (await self._lineage(stream))[-1].last
 
     async def pointers(self) -> Mapping[str, str]:
-        """Every name and the stream it means; for a damaged pointer one that is nowhere."""
+        """Return the stream of each pointer by name. For a damaged pointer, the stream does not exist."""
         async with self.transaction:
             rows = await self.rows("select * from pointers")
         return {
@@ -206,12 +206,12 @@ class SQLiteLog(SQLiteConnection):
         }
 
     async def summaries(self) -> Mapping[str, bytes]:
-        """The summaries by the name of their pointer."""
+        """Return the summaries by the name of their pointer, without damaged ones."""
         rows = await self.rows("select * from summaries")
         return {name: body for name, body, checksum in rows if checksums.of_row("", name, body) == checksum}
 
     async def problems(self) -> AsyncIterator[str]:
-        """All that is damaged, but for the records of streams that a pointer names: these can be read."""
+        """Yield a text for each damage, except in records of streams with a pointer: reading finds those."""
         for (line,) in await self.rows("pragma integrity_check"):
             if line != "ok":
                 yield f"the file: {line}"
@@ -239,23 +239,23 @@ class SQLiteLog(SQLiteConnection):
     # checkpoints
 
     async def checkpoint(self, stream: str) -> CheckpointHead | None:
-        """The head of the complete checkpoint of a stream."""
+        """Return the head of the complete checkpoint of a stream; None if there is none or it is damaged."""
         found = await sqlite_checkpoints.find(self, stream)
         return None if found is None else found[1]
 
     def read_checkpoint(self, stream: str) -> AsyncIterator[list[CheckpointRow]]:
-        """The rows of the complete checkpoint of a stream; CheckpointDamaged."""
+        """Return an iterator over the rows of a stream's complete checkpoint. It raises CheckpointDamaged."""
         return sqlite_checkpoints.read(self, stream)
 
     async def write_checkpoint(
         self, stream: str, rows: Sequence[CheckpointRow], head: CheckpointHead | None
     ) -> None:
-        """Add, replace and remove rows, and set the head, in one transaction."""
+        """Add, replace and remove rows of a checkpoint, and set its head, in one transaction."""
         async with self.writing():
             await sqlite_checkpoints.write(self, stream, rows, head)
 
     async def drop_checkpoint(self, stream: str) -> None:
-        """Forget the checkpoint of a stream; `sweep` gives its space back."""
+        """Delete the checkpoint of a stream. `sweep` frees its space."""
         async with self.writing():
             await sqlite_checkpoints.forget(self, [stream])
         self._sweeper.deleting = True
@@ -263,14 +263,14 @@ class SQLiteLog(SQLiteConnection):
     # space
 
     async def sweep(self) -> bool:
-        """Drop a part of what nobody refers to, then give free pages back; whether there is more to do."""
+        """Delete unreferenced data, then free pages, for a short time. Return whether there is more to do."""
         if self._sweeper.unsure:
             for stream in await self._sweeper.drop_streams():
                 self._streams.pop(stream, None)
         return await self._sweeper.step()
 
     async def compact(self) -> None:
-        """Delete all that nobody refers to, and write the file anew without its free pages."""
+        """Delete all unreferenced data, and rewrite the file without free pages."""
         while await self.sweep():
             pass
         async with self.transaction:
@@ -282,4 +282,4 @@ class SQLiteLog(SQLiteConnection):
                 try:
                     await self.run(statement)
                 except sqlite3.Error as error:
-                    raise LogFailed(f"{self.name} can't be compacted: {error}") from error
+                    raise LogFailed(f"{self.name} can't be compacted: {reason(error, self.path)}") from error

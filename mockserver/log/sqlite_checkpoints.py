@@ -1,7 +1,7 @@
 """Checkpoints in the file of a log in SQLite.
 
-Triggers of the schema keep how many rows a checkpoint has and the sum of their checksums, so that a part can
-be replaced without reading the rest.
+Triggers of the schema maintain the number of rows of a checkpoint and the sum of their checksums, so that a
+part of the rows can be replaced without reading the others.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +16,7 @@ from mockserver.log.interface import (
     PositionTaken,
 )
 from mockserver.log.sqlite_connection import READ_AT_ONCE, SQLiteConnection, is_damage
+from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 
 _FIND = "select id, position, version, rows, sum, checksum from checkpoints where stream = ?"
@@ -33,7 +34,7 @@ where checkpoint = ? and rowid > ? order by rowid limit ?
 
 
 async def find(file: SQLiteConnection, stream: str) -> tuple[int, CheckpointHead, int, int] | None:
-    """The complete checkpoint of a stream: its number, its head, how many rows it has, and their sum."""
+    """Return number, head, row count and sum of checksums of a stream's complete checkpoint, or None."""
     for number, position, version, rows, total, checksum in await file.rows(_FIND, stream):
         values = (stream, number, position, version, rows, total)
         if position is not None and checksums.of(*values) == checksum:
@@ -42,7 +43,7 @@ async def find(file: SQLiteConnection, stream: str) -> tuple[int, CheckpointHead
 
 
 async def read(file: SQLiteConnection, stream: str) -> AsyncIterator[list[CheckpointRow]]:
-    """The rows of the complete checkpoint of a stream, in the order in which they were added."""
+    """Yield the rows of the complete checkpoint of a stream in chunks, in the order of their insertion."""
     found = await find(file, stream)
     if found is None:
         raise CheckpointDamaged(file.name, stream, "it is not complete")
@@ -54,7 +55,7 @@ async def read(file: SQLiteConnection, stream: str) -> AsyncIterator[list[Checkp
         except READ_ERRORS as error:
             if is_damage(error):
                 raise CheckpointDamaged(file.name, stream, str(error)) from error
-            raise LogFailed(f"{file.name} can't be read: {error}") from error
+            raise LogFailed(f"{file.name} can't be read: {reason(error, file.path)}") from error
         if not rows:
             break
         chunk: list[CheckpointRow] = []
@@ -73,7 +74,7 @@ async def read(file: SQLiteConnection, stream: str) -> AsyncIterator[list[Checkp
 async def write(
     file: SQLiteConnection, stream: str, rows: Sequence[CheckpointRow], head: CheckpointHead | None
 ) -> None:
-    """Add, replace and remove rows, and set the head; the caller commits."""
+    """Add, replace and remove rows of a checkpoint, and set its head. The caller commits."""
     await file.run(_BEGIN, stream)
     known = await file.run(_FIND, stream)
     if not known:
@@ -97,7 +98,7 @@ async def write(
 
 
 async def forget(file: SQLiteConnection, streams: Sequence[str]) -> None:
-    """Leave the checkpoints of these streams to be deleted; the caller commits."""
+    """Mark the checkpoints of these streams for deletion. The caller commits."""
     values = [(stream,) for stream in streams]
     query = "insert into dropped_checkpoints select id from checkpoints where stream = ?"
     await file.run_many(query, values)

@@ -1,4 +1,4 @@
-"""What one commit writes into the file of a log in SQLite."""
+"""The statements of one commit to the file of a log in SQLite."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ from mockserver.log.sqlite_connection import SQLiteConnection
 from mockserver.log.sqlite_file import CHAIN_AT
 
 _INSERT = "insert into records values (?, ?, ?, ?)"
-_TOGETHER = 64  # records in a statement
+_TOGETHER = 64  # records in one statement
 
 
 class Stream(Struct, frozen=True):
-    """A row of the streams: the part of a stream that is its own, after what it branched off from.
+    """A row of the table of streams: the records of a stream after the position where it branched off.
 
-    Its checksum is over what never changes; `last` and `head` must fit to the records.
+    The checksum of the row covers the columns that never change; `last` and `head` must match the records.
     """
 
     id: str
@@ -36,17 +36,17 @@ class Stream(Struct, frozen=True):
     position: int
     base: int  # the chain's checksum at `position`
     last: int  # position of the last record
-    head: int  # the chain's checksum there
+    head: int  # the chain's checksum at `last`
 
     @property
     def columns(self) -> tuple[Any, ...]:
-        """The row."""
+        """The row with its checksum."""
         fixed = (self.id, self.parent, self.position, self.base)
         return (*fixed, self.last, self.head, checksums.of(*fixed))
 
 
 def stream_of(columns: Sequence[Any]) -> Stream | None:
-    """The stream of a row; None when the row is damaged."""
+    """Return the stream of a row, or None if the row is damaged."""
     stream = Stream(*columns[:-1])
     if checksums.of(*columns[:4]) != columns[-1] or not isinstance(stream.last, int):
         return None
@@ -55,16 +55,16 @@ def stream_of(columns: Sequence[Any]) -> Stream | None:
 
 
 class Commit:
-    """The writes of one commit, in their order; records that follow one another share a statement."""
+    """The writes of one commit, in their order. Consecutive records share a statement."""
 
     def __init__(self, file: SQLiteConnection, known: Mapping[str, Stream]) -> None:
         self._run = file.run
         self._known = known
-        self._moved: dict[str, Stream] = {}  # as they are once this is on disk
+        self._changed: dict[str, Stream] = {}  # the changed streams, as they are after the commit
         self._records: list[tuple[str, int, bytes, int]] = []
 
     async def write(self, writes: Sequence[Write]) -> dict[str, Stream]:
-        """Write it all; the streams that it made or lengthened."""
+        """Execute the writes, and return the streams that were created or extended."""
         if not writes:
             await self._run("update attempts set made = made + 1")
         for write in writes:
@@ -86,10 +86,10 @@ class Commit:
                     checksum = checksums.of_row("", name, body)
                     await self._run("insert or replace into summaries values (?, ?, ?)", name, body, checksum)
         await self._flush()
-        return self._moved
+        return self._changed
 
     async def _stream(self, name: str) -> Stream:
-        stream = self._moved.get(name) or self._known.get(name)
+        stream = self._changed.get(name) or self._known.get(name)
         if stream is None:
             rows = await self._run("select * from streams where id = ?", name)
             if not rows:
@@ -106,7 +106,7 @@ class Commit:
         body = codec.encode(record)
         head = checksums.chained(stream.head, body)
         self._records.append((name, record.position, body, head))
-        self._moved[name] = Stream(name, stream.parent, stream.position, stream.base, record.position, head)
+        self._changed[name] = Stream(name, stream.parent, stream.position, stream.base, record.position, head)
 
     async def _branch(self, name: str, parent: str | None, position: int) -> None:
         base = checksums.of(name)
@@ -122,10 +122,10 @@ class Commit:
                 base = rows[0][0]
         stream = Stream(name, parent, position, base, position, base)
         await self._run("insert into streams values (?, ?, ?, ?, ?, ?, ?)", *stream.columns)
-        self._moved[name] = stream
+        self._changed[name] = stream
 
     async def _flush(self) -> None:
-        """Write the records that wait; PositionTaken when another writer was faster."""
+        """Insert the waiting records. Raise PositionTaken if another writer was faster."""
         records, self._records = self._records, []
         for start in range(0, len(records), _TOGETHER):
             part = records[start : start + _TOGETHER]
@@ -133,14 +133,14 @@ class Commit:
             try:
                 await self._run(statement, *(value for record in part for value in record))
             except sqlite3.IntegrityError as error:  # the trigger of the schema, or the key
-                raise PositionTaken(await self._lost(part)) from error
+                raise PositionTaken(await self._taken_stream(part)) from error
 
-    async def _lost(self, records: Sequence[tuple[str, int, bytes, int]]) -> str:
-        """The stream that another writer has lengthened or dropped."""
+    async def _taken_stream(self, records: Sequence[tuple[str, int, bytes, int]]) -> str:
+        """Return the stream that another writer has extended or deleted."""
         firsts: dict[str, int] = {}
         for name, position, _, _ in records:
             firsts.setdefault(name, position)
         for name, position in firsts.items():
             if await self._run("select last from streams where id = ?", name) != [(position - 1,)]:
                 return name
-        return records[0][0]  # a damaged record stands in its place
+        return records[0][0]  # a damaged record has the position

@@ -13,9 +13,11 @@ import aiosqlite
 
 from mockserver.log import sqlite_file
 from mockserver.log.interface import LogFailed, WriteRefused
+from mockserver.log.sqlite_errors import reason
 from mockserver.log.sqlite_file import READ_ERRORS
 
 READ_AT_ONCE = 2000  # rows
+_INTERRUPT_AGAIN = 0.01  # seconds
 _DAMAGES = (sqlite3.SQLITE_OK, sqlite3.SQLITE_CORRUPT)
 _REFUSALS = (
     UnicodeEncodeError,
@@ -28,13 +30,13 @@ _REFUSALS = (
 
 
 class SQLiteConnection:
-    """A connection that is held for as long as the process serves: a second server is refused."""
+    """A connection that locks the file for as long as it is open, so that a second server is refused."""
 
     def __init__(self, path: str | Path) -> None:
         self.name = str(path)
         self.path = Path(path)
-        self.transaction = asyncio.Lock()  # who holds it sees only what is on disk
-        self._file: tuple[int, int] | None = None
+        self.transaction = asyncio.Lock()  # with it, a reader sees only committed data
+        self._file: tuple[int, int] | None = None  # device and inode
         self._connection: aiosqlite.Connection | None = None
 
     @property
@@ -44,13 +46,14 @@ class SQLiteConnection:
         return self._connection
 
     async def open(self) -> None:
-        """Open or make the file and take it for this process; LogInUse, LogFailed."""
+        """Open or create the file, and lock it for this process. Raise LogInUse or LogFailed."""
         failed: list[BaseException] = []
+        begun: list[sqlite3.Connection] = []
 
         def connect() -> sqlite3.Connection:
-            # when this raises, nobody can wait for the end of aiosqlite's thread, which then finds no loop
+            # if this raised, nothing could wait for aiosqlite's thread, which would outlive the loop
             try:
-                return sqlite_file.opened(self.path, self.name)
+                return sqlite_file.opened(self.path, self.name, begun.append)
             except BaseException as error:  # it is raised below
                 failed.append(error)
                 return sqlite3.connect(":memory:")
@@ -63,7 +66,12 @@ class SQLiteConnection:
         opening = asyncio.ensure_future(opened())
         try:
             self._connection = await asyncio.shield(opening)
-        except asyncio.CancelledError:  # who gives up while it opens leaves nothing open
+        except asyncio.CancelledError:  # a cancelled caller must leave no connection open
+            while not opening.done():  # a statement that begins after an interrupt is not interrupted
+                for each in begun:
+                    with suppress(sqlite3.Error):
+                        each.interrupt()
+                await asyncio.wait([opening], timeout=_INTERRUPT_AGAIN)
             await (await opening).close()
             raise
         if failed:
@@ -73,41 +81,41 @@ class SQLiteConnection:
         self._file = _identity(self.path)
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the connection, which unlocks the file."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             with suppress(sqlite3.Error):
                 await connection.close()
 
     def check_in_place(self) -> None:
-        """LogFailed when the file is not any more where it was opened."""
+        """Raise LogFailed if the file is no longer at the path where it was opened."""
         if _identity(self.path) != self._file:
             raise LogFailed(f"{self.name} is gone")
 
     async def rows(self, statement: str, *values: Any) -> list[Any]:
-        """What a statement gives; LogFailed."""
+        """Execute a statement, and return its rows. Raise LogFailed."""
         try:
             return await self.run(statement, *values)
         except READ_ERRORS as error:
-            raise LogFailed(f"{self.name} can't be read: {error}") from error
+            raise LogFailed(f"{self.name} can't be read: {reason(error, self.path)}") from error
 
     async def run(self, statement: str, *values: Any) -> list[Any]:
-        """What a statement gives, whose errors the caller handles, as `writing` does."""
+        """Execute a statement, and return its rows. It raises SQLite's errors, which `writing` translates."""
         return list(await self.db.execute_fetchall(statement, values))
 
     async def run_many(self, statement: str, values: list[tuple[Any, ...]]) -> None:
-        """Run a statement with each of these values."""
+        """Execute a statement with each of these rows of values."""
         async with self.db.executemany(statement, values):
             pass
 
     async def pragma(self, name: str) -> Any:
-        """The value of a pragma; None when it has none."""
+        """Return the value of a pragma, or None if it has no value."""
         rows = await self.rows(f"pragma {name}")
         return rows[0][0] if rows else None
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[None]:
-        """A transaction: all of it and flushed to the disk, or nothing and LogFailed or WriteRefused."""
+        """Run a transaction. It is flushed to the disk, or rolled back with LogFailed or WriteRefused."""
         async with self.transaction:
             try:
                 yield
@@ -118,20 +126,21 @@ class SQLiteConnection:
                 if isinstance(error, _REFUSALS):
                     raise WriteRefused(f"{self.name} can't keep this: {error}") from error
                 if isinstance(error, READ_ERRORS):
-                    raise LogFailed(f"{self.name} can't be written: {error}") from error
+                    raise LogFailed(f"{self.name} can't be written: {reason(error, self.path)}") from error
                 raise
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether it lies in the bytes that were read; one without a code is a text that is not UTF-8."""
+    """Return whether the cause is damaged data. An error without a code is about a text that is not UTF-8."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGES
 
 
 def _in_daemon_thread(connect: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
-    """A connection that does not keep the process from ending.
+    """Return a connection that does not keep the process alive.
 
-    What was answered is on disk, so a process may end without closing (an application without lifespan). A
-    thread is a daemon when it is made in one, and the connection makes its thread when it is made.
+    A process may end without closing the log, as an application without lifespan does: everything that was
+    answered is on disk. A thread that is created by a daemon thread is a daemon too, and the connection
+    creates its thread in its constructor.
     """
     made: list[aiosqlite.Connection] = []
 

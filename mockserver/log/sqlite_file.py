@@ -1,28 +1,30 @@
-"""The file of a log in SQLite: whose it is, who may have it, and its schema.
+"""The file of a log in SQLite: its locks, its schema, and how it is opened and upgraded.
 
-**One server at a time.** Whoever serves takes SQLite's exclusive lock of the file, which succeeds only while
-nobody else has the file open, and then keeps it open with the shared lock that every reader in write-ahead
-mode holds. So a second server, which needs the exclusive lock, is refused, while `backup` can read beside a
-server. The operating system drops these locks with the process, however it ends.
+**One server at a time.** A server takes SQLite's exclusive lock of the file, which succeeds only if no other
+process has the file open. Then it keeps the shared lock that every reader in write-ahead mode holds. A second
+server needs the exclusive lock and is refused, but `backup` can read while a server runs. The operating
+system releases the locks when the process ends, even if it is killed.
 
-**Version 2 of the schema** (`user_version`) has checksums, summaries, checkpoints and what is being dropped.
-A file of version 1 is upgraded when it is opened, in one transaction: if the process is killed meanwhile, the
-next one begins anew.
+**Version 2 of the schema** (`user_version`) has checksums, summaries, checkpoints, and tables of what is
+being deleted. A file of version 1 is upgraded in one transaction when it is opened. If the process is killed
+during the upgrade, the next process starts it anew.
 
-**Space.** New files use `auto_vacuum = incremental`, so that `sweep` can give free pages back in small steps.
-A file of version 1 can be converted by a VACUUM only, which takes as long as copying its content: that is
-done when it is opened if the content is small, so that a large file is soon ready. Otherwise `sweep` does
-it once the content has become small, as after the reset of a large account; until then free pages are used
-again but not given back, except by `mockserver database compact`.
+**Space.** New files use `auto_vacuum = incremental`, so that `sweep` can return free pages in small steps. A
+file of version 1 can be converted only by VACUUM, which takes as long as copying the data. It is converted
+when it is opened if it has little data, so that a large file is ready quickly. Otherwise `sweep` converts it
+once it has little data, for example after the reset of a large account. Until then free pages are reused, but
+only `mockserver database compact` returns them to the file system.
 """
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from mockserver.log import checksums
 from mockserver.log.interface import LogFailed, LogInUse
+from mockserver.log.sqlite_errors import obstacle, reason
 
 APPLICATION_ID = 0x42676D73
 VERSION = 2
@@ -89,14 +91,18 @@ _CHUNK = 1000
 _SMALL = 64 * 2**20  # bytes of content that a VACUUM copies in about half a second
 
 
-def opened(path: Path, name: str) -> sqlite3.Connection:
-    """A connection to the file of a log, made if need be, held against every other server.
+def opened(
+    path: Path, name: str, begun: Callable[[sqlite3.Connection], None] = lambda _: None
+) -> sqlite3.Connection:
+    """Open or create the file of a log, lock it against other servers, and return the connection.
 
-    LogInUse, LogFailed. `name`: what the log is called in their texts.
+    Raise LogInUse or LogFailed, with `name` as the name of the log in their texts. `begun` gets the
+    connection before any work that may take long, such as an upgrade.
     """
     connection = None
     try:
         connection = sqlite3.connect(path, timeout=0.25)
+        begun(connection)
         connection.text_factory = _text
         _prepare(connection, name)
     except BaseException as error:
@@ -106,7 +112,7 @@ def opened(path: Path, name: str) -> sqlite3.Connection:
             raise
         if is_locked(error):
             raise LogInUse(f"{name} is in use by another process") from error
-        raise LogFailed(f"{name} can't be opened: {error}") from error
+        raise LogFailed(f"{name} can't be opened: {reason(error, path)}") from error
     return connection
 
 
@@ -115,7 +121,7 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     if kind != APPLICATION_ID and (
         kind or db.execute("select count(*) from sqlite_master").fetchone() != (0,)
     ):
-        raise sqlite3.DatabaseError("the file belongs to another program")
+        raise sqlite3.DatabaseError("it belongs to another program")
     version = pragma(db, "user_version")
     if version > VERSION:
         raise LogFailed(f"{name} can't be opened: it was written by a newer version of mockserver")
@@ -124,22 +130,23 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     db.execute("pragma journal_mode = wal")
     db.execute("pragma synchronous = full")
     db.execute("pragma journal_size_limit = 4194304")
-    # only a connection that has read in write-ahead mode before can let go of the exclusive lock again
+    # only a connection that has read in write-ahead mode before can release the exclusive lock again
     pragma(db, "user_version")
     db.execute("pragma locking_mode = exclusive")
     db.execute("begin exclusive")
-    kind, version = pragma(db, "application_id"), pragma(db, "user_version")  # nobody else changes it now
+    # read again: only under the lock no other process can change them
+    kind, version = pragma(db, "application_id"), pragma(db, "user_version")
     if kind != APPLICATION_ID:
         _run(db, f"pragma application_id = {APPLICATION_ID}; pragma user_version = {VERSION}")
         _run(db, _SCHEMA + _RECORD_ADDED + _ATTEMPTS)
     elif version < VERSION:
         _upgrade(db)
-    # what was begun and not completed is worth nothing to another process
+    # incomplete checkpoints are useless for another process
     db.execute("insert into dropped_checkpoints select id from checkpoints where position is null")
     db.execute("delete from checkpoints where position is null")
     db.commit()
     if pragma(db, "auto_vacuum") != 2:
-        with suppress(sqlite3.OperationalError):  # as when the disk has no room for it now
+        with suppress(sqlite3.OperationalError):  # for example because the disk is full
             if _content(db) <= _SMALL:
                 db.execute("pragma auto_vacuum = incremental")
                 db.execute("vacuum")
@@ -148,22 +155,22 @@ def _prepare(db: sqlite3.Connection, name: str) -> None:
     if modes != ("wal", 2):
         raise sqlite3.DatabaseError(f"no durable mode on this file system: {modes}")
     db.execute("pragma locking_mode = normal")
-    db.execute("begin immediate")  # the next use is what takes the exclusive lock back to a shared one
+    db.execute("begin immediate")  # the next access reduces the exclusive lock to a shared one
     db.commit()
 
 
 def _text(value: bytes) -> str:
-    """A text as it is, also when it is damaged: its checksum tells."""
+    """Decode a text even if it is damaged; its checksum reveals the damage."""
     return value.decode(errors="replace")
 
 
 def pragma(db: sqlite3.Connection, name: str) -> Any:
-    """The value of a pragma."""
+    """Return the value of a pragma."""
     return db.execute(f"pragma {name}").fetchone()[0]
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether another connection holds the lock that was needed."""
+    """Return whether the cause is a lock of another connection."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -173,7 +180,7 @@ def _content(db: sqlite3.Connection) -> int:
 
 
 def _run(db: sqlite3.Connection, script: str) -> None:
-    """Several statements in the present transaction, which `executescript` would commit."""
+    """Execute several statements in the current transaction; `executescript` would commit it."""
     statement = ""
     for part in script.split(";"):
         statement += part + ";"
@@ -183,10 +190,10 @@ def _run(db: sqlite3.Connection, script: str) -> None:
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
-    """Bring a file from version 1 to 2; the caller commits.
+    """Upgrade a file from version 1 to 2. The caller commits.
 
-    Records are moved and not copied, so that the new table takes the pages that the old one leaves. Records
-    of no stream, which nothing could read, are left out.
+    Records are moved in chunks and not copied, so that the new table reuses the pages of the old one. Records
+    without a stream are dropped, because nothing could read them.
     """
     for table in ("streams", "records", "pointers"):
         db.execute(f"alter table {table} rename to old_{table}")
@@ -206,10 +213,10 @@ def _parents_first(db: sqlite3.Connection) -> list[tuple[str, str | None, int]]:
     ordered: dict[str, tuple[str, str | None, int]] = {}
     for stream in rows:
         path: dict[str, None] = {}
-        walk: str | None = stream
-        while walk is not None and walk in rows and walk not in ordered and walk not in path:
-            path[walk] = None
-            walk = rows[walk][1]
+        ancestor: str | None = stream
+        while ancestor is not None and ancestor in rows and ancestor not in ordered and ancestor not in path:
+            path[ancestor] = None
+            ancestor = rows[ancestor][1]
         ordered |= {each: rows[each] for each in reversed(path)}
     return list(ordered.values())
 
@@ -218,7 +225,7 @@ def _move_stream(db: sqlite3.Connection, stream: str, parent: str | None, positi
     base = checksums.of(stream)
     if parent is not None:
         found = db.execute(CHAIN_AT, (parent, position)).fetchone()
-        base = base if found is None else found[0]  # what is missing is found when it is read
+        base = base if found is None else found[0]  # reading the stream will report what is missing
     last, head = position, base
     query = "select position, body from old_records where stream = ? order by position limit ?"
     while rows := db.execute(query, (stream, _CHUNK)).fetchall():
@@ -234,14 +241,14 @@ def _move_stream(db: sqlite3.Connection, stream: str, parent: str | None, positi
 
 
 def backup(path: Path, target: Path) -> None:
-    """Copy the file of a log as it is on disk now, also while a server runs; LogInUse, LogFailed.
+    """Copy the file of a log as it is on disk now, even while a server runs. Raise LogInUse or LogFailed.
 
-    The copy is one read transaction: in write-ahead mode it waits for no writer and holds none up.
+    The copy is one read transaction. In write-ahead mode it neither waits for writers nor delays them.
     """
-    if target.exists():
-        raise LogFailed(f"{target} exists already")
     partial = target.with_name(f"{target.name}.partial")
     try:
+        if target.exists():
+            raise LogFailed(f"{target} exists already")
         with (
             closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", timeout=5, uri=True)) as source,
             closing(sqlite3.connect(partial)) as copy,
@@ -253,6 +260,8 @@ def backup(path: Path, target: Path) -> None:
     except (*READ_ERRORS, OSError) as error:
         if is_locked(error):
             raise LogInUse(f"{path} is in use by another process") from error
-        raise LogFailed(f"{path} can't be copied to {target}: {error}") from error
+        why = obstacle(partial) or reason(error, path)
+        raise LogFailed(f"{path} can't be copied to {target}: {why}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

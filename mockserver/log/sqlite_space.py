@@ -1,4 +1,4 @@
-"""Space in the file of a log in SQLite: what nobody refers to is deleted in steps that hold no commit up."""
+"""Freeing space in the file of a log in SQLite, in steps so short that they do not delay commits."""
 
 import os
 import sqlite3
@@ -11,11 +11,11 @@ from mockserver.log.sqlite_commit import stream_of
 from mockserver.log.sqlite_connection import SQLiteConnection
 from mockserver.log.streams import needed
 
-_SECONDS = 0.01  # then what was done is committed, which takes about as long again
-_AT_ONCE = 100  # rows or pages between two looks at the clock
-_LARGE_WAL = 2**22  # bytes
-_LITTLE = 2**24  # bytes
-_DROPPED = (  # what was dropped, a statement that deletes some of its rows, one for when all are deleted
+_SECONDS = 0.01  # of work in a step; its commit takes about as long again
+_AT_ONCE = 100  # rows or pages between two readings of the clock
+_LARGE_WAL = 2**22  # bytes; a larger write-ahead log is truncated
+_LITTLE = 2**24  # bytes of data that VACUUM may copy
+_DROPPED = (  # select dropped objects, delete some of the rows of one, delete the entry of the object
     (
         "select stream from dropped_streams",
         "delete from records where rowid in (select rowid from records where stream = ? limit ?)",
@@ -34,15 +34,15 @@ _DROPPED = (  # what was dropped, a statement that deletes some of its rows, one
 
 
 class Sweeper:
-    """Drops streams, deletes their rows, gives free pages back to the file system, truncates the WAL."""
+    """Drops streams, deletes their rows, returns free pages to the file system, and truncates the WAL."""
 
     def __init__(self, file: SQLiteConnection) -> None:
         self._file = file
-        self.unsure = True  # there may be streams that nobody refers to
-        self.deleting = False  # there may be rows to delete or pages to give back
+        self.unsure = True  # there may be unreferenced streams
+        self.deleting = False  # there may be rows to delete or pages to return
 
     async def drop_streams(self) -> list[str]:
-        """Drop the streams that nobody refers to: from here on they can't be read. Their ids."""
+        """Drop the unreferenced streams, and return their ids. From then on they can't be read."""
         async with self._file.writing():
             rows = await self._file.run("select * from streams")
             pointers = await self._file.run("select * from pointers")
@@ -60,14 +60,14 @@ class Sweeper:
         return dropped
 
     async def step(self) -> bool:
-        """Delete and give back for about 20 milliseconds; whether there is more to do."""
+        """Delete rows and return pages for about 20 milliseconds. Return whether there is more to do."""
         if not self.deleting:
             return False
         started = perf_counter()
         for dropped, delete, done in _DROPPED:
             if await self._delete(dropped, delete, done, started):
                 return True
-        if await self._give_pages_back(started):
+        if await self._return_pages(started):
             return True
         self.deleting = False
         return False
@@ -85,7 +85,7 @@ class Sweeper:
                         return True
         return False
 
-    async def _give_pages_back(self, started: float) -> bool:
+    async def _return_pages(self, started: float) -> bool:
         shrinks = await self._file.pragma("freelist_count")
         if await self._file.pragma("auto_vacuum") != 2:
             await self._convert(shrinks)
@@ -104,17 +104,17 @@ class Sweeper:
         return False
 
     async def _convert(self, free: int) -> None:
-        """Write a file of an older version anew, once, when little of it is left: a fifth of a second."""
+        """Rewrite a file of an older version once it has little data left, in about 0.2 seconds."""
         used = await self._file.pragma("page_count") - free
         if used < free and used * await self._file.pragma("page_size") <= _LITTLE:
             async with self._file.transaction:
-                with suppress(sqlite3.OperationalError):  # as when the disk has no room for it now
+                with suppress(sqlite3.OperationalError):  # for example because the disk is full
                     await self._file.run("pragma auto_vacuum = incremental")
                     await self._file.run("vacuum")
             await self._truncate_wal()
 
     async def _truncate_wal(self) -> None:
-        """Empty the write-ahead log, unless another process reads from it: nobody waits for that."""
+        """Empty the write-ahead log, without waiting for another process that reads from it."""
         async with self._file.transaction:
             timeout = await self._file.pragma("busy_timeout")
             await self._file.pragma("busy_timeout = 0")

@@ -1,14 +1,14 @@
-"""Which streams are needed: those that a name means, and what they branched off from."""
+"""Which streams are needed: those with a pointer, and their ancestors."""
 
 from collections.abc import Iterable, Mapping
 
 
 def needed(pointed: Iterable[str], parents: Mapping[str, str | None]) -> set[str]:
-    """The pointed streams and all their ancestors, also those that are missing."""
-    keep: set[str] = set()
+    """Return the streams with a pointer and all their ancestors, even if they do not exist."""
+    found: set[str] = set()
     for stream in pointed:
-        walk: str | None = stream
-        while walk is not None and walk not in keep:
-            keep.add(walk)
-            walk = parents.get(walk)
-    return keep
+        ancestor: str | None = stream
+        while ancestor is not None and ancestor not in found:
+            found.add(ancestor)
+            ancestor = parents.get(ancestor)
+    return found

@@ -1,8 +1,8 @@
-"""The one task that writes: what waits together shares one commit.
+"""The writer of a log: one task, in which all writes that wait share the next commit.
 
-A write is applied to the state before it is durable, so each comes with its undo. Writes belong to an owner,
-an account. When the log refuses the data of one owner, the writes of that owner are undone and all others are
-kept. When the log can't be written at all, everything that was applied since is undone.
+A write is applied to the state before it is durable, so it has an undo function. Writes belong to an owner,
+which is an account. If the log refuses the data of one owner, the writes of this owner are undone, and all
+others are kept. If the log can't be written at all, everything that is not durable is undone.
 """
 
 import asyncio
@@ -14,11 +14,11 @@ from mockserver.log.interface import Log, LogFailed, Write, WriteRefused
 
 logger = logging.getLogger(__name__)
 
-Undo = Callable[[LogFailed], None]  # gets what went wrong
+Undo = Callable[[LogFailed], None]  # gets the reason
 
 
 class Pending:
-    """The writes of one owner that share one commit, and those who wait for it."""
+    """The writes of one owner in one commit, which callers can wait for."""
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
@@ -35,13 +35,13 @@ class Pending:
             await self._event.wait()
 
     async def durable(self) -> None:
-        """Wait until the writes are durable; LogFailed when they were undone."""
+        """Wait until the writes are durable. Raise LogFailed if they were undone."""
         await self.ended()
         if self.failure is not None:
             raise self.failure
 
     def settle(self, failure: LogFailed | None) -> None:
-        """Wake those who wait; None: the writes are durable."""
+        """End the wait. Without a failure the writes are durable, and the `then` functions are called."""
         self.settled = True
         self.failure = failure
         self._event.set()
@@ -49,7 +49,7 @@ class Pending:
             for then in self.then:
                 try:
                     then()
-                except Exception:  # a mistake of ours: the writes are durable all the same
+                except Exception:  # a bug; the writes are durable nevertheless
                     logger.exception("a durable act could not be published")
 
 
@@ -57,7 +57,7 @@ Commit = dict[str, Pending]  # by owner
 
 
 class Writer:
-    """Batches writes for a log that is not volatile."""
+    """Batches the writes to a log that is not volatile."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -69,20 +69,20 @@ class Writer:
         self.failure: LogFailed | None = None  # set while the log can't be written
 
     def start(self) -> None:
-        """Begin to write; once."""
+        """Start the task that writes, if it is not running."""
         if self._task is not None and not self._task.done():
             return
         self._task = asyncio.create_task(self._run(), name="log writer")
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """If the task ends by a mistake of ours, nobody waits for it for ever."""
+        """Undo all waiting writes if a bug has ended the task, so that no caller waits for ever."""
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("the log writer has died", exc_info=error)
             self._fail(LogFailed(f"the log writer has died: {error}"))
 
     async def stop(self) -> None:
-        """Write what waits, then end."""
+        """Write what is waiting, then end the task."""
         if self._task is None:
             return
         while waiting := self._waiting():
@@ -94,7 +94,7 @@ class Writer:
     def add(
         self, owner: str, writes: tuple[Write, ...], undo: Undo, then: Callable[[], None] | None = None
     ) -> Pending:
-        """Take writes whose effect has just been applied; `then` is called once they are durable."""
+        """Add writes whose effect has just been applied. `then` is called once they are durable."""
         if not self._filling:
             self._more.set()
         pending = self._filling.get(owner)
@@ -107,7 +107,7 @@ class Writer:
         return pending
 
     async def kept(self) -> bool:
-        """Wait for everything that waits now: whether all of it became durable."""
+        """Wait for all writes that are waiting now, and return whether all of them became durable."""
         waiting = self._waiting()
         for pending in waiting:
             await pending.ended()
@@ -122,7 +122,7 @@ class Writer:
         ]
 
     async def works(self) -> None:
-        """While writing fails: try it, before anything is applied. LogFailed when it still does."""
+        """After a failure, test whether the log can be written again. Raise LogFailed if it can't."""
         async with self._one_at_a_time:
             if self.failure is not None:
                 await self._commit([])
@@ -132,7 +132,7 @@ class Writer:
 
     @asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
-        """Commits wait meanwhile: for work on the log that may not share a transaction with them."""
+        """Hold commits back, for work on the log that must not be in the same transaction."""
         async with self._one_at_a_time:
             yield
 
@@ -146,7 +146,7 @@ class Writer:
             self._writing = {}
 
     async def _write(self, together: list[Pending]) -> None:
-        """Commit together; when the log refuses something of that, each owner's writes by themselves."""
+        """Commit all of it. If the log refuses a part, commit the writes of each owner separately."""
         try:
             await self._commit([write for pending in together for write in pending.writes])
         except WriteRefused as refused:
@@ -167,17 +167,17 @@ class Writer:
             await self._log.commit(writes)
         except LogFailed:
             raise
-        except Exception as error:  # whatever a store raises, nobody may wait for ever
+        except Exception as error:  # otherwise callers would wait for ever
             logger.exception("the log failed in a way it should not")
             raise LogFailed(f"the log can't be written: {error}") from error
 
     def _fail(self, failure: LogFailed) -> None:
-        """The log can't be written: take back everything that is not durable."""
+        """Undo everything that is not durable, because the log can't be written."""
         self.failure = failure
         self._undo(self._waiting(), failure)
 
     def _undo(self, failed: list[Pending], failure: LogFailed) -> None:
-        """Take back what these owners have applied since, each newest first."""
+        """Undo what these owners have applied and is not durable, the newest first."""
         logger.error("%s", failure)
         undone: list[Pending] = []
         for owner in dict.fromkeys(pending.owner for pending in failed):
@@ -195,7 +195,7 @@ class Writer:
 
 
 async def kept(pending: Pending | None) -> bool:
-    """Wait until a write has ended: whether it is durable. None: there is nothing to wait for."""
+    """Wait until a write has ended, and return whether it is durable. With None there is no wait."""
     if pending is not None and not pending.settled:
         await pending.ended()
         return pending.failure is None
@@ -203,6 +203,6 @@ async def kept(pending: Pending | None) -> bool:
 
 
 async def durable(pending: Pending | None) -> None:
-    """Wait until a write is durable; LogFailed when it was undone. None: there is nothing to wait for."""
+    """Wait until a write is durable. Raise LogFailed if it was undone. With None there is no wait."""
     if pending is not None:
         await pending.durable()

@@ -1,13 +1,13 @@
 """Creates and resets accounts, with or without a fixture (reference: control 1, 4)."""
 
-import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mockserver.control.accounts import AccountBody, ResetBody, new_account, shown_account
 from mockserver.control.call import Answer, ControlCall
 from mockserver.control.callbacks import checked
 from mockserver.control.errors import ControlError
 from mockserver.emulator import AccountExists, Emulator, LiveAccount
+from mockserver.stories import library
 
 if TYPE_CHECKING:
     from mockserver.stories.fixtures import Fixture
@@ -48,12 +48,26 @@ async def reset(call: ControlCall) -> Answer:
     return Answer(await shown_account(call.emulator, live))
 
 
-async def _fixture(call: ControlCall, asked: str | None) -> "Fixture | None":
+async def _fixture(call: ControlCall, asked: str | dict[str, Any] | None) -> "Fixture | None":
     if asked is None:
         return None
-    from mockserver.stories.fixtures import find_fixture  # imports YAML, so only at first use
+    if isinstance(asked, dict) and len(call.body.raw) > library.LARGEST:
+        hint = f"at most {library.LARGEST} bytes"
+        raise ControlError(413, "too_large", "the fixture is too large", hint)
+    table, folders = call.info.operations, call.info.configuration.library
 
-    return await asyncio.to_thread(find_fixture, asked, call.info.operations)  # in a thread: a file is read
+    def found() -> "Fixture":
+        from mockserver.stories import fixtures  # imports YAML, so only at first use
+
+        if isinstance(asked, dict):
+            return fixtures.document_fixture(asked, table)
+        return fixtures.named_fixture(asked, folders, table)
+
+    try:
+        return await library.in_thread(found)
+    except TimeoutError:
+        reason = f"the fixture can't be read within {library.LONGEST:g} seconds"
+        raise ControlError(400, "fixture", reason, "look at the disk of its folder") from None
 
 
 async def make(

@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mockserver.stories import expressions, yaml_source
+from mockserver.stories import expressions, library, yaml_source
 from mockserver.stories.caller import BILLOGRAM, MOCK, NamedOperation, Table, operations
 from mockserver.stories.expressions import BadExpression, Condition, Expression
 from mockserver.stories.yaml_source import BadFile, ParsedFile, Steps
@@ -30,7 +30,8 @@ class BadDocument(Exception):
     """A file is not a scenario, or uses an unsupported feature; with file, line, place and reason."""
 
     def __init__(self, file: str, line: int, place: str, reason: str) -> None:
-        super().__init__(f"{file}:{line}: {place}: {reason}" if place else f"{file}:{line}: {reason}")
+        parts = (f"{file}:{line}" if line else file, place, reason)
+        super().__init__(": ".join(part for part in parts if part))
         self.file = file
         self.line = line
         self.place = place
@@ -111,7 +112,11 @@ def load(path: Path, table: Table) -> Document:
 
 @lru_cache(maxsize=64)
 def _loaded(path: Path, table: Table, _changed: int, _size: int) -> Document:
-    return parse_document(path.read_text(encoding="utf-8"), path.name.partition(".")[0], str(path), table)
+    try:
+        text = library.read(path).decode()
+    except library.Unreadable as error:
+        raise BadDocument(str(path), 1, "", str(error)) from None
+    return parse_document(text, path.name.partition(".")[0], str(path), table)
 
 
 def parse_document(text: str, name: str, file: str, table: Table) -> Document:
@@ -120,6 +125,14 @@ def parse_document(text: str, name: str, file: str, table: Table) -> Document:
         return _Reader(yaml_source.parse(text), name, file, operations(table)).document()
     except BadFile as error:
         raise BadDocument(file, error.line or 1, "", error.reason) from None
+
+
+def sent_document(value: dict[str, Any], name: str, table: Table) -> Document:
+    """Validate a scenario that a client has sent. Raises BadDocument."""
+    try:
+        return _Reader(yaml_source.document(value), name, name, operations(table)).document()
+    except BadFile as error:
+        raise BadDocument(name, 0, "", error.reason) from None
 
 
 class _Reader:
@@ -415,7 +428,7 @@ def _broken(whole: Any) -> tuple[Steps, str] | None:
     """Return path and message of the best match among the violations of the official JSON Schema, if any."""
     from jsonschema.exceptions import best_match
 
-    if not isinstance(whole, dict):
+    if not (isinstance(whole, dict) and "arazzo" in whole):  # a file of another kind is not quoted
         return (), "is no Arazzo document"
     found = best_match(_validator()(whole))
     if found is None:

@@ -38,6 +38,7 @@ from mockserver.stories.caller import BILLOGRAM, Caller, NamedOperation, Table, 
 from mockserver.stories.yaml_source import BadFile, Steps
 
 _ID = "fixture"  # of an account that has no id yet
+_DOCUMENT = "fixture"  # the member of a body, in place of the name of a file
 _PARTS = ("account", "customers", "items", "acts")
 MEMBERS = ("at", "after", "do", "on", "with", "as")
 _HINT = "correct the fixture; nothing was changed"
@@ -120,12 +121,34 @@ def find_fixture(asked: str, table: Table) -> "Fixture":
     except (library.NotInLibrary, OSError, ValueError) as error:
         hint = f"a name ({', '.join(library.names(library.FIXTURES))}) or the path of a file"
         raise ControlError(400, "fixture", str(error), hint) from None
-    shown = path.name if path.parent == library.folder(library.FIXTURES) else asked
+    bundled = path.parent == library.folder(library.FIXTURES)
+    return _loaded(path, path.name if bundled else asked, table)
+
+
+def named_fixture(asked: str, folders: tuple[str, ...], table: Table) -> "Fixture":
+    """Load the fixture of a name, for a client. No path is opened. Raises ControlError."""
+    try:
+        path = library.named(library.FIXTURES, asked, folders)
+    except library.NotInLibrary as error:
+        hint = "a name; or the fixture itself, as an object; or start the server with --library FOLDER"
+        raise ControlError(400, "fixture", str(error), hint) from None
+    return _loaded(path, path.name, table)
+
+
+def document_fixture(value: dict[str, Any], table: Table) -> "Fixture":
+    """Validate a fixture that a client has sent. Raises ControlError."""
+    try:
+        return Fixture(_DOCUMENT, yaml_source.document(value), operations(table))
+    except BadFile as error:
+        raise ControlError(400, "fixture", f"{_DOCUMENT}: {error.reason}", _HINT) from None
+
+
+def _loaded(path: Path, shown: str, table: Table) -> "Fixture":
     try:
         file = yaml_source.read_file(path)
     except BadFile as error:
         raise ControlError(400, "fixture", _placed(shown, error.line, error.reason), _HINT) from None
-    return Fixture(path, shown, file, operations(table))
+    return Fixture(shown, file, operations(table))
 
 
 def _placed(file: str, line: int, reason: str) -> str:
@@ -138,16 +161,15 @@ def _suggestion(word: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 
 
 class Fixture:
-    """A fixture, parsed from a file. It can be loaded any number of times."""
+    """A fixture, parsed from a file or sent by a client. It can be loaded any number of times."""
 
-    def __init__(
-        self, path: Path, shown: str, file: yaml_source.ParsedFile, known: Mapping[str, NamedOperation]
-    ) -> None:
-        self._path = path
+    def __init__(self, shown: str, file: yaml_source.ParsedFile, known: Mapping[str, NamedOperation]) -> None:
         self._shown = shown
         self._file = file
         self._known = known
         whole = self._mapping(file.value, ())
+        if whole and not set(whole) & set(_PARTS):  # a file of another kind is not quoted
+            self.bad(tuple(whole)[:1], f"is no fixture: it has none of {', '.join(_PARTS)}")
         self._only(whole, _PARTS, ())
         self.account = self._mapping(whole.get("account") or {}, ("account",))
         self._check_account()
@@ -161,7 +183,13 @@ class Fixture:
 
     def bad(self, steps: Steps, reason: str, hint: str = _HINT) -> NoReturn:
         """Raise ControlError for an error at a path of the file."""
-        raise ControlError(400, "fixture", _placed(self._shown, self._file.line(steps), reason), hint)
+        line = self._file.line(steps)
+        message = _placed(self._shown, line, reason) if line else f"{self._at(steps)}: {reason}"
+        raise ControlError(400, "fixture", message, hint)
+
+    def _at(self, steps: Steps) -> str:
+        """Return a place in a fixture without lines, such as `fixture.acts[3].with`."""
+        return self._shown + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
     def _mapping(self, value: Any, steps: Steps) -> dict[str, Any]:
         if not isinstance(value, dict):
@@ -325,7 +353,8 @@ class Fixture:
 
     def _cause(self, steps: Steps) -> str:
         """Return the cause of an act for the log: name of the file, without its folder, and line."""
-        return f"{self._path.name}:{self._file.line(steps)}"
+        line = self._file.line(steps)
+        return f"{Path(self._shown).name}:{line}" if line else self._at(steps)
 
 
 def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The accounts that a server creates at its start: those of `--accounts`, and the one of `--fixture`."""
 
-import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mockserver.api.settings import changed_settings
@@ -11,12 +11,13 @@ from mockserver.core.settings import new_settings
 from mockserver.emulator import Emulator
 from mockserver.log.interface import LogFailed
 from mockserver.stories.account_endpoints import make
+from mockserver.stories.background import in_daemon_thread
 from mockserver.stories.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from mockserver.stories.fixtures import Fixture
 
-Listed = list[tuple[AccountBody, "Fixture | None"]]
+Listed = Sequence[tuple[AccountBody, "Fixture | None"]]
 
 
 def read_fixture(name: str) -> "Fixture":
@@ -24,6 +25,14 @@ def read_fixture(name: str) -> "Fixture":
     from mockserver.stories.fixtures import find_fixture  # imports YAML, so only at first use
 
     return find_fixture(name, OPERATIONS)
+
+
+def _fixture_of(asked: str | dict[str, Any]) -> "Fixture":
+    if isinstance(asked, str):
+        return read_fixture(asked)
+    from mockserver.stories.fixtures import document_fixture  # imports YAML, so only at first use
+
+    return document_fixture(asked, OPERATIONS)
 
 
 def id_and_key(fixture: "Fixture") -> tuple[str, str]:
@@ -34,7 +43,7 @@ def id_and_key(fixture: "Fixture") -> tuple[str, str]:
 async def load_fixture(name: str, emulator: Emulator) -> None:
     """Create the account of the fixture of `--fixture`, unless it exists already. Raises LogFailed."""
     try:
-        fixture = await asyncio.to_thread(read_fixture, name)
+        fixture = await in_daemon_thread(read_fixture, name)
         account, key = id_and_key(fixture)
         body = fixture.body({"id": account, "key": key})
         if await emulator.find(body.id) is None:
@@ -45,11 +54,11 @@ async def load_fixture(name: str, emulator: Emulator) -> None:
 
 def read_list(listed: list[Any]) -> Listed:
     """Parse the bodies of a `--accounts` file and their fixtures, before any is created; ControlError."""
-    found: Listed = []
+    found: list[tuple[AccountBody, Fixture | None]] = []
     names: set[str] = set()
     for data in listed:
         body = parse_body(AccountBody, data)
-        fixture = None if body.fixture is None else read_fixture(body.fixture)
+        fixture = None if body.fixture is None else _fixture_of(body.fixture)
         if fixture is not None:
             body = fixture.body(data)
         if body.id in names:
@@ -62,9 +71,10 @@ def read_list(listed: list[Any]) -> Listed:
     return found
 
 
-async def preload(emulator: Emulator, listed: Listed) -> None:
-    """Create the listed accounts; those that exist already are not changed."""
-    await emulator.loaded()
-    for body, fixture in listed:
+async def preload(fixture: str | None, listed: Listed, emulator: Emulator) -> None:
+    """Create the account of the fixture, and those listed; existing ones are not changed. LogFailed."""
+    if fixture is not None:
+        await load_fixture(fixture, emulator)
+    for body, found in listed:
         if await emulator.find(body.id) is None:
-            await make(emulator, body, fixture, cause="accounts")
+            await make(emulator, body, found, cause="accounts")

@@ -45,7 +45,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         "/scenarios/{name}",
         scenario_endpoints.fetch,
         answer=scenario_endpoints.WholeScenarioShape,
-        codes=("unknown_scenario",),
+        codes=("unknown_scenario", "scenario"),
         tag="scenarios",
     ),
     ControlOperation(
@@ -56,7 +56,7 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         body=scenario_endpoints.RunBody,
         answer=scenario_endpoints.RunShape,
         example=scenario_endpoints.RUN,
-        codes=("unknown_scenario",),
+        codes=("unknown_scenario", "scenario"),
         tag="scenarios",
     ),
 )

@@ -1,12 +1,14 @@
 """Lists, shows and runs scenarios (reference: control 1, 5)."""
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict, TypeVar
 
 from msgspec import Raw, structs
 from pydantic import Field
 
-from mockserver.control.call import Answer, Body, ControlCall, ControlOperation
+from mockserver.control.call import Answer, Body, ControlCall
 from mockserver.control.errors import ControlError
 from mockserver.schema import Form
 from mockserver.stories import library
@@ -16,6 +18,8 @@ from mockserver.wire import encode
 if TYPE_CHECKING:
     from mockserver.stories.arazzo import Document
 
+T = TypeVar("T")
+
 _JSON_SCHEMA = Annotated[dict[str, Any], Form({"type": "object"})]
 _ANYTHING = Annotated[Any, Form({})]
 _VALUES = Annotated[dict[str, Any], Form({"type": "object"})]
@@ -23,9 +27,13 @@ Status = Literal["passed", "failed"]
 
 
 class RunBody(Body):
-    """The inputs of a scenario; its account is the one of the path."""
+    """The inputs of a scenario; its account is the one of the path.
+
+    `scenario` is an Arazzo document that is run instead of one of the library; the path names it.
+    """
 
     inputs: Annotated[dict[str, Any], Field(default_factory=dict, max_length=100)]
+    scenario: Annotated[dict[str, Any] | None, Form({"type": ["object", "null"]})] = None
 
 
 class WorkflowShape(TypedDict):
@@ -103,13 +111,16 @@ RUN: dict[str, Any] = {"inputs": {}}
 
 
 async def listing(call: ControlCall) -> Answer:
-    """`GET /_mock/scenarios`: lists the bundled scenarios, with their inputs."""
+    """`GET /_mock/scenarios`: lists the scenarios, with their inputs. Files that are none are left out."""
 
     def made() -> bytes:
-        return encode([_shown(_document(name, call.info.operations)) for name in library.names(SCENARIOS)])
+        shown = []
+        for name in library.names(SCENARIOS, call.info.configuration.library):
+            with contextlib.suppress(ControlError):
+                shown.append(_shown(_document(call, name)))
+        return encode(shown)
 
-    # in a thread: the first reading of the files would block other requests for too long
-    return Answer(Raw(await asyncio.to_thread(made)))
+    return Answer(Raw(await _in_thread(made)))
 
 
 async def fetch(call: ControlCall) -> Answer:
@@ -117,11 +128,11 @@ async def fetch(call: ControlCall) -> Answer:
 
     def made() -> bytes:
         name = call.params["name"]
-        document = _document(name, call.info.operations)
-        text = library.find(SCENARIOS, name).read_text(encoding="utf-8")
-        return encode(_shown(document) | {"document": text})
+        document = _document(call, name)
+        text = library.read(library.named(SCENARIOS, name, call.info.configuration.library))
+        return encode(_shown(document) | {"document": text.decode()})
 
-    return Answer(Raw(await asyncio.to_thread(made)))
+    return Answer(Raw(await _in_thread(made)))
 
 
 async def run(call: ControlCall) -> Answer:
@@ -130,9 +141,12 @@ async def run(call: ControlCall) -> Answer:
     from mockserver.stories.caller import Caller
     from mockserver.stories.remote import basic
 
-    inputs = call.typed_body(RunBody).inputs
+    body = call.typed_body(RunBody)
+    inputs, sent = body.inputs, body.scenario
+    if sent is not None and len(call.body.raw) > library.LARGEST:
+        raise ControlError(413, "too_large", "the scenario is too large", f"at most {library.LARGEST} bytes")
     account, name = (await call.live()).id, call.params["name"]
-    document = await asyncio.to_thread(_document, name, call.info.operations)
+    document = await _in_thread(lambda: _document(call, name, sent))
     if inputs.get(runs.ACCOUNT, account) != account:
         hint = f"leave it out, or run it under /_mock/accounts/{inputs[runs.ACCOUNT]}"
         raise ControlError(400, "invalid_body", "inputs: account is the one of the path", hint)
@@ -145,14 +159,31 @@ async def run(call: ControlCall) -> Answer:
     return Answer({key: value for key, value in structs.asdict(done).items() if key != "file"})
 
 
-def _document(name: str, operations: tuple[ControlOperation, ...]) -> "Document":
-    """Load a bundled scenario by its name; the server reads no other files for a client."""
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do work that reads scenarios, which would block other requests for too long."""
+    try:
+        return await library.in_thread(work)
+    except TimeoutError:
+        reason = f"the scenarios can't be read within {library.LONGEST:g} seconds"
+        raise ControlError(400, "scenario", reason, "look at the disk of their folder") from None
+
+
+def _document(call: ControlCall, name: str, sent: dict[str, Any] | None = None) -> "Document":
+    """Validate a scenario that was sent, or load one by its name; no path is opened for a client."""
     from mockserver.stories import arazzo  # imports YAML, so only at first use
 
-    if name not in library.names(SCENARIOS):
+    table, folders = call.info.operations, call.info.configuration.library
+    try:
+        if sent is not None:
+            return arazzo.sent_document(sent, name, table)
+        return arazzo.load(library.named(SCENARIOS, name, folders), table)
+    except library.NotInLibrary:
         hint = "GET /_mock/scenarios lists what there is"
-        raise ControlError(404, "unknown_scenario", f"there is no scenario {name}", hint)
-    return arazzo.load(library.find(SCENARIOS, name), operations)
+        raise ControlError(404, "unknown_scenario", f"there is no scenario {name}", hint) from None
+    except arazzo.BadDocument as error:
+        where = Path(error.file).name
+        shown = str(arazzo.BadDocument(where, error.line, error.place, error.reason))
+        raise ControlError(400, "scenario", shown, "correct the scenario; nothing was done") from None
 
 
 def _shown(document: "Document") -> dict[str, Any]:

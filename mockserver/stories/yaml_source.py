@@ -1,4 +1,7 @@
-"""Parses YAML and JSON files to JSON values, with the line number of each part."""
+"""Parses YAML and JSON files to JSON values, with the line number of each part.
+
+Its errors name lines and quote nothing: whether a file is a fixture or a secret is not known yet.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,13 +11,16 @@ from typing import Any
 
 import yaml
 from yaml import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.composer import Composer
+
+from mockserver.stories import library
 
 Steps = tuple[str | int, ...]
 
-_LARGEST = 4 * 1024 * 1024  # bytes of a file [A]
 _MOST = 200_000  # values of a file, its aliases written out [A]
 _DEEPEST = 40  # [A]
 _DIGITS = 100  # of a number [A]
+_TOO_MUCH = "too many values, or too deep"
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -27,11 +33,30 @@ class BadFile(ValueError):
         self.line = line
 
 
-class _Loader(getattr(yaml, "CBaseLoader", yaml.BaseLoader)):  # type: ignore[misc]
-    """Composes the nodes of a document; eight times as fast if PyYAML was built with libyaml.
+# libyaml parses fast, but composes a whole document in one step, in which no other thread can run
+_BASES = (Composer, yaml.CBaseLoader) if hasattr(yaml, "CBaseLoader") else (yaml.BaseLoader,)
+
+
+class _Loader(*_BASES):  # type: ignore[misc]
+    """Composes the nodes of a document, up to the limits.
 
     Unquoted words have the meaning of YAML 1.2 and JSON: `no`, `0123`, `10:00` and `2026-03-02` are text.
     """
+
+    def __init__(self, text: str) -> None:
+        _BASES[-1].__init__(self, text)
+        self.anchors: dict[str, Node] = {}
+        self._left = _MOST
+        self._depth = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        self._left -= 1
+        self._depth += 1
+        if self._left < 0 or self._depth > _DEEPEST + 1:
+            raise BadFile(_TOO_MUCH, self.peek_event().start_mark.line + 1)
+        node: Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 for _kind, _pattern, _first in (
@@ -51,21 +76,18 @@ class ParsedFile:
         self._lines = lines
 
     def line(self, steps: Steps) -> int:
-        """Return the line of the key of a part; for a missing part, that of its parent."""
-        while steps not in self._lines:
+        """Return the line of the key of a part; for a missing part, that of its parent; 0 if unknown."""
+        while steps and steps not in self._lines:
             steps = steps[:-1]
-        return self._lines[steps]
+        return self._lines.get(steps, 0)
 
 
 def read_file(path: Path) -> ParsedFile:
     """Parse a file, which must contain one document. Raises BadFile."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
-    except OSError as error:
-        raise BadFile(f"can't be read: {error.strerror}") from None
-    if len(data) > _LARGEST:
-        raise BadFile(f"is larger than {_LARGEST // 1024 // 1024} MiB")
+        data = library.read(path)
+    except library.Unreadable as error:
+        raise BadFile(str(error)) from None
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,13 +101,33 @@ def parse(text: str) -> ParsedFile:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise BadFile(f"bad YAML: {error.problem}", 0 if mark is None else mark.line + 1) from None
+        problem = re.sub(r"(?<= alias) .*", "", error.problem or "")  # without the name of the alias
+        raise BadFile(f"bad YAML: {problem}", 0 if mark is None else mark.line + 1) from None
     except (yaml.YAMLError, RecursionError) as error:
         raise BadFile(f"bad YAML: {' '.join(str(error).split()) or 'too deep'}") from None
     if node is None:
         raise BadFile("is empty", 1)
     builder = _Builder()
     return ParsedFile(builder.value(node, ()), builder.lines)
+
+
+def document(value: Any) -> ParsedFile:
+    """Return a JSON value as if it had been parsed from a file without lines. Raises BadFile."""
+    left = _MOST
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        left -= len(level)
+        if left < 0:
+            break
+        level = [
+            part
+            for each in level
+            if isinstance(each, dict | list)
+            for part in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return ParsedFile(value, {})
+    raise BadFile(_TOO_MUCH)
 
 
 def word(text: str) -> Any:
@@ -108,11 +150,11 @@ class _Builder:
         self.lines.setdefault(steps, line)
         self._left -= 1
         if self._left < 0 or len(steps) > _DEEPEST:
-            raise BadFile("too many values, or too deep", line)
+            raise BadFile(_TOO_MUCH, line)
         if isinstance(node, ScalarNode):
             return _scalar(node, line)
         if node.tag not in (f"{_TAG}seq", f"{_TAG}map", "!"):
-            raise BadFile(f"unknown tag: {node.tag}", line)
+            raise BadFile("unknown tag", line)
         if isinstance(node, SequenceNode):
             return [self.value(each, (*steps, index)) for index, each in enumerate(node.value)]
         assert isinstance(node, MappingNode), "there are no other nodes"
@@ -126,7 +168,7 @@ class _Builder:
                 raise BadFile("a key must be text", line)
             name: str = key.value
             if name in seen:
-                raise BadFile(f"duplicate key: {name}", line)
+                raise BadFile("duplicate key", line)
             seen.add(name)
             self.lines[(*steps, name)] = line
             yield name, self.value(value, (*steps, name))
@@ -148,4 +190,9 @@ def _scalar(node: ScalarNode, line: int) -> Any:
                 return found
     except (ValueError, LookupError, ArithmeticError):  # a tag that was written out, of something else
         pass
-    raise BadFile(f"can't be read as {node.tag.removeprefix(_TAG)}: {text[:_DIGITS]}", line)
+    raise BadFile(f"can't be read as {_kind_of(node)}", line)
+
+
+def _kind_of(node: ScalarNode) -> str:
+    kind: str = node.tag.removeprefix(_TAG)
+    return kind if kind in ("str", "null", "bool", "int", "float", "binary", "timestamp") else "this type"

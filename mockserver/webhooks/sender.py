@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Container, Sequence
 from datetime import datetime, timedelta
-from time import time
 
 from msgspec import Struct
 
@@ -34,6 +33,7 @@ class Request(Struct, frozen=True):
 
 # takes callbacks inside this process; an exception that it raises is a failed attempt
 Receiver = Callable[[Planned, Request], Awaitable[Outcome]]
+Observer = Callable[[Planned, Request, Outcome], None]
 
 
 def request_of(planned: Planned, timestamp: str | None, signature: str = "good") -> Request:
@@ -50,6 +50,7 @@ class Sender(Watcher):
     def __init__(self, emulator: Emulator, transport: Transport) -> None:
         self.transport = transport
         self.receivers: dict[str, Receiver] = {}  # by URL: called in this process, without a connection
+        self.observers: dict[str, Observer] = {}  # by account: called after each attempt, wherever it went
         self._emulator = emulator
         self._by_stream: dict[str, Deliveries] = {}  # by stream: a reset begins a new one
         self._dispatcher = Dispatcher(self._attempt)
@@ -288,9 +289,13 @@ class Sender(Watcher):
         at = delivery.attempts[0].at if copy else self._attempt_time(deliveries, delivery, replay=replay)
         replay = replay or copy
         signed = with_signature_key(planned, policy.signature).sign_key is not None
-        timestamp = policy.timestamp_of_attempt(at.timestamp(), time()) if signed else None
+        now = self._emulator.real_time().timestamp()
+        timestamp = policy.timestamp_of_attempt(at.timestamp(), now) if signed else None
         inside = live.account.callbacks.respond
-        outcome = await self._post(planned, request_of(planned, timestamp, policy.signature), inside)
+        request = request_of(planned, timestamp, policy.signature)
+        outcome = await self._post(planned, request, inside)
+        if (observer := self.observers.get(live.id)) is not None:
+            observer(planned, request, outcome)
         if deliveries.paused or self._by_stream.get(live.stream) is not deliveries:
             return
         made = AttemptMade(

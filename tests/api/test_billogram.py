@@ -153,7 +153,7 @@ COMBINED = "due_date and due_days cannot be combined"
         ({"items": None}, "INVALID_PARAMETER", "Items not set", "items", []),
         ({"items": []}, "INVALID_PARAMETER", "invalid items", "items", []),
         ({"items": {}}, "INVALID_PARAMETER", "invalid items", "items", []),
-        ({"items": [1]}, "INVALID_PARAMETER", "invalid items", "items", []),
+        ({"items": [1]}, "INVALID_PARAMETER", "invalid items", "items", ["items", 0]),
         ({"items": [ROW, {**ROW, "title": ""}]}, "INVALID_PARAMETER", "Title not set", "title", ["items", 1]),
         (
             {"items": [{"title": "A", "price": 1, "vat": 0}]},
@@ -267,7 +267,7 @@ COMBINED = "due_date and due_days cannot be combined"
             "automatic_reminders_settings",
             [],
         ),
-        ({"contract": []}, "INVALID_PARAMETER", "invalid contract", "contract", []),
+        ({"contract": [1]}, "INVALID_PARAMETER", "invalid contract", "contract", []),
         ({"invoice_no": 10**9}, "INVALID_PARAMETER", "invalid invoice no", "invoice_no", []),
         (
             {"on_success": {"command": "fly"}},
@@ -483,3 +483,30 @@ def test_the_recorded_draft_has_the_same_keys_and_number_forms(server: Server) -
     assert {name: row[name] for name in old if name != "bookkeeping"} == {
         n: v for n, v in old.items() if n != "bookkeeping"
     }
+
+
+def test_an_own_number_must_be_free_among_all_documents(server: Server) -> None:
+    """First and later invoices, credit invoices, and numbers that drafts reserve (reference: api 8.2)."""
+    key = server.sent()["id"]  # 1
+    server.command(key, "credit", {"mode": "amount", "amount": 5})  # 2
+    other = server.sent()["id"]  # 3
+    more = {"items": [{**ROW, "price": 200}]}
+    assert server.call("PUT", f"/billogram/{other}", more).status == 200  # 4: a later invoice
+    less = {"items": [{**ROW, "price": 50}]}
+    assert server.call("PUT", f"/billogram/{other}", less).status == 200  # 5: a credit invoice
+    server.command(key, "resend", {})
+    reserved = server.draft(invoice_no=9)["id"]
+    body = {"customer": {"customer_no": 1}, "items": [ROW]}
+    refused = {
+        "message": "Billogram with same invoice_no already exists",
+        "field": "invoice_no",
+        "field_path": None,
+    }
+    for number in (1, 2, 3, 4, 5, 9):
+        answer = server.post("/billogram", body | {"invoice_no": number})
+        assert answer.error == ("INVALID_PARAMETER", refused), number
+    for number in (6, 7, 8, 10):
+        assert server.post("/billogram", body | {"invoice_no": number}).status == 200
+    server.call("DELETE", f"/billogram/{reserved}")
+    assert server.post("/billogram", body | {"invoice_no": 9}).status == 200
+    assert server.sent()["invoice_no"] == 11

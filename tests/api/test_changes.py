@@ -324,13 +324,16 @@ def test_a_document_follows_to_the_address_as_it_is_then(server: Server) -> None
 
 
 PDF = "JVBERi0xLjQKJSVFT0YK"
+FREE = {"title": "Free", "count": 1, "price": 0, "vat": 0}
 
 
 def test_attachments(server: Server) -> None:
     made = server.draft(attachment="terms.pdf", attachment_content=PDF)
     assert made["attachment"] == "terms.pdf"
     key = made["id"]
-    assert put(server, key, {"attachment": "new name.pdf"}).data["attachment"] == "new name.pdf"
+    assert put(server, key, {"attachment": "terms.pdf"}).data["attachment"] == "terms.pdf"
+    renamed = {"attachment": "new name.pdf", "attachment_content": PDF}
+    assert put(server, key, renamed).data["attachment"] == "new name.pdf"
     assert put(server, key, {"attachment_content": PDF}).data["attachment"] == "new name.pdf"
     assert put(server, key, {"attachment": None}).data["attachment"] is None
     assert put(server, key, {"attachment_content": PDF}).data["attachment"] == "attachment.pdf"
@@ -345,6 +348,47 @@ def test_attachments(server: Server) -> None:
         body = {"customer": {"customer_no": 1}, "items": [ROW], "attachment_content": content}
         assert server.post("/billogram", body).error == refused
     assert server.position() == position
+
+
+MISSING = (
+    "INVALID_PARAMETER_COMBINATION",
+    {
+        "message": "attachment and attachment_content belong together",
+        "field": "attachment_content",
+        "field_path": [],
+    },
+)
+
+
+def test_a_new_name_without_content_is_refused_as_a_combination(server: Server) -> None:
+    """Before rows, references and rules, and after values, the state and fixed members."""
+    bare, filed = server.draft()["id"], server.draft(attachment="a.pdf", attachment_content=PDF)["id"]
+    sent, ended = (
+        server.sent(attachment="a.pdf", attachment_content=PDF)["id"],
+        server.sent(items=[FREE])["id"],
+    )
+    name = {"attachment": "b.pdf"}
+    for key in (bare, filed, sent):
+        assert put(server, key, name).error == MISSING
+        assert put(server, key, name | {"items": [{"x": 1}]}).error == MISSING
+        assert put(server, key, name | {"interest_rate": -1}).error[1]["field"] == "interest_rate"
+        assert put(server, key, name | {"state": "Paid"}).error[0] == "READ_ONLY_PARAMETER"
+        assert put(server, key, name | {"invoice_no": 77}).error[0] == "READ_ONLY_PARAMETER"
+    assert put(server, bare, name | {"customer": {"customer_no": 99}}).error == MISSING
+    assert put(server, ended, name).error[0] == "INVALID_OBJECT_STATE"
+    body = {"customer": {"customer_no": 99}, "items": [{"x": 1}], "attachment": "b.pdf"}
+    assert server.post("/billogram", body).error == MISSING
+    assert server.post("/billogram", {"attachment": "b.pdf"}).error[1]["message"] == "Customer not set"
+
+
+def test_bad_content_of_an_attachment_is_a_value(server: Server) -> None:
+    bad = {"attachment": "b.pdf", "attachment_content": "x"}
+    refused = ("INVALID_PARAMETER", {"message": "invalid content"})
+    ended, draft = server.sent(items=[FREE])["id"], server.draft()["id"]
+    assert put(server, ended, bad).error == refused
+    assert put(server, draft, bad | {"items": [{"x": 1}], "state": "Paid"}).error == refused
+    body = {"customer": {"customer_no": 99}, "items": [{"x": 1}]}
+    assert server.post("/billogram", body | bad).error == refused
 
 
 def test_an_attachment_has_a_limit(server: Server) -> None:

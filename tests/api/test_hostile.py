@@ -9,8 +9,10 @@ import logging
 import random
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,19 +33,21 @@ from mockserver.api import (
 )
 from mockserver.api.call import MAX_BODY
 from mockserver.api.commands import COMMANDS
-from mockserver.api.inputs import InputForm, form_of
+from mockserver.api.inputs import MAX_ELEMENTS, InputForm, form_of, read_input, read_patch
+from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.listing import Listed
 from mockserver.core import inputs
 from mockserver.core.inputs import Input, RowFields
+from mockserver.core.refusal import Refusal
 from mockserver.core.settings import Settings
-from mockserver.wire import BadJson, decode
+from mockserver.wire import MAX_DEPTH, MAX_DIGITS, MAX_MEMBERS
 from tests.documented import hold
-from tests.server import Answer, Server, basic, dumps
+from tests.server import Answer, Server, basic, dumps, no_body_kept
 
 SEED = 20260302
 SECONDS = 10  # of random bytes
 PATIENCE = 30  # seconds until an answer that should have come counts as missing
-ANSWERS = {200, 400, 403, 404, 405, 409, 413, 501}
+ANSWERS = {200, 400, 403, 404, 405, 409, 413, 431, 501}
 
 MARK = "\N{WHITE SQUARE}"  # stands in a body where the hostile value goes
 # as they stand in the JSON: a float would not keep all of them
@@ -59,7 +63,7 @@ NUMBERS = [
 NO_JSON = [
     *(b"NaN", b"Infinity", b"-Infinity", b"1e99999999999999999999", b"9" * 5000, b"01", b"+1", b".5", b"1."),
     *(rb'"\ud800"', rb'"\udc00\ud800"', rb'"\ud83dx"', b'"\xed\xa0\x80"', b'"\x00"', b'"\xff\xfe"', b"'x'"),
-    *(b"[" * 100_000, b'{"a":' * 100_000, b"[" * 20_000 + b"]" * 20_000, b"[1,]", b'{"x":1,}', b"", b"1 2"),
+    *(b"[" * 50, b'{"a":' * 50, b"[1,]", b'{"x":1,}', b"", b"1 2"),
 ]
 
 Path_ = tuple[str | int, ...]
@@ -287,6 +291,44 @@ def test_numbers_beyond_reason(shared: Server, name: str) -> None:
         pester(client, target, attacked(target, form, path, field), NUMBERS)
 
 
+MANY = dict.fromkeys(map(str, range(MAX_MEMBERS - 100)), 0)
+HUGE: list[Any] = [
+    *(sign * MAX_BODY for sign in ("x", " ", "1", "-")),
+    *("a@" * (MAX_BODY // 2), "http://" + "a" * MAX_BODY, "1." + "1" * MAX_BODY),
+    "2027-01-01T00:00" + "0" * MAX_BODY + "x",
+    *(MANY, {"a": MANY}, [*MANY], [0] * len(MANY), [{}] * len(MANY), [[]] * len(MANY)),
+    *([[]] * (MAX_ELEMENTS - 1) + [each] for each in (MANY, 0)),
+    *([each] * MAX_ELEMENTS for each in ({str(key): 0 for key in range(48)}, "x" * 30_000)),
+]
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_no_value_takes_long_to_read(name: str) -> None:
+    """Whatever the limits of a body let through, in any field: others wait for less than 100 ms."""
+    target = TARGETS[name]
+    type_: Any = target.form.type
+    read = partial(read_patch if target.form.patch else read_input, type_)
+    for form, path, field in walk(target.form):
+        for value in HUGE:
+            body = attacked(target, form, path, field, value)
+            assert longest(read, body) < 0.1, (path, field, str(value)[:50])
+
+
+def longest(read: Callable[[Given], Any], body: Given) -> float:
+    """The CPU time that reading a body takes, in the best of three attempts."""
+    took = float("inf")
+    for _ in range(3):
+        begun = time.thread_time()
+        with suppress(Refusal):
+            items = getattr(read(body), "items", ())
+            if isinstance(items, inputs.Rows):
+                tuple(items)
+        took = min(took, time.thread_time() - begun)
+        if took < 0.05:
+            break
+    return took
+
+
 def pester(client: Client, target: Target, body: Given, values: list[bytes]) -> list[tuple[Any, Any]]:
     """One body with each of the values; which fields were blamed, and their paths."""
     blamed = []
@@ -311,7 +353,7 @@ def test_what_is_no_json(shared: Server, name: str) -> None:
     where = client.prepared(target)
     bodies = [with_value({**target.body, "field": MARK}, value) for value in NO_JSON]
     bodies += [value for value in NO_JSON if value] + [good[:-1], good + b"}", good + b"\x00", good * 2]
-    bodies += [b"\xef\xbb\xbf" + good, good.decode().encode("utf-16"), good.decode().encode("utf-32-le")]
+    bodies += [b"\xef\xbb\xbf" * 2 + good, good.decode().encode("utf-16"), good.decode().encode("utf-32-le")]
     bodies += [
         b"name=A&title=B",
         b"<xml/>",
@@ -325,7 +367,7 @@ def test_what_is_no_json(shared: Server, name: str) -> None:
         assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", {"message": "invalid JSON"})), (
             body
         )
-    for body in (b"[]", b"true", b"0", b'""', b"1e400", b"[" * 500 + b"]" * 500):
+    for body in (b"[0]", b"true", b"0", b'""', b"1e400", b"[" * 50 + b"]" * 50):
         answer = client.attack(target.method, where, body)
         assert (answer.status, answer.error[1]) == (400, {"message": "invalid request body"}), body
     huge = client.attack(target.method, where, b'{"name":"' + b"x" * (33 * 1024 * 1024) + b'"}')
@@ -357,32 +399,168 @@ def test_of_a_key_given_twice_the_last_counts(server: Server) -> None:
     ],
 )
 def test_nesting_about_as_deep_as_can_be_read(shared: Server, name: str, start: bytes, end: bytes) -> None:
-    """What could just be read must also be written, and what is refused must not be half done."""
+    """What can just be read must also be written, and what is refused must not be half done."""
     target = TARGETS[name]
     client = Client(shared, f"deep {name} {len(start)}")
     where = client.prepared(target)
-    deepest = deepest_object()
-    refused = []
-    for depth in range(deepest - 60, deepest + 10):
-        body = start + b'{"a":' * depth + b"1" + b"}" * depth + end
+    messages = []
+    for depth in range(MAX_DEPTH - 5, MAX_DEPTH + 2):
+        inner = depth - start.count(b"{") - start.count(b"[") + start.count(b"}") + start.count(b"]")
+        body = start + b'{"a":' * inner + b"1" + b"}" * inner + end
         answer = client.attack(target.method, where, body)
-        if answer.status != 200:
-            refused.append(answer.error[1]["message"])
-    assert refused[-1] == "invalid JSON"
+        messages.append("" if answer.status == 200 else answer.error[1]["message"])
+    assert {message == TOO_DEEP for message in messages[:-1]} == {False}
+    assert messages[-1] == TOO_DEEP
     client.settle()
 
 
-def deepest_object() -> int:
-    """How deep an object may be nested and still be read."""
-    low, high = 1, 1_000_000
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            decode(b'{"a":' * middle + b"1" + b"}" * middle)
-            low = middle
-        except BadJson:
-            high = middle
-    return low
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"[" * 50_000, b'{"a":' * 50_000, b"[" * 20_000 + b"]" * 20_000, b"[" * 500 + b"]" * 500),
+        *(b'{"a":' * (MAX_DEPTH + 1) + b"1" + b"}" * (MAX_DEPTH + 1), b'[{"a":' * 51 + b"[]" + b"}]" * 51),
+    ],
+)
+def test_nesting_too_deep(server: Server, body: bytes) -> None:
+    client = Client(server, "test")
+    answer = client.attack("POST", "/customer", body)
+    assert (answer.status, answer.error) == (400, ("INVALID_PARAMETER", {"message": TOO_DEEP}))
+    assert answer.headers["mock-rule"] == "body.limit"
+    refused = server.mock("POST", "/accounts", body)
+    assert (refused.status, refused.json["error"]["code"]) == (400, "invalid_body")
+
+
+def members(count: int) -> bytes:
+    return b'{"name":"A",' + b",".join(b'"%d":0' % each for each in range(count - 1)) + b"}"
+
+
+TOO_DEEP = f"request body too large, maximum {MAX_DEPTH} levels"
+TOO_MANY = f"request body too large, maximum {MAX_MEMBERS} members"
+TOO_LONG = f"request body too large, maximum {MAX_DIGITS} digits"
+LARGE = b" " * MAX_MEMBERS  # makes a body large
+LIMITS: list[tuple[bytes, str]] = [
+    (members(MAX_MEMBERS), "unexpected key: 0"),
+    (members(MAX_MEMBERS + 1), TOO_MANY),
+    (members(1_000_000), TOO_MANY),
+    (b"\xef\xbb\xbf" + members(MAX_MEMBERS + 1), TOO_MANY),
+    (b'{"name":[' + b"[]," * 25_000 + b"[]]}", TOO_MANY),
+    (b'{"name":[' + b"0," * MAX_MEMBERS + b"0]}", TOO_MANY),
+    (b"\n [" + b"{}," * MAX_MEMBERS, TOO_MANY),
+    (b'"' + b"," * 1_000_000 + b'"', "invalid request body"),
+    (b"name,org_no\n" * 100_000, "invalid JSON"),
+    (b'{"name":"' + b"," * MAX_MEMBERS + LARGE + b'"}', TOO_MANY),  # those in texts count too
+    (b'{"name":1.' + b"1" * 300_000 + b"}", TOO_LONG),
+    (b'{"name":' + b"1" * 101 + b"," + LARGE + b'"notes":1}', TOO_LONG),
+    (b'{"name":' + b"1" * 100 + b"," + LARGE + b'"notes":1}', "invalid name"),
+    (LARGE + b'{"name":[-' + b"1" * 101 + b"]}", TOO_LONG),
+    (b" " * 2**20 + b'{"name":' + b"1" * 101 + b"}", "invalid name"),  # its digits are read all the same
+    (LARGE + b'{"name":"' + b"1" * 101 + b'"}', "name too long, maximum 100 characters"),
+    (b'{"customer_no":"' + b" " * MAX_MEMBERS + b'1"}', "invalid customer no"),
+    (LARGE, "invalid JSON"),
+    (LARGE + b"{", "invalid JSON"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), LIMITS)
+def test_the_limits_of_a_body(server: Server, body: bytes, message: str) -> None:
+    """On both wires. What takes long to read is refused before it is read."""
+    client = Client(server, "test")
+    with no_body_kept():
+        answer = client.attack("POST", "/customer", body)
+        refused = server.mock("PUT", "/accounts/test/callbacks", body)
+    assert (answer.status, answer.error[1]["message"]) == (400, message)
+    if message in (TOO_MANY, TOO_LONG):
+        assert answer.headers["mock-rule"] == "body.limit"
+        assert refused.json["error"]["code"] == "invalid_body"
+        assert refused.json["error"]["message"] == f"the body has too many {message.split()[-1]}"
+    assert refused.status == 400
+
+
+def test_a_large_body_is_read(server: Server) -> None:
+    notes = "1" * 100_000
+    made = server.post("/customer", LARGE + dumps({**CUSTOMER, "notes": notes}) + LARGE)
+    assert made.data["notes"] == notes
+    answer = server.mock("POST", "/accounts", LARGE + b'{"id":"other"}')
+    assert answer.status == 201
+
+
+CREDIT = "/billogram/{sent}/command/credit"
+LONG = "x" * (MAX_TEXT + 1)
+LISTS: list[tuple[str, str, Given, str, str, list[Any]]] = [
+    ("POST", "/billogram", {**BILLOGRAM, "items": [ROW] * 1001}, "rows", "items", []),
+    ("PUT", "/billogram/{draft}", {"items": [ROW] * 1001}, "rows", "items", []),
+    ("PUT", "/billogram/{sent}", {"items": [ROW] * 1001}, "rows", "items", []),
+    (
+        "POST",
+        "/billogram/{sent}/command/credit",
+        {"mode": "items", "items": [ROW] * 1001},
+        "rows",
+        "items",
+        [],
+    ),
+    ("PUT", "/settings", {"bookkeeping": {"objects": [{}] * 1001}}, "elements", "objects", ["bookkeeping"]),
+    ("POST", "/customer", {**CUSTOMER, "notes": LONG}, "characters", "notes", []),
+    ("POST", "/customer", {**CUSTOMER, "contact": {"phone": LONG}}, "characters", "phone", ["contact"]),
+    ("POST", "/customer", {**CUSTOMER, "address": {"zipcode": LONG}}, "characters", "zipcode", ["address"]),
+    ("POST", "/customer", {**CUSTOMER, "regional_sweden": {"a": LONG}}, "characters", "regional_sweden", []),
+    ("POST", "/billogram/{sent}/command/message", {"message": LONG}, "characters", "message", []),
+    ("PUT", "/settings", {"name": LONG}, "characters", "name", []),
+    (
+        *("PUT", "/settings", {"invoices": {"reminders_without_fee": [LONG]}}),
+        *("characters", "reminders_without_fee", ["invoices"]),
+    ),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "unit", "field", "field_path"), LISTS)
+def test_the_limits_of_rows_and_texts(
+    server: Server, method: str, path: str, body: Given, unit: str, field: str, field_path: list[Any]
+) -> None:
+    client = Client(server, "test")
+    path = path.replace("/billogram/{draft}", draft(client)).replace("/billogram/{sent}", sent(client))
+    client.look()
+    answer = client.attack(method, path, dumps(body))
+    maximum = MAX_TEXT if unit == "characters" else MAX_ELEMENTS
+    message = f"{field.replace('_', ' ')} too long, maximum {maximum} {unit}"
+    assert (answer.status, answer.error[0]) == (400, "INVALID_PARAMETER")
+    assert answer.error[1] == {"message": message, "field": field, "field_path": field_path}
+    assert answer.headers["mock-rule"] == "body.length"
+
+
+def test_as_many_rows_as_allowed(server: Server) -> None:
+    client = Client(server, "test")
+    where = draft(client, items=[ROW] * MAX_ELEMENTS, on_success={"command": "send", "method": "DoNotNotify"})
+    credit = {
+        "mode": "items",
+        "items": [{"title": "Row", "count": -1}] * MAX_ELEMENTS,
+        "method": "DoNotNotify",
+    }
+    assert client.made(f"{where}/command/credit", credit)["state"] == "Credited"
+    client.settle()
+
+
+@pytest.mark.parametrize(
+    ("path", "start", "name"),
+    [
+        ("/logotype", b"\x89PNG\r\n\x1a\n", "content"),
+        ("/coverphoto", b"GIF89a", "content"),
+        ("/billogram/{draft}/command/attach", b"%PDF", "content"),
+        ("/billogram", b"%PDF", "attachment_content"),
+    ],
+)
+def test_the_limit_of_a_file(server: Server, path: str, start: bytes, name: str) -> None:
+    """10 MiB. What is far above that is not decoded at all."""
+    client = Client(server, "test")
+    path = path.replace("/billogram/{draft}", draft(client))
+    client.look()
+    more: Given = BILLOGRAM if path == "/billogram" else {"filename": "a"} if "attach" in path else {}
+    most = 10 * 1024 * 1024
+    for size, status in ((most, 200), (most + 1, 400), (2 * most, 400)):
+        file = start + bytes(size - len(start))
+        answer = client.attack("POST", path, dumps({**more, name: b64encode(file).decode()}))
+        assert answer.status == status, size
+        if status == 400:
+            assert answer.error == ("INVALID_PARAMETER", {"message": "invalid content"})
 
 
 IDS = [
@@ -631,7 +809,7 @@ AUTH = b"Authorization: " + basic("test", "secret").encode() + b"\r\n"
 
 def request(method: str, path: str, body: bytes = b"", more: bytes = b"") -> bytes:
     """A whole request, after which the server hangs up."""
-    line = f"{method} {path} HTTP/1.1\r\nHost: mock.test\r\nConnection: close\r\n".encode()
+    line = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n".encode()
     return line + AUTH + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 

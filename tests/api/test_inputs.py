@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 
 from mockserver.api.inputs import InputForm, form_of, input_schemas, read_input, read_patch
-from mockserver.api.kinds import KINDS, OF_TYPE
+from mockserver.api.kinds import KINDS, OF_TYPE, Problem
 from mockserver.core import inputs, kinds
 from mockserver.core.inputs import BillogramChanges, BillogramFields, CustomerFields, Input, Patch, Rows
 from mockserver.core.model import Info, Reminder
@@ -120,3 +120,63 @@ def test_read_only_keys_are_not_looked_at_in_a_put() -> None:
 def test_forms_are_made_once() -> None:
     assert form_of(CustomerFields) is form_of(CustomerFields)
     assert isinstance(form_of(CustomerFields), InputForm)
+
+
+NUMBERS = {name: kind for name, kind in KINDS.items() if kind.schema.get("type") in ("number", "integer")}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "tiny",
+    [Decimal("1e-300"), Decimal("-1e-300"), "1e-300", Decimal("1e-7"), Decimal("1e-10"), "0.0000000001"],
+)
+def test_a_number_that_is_not_0_is_never_read_as_0(name: str, tiny: Any) -> None:
+    with pytest.raises(Problem):
+        NUMBERS[name].reader(tiny)
+
+
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name in ("count", "price", "number", "amount")])
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (Decimal("0.30000000000000004"), "0.3"),
+        (Decimal("0.2999999999999999889"), "0.3"),
+        (Decimal("0E-300"), "0"),
+        ("-0.00", "0"),
+    ],
+)
+def test_a_number_of_floating_point_is_the_one_that_was_meant(name: str, sent: Any, read: str) -> None:
+    assert NUMBERS[name].reader(sent) == Decimal(read)
+
+
+def test_a_tiny_count_of_a_row_is_refused_in_the_row() -> None:
+    rows = [BODY["items"][0], BODY["items"][0] | {"count": Decimal("1e-300")}]
+    found = read_input(BillogramFields, BODY | {"items": rows}).items.refusal
+    assert found is not None
+    assert (found.field, found.path, found.rule) == ("count", ("items", 1), "body.value")
+
+
+@pytest.mark.parametrize("name", ["date", "filled date"])
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ("2027-03-05", "2027-03-05"),
+        ("2027-3-5", "2027-03-05"),
+        ("2027-03-5", "2027-03-05"),
+        ("2027-3-05", "2027-03-05"),
+        ("2027-12-1", "2027-12-01"),
+        ("2027-3-5T10:00:00.000Z", "2027-03-05"),
+        ("2027-3-5 10:00:00", "2027-03-05"),
+    ],
+)
+def test_a_date_may_lack_leading_zeros(name: str, sent: str, read: str) -> None:
+    assert KINDS[name].reader(sent).isoformat() == read
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["2027-2-29", "2027-13-1", "2027-0-5", "2027-3-0", "27-3-5", "2027-003-5", "2027-3", "2027-\u0663-5"],
+)
+def test_what_is_no_date_without_leading_zeros_either(sent: str) -> None:
+    with pytest.raises(Problem):
+        KINDS["date"].reader(sent)

@@ -1,11 +1,15 @@
 """Mandates and what is collected by them (reference: api 12, behaviour 6.6)."""
 
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mockserver.core import agenda
+from mockserver.core.funds import PaymentSource
+from mockserver.core.model import replace
 from tests.core.test_sepa import PAYMENTS, advance, planned
 from tests.server import ACCOUNT, Server
 
@@ -102,7 +106,7 @@ def test_the_list(server: Server) -> None:
     assert first["details"] == {"iban": IBAN, "signed_at": "2026-02-01T00:00:00"}
     for query in ("", "?customer_no=99", "?customer_no=x", "?customer_no=-1"):
         assert server.get(f"/payment_source{query}").status == 400
-    for body, identifier in (({"x": 1}, "UNKNOWN_PARAMETER"), ([], "INVALID_PARAMETER")):
+    for body, identifier in (({"x": 1}, "UNKNOWN_PARAMETER"), ([1], "INVALID_PARAMETER")):
         assert server.post(f"/payment_source/{key}/cancel", body).error[0] == identifier
     cancelled = server.post(f"/payment_source/{key}/cancel").data
     assert (cancelled["id"], cancelled["status"]) == (key, "CANCELLED")
@@ -175,23 +179,66 @@ def test_what_a_code_makes_of_it(server: Server, code: str, after: str, how: str
     assert server.fold().image() == server.image()
 
 
-def test_it_lapses(server: Server) -> None:
-    """36 months after the signing, or the last collection; what is planned then is cancelled."""
-    one, two = server.customer(), server.customer()
-    imported(server, one, signed="2023-03-31 12:00:00")
-    imported(server, two, signed="2023-03-31 12:00:00")
-    key = sent(server, one)
-    paid = sent(server, two, due_date="2026-03-30")
-    advance(server, "2026-03-31T00:04:00+02:00")
-    assert (status(server, one), status(server, two)) == (["ACTIVE"], ["ACTIVE"])
-    advance(server, "2026-03-31T00:05:00+02:00")
-    assert (status(server, one), status(server, two)) == (["CANCELLED"], ["ACTIVE"])
-    assert bank(server, key) == [PLANNED, ("PaymentSystemCancelled", "mandate")]
+SIGNED = ["2026-02-01", "2023-03-31", "2023-03-02", "2015-06-01", "1970-01-01"]
+
+
+@pytest.mark.parametrize("signed", SIGNED)
+@pytest.mark.parametrize("how", ["import", "migrate"])
+def test_it_lapses(server: Server, how: str, signed: str) -> None:
+    """36 months after the import or migration, however old the signature; what is planned is cancelled."""
+    number = server.customer()
+    body: dict[str, Any] = {"customer_no": number, "iban": IBAN}
+    if how == "import":
+        assert server.post("/sepa_dd_mandate", body | {"signed_at": f"{signed} 12:00:00"}).status == 200
+    else:
+        amendment = {"sepa_creditor_identifier": "DE00ZZZ000000001", "unique_mandate_reference": "OLD"}
+        body |= {"signed_date": signed, "amendment": amendment}
+        assert server.post("/sepa_dd_mandate/migrate", body).status == 200
+    assert status(server, number) == ["PENDING"]
+    assert sources(server, number)[0]["details"]["signed_at"].startswith(signed)
+    key = sent(server, number, due_date="2029-03-02")
+    assert bank(server, key) == [("PaymentScheduled", 125, "2029-03-02")]
+    alive = "ACTIVE" if how == "import" else "PENDING"
+    for moment in ("2026-03-03T00:05:00+01:00", "2026-04-15T12:00:00+02:00", "2029-03-02T00:04:00+01:00"):
+        advance(server, moment)
+        assert status(server, number) == [alive]
+    (due,) = (each for each in server.mock("GET", f"{MOCK}/agenda").json if each["rule"] == "mandate lapses")
+    assert due["reason"].endswith("lapses: 36 months after 2026-03-02")
+    advance(server, "2029-03-02T00:05:00+01:00")
+    assert status(server, number) == ["CANCELLED"]
+    assert bank(server, key)[1:] == [("PaymentSystemCancelled", "mandate")]
+    assert server.fold().image() == server.image()
+
+
+@pytest.mark.parametrize("signed", SIGNED)
+def test_it_lapses_after_its_last_collection(server: Server, signed: str) -> None:
+    number = server.customer()
+    imported(server, number, signed=f"{signed} 12:00:00")
+    paid = sent(server, number, due_date="2026-03-30")
+    advance(server, "2026-04-15T12:00:00+02:00")
     assert bank(server, paid) == [("PaymentScheduled", 125, "2026-03-30"), *PAID]
-    advance(server, "2029-03-29T12:00:00+02:00")
-    assert status(server, two) == ["ACTIVE"]
+    advance(server, "2029-03-30T00:04:00+02:00")
+    assert status(server, number) == ["ACTIVE"]
     advance(server, "2029-03-30T00:05:00+02:00")
-    assert status(server, two) == ["CANCELLED"]
+    assert status(server, number) == ["CANCELLED"]
+
+
+@pytest.mark.parametrize(
+    ("collected", "imported_on", "lapses"),
+    [
+        (None, None, date(2023, 1, 2)),  # from the signature, as the versions that wrote such logs decided
+        (date(2020, 5, 6), None, date(2023, 5, 6)),
+        (None, date(2026, 3, 2), date(2029, 3, 2)),
+        (date(2026, 5, 6), date(2026, 3, 2), date(2029, 5, 6)),
+    ],
+)
+def test_a_mandate_of_an_older_log_lapses_as_it_was_decided(
+    collected: date | None, imported_on: date | None, lapses: date
+) -> None:
+    signed = datetime(2020, 1, 1, 23, 30, tzinfo=UTC)  # local: the next day
+    source = PaymentSource("x", 1, 1, "SEPA_DIRECT_DEBIT", "ACTIVE", "r", signed, signed)
+    source = replace(source, last_collection=collected, imported_on=imported_on)
+    assert agenda.lapses_on(source, "Europe/Stockholm") == lapses
 
 
 def test_a_mandate_that_ends_while_it_is_planned(server: Server) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.api.test_pictures import PNG
 from tests.documents import papers
 from tests.server import ACCOUNT, KEY, Answer, Server, basic
 
@@ -63,10 +64,12 @@ def test_each_document_by_its_number_and_by_its_letter(server: Server, sent: dic
 
 
 def test_what_is_not_there_is_not_found(server: Server, sent: dict[str, Any]) -> None:
-    draft, key, other = server.draft()["id"], sent["id"], server.sent()["id"]
+    draft, key, other = server.draft(invoice_no=4001)["id"], sent["id"], server.sent()["id"]
     letter, others = letters(server, key)[0][1], letters(server, other)[0][1]
     for path, asked in [
-        (f"/billogram/{draft}.pdf", draft),
+        (f"/billogram/{draft}.pdf?invoice_no=4001", "4001"),
+        (f"/billogram/{draft}.pdf?letter_id={draft}", draft),
+        (f"/billogram/{draft}.pdf?letter_id={letter}", letter),
         (f"/billogram/{key}.pdf?invoice_no=77", "77"),
         (f"/billogram/{key}.pdf?letter_id=none", "none"),
         (f"/billogram/{key}.pdf?letter_id={others}", others),
@@ -82,6 +85,69 @@ def test_what_is_not_there_is_not_found(server: Server, sent: dict[str, Any]) ->
         assert (answer.status, answer.headers["mock-rule"]) == (404, "object.exists")
     server.call("DELETE", f"/billogram/{draft}")
     assert server.get(f"/billogram/{draft}.pdf").error[0] == "NOT_FOUND"
+
+
+DRAFTS: list[tuple[str, dict[str, Any], list[str]]] = [
+    ("an invoice", {}, ["Faktura UTKAST", "Row 1 st 100,00 25 % 100,00", "Att betala 125,00 SEK"]),
+    ("with an own number", {"invoice_no": 4001}, ["Faktura UTKAST"]),
+    (
+        "a stand-alone credit",
+        {"items": [{"title": "Back", "count": -1, "price": 100, "vat": 25}]},
+        ["Kreditfaktura UTKAST", "Er till godo 125,00 SEK"],
+    ),
+    (
+        "nothing to pay",
+        {"items": [{"title": "Text", "count": 0, "price": 0, "vat": 0}]},
+        ["Att betala 0,00 SEK"],
+    ),
+    ("an attachment", {"attachment": "a.pdf", "attachment_content": PDF}, ["Bilaga: a.pdf"]),
+    (
+        "several pages",
+        {"items": [{"title": f"Row {n}", "count": 1, "price": 1, "vat": 25} for n in range(90)]},
+        ["Row 89", "Sida 3 (3)"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("body", "there"), [row[1:] for row in DRAFTS], ids=[row[0] for row in DRAFTS])
+def test_a_draft_has_a_preview_at_once(server: Server, body: dict[str, Any], there: list[str]) -> None:
+    made = server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "pdf_delay": "90s"}).json
+    assert made["pdf_delay"] == "90s"
+    server.mock("PATCH", f"/accounts/{ACCOUNT}", {"features": {"standalone_credits": True}})
+    draft = server.draft(**body)
+    path, before = f"/billogram/{draft['id']}.pdf", server.position()
+    preview = content(server.get(path))
+    told = papers.text(preview)
+    for line in there:
+        assert line in told, told
+    for absent in ("Fakturanummer", "OCR", "4001"):
+        assert absent not in told
+    assert papers.across(preview) == ["UTKAST"] * told.count("Sida ")
+    assert content(server.get(f"{path}?invoice_no=&letter_id=")) == preview, "the same bytes"
+    assert server.position() == before
+
+    papers.command(server, draft["id"], "send", {"method": "Email"})
+    advance(server, "90s")
+    invoice = content(server.get(path))
+    number = server.get(f"/billogram/{draft['id']}").data["invoice_no"]
+    assert f"Fakturanummer {number}" in papers.text(invoice)
+    assert (b"UTKAST" in invoice, papers.across(invoice)) == (False, [])
+
+
+def test_a_preview_is_of_the_draft_and_the_creditor_as_they_are_now(server: Server) -> None:
+    path = f"/billogram/{server.draft()['id']}.pdf"
+    row = {"title": "Other", "count": 1, "price": 7, "vat": 25}
+    changes: list[tuple[str, Any, str]] = [
+        (path.removesuffix(".pdf"), {"items": [row]}, "Other 1 st 7,00"),
+        (path.removesuffix(".pdf"), {"due_date": "2026-05-05"}, "2026-05-05"),
+        ("/settings", papers.CREDITOR, "123-4567"),
+    ]
+    for changed, body, line in changes:
+        assert line not in papers.text(content(server.get(path)))
+        assert server.call("PUT", changed, body).status == 200
+        assert line in papers.text(content(server.get(path)))
+    papers.set_logotype(server, PNG)
+    assert papers.pictures(content(server.get(path))) == 1
 
 
 def test_one_that_is_offered_for_sale_has_none_yet(server: Server) -> None:
@@ -163,7 +229,7 @@ def test_a_reset_makes_other_ones_under_the_same_ids(server: Server) -> None:
 
 
 def test_others_are_answered_while_a_long_one_is_drawn(server: Server) -> None:
-    rows = [{"title": f"Row {n}", "count": 1, "price": 1, "vat": 25} for n in range(3000)]
+    rows = [{"title": f"Row {n}", "count": 1, "price": 1, "vat": 25} for n in range(1000)]
     key = server.sent(items=rows)["id"]
     server.get("/settings")
     headers = {"authorization": basic(ACCOUNT, KEY)}

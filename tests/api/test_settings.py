@@ -151,7 +151,7 @@ def test_what_a_put_changes(server: Server, sent: dict[str, Any], path: str, sho
             ["bookkeeping"],
         ),
         ({"tax": {"has_fskatt": 1}}, "INVALID_PARAMETER", "invalid has fskatt", ["tax"]),
-        ({"contact": []}, "INVALID_PARAMETER", "invalid contact", []),
+        ({"contact": [1]}, "INVALID_PARAMETER", "invalid contact", []),
     ],
 )
 def test_what_is_refused(

@@ -178,3 +178,27 @@ def test_its_rows_may_change_after_sending(server: Server) -> None:
     allocate(server, debit(server, customer, 10), 10, key)
     answer = server.call("PUT", f"/billogram/{key}", {"items": [{**BACK, "price": 200}]})
     assert answer.error[0] == "INVALID_OBJECT_STATE"
+
+
+ZERO_SUM = [{"title": "Back", "count": 1, "price": 0, "vat": 0}]
+POSITIVE = [{"title": "Row", "count": 1, "price": 1, "vat": 0}]
+
+
+def test_a_draft_that_was_created_as_a_credit_stays_one(server: Server) -> None:
+    """Whichever key makes the total zero or positive (reference: behaviour 3.4)."""
+    key = server.draft(items=[BACK])["id"]
+    refused = ("INVALID_PARAMETER", {"message": "invalid items", "field": "items", "field_path": []})
+    small = {"items": [{**BACK, "price": 1}]}
+    for body in ({"items": ZERO_SUM}, {"items": POSITIVE}, {"invoice_fee": 400}, {"invoice_fee": 500}):
+        answer = server.call("PUT", f"/billogram/{key}", body)
+        assert answer.error == refused, body
+        assert answer.headers["mock-rule"] == "put.sign"
+    assert server.call("PUT", f"/billogram/{key}", small | {"customer": {"customer_no": 1}}).status == 200
+    assert server.call("PUT", f"/billogram/{key}", {"invoice_fee": 1}).error == refused
+    assert server.command(key, "send", {"method": "DoNotNotify"}).data["total_sum"] == -1
+
+
+def test_a_draft_that_was_created_as_a_debit_may_turn_and_return(server: Server) -> None:
+    key = server.draft()["id"]
+    for items in ([BACK], ZERO_SUM, [BACK], POSITIVE):
+        assert server.call("PUT", f"/billogram/{key}", {"items": items}).status == 200

@@ -195,6 +195,66 @@ def test_what_was_settled_stays_settled(server: Server) -> None:
         assert sums(server, key) == ("Unpaid", 0, 100)
 
 
+# paid before the loss, after it; amount of the recall of which -> state, paid, remaining, rounding
+LATE: list[tuple[str, int, list[int], tuple[int, int | None], tuple[str, int, int, int]]] = [
+    ("all of it", 0, [125], (0, None), ("Ended", 0, 0, -125)),
+    ("a part", 0, [125], (0, 50), ("Ended", -75, 0, -50)),
+    ("one of two", 0, [50, 75], (1, None), ("Ended", -50, 0, -75)),
+    ("after a part", 25, [100], (1, None), ("Ended", -25, 0, -100)),
+    ("what is beyond goes first", 0, [150], (0, 25), ("Ended", -125, 0, 0)),
+    ("money from before", 25, [100], (0, None), ("PartlyPaid", -100, 25, 0)),
+    ("money from before, the loss stays", 25, [], (0, None), ("Unpaid", 0, 25, -100)),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "taken", "then"), [row[1:] for row in LATE], ids=[row[0] for row in LATE]
+)
+def test_money_that_came_after_a_loss(
+    server: Server,
+    before: int,
+    after: list[int],
+    taken: tuple[int, int | None],
+    then: tuple[str, int, int, int],
+) -> None:
+    """8.2, 5: without it the loss is as it was. Only money from before the loss opens it again."""
+    key = sent(server)
+    made = [pay(server, before, billogram=key, scheme=DEBIT)] if before else []
+    assert server.command(key, "confirmed-loss").data["state"] == "Ended"
+    made += [pay(server, each, billogram=key, scheme=DEBIT) for each in after]
+    index, amount = taken
+    start = len(story(server, key))
+    payables = recall(server, made[index], **({} if amount is None else {"amount": amount}))["payables"]
+    assert (*sums(server, key), server.get(f"/billogram/{key}").data["detailed_sums"]["rounding"]) == then
+    told = [("PaymentRecalled", None, None, then[0])] if payables else []
+    assert story(server, key)[start:] == told
+    if then[0] == "Ended":  # it can come again
+        lost = -then[3]
+        pay(server, max(lost, 1), billogram=key, scheme=DEBIT)
+        assert sums(server, key) == ("Ended", -125, 0)
+
+
+def test_one_payment_from_before_and_after_a_loss(server: Server) -> None:
+    """Its parts are taken in order: the first opens the billogram again, the second is lost again."""
+    key = sent(server)
+    shares = [{"billogram": key, "amount": 50}]
+    made = pay(server, 100, allocations=shares, scheme=DEBIT)
+    server.command(key, "confirmed-loss")
+    allocated = server.mock("POST", f"{PAYMENTS}/{made['id']}/allocate", {"billogram": key, "amount": 50})
+    assert allocated.status == 200, allocated.body
+    assert (sums(server, key), parts(server, made)[0]) == (("Ended", -100, 0), [50, 50])
+    taken = recall(server, made, amount=80)
+    assert sums(server, key) == ("PartlyPaid", -20, 50)
+    assert server.get(f"/billogram/{key}").data["detailed_sums"]["rounding"] == -55
+    assert [each["amount"] for each in taken["payables"]] == [80]
+    uuids = event_data(server, key)["related_payment_event_uuids"]
+    assert len(uuids) == 2
+    pay(server, 50, billogram=key, scheme=DEBIT)  # now it is for the debt
+    assert sums(server, key) == ("Paid", -70, 0)
+    recall(server, made)  # the rest of what was lost: the billogram stays closed
+    assert sums(server, key) == ("Paid", -50, 0)
+
+
 def test_credited_in_between(server: Server) -> None:
     """What a credit set free is owed: it goes first, and opens nothing."""
     key = sent(server)

@@ -63,7 +63,7 @@ def tables(records: Iterable[Record]) -> dict[str, dict[Any, Any]]:
 
 @cache
 def own_log() -> tuple[Record, ...]:
-    """A log that this version writes: letters, interest, reminders, documents, excess money, copies."""
+    """A log that this version writes: letters, interest, reminders, documents, excess money, e-invoices."""
     server = Server()
 
     def ask(method: str, path: str, body: Any = NO_BODY) -> Any:
@@ -86,6 +86,10 @@ def own_log() -> tuple[Record, ...]:
         other = server.customer()
         mock(f"/customers/{other}/simulate/enable-recurring", {"type": "autogiro"})
         mock(f"/customers/{other}/simulate/verify-email", {"email": "new@example.com"})
+        for market in ("Sweden", "Norway"):
+            server.mock("PATCH", f"/accounts/{ACCOUNT}", {"market": market})
+            for what in ("register", "deregister") * 2:
+                mock(f"/customers/{other}/simulate/einvoice-{what}", {})
         ask("PUT", f"/customer/{number}", {"customer_no": number + 7, "address": {"city": "lund"}})
         ask("PUT", f"/customer/{number + 7}", {"name": "Another"})
         gone = server.draft(customer={"customer_no": number + 7, "name": "Of her own"}, invoice_no=900)["id"]

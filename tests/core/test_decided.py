@@ -107,7 +107,8 @@ def _debit(server: Server) -> Any:
 
 def _mandate(server: Server) -> Any:
     now = server.state().account.clock.now
-    source = PaymentSource("x", 1, 1, "SEPA_DIRECT_DEBIT", "ACTIVE", "r", now, now)
+    today = now.date()
+    source = PaymentSource("x", 1, 1, "SEPA_DIRECT_DEBIT", "ACTIVE", "r", now, now, imported_on=today)
     return agenda.lapses_on(source, "Europe/Stockholm")
 
 

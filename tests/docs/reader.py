@@ -2,9 +2,10 @@
 
 `sh` blocks go to one bash, `python` blocks to a Python of their own. A block with a file name behind its
 language is saved under that name. A block that begins with `make run` or `mockserver serve` starts the
-server, and stops the one before; one that begins with `mockserver listen` or `env`, or runs a saved program
-that listens, is another terminal: it runs on until the page ends. `http://127.0.0.1:8080` stands for the
-address of the server, which is also `$MOCK`; the ports 8090 to 8099 stand for free ones.
+server, and stops the one before, unless it has a `--port` of its own. One that begins with `mockserver
+listen` or `env`, or runs a saved program that listens, is another terminal: it runs on until the page ends.
+`http://127.0.0.1:8080` stands for the address of the server, which is also `$MOCK`; the ports 8090 to 8099
+stand for free ones.
 """
 
 import os
@@ -60,6 +61,14 @@ class Terminal:
         return self._shown.read_text()
 
 
+class _Server(Served):
+    """The server of an environment of Python."""
+
+    def __init__(self, python: str, *arguments: str, cwd: Path) -> None:
+        self.command = (python, "-m", "mockserver")
+        super().__init__(*arguments, cwd=cwd)
+
+
 class Reader:
     """Follows the blocks of one page."""
 
@@ -77,6 +86,7 @@ class Reader:
         self._ports: dict[str, int] = {}
         self._listens_on: dict[str, int] = {}  # which port a saved program listens on
         self._server: Served | None = None
+        self._beside_it: dict[str, Served] = {}  # by the address that the page writes
         self._terminals: list[Terminal] = []
         self._bash = subprocess.Popen(
             ["bash", "-euo", "pipefail"],
@@ -98,12 +108,14 @@ class Reader:
             self._bash.kill()
         for terminal in self._terminals:
             terminal.close()
-        if self._server is not None:
-            self._server.kill()
+        for server in (*self._beside_it.values(), *filter(None, [self._server])):
+            server.kill()
 
     def follow(self, block: Block) -> None:
         """Do what a block says, and look whether it shows what it should."""
         said = block.text if self._server is None else block.text.replace(ADDRESS, self._server.address)
+        for written, server in self._beside_it.items():
+            said = said.replace(written, server.address)
         said = re.sub(r"\b809\d\b", lambda found: str(self._port(found[0])), said)
         for written in re.findall(r"\b809\d\b", block.text) if block.file else ():
             self._listens_on[block.file] = self._port(written)
@@ -135,9 +147,18 @@ class Reader:
         arguments = words[2:]
         if words[0] == "make":
             arguments = [each for word in arguments for each in shlex.split(word.removeprefix("ARGS="))]
+            # it makes the environment that this reader has already
+            (self._home / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+            (self._home / ".venv" / "bin" / "activate").touch()
+        if "--port" in arguments:
+            at = arguments.index("--port")
+            address = f"http://127.0.0.1:{arguments[at + 1]}"
+            del arguments[at : at + 2]
+            self._beside_it[address] = _Server(self._python, *arguments, cwd=self._home)
+            return
         if self._server is not None:
             assert self._server.stop(signal.SIGINT) == (0, "", "")
-        self._server = Served(*arguments, cwd=self._home)
+        self._server = _Server(self._python, *arguments, cwd=self._home)
         self._shell(f"MOCK={self._server.address}")
 
     def _runs_on(self, said: str) -> bool:

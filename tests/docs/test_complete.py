@@ -36,6 +36,10 @@ from tests.docs import pages
 from tests.test_docs import listed
 
 CONTROL = "docs/control-plane.md"
+PACKAGE = re.compile(r"billogram[-_.]mockserver", re.IGNORECASE)
+FETCH = re.compile(
+    r"\b(pip3?|pipx|uvx?|poetry|pdm|rye|conda|mamba|easy_install)\b|\b(image:|docker (pull|run))"
+)
 BUILT = [row for row in OPERATIONS if row.endpoint is not None]
 
 # the bodies that the operations read and what they answer with: every member must be explained
@@ -213,3 +217,49 @@ def test_every_link_leads_somewhere(page: str) -> None:
 def test_the_readme_leads_to_every_page() -> None:
     linked = set(re.findall(r"\]\((docs/[^)#\s]+)", pages.text(pages.README)))
     assert linked == set(pages.PAGES) - {pages.README}
+
+
+def instructions() -> Iterator[tuple[str, str]]:
+    """Every line that a reader or a tool may take for an instruction, with where it is."""
+    files = [pages.ROOT / page for page in pages.PAGES]
+    for folder, kinds in (
+        ("mockserver", "*.py"),
+        ("docs/examples", "*"),
+        ("scenarios", "*"),
+        ("fixtures", "*"),
+    ):
+        files += (pages.ROOT / folder).rglob(kinds)
+    for file in files:
+        if file.is_file() and "__pycache__" not in file.parts:
+            for line in file.read_text(encoding="utf-8").splitlines():
+                yield str(file.relative_to(pages.ROOT)), line
+
+
+def from_a_registry(line: str) -> bool:
+    """Whether a line names the package, or an image of it, in a way that makes a registry be asked."""
+    if PACKAGE.search(line):
+        return not re.search(r"billogram_mockserver-\*\.whl", line)
+    fetched = FETCH.search(line) is not None and re.search(r"[\w./]*mockserver(:|@|\[|==)[\w.]", line)
+    return bool(fetched) and "registry.example.com/" not in line  # a place of the reader's own
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("pip install billogram-mockserver", True),
+        ("pip install 'billogram-mockserver[pytest]'", True),
+        ('test = ["billogram-mockserver[pytest]"]', True),
+        ("uv add billogram_mockserver", True),
+        ("image: mockserver:0.1.0", True),
+        ("docker pull ghcr.io/billogram/mockserver:latest", True),
+        ("pip install dist/billogram_mockserver-*.whl", False),
+        ("image: registry.example.com/mockserver:0.1.0", False),
+        ("docker run --rm -p 127.0.0.1:8080:8080 mockserver", False),
+    ],
+)
+def test_what_asks_a_registry_is_recognised(line: str, expected: bool) -> None:
+    assert from_a_registry(line) is expected
+
+
+def test_nothing_is_installed_from_a_registry_where_it_is_not() -> None:
+    assert [each for each in instructions() if from_a_registry(each[1])] == []

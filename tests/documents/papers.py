@@ -66,6 +66,19 @@ def pages(content: bytes) -> list[str]:
     return [re.sub(r"[ \xa0]+", " ", page.extract_text(extraction_mode="layout")) for page in reader.pages]
 
 
+def across(content: bytes) -> list[str]:
+    """What stands across the pages: the texts that are not level, which `pages` leaves out."""
+    found: list[str] = []
+
+    def see(text: str, matrix: list[float], *_: Any) -> None:
+        if matrix[1] and text.strip():
+            found.append(text.strip())
+
+    for page in PdfReader(io.BytesIO(content), strict=True).pages:
+        page.extract_text(visitor_text=see)
+    return found
+
+
 def text(content: bytes) -> str:
     return "\n".join(pages(content))
 

@@ -31,10 +31,12 @@ def clean_environment(**more: str) -> dict[str, str]:
 class Served:
     """`mockserver serve` on a free port, for the length of a `with` block. It must end with 0, silently."""
 
+    command: tuple[str, ...] = COMMAND
+
     def __init__(self, *arguments: str, cwd: Path | None = None, **environment: str) -> None:
         port = () if "--port" in arguments or "MOCKSERVER_PORT" in environment else ("--port", "0")
         self.process = subprocess.Popen(
-            [*COMMAND, "serve", *port, *arguments],
+            [*self.command, "serve", *port, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

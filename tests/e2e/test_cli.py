@@ -1,5 +1,6 @@
 """The command as people run it: a process, its first line, its exit code (reference: control 2)."""
 
+import errno
 import http.server
 import itertools
 import json
@@ -15,13 +16,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pytest
 
-from mockserver.cli.options import SERVE
+from mockserver.cli.listening import reason
+from mockserver.cli.options import SERVE, Option, from_environment, ignored_variables
 from mockserver.stories.operations import OPERATIONS
 from mockserver.version import __version__
 from tests.e2e.served import COMMAND, PATIENCE, Served, clean_environment
@@ -103,6 +106,27 @@ def test_a_token_is_made_where_others_can_reach_it() -> None:
         assert server.mock("GET", "/info", token=token).status_code == 200
 
 
+@pytest.mark.parametrize("address", ["0.0.0.0", "127.0.0.1"])
+@pytest.mark.parametrize("by_environment", [True, False])
+def test_an_open_control_plane_on_any_address(address: str, by_environment: bool) -> None:
+    """As in a container that is published on loopback; it still knows a web page by its host."""
+    given = () if by_environment else ("--control-token", "none")
+    started = partial(Served, "--host", address, *given)
+    with started(MOCKSERVER_CONTROL_TOKEN="none") if by_environment else started() as server:
+        assert set(server.told) == {"url", "control", "database"}
+        assert server.configuration()["control_token"] is False
+        assert server.mock("POST", "/accounts", {"id": "made"}).status_code == 201
+        assert server.mock("GET", "/accounts", token="none").status_code == 200
+        answer = server.client.get("/_mock/accounts", headers={"host": "page.example"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (421, "unknown_host")
+
+
+def test_a_person_sees_that_the_control_plane_is_open(tmp_path: Path) -> None:
+    with Terminal("--host", "0.0.0.0", "--control-token", "none", cwd=tmp_path) as terminal:
+        assert "(open)" in terminal.shown
+        assert terminal.follow(terminal.request)["status"] == "OK"
+
+
 def test_a_token_that_was_given_is_not_shown() -> None:
     with Served("--host", "0.0.0.0", "--control-token", "my-token") as server:
         assert set(server.told) == {"url", "control", "database"}
@@ -144,8 +168,10 @@ BY_ENVIRONMENT = {
     "port": "0",
     "callback-url": "mock:inbox",
     "sign-key": "first key",
+    "allowed-hosts": "first.test, *.first.test",
     "callback-hosts": "first.example.com, *.first.example.com",
     "fixture": "empty",
+    "library": "first:.",
 }
 ON_THE_COMMAND_LINE = {
     "database": "second.db",
@@ -159,14 +185,17 @@ ON_THE_COMMAND_LINE = {
     "log-level": "error",
     "callback-url": "https://second.example.com/hook?a=b",
     "sign-key": "second key",
+    "allowed-hosts": "second.test",
     "callback-hosts": "second.example.com",
     "fixture": "sepa",
+    "library": "second",
 }
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name in ("first", "second"):
+        (tmp_path / name).mkdir()
         (tmp_path / f"{name}.json").write_text(json.dumps([{"id": name, "key": "secret"}]))
     return tmp_path
 
@@ -185,11 +214,13 @@ def test_every_option_has_its_environment_variable(folder: Path) -> None:
         "now": "2026-05-04T12:00:00+02:00",
         "seed": 7,
         "fixture": "empty",
+        "library": ["first", "."],
         "public_url": "https://first.example.com",
         "invalid_auth_status": 401,
         "control_token": True,
         "callback_url": "mock:inbox",
         "sign_key": True,
+        "allowed_hosts": ["0.0.0.0", "first.test", "*.first.test"],
         "callback_hosts": ["first.example.com", "*.first.example.com"],
     }
     assert [account["id"] for account in server.mock("GET", "/accounts", token="first").json()] == [
@@ -211,11 +242,13 @@ def test_the_command_line_comes_first(folder: Path) -> None:
             "now": "2027-05-04T12:00:00+02:00",
             "seed": 8,
             "fixture": "sepa",
+            "library": ["second"],
             "public_url": "http://second.example.com:8080/sandbox",
             "invalid_auth_status": 403,
             "control_token": True,
-            "callback_url": "https://second.example.com/hook?a=b",
+            "callback_url": "https://second.example.com/hook?***",
             "sign_key": True,
+            "allowed_hosts": ["0.0.0.0", "second.test"],
             "callback_hosts": ["second.example.com"],
         }
         assert server.mock("GET", "/info", token="first").status_code == 401
@@ -255,6 +288,100 @@ def test_help_names_every_option_and_variable() -> None:
         assert option.variable in done.stdout.replace("\n", "").replace(" ", "")
 
 
+# variables that no option reads
+
+
+SERVICE = {  # what Kubernetes sets in every pod for a service called mockserver
+    "MOCKSERVER_SERVICE_HOST": "10.0.0.1",
+    "MOCKSERVER_SERVICE_PORT": "8080",
+    "MOCKSERVER_SERVICE_PORT_HTTP_API": "8080",
+    "MOCKSERVER_PORT": "tcp://10.0.0.1:8080",
+    "MOCKSERVER_PORT_8080_TCP": "tcp://10.0.0.1:8080",
+    "MOCKSERVER_PORT_8080_TCP_PROTO": "tcp",
+    "MOCKSERVER_PORT_8080_TCP_PORT": "8080",
+    "MOCKSERVER_PORT_8080_TCP_ADDR": "10.0.0.1",
+}
+LINKED = {  # what Docker sets for a linked container called mockserver, and Compose for its first one
+    "MOCKSERVER_NAME": "/job/mockserver",
+    "MOCKSERVER_ENV_PATH": "/usr/bin",
+    "MOCKSERVER_PORT_8080_TCP": "tcp://172.17.0.2:8080",
+    "MOCKSERVER_PORT_8080_8090_TCP_START": "tcp://172.17.0.2:8080",
+    "MOCKSERVER_1_NAME": "/job/mockserver_1",
+    "MOCKSERVER_1_ENV_PATH": "/usr/bin",
+    "MOCKSERVER_1_PORT": "tcp://172.17.0.2:8080",
+    "MOCKSERVER_1_PORT_8080_TCP_PORT": "8080",
+}
+OTHER_SERVICES = {  # services whose names begin as ours
+    "MOCKSERVER_DATABASE_SERVICE_HOST": "10.0.0.2",
+    "MOCKSERVER_DATABASE_PORT": "tcp://10.0.0.2:5432",
+    "MOCKSERVER_DATABASE_PORT_5432_TCP_ADDR": "10.0.0.2",
+    "MOCKSERVER_CALLBACK_SERVICE_PORT_WEB": "80",
+    "MOCKSERVER_CALLBACK_PORT": "udp://[fd00::1]:80",
+}
+
+
+def test_variables_of_a_platform_are_ignored_with_one_line() -> None:
+    assert from_environment(SERVICE | LINKED | OTHER_SERVICES) == {}
+    assert ignored_variables(LINKED | OTHER_SERVICES) == []
+    (line,) = ignored_variables(SERVICE | LINKED | OTHER_SERVICES)
+    assert line.startswith("MOCKSERVER_PORT=tcp://10.0.0.1:8080 is ignored")
+    assert "--port" in line
+    assert ignored_variables(SERVICE, {"port"}) == []
+    server = Served("--port", "0", cwd=None, **SERVICE)
+    assert server.stop() == (0, "", "")
+    done = run(
+        "serve", "--host", "203.0.113.1", cwd=None, **SERVICE
+    )  # which no interface has: no fixed port is used
+    assert done.stderr.startswith(f"WARNING {line}\nmockserver: can't listen on 203.0.113.1 port 8080")
+
+
+@pytest.mark.parametrize("text", ["tcp:8080", "http://10.0.0.1:8080", "tcp://", "8080/tcp"])
+def test_what_no_platform_writes_is_a_bad_value(text: str) -> None:
+    assert "MOCKSERVER_PORT" in refused("serve", MOCKSERVER_PORT=text)
+
+
+@pytest.mark.parametrize("option", [option for option in SERVE if option.parse is not None])
+def test_a_given_option_wins_without_its_variable_being_read(option: Option) -> None:
+    environment = {option.variable: "\t"}
+    assert from_environment(environment, {option.key}) == {}
+    assert ignored_variables(environment, {option.key}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("MOCKSERVER_PROT", "MOCKSERVER_PORT"),
+        ("MOCKSERVER_FIXTURES", "MOCKSERVER_FIXTURE"),
+        ("MOCKSERVER_CALLBACKURL", "MOCKSERVER_CALLBACK_URL"),
+        ("MOCKSERVER_CALLBACK-URL", "MOCKSERVER_CALLBACK_URL"),
+        ("MOCKSERVER_TOKEN", "MOCKSERVER_CONTROL_TOKEN"),
+        ("MOCKSERVER__CLOCK", "MOCKSERVER_CLOCK"),
+        ("mockserver_database", "MOCKSERVER_DATABASE"),
+        ("Mockserver_Port", "MOCKSERVER_PORT"),
+        ("MOCKSERVER_NAMES", None),
+        ("MOCKSERVER_", None),
+        ("MOCKSERVER_\x1b[0m", None),
+    ],
+)
+def test_a_misspelt_variable_is_named(name: str, meant: str | None) -> None:
+    (line,) = ignored_variables({name: "1", "MOCKSERVER": "1", "MOCK_PORT": "1"})
+    shown = name.replace("\x1b", "\\x1b")
+    assert shown in line
+    assert line.isprintable()
+    assert line.endswith(f"did you mean {meant}?" if meant else "there is no such option")
+
+
+@pytest.mark.parametrize("command", [("clock", "show"), ("run", "pay-in-parts")])
+def test_a_bad_token_by_environment(command: tuple[str, ...]) -> None:
+    assert "MOCKSERVER_CONTROL_TOKEN" in refused(*command, MOCKSERVER_CONTROL_TOKEN="käse")
+
+
+def test_a_misspelt_variable_is_a_line_when_the_server_starts() -> None:
+    server = Served(MOCKSERVER_CLOSE="1")
+    line = "MOCKSERVER_CLOSE is ignored: there is no such option; did you mean MOCKSERVER_CLOSED?"
+    assert server.stop() == (0, "", f"WARNING {line}\n")
+
+
 # refusing to start
 
 
@@ -288,8 +415,12 @@ BAD_VALUES = [
     ("sign-key", "a\tb"),
     ("callback-hosts", ""),
     ("callback-hosts", " , "),
+    ("allowed-hosts", ""),
+    ("allowed-hosts", " , "),
     ("fixture", ""),
     ("fixture", "nowhere.yaml"),
+    ("library", ""),
+    ("library", "nowhere"),
     ("host", ""),
     ("host", "203.0.113.1"),  # reserved for examples: no interface has it
     ("port", "x"),
@@ -300,6 +431,7 @@ BAD_VALUES = [
     ("database", ""),
     ("database", "no/such/folder.db"),
     ("database", "."),
+    ("database", "x" * 300 + "/y"),
     ("accounts", "missing.json"),
     ("accounts", "broken.json"),
     ("accounts", "."),
@@ -350,12 +482,65 @@ def test_a_bad_value_of_a_switch() -> None:
     assert "MOCKSERVER_CLOSED" in refused("serve", MOCKSERVER_CLOSED="perhaps")
 
 
-@pytest.mark.parametrize("database", ["memory", "kept.db"])
-def test_a_port_in_use(database: str, tmp_path: Path) -> None:
-    with used_port() as port:
-        line = refused("serve", "--port", str(port), "--database", database, cwd=tmp_path)
-    assert f"port {port}" in line
-    assert "in use" in line
+@contextmanager
+def two_ports(both: bool) -> Iterator[int]:
+    """A port that is in use, and the next one: also in use, or free."""
+    while True:
+        with used_port() as port:
+            try:
+                next_one = socket.create_server(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            with next_one:
+                if not both:
+                    next_one.close()
+                yield port
+                return
+
+
+@pytest.mark.parametrize("command", [("serve",), ("serve", "--database", "kept.db"), ("listen",)])
+@pytest.mark.parametrize("both", [True, False])
+def test_a_port_in_use(command: tuple[str, ...], both: bool, tmp_path: Path) -> None:
+    with two_ports(both) as port:
+        line = refused(*command, "--port", str(port), cwd=tmp_path)
+    where, other = f"127.0.0.1 port {port}", "" if both else f", or --port {port + 1}"
+    why = f"the port is in use; use --port 0 for any free port{other}"
+    assert line == f"mockserver: can't listen on {where}: {why}"
+
+
+def test_the_last_port_in_use() -> None:
+    """There is no next port to suggest."""
+    error = OSError(errno.EADDRINUSE, "Address already in use")
+    assert reason(error, "127.0.0.1", 65535).endswith("use --port 0 for any free port")
+
+
+def test_an_address_that_this_machine_does_not_have() -> None:
+    said = "can't listen on 203.0.113.1 port 0: this machine does not have that address"
+    assert said in refused("serve", "--port", "0", "--host", "203.0.113.1")
+
+
+def test_a_name_to_listen_on_that_is_not_known() -> None:
+    error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert "no-such.test is not the name of an address: Name or service" in reason(error, "no-such.test", 0)
+
+
+def test_a_port_for_which_there_is_no_permission() -> None:
+    error = PermissionError(errno.EACCES, "Permission denied")
+    assert "no permission for ports below 1024" in reason(error, "127.0.0.1", 80)
+
+
+@pytest.mark.parametrize("action", ["check", "backup"])
+def test_a_database_command_names_the_cause(action: str, tmp_path: Path) -> None:
+    with Served("--database", "kept.db", cwd=tmp_path):
+        pass
+    (tmp_path / "file").write_text("")
+    if action == "backup":
+        line = refused("database", "backup", "kept.db", "file/copy.db", cwd=tmp_path)
+        assert f"{tmp_path / 'file'} is not a folder" in line
+        line = refused("database", "backup", "kept.db", "x" * 300, cwd=tmp_path)
+    else:
+        line = refused("database", "check", "x" * 300, cwd=tmp_path)
+    assert "name too long" in line
 
 
 def test_a_file_in_use(tmp_path: Path) -> None:
@@ -706,7 +891,7 @@ def test_a_person_sees_a_token_that_was_made_and_none_that_was_given(tmp_path: P
         assert terminal.follow(terminal.request)["status"] == "OK"
 
 
-@pytest.mark.parametrize("options", [("--closed",), ("--host", "0.0.0.0"), ("--log-level", "info")])
+@pytest.mark.parametrize("options", [("--closed",), ("--host", "0.0.0.0"), ("--log-level", "error")])
 def test_a_program_sees_nothing(options: tuple[str, ...]) -> None:
     with Served(*options) as server:  # the end of the block looks at it
         assert server.mock("GET", "/ready").status_code == 200

@@ -87,7 +87,7 @@ class Talk:
     def ask(self, line: str, *headers: str, body: bytes | None = None) -> Answer:
         """One request with credentials; a body comes with its length, none without."""
         sized = () if body is None else (f"Content-Length: {len(body)}",)
-        self.write(f"{line} HTTP/1.1", "Host: mock.test", self.auth, *headers, *sized, body=body or b"")
+        self.write(f"{line} HTTP/1.1", "Host: localhost", self.auth, *headers, *sized, body=body or b"")
         return self.read(line.partition(" ")[0])
 
     def send(self, line: str, body: Any) -> Any:
@@ -120,7 +120,7 @@ class Talk:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Mockserver]:
-    with Mockserver(clock="frozen") as made:
+    with Mockserver(clock="frozen", allowed_hosts=("mock.test",)) as made:
         yield made
 
 
@@ -184,7 +184,7 @@ def test_line_04_the_first_request_without_credentials_is_repeated(talk: Talk) -
     talk.send("GET /api/v2/settings", None)
     body = b'{"name":"Test Customer AB"}'
     for line, sent in (("GET /api/v2/settings", b""), ("POST /api/v2/customer", body)):
-        head = (f"{line} HTTP/1.1", "Host: mock.test", f"Content-Length: {len(sent)}")
+        head = (f"{line} HTTP/1.1", "Host: localhost", f"Content-Length: {len(sent)}")
         talk.write(*head, body=sent)
         refused = talk.read()
         assert refused.error == (401, "MISSING_AUTH")
@@ -193,7 +193,7 @@ def test_line_04_the_first_request_without_credentials_is_repeated(talk: Talk) -
         talk.write(*head, talk.auth, body=sent)
         assert talk.read().status == 200
     assert talk.ask("GET /api/v2/customer?page=1&page_size=1").json["meta"] == {"total_count": 1}
-    talk.write("GET /api/v2/settings HTTP/1.1", "Host: x", talk.auth[:-4] + "AAA=")
+    talk.write("GET /api/v2/settings HTTP/1.1", "Host: localhost", talk.auth[:-4] + "AAA=")
     assert talk.read().error == (403, "INVALID_AUTH")
 
 
@@ -261,7 +261,7 @@ def test_line_08_unknown_parameters_of_single_objects(talk: Talk) -> None:
         "/settings?page=0",
     ):
         assert talk.ask(f"GET /api/v2{line}").status == 200, line
-    assert talk.ask(f"GET /api/v2/billogram/{key}.pdf?page=1&page_size=100").error == (404, "NOT_FOUND")
+    assert talk.ask(f"GET /api/v2/billogram/{key}.pdf?page=1&page_size=100").status == 200  # a preview
     assert talk.ask(f"GET /api/v2/billogram/{talk.sent()}.pdf?page=1&page_size=100").status == 200
 
 
@@ -540,7 +540,11 @@ def test_a_chunked_body(talk: Talk, size: int) -> None:
     parts = [body[start : start + size] for start in range(0, len(body), size)]
     chunked = b"".join(b"%X\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
     talk.write(
-        "POST /api/v2/customer HTTP/1.1", "Host: x", talk.auth, "Transfer-Encoding: chunked", body=chunked
+        "POST /api/v2/customer HTTP/1.1",
+        "Host: localhost",
+        talk.auth,
+        "Transfer-Encoding: chunked",
+        body=chunked,
     )
     assert talk.read().data["name"] == "Åsa AB"
     assert talk.ask("GET /api/v2/customer/1").data["notes"] == "chunked"
@@ -550,7 +554,7 @@ def test_expect_100_continue(talk: Talk) -> None:
     body = b'{"name":"A"}'
     head = (
         "POST /api/v2/customer HTTP/1.1",
-        "Host: x",
+        "Host: localhost",
         "Expect: 100-continue",
         f"Content-Length: {len(body)}",
     )
@@ -570,14 +574,14 @@ def test_pipelined_requests(talk: Talk) -> None:
         body = json.dumps({"name": f"Customer {number}"}).encode()
         lines = (
             "POST /api/v2/customer HTTP/1.1",
-            "Host: x",
+            "Host: localhost",
             talk.auth,
             f"Content-Length: {len(body)}",
             "",
             "",
         )
         requests += "\r\n".join(lines).encode() + body
-        read = (f"GET /api/v2/customer/{number + 1} HTTP/1.1", "Host: x", talk.auth, "", "")
+        read = (f"GET /api/v2/customer/{number + 1} HTTP/1.1", "Host: localhost", talk.auth, "", "")
         requests += "\r\n".join(read).encode()
     talk.socket.sendall(requests)
     for number in range(20):
@@ -591,7 +595,7 @@ def test_nonsense_behind_requests_in_the_pipeline(server: Mockserver, talk: Talk
     for _ in range(600):
         talk.customer()
     line = "GET /api/v2/customer?page=1&page_size=10000000&filter_type=field-search&filter_field=name"
-    head = "\r\n".join((f"{line}&filter_value=a HTTP/1.1", "Host: x", talk.auth, "", "")).encode()
+    head = "\r\n".join((f"{line}&filter_value=a HTTP/1.1", "Host: localhost", talk.auth, "", "")).encode()
     for _ in range(20):
         with Talk(server, "") as other:
             other.socket.sendall(head * 2 + b"nonsense\r\n\r\n")
@@ -602,7 +606,14 @@ def test_nonsense_behind_requests_in_the_pipeline(server: Mockserver, talk: Talk
 
 def test_a_request_byte_by_byte(talk: Talk) -> None:
     body = '{"name":"Åsa AB"}'.encode()
-    head = ("POST /api/v2/customer HTTP/1.1", "Host: x", talk.auth, f"Content-Length: {len(body)}", "", "")
+    head = (
+        "POST /api/v2/customer HTTP/1.1",
+        "Host: localhost",
+        talk.auth,
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    )
     talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for byte in "\r\n".join(head).encode() + body:
         talk.socket.sendall(bytes([byte]))

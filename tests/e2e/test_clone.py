@@ -6,12 +6,15 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import httpx
 import pytest
 
 from mockserver.version import __version__
+from tests.docs.pages import README, blocks
+from tests.docs.reader import Reader
 from tests.e2e.served import PATIENCE
 from tests.e2e.test_wheel import ROOT, offline, run
 
@@ -28,7 +31,8 @@ def clone(tmp_path: Path) -> Path:
     return place
 
 
-def test_make_run_serves(clone: Path) -> None:
+def make_run(clone: Path) -> None:
+    """Start the server as a newcomer does, and stop it with Ctrl-C."""
     with subprocess.Popen(
         ["make", "run", f"PYTHON={sys.executable}", "ARGS=--port 0"],
         stdout=subprocess.PIPE,
@@ -50,7 +54,25 @@ def test_make_run_serves(clone: Path) -> None:
             os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C in a terminal does
             out, _ = process.communicate(timeout=PATIENCE)
         assert out == ""
+
+
+def test_make_run_serves(clone: Path) -> None:
+    make_run(clone)
     assert (
         run(clone / ".venv" / "bin" / "mockserver", "--version", cwd=clone) == f"mockserver {__version__}\n"
     )
     assert run("git", "status", "--porcelain", cwd=clone) == ""
+
+
+def test_the_readme_word_by_word(clone: Path) -> None:
+    make_run(clone)
+    environment = clone / ".venv"
+    # pip finds there what the page installs from the network: pytest, httpx and Billogram's client
+    (site,) = environment.glob("lib/python*/site-packages")
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    with Reader(clone, python=str(environment / "bin" / "python")) as reader:
+        for block in blocks(README):
+            if block.language != "mermaid":
+                reader.follow(block)
+        reader.finish()
+    assert (clone / "sandbox.db").exists()

@@ -170,7 +170,7 @@ def check_arrivals(url: str, arrived: list[Got], deliveries: list[Any], events: 
     for uuid, delivery in zip(happened, deliveries, strict=True):
         got = first[uuid]
         assert (delivery["callback_id"], delivery["event_type"]) == (got.callback_id, got.event_type)
-        assert delivery["url"].endswith(got.path)
+        assert delivery["url"].partition("?")[0].endswith(got.path.partition("?")[0])  # its query is masked
         assert {each["request"]["body"] for each in delivery["attempts"]} == {got.body.decode()}
 
 
@@ -369,7 +369,7 @@ def test_a_server_that_stops_ends_who_waits(tmp_path: Path) -> None:
             while lines.count("event: attempt") < 2:
                 lines.append(next(follow))
             waiter.sendall(
-                b"POST /_mock/accounts/one/deliveries/wait HTTP/1.1\r\nHost: a\r\n"
+                b"POST /_mock/accounts/one/deliveries/wait HTTP/1.1\r\nHost: localhost\r\n"
                 b"Content-Length: %d\r\n\r\n%s" % (len(wait), wait)
             )
             for _ in range(3):  # what comes later was answered: so the wait has begun

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -252,7 +252,10 @@ def test_the_limit_of_a_body(unchecked: Listening) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
-        ("Transfer-Encoding: chunked", 411),
+        ("Transfer-Encoding: chunked", 400),  # what comes is no chunk
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", 501),
+        ("Transfer-Encoding: identity\r\nContent-Length: 1", 501),
         ("Content-Length: -1", 400),
         ("Content-Length: 1_0", 400),
         ("Content-Length: " + "9" * 5000, 413),
@@ -265,6 +268,90 @@ def test_a_body_of_unclear_length(unchecked: Listening, headers: str, status: in
         talk.shutdown(socket.SHUT_WR)
         assert talk.makefile("rb").read().startswith(f"HTTP/1.1 {status} ".encode())
     assert re.fullmatch(rf"refused: .*  answered {status}", unchecked.line()[10:])
+
+
+FRAMED: dict[str, Callable[[bytes], bytes]] = {
+    "one chunk": lambda body: b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body),
+    "bytes": lambda body: b"".join(b"1\r\n%c\r\n" % each for each in body) + b"0\r\n\r\n",
+    "extensions": lambda body: b"%X;a=b; c\r\n%b\r\n000;end\r\n\r\n" % (len(body), body),
+    "trailers": lambda body: b"%x\r\n%b\r\n0\r\nContent-Length: 5\r\nX: y\r\n\r\n" % (len(body), body),
+}
+
+
+@pytest.mark.parametrize("form", FRAMED)
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_chunked_body_is_read_whole(unchecked: Listening, form: str, apart: bool) -> None:
+    """Also when head and body come apart; the next request on the connection is the next callback."""
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", unchecked.port), PATIENCE) as talk:
+        for _ in range(2):
+            for part in (head, FRAMED[form](callback())) if apart else (head + FRAMED[form](callback()),):
+                talk.sendall(part)
+            answer = http.client.HTTPResponse(talk)
+            answer.begin()
+            assert (answer.status, answer.read()) == (200, b'{"status": "OK"}')
+            assert unchecked.line()[10:] == f"{SENT}  unsigned  answered 200"
+
+
+def test_a_chunked_body_is_checked_and_passed_on() -> None:
+    body = callback()
+    with (
+        Listening("--sign-key", KEY) as last,
+        Listening("--sign-key", KEY, "--forward", last.address) as first,
+    ):
+        parts = iter([body[:10], body[10:]])  # httpx sends an iterator in chunks
+        assert first.client.post("/", content=parts, headers=signed(body)).status_code == 200
+        assert first.line()[10:] == f"{SENT}  signature ok  forwarded: 200"
+        assert last.line()[10:] == f"{SENT}  signature ok  answered 200"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "status"),
+    [
+        (b"%x\r\n%b\r\n0\r\n\r\n" % (LIMIT, b" " * LIMIT), 200),
+        (b"%x\r\n%b\r\n1\r\n \r\n0\r\n\r\n" % (LIMIT, b" " * LIMIT), 413),
+        (b"%x\r\n" % (LIMIT + 1), 413),
+        (b"f" * 16 + b"\r\n", 413),
+        (b"f" * 17 + b"\r\n", 400),
+        (b"-1\r\n", 400),
+        (b"0x1\r\n{\r\n0\r\n\r\n", 400),
+        (b"\r\n", 400),
+        (b"2\r\n{}0\r\n\r\n", 400),  # no line break after the chunk
+        (b"1;" + b"x" * 100_000 + b"\r\n{\r\n0\r\n\r\n", 400),
+        (b"2\r\n{}\r\n0\r\n" + b"X: y\r\n" * 1000 + b"\r\n", 400),
+        (b"2\r\n{}\r\n0\r\n", 400),  # the end is missing
+        (b"2\r\n{}\r\n", 400),
+        (b"9\r\n{}", 400),
+        (b"", 400),
+    ],
+)
+def test_the_limits_of_chunks(unchecked: Listening, chunks: bytes, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", unchecked.port), PATIENCE) as talk:
+        talk.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        talk.shutdown(socket.SHUT_WR)
+        assert talk.makefile("rb").read().startswith(f"HTTP/1.1 {status} ".encode())
+    assert unchecked.line().endswith(f"  answered {status}")
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("GET", 200), ("HEAD", 200), ("PUT", 405), ("PATCH", 405), ("DELETE", 405), ("OPTIONS", 405)],
+)
+@pytest.mark.parametrize("framing", ["Content-Length: 66", "Transfer-Encoding: chunked"])
+def test_the_body_of_another_method_is_no_request(
+    unchecked: Listening, method: str, status: int, framing: str
+) -> None:
+    inner = b"POST /inner HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+    body = inner.ljust(66) if "Length" in framing else FRAMED["one chunk"](inner)
+    with socket.create_connection(("127.0.0.1", unchecked.port), PATIENCE) as talk:
+        for asked, expected in ((method, status), ("GET", 200)):
+            talk.sendall(f"{asked} / HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode() + body)
+            answer = http.client.HTTPResponse(talk, method=asked)
+            answer.begin()
+            answer.read()
+            assert answer.status == expected
+            assert (answer.headers["Allow"] == "GET, HEAD, POST") == (expected == 405)
+    assert unchecked.about(callback()).startswith(SENT)  # and no line before it
 
 
 def test_noise_is_no_callback(unchecked: Listening) -> None:

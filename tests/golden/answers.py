@@ -121,6 +121,17 @@ def _with_lines(shown: Any) -> Any:
     return shown | {"data": shown["data"] | {"content": whole}}
 
 
+def became_preview(request: Request, expected: tuple[int, Any], got: tuple[int, Any]) -> bool:
+    """Whether a draft that had no PDF now has a preview. It is the only answer that changed on purpose.
+
+    The preview shows the draft, which is compared by itself; what it looks like is tested elsewhere.
+    """
+    if (expected[0], got[0]) != (404, 200) or not request.path.endswith(".pdf"):
+        return False
+    texts = got[1]["data"]["content"]["texts"]
+    return bool(expected[1]["status"] == "NOT_FOUND" and "UTKAST" in texts and "Fakturanummer" not in texts)
+
+
 _ABSENT = "(absent)"
 
 

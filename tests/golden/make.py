@@ -16,7 +16,7 @@ from typing import Any
 
 from mockserver.core.events import EVENTS
 from tests.golden import questions
-from tests.golden.answers import KINDS, Asked, Request
+from tests.golden.answers import KINDS, Asked, Request, became_preview
 from tests.golden.process import Process
 from tests.golden.worlds import WORLDS
 
@@ -69,12 +69,22 @@ def make_answers(folder: Path, *, later: bool = False) -> None:
             path.write_bytes(lzma.decompress(packed.read_bytes()))
             rounds = json.loads(json.dumps(_recorded(path)))
         if later:
-            assert rounds[0] == json.loads(lzma.decompress(answers.read_bytes()))[0], (
-                f"{name}: differs as it is"
-            )
+            first = json.loads(lzma.decompress(answers.read_bytes()))[0]
+            assert _same(rounds[0], first), f"{name}: differs as it is"
+            rounds[0] = first
         text = json.dumps(rounds, ensure_ascii=False, separators=(",", ":"))
         answers.write_bytes(lzma.compress(text.encode(), preset=9))
         print(name, {each["name"]: sum(len(each[kind]) for kind in KINDS) for each in rounds})
+
+
+def _same(got: Any, recorded: Any) -> bool:
+    """Whether a round has the recorded answers, but for what changed on purpose."""
+    for kind in KINDS:
+        for one, other in zip(got[kind], recorded[kind], strict=True):
+            *request, status, body = one
+            if one != other and not became_preview(Request(*request), tuple(other[-2:]), (status, body)):
+                return False
+    return bool(got["name"] == recorded["name"])
 
 
 def _recorded(path: Path) -> list[Any]:

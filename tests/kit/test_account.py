@@ -1,14 +1,18 @@
 """The fixture `billogram`, used as its users do (reference: control 3)."""
 
-import unittest
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any, Literal
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import httpx
 import pytest
 
 from mockserver import BillogramAccount, Mockserver
 from mockserver.kit.server import ControlRefused
+from mockserver.kit.shapes import WebhookType
 from tests.kit.helping import sent
 
 
@@ -86,14 +90,191 @@ def test_a_timeout_lists_what_was_received(billogram: BillogramAccount) -> None:
 
 def test_a_type_that_never_comes(billogram: BillogramAccount) -> None:
     with pytest.raises(ValueError, match=r"no webhook BilogramSent; did you mean BillogramSent"):
-        billogram.webhooks.wait("BilogramSent")
+        billogram.webhooks.wait("BilogramSent")  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="no webhook Nothing"):
-        billogram.webhooks.none("Nothing")
+        billogram.webhooks.none("Nothing")  # type: ignore[arg-type]
+
+
+# no false green
+
+
+@pytest.mark.parametrize(
+    "kind", ["Pyament", "payment", "BilogramEvent", "PaymentRecaled", "Nothing at all", ""]
+)
+def test_a_misspelt_type_is_refused_at_once(billogram: BillogramAccount, kind: str) -> None:
+    for look in (billogram.webhooks.wait, billogram.webhooks.none):
+        with pytest.raises(ValueError, match=f"mockserver sends no webhook {kind}") as refused:
+            look(kind)  # type: ignore[call-overload,arg-type]
+        assert ("did you mean" in str(refused.value)) == (kind not in ("Nothing at all", ""))
+    with pytest.raises(ValueError, match="did you mean Payment"):
+        billogram.webhooks.none("Pyament")  # type: ignore[arg-type]
+
+
+def test_what_could_never_fail_is_refused(billogram: BillogramAccount) -> None:
+    other = sent(billogram)
+    for look in (billogram.webhooks.wait, billogram.webhooks.none):
+        with pytest.raises(ValueError, match="the account has no billogram nobody"):
+            look("Payment", billogram="nobody")
+    for count in (0, -1):
+        with pytest.raises(ValueError, match="at least 1"):
+            billogram.webhooks.wait("Payment", count=count)
+    before = billogram.snapshot()
+    key = sent(billogram)
+    billogram.webhooks.wait("BillogramSent", billogram=key)
+    before.restore()
+    billogram.webhooks.none("Payment", billogram=key)  # it was there
+    billogram.webhooks.none("Payment", billogram=other)
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """The address of a receiver outside the kit. It answers 200 to everything below /good, else 500."""
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start("200 OK" if environ["PATH_INFO"].startswith("/good") else "500 Oh", [])
+        return [b""]
+
+    with make_server("127.0.0.1", 0, app, handler_class=_Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://user:secret@127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True)
+@pytest.mark.parametrize("own", [False, True], ids=["the account's", "the billogram's"])
+@pytest.mark.parametrize(
+    ("place", "status"),
+    [("mock:inbox", 200), ("/good?token=secret", 200), ("/bad", 500), ("http://127.0.0.1:1/x", None)],
+)
+def test_webhooks_that_went_elsewhere(
+    billogram: BillogramAccount, elsewhere: str, place: str, status: int | None, own: bool
+) -> None:
+    """`wait` and `none` see them wherever they went, and say so."""
+    url = f"{elsewhere}{place}" if place.startswith("/") else place
+    callbacks = {"url": url, "sign_key": billogram.sign_key}
+    if own:
+        key = sent(billogram, callbacks=callbacks)
+    else:
+        billogram.control("PUT", "/callbacks", callbacks)
+        key = sent(billogram)
+    with pytest.raises(AssertionError) as failed:
+        billogram.webhooks.none("BillogramSent")
+    said = str(failed.value)
+    where = url.replace("user:secret@", "").partition("?")[0]
+    assert f"  BillogramSent {key} to {where}" in said
+    assert ("the receiver was changed" in said) != own
+    assert "secret" not in said
+    if status == 200:
+        hook = billogram.webhooks.wait("BillogramSent", billogram=key)
+        assert hook.url == url
+    else:
+        with pytest.raises(AssertionError, match="only 2xx counts"):
+            billogram.webhooks.wait("BillogramSent", timeout=0.01)
+        hook = billogram.webhooks.wait("BillogramSent", status="any")
+    assert (hook.status_code, hook.signature_ok, hook.json["billogram"]["id"]) == (status, True, key)
+    billogram.webhooks.none("Payment")
+    with pytest.raises(AssertionError, match=r"waited 0.01 s for Payment, one\n"):
+        billogram.webhooks.wait("Payment", timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "kind", "reason"),
+    [
+        ({"url": None}, None, "the receiver was changed: the account has none"),
+        ({"url": None}, "Payment", "the receiver was changed: the account has none"),
+        (
+            {"url": "mock:inbox", "types": ["PaymentRecalled"]},
+            "Payment",
+            "only webhooks of the types PaymentR",
+        ),
+        (
+            {"url": "mock:inbox", "types": ["BillogramEvent"]},
+            "PaymentRecalled",
+            "of the types BillogramEvent",
+        ),
+        ({"url": "mock:inbox", "types": ["BillogramEvent"]}, "Payment", None),
+        ({"url": "mock:inbox", "types": ["BillogramEvent"]}, None, None),
+    ],
+)
+def test_an_account_that_sends_none(
+    billogram: BillogramAccount, callbacks: dict[str, Any], kind: WebhookType | None, reason: str | None
+) -> None:
+    billogram.control("PUT", "/callbacks", callbacks)
+    if reason is None:
+        billogram.webhooks.none(kind)
+        return
+    with pytest.raises(AssertionError, match=f"none.. could only pass: .*{reason}"):
+        billogram.webhooks.none(kind)
+    with pytest.raises(AssertionError, match=reason):
+        billogram.webhooks.wait(kind, timeout=0.01)
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True)
+@pytest.mark.parametrize(
+    ("answered", "status", "counts"),
+    [
+        (200, None, True),
+        (204, None, True),
+        (299, None, True),
+        (301, None, False),
+        (401, None, False),
+        (500, None, False),
+        (500, 500, True),
+        (500, "any", True),
+        (503, 500, False),
+        (204, 204, True),
+        (204, 200, False),
+        (200, "any", True),
+    ],
+)
+def test_which_answers_satisfy_a_wait(
+    billogram: BillogramAccount, answered: int, status: int | Literal["any"] | None, counts: bool
+) -> None:
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start(f"{answered} Answer", [])
+        return [b""]
+
+    billogram.deliver_to(app)
+    key = sent(billogram)
+    assert billogram.settle()
+    if counts:
+        assert billogram.webhooks.wait("BillogramSent", status=status, timeout=0.01).status_code == answered
+        assert len(billogram.webhooks.wait(count=2, status=status, timeout=0.01)) == 2
+    else:
+        with pytest.raises(AssertionError, match=f"it was sent, and answered with {answered}"):
+            billogram.webhooks.wait("BillogramSent", billogram=key, status=status, timeout=0.01)
+    with pytest.raises(AssertionError, match="was received"):
+        billogram.webhooks.none("BillogramSent")
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True)
+def test_a_wait_goes_on_until_the_retry_is_accepted(billogram: BillogramAccount) -> None:
+    answers = [200, 200, 500, 500]
+
+    def app(environ: dict[str, Any], start: Any) -> list[bytes]:
+        start(f"{answers.pop()} Answer", [])
+        return [b""]
+
+    billogram.deliver_to(app)
+    sent(billogram)
+    first = billogram.webhooks.wait("BillogramSent", status=500)
+    billogram.clock.advance("1m")
+    second = billogram.webhooks.wait("BillogramSent")
+    assert (first.callback_id, first.status_code) == (second.callback_id, 500)
+    assert second.accepted
 
 
 def test_the_bank_and_others(billogram: BillogramAccount) -> None:
     key = sent(billogram)
     plan = billogram.outcomes("ok", {"then": "refund.MD06", "after": "20d"}, billogram=key)
+    assert plan["match"] is not None
     assert plan["match"]["billogram"] == key
     assert billogram.outcomes("reject.AM04")["match"] is None
     assert billogram.pay(None, "12.50", payer_name="Nobody")["unmatched"] == 12.5
@@ -109,6 +290,11 @@ def test_the_timeline(billogram: BillogramAccount) -> None:
     other = sent(billogram)
     assert {row["kind"] for row in billogram.timeline()} >= {"request", "act", "delivery"}
     assert all(other not in row["billograms"] for row in billogram.timeline(key))
+    text = str(billogram.timeline())
+    assert text == billogram.timeline_text()
+    assert text.startswith(f"account {billogram.user}, seed {billogram.seed}, its clock shows 2026-03-02 10")
+    assert f"BillogramSent {other}" in text
+    assert other not in str(billogram.timeline(key))
 
 
 def test_books(billogram: BillogramAccount) -> None:
@@ -165,20 +351,6 @@ def test_plain_code() -> None:
             assert account.timeline()[1:] == []
 
 
-class TestUnittest(unittest.TestCase):
-    """A class of the standard library takes the fixture by one of its own."""
-
-    billogram: BillogramAccount
-
-    @pytest.fixture(autouse=True)
-    def _account(self, billogram: BillogramAccount) -> None:
-        self.billogram = billogram
-
-    def test_it_is_there(self) -> None:
-        sent(self.billogram)
-        assert self.billogram.webhooks.wait("BillogramSent").signature_ok
-
-
 def test_back_to_a_snapshot(billogram: BillogramAccount) -> None:
     key = sent(billogram)
     start = billogram.clock.now
@@ -192,10 +364,109 @@ def test_back_to_a_snapshot(billogram: BillogramAccount) -> None:
         snapshot.restore()
         assert (state(billogram, key), billogram.clock.now) == ("Unpaid", start)
     billogram.pay(key, 125)
-    assert len(billogram.webhooks.wait("Payment", count=4)) == 4  # what came before still did
+    assert billogram.webhooks.wait("Payment").billogram == key
+    assert len(billogram.webhooks.wait("Payment", count=1)) == 1  # the others were undone
     assert [row["name"] for row in billogram.control("GET", "/snapshots")] == ["snapshot 1", "sent"]
     with pytest.raises(ControlRefused, match="there is a snapshot sent already"):
         billogram.snapshot("sent")
+
+
+def test_undone_webhooks_are_forgotten(billogram: BillogramAccount) -> None:
+    """Back and forth between snapshots: what is shown is what the present state has caused."""
+    key = sent(billogram)
+    first = billogram.snapshot()
+    billogram.pay(key, 25)
+    billogram.webhooks.wait("Payment")
+    second = billogram.snapshot("second")
+    billogram.pay(key, 25)
+    billogram.webhooks.wait("Payment")
+    assert names(billogram) == ["BillogramCreated", "BillogramSent", "Payment", "Payment"]
+    second.restore()
+    assert names(billogram) == ["BillogramCreated", "BillogramSent", "Payment"]
+    billogram.pay(key, 50)
+    assert billogram.webhooks.wait("Payment").json["event"]["data"]["amount"] == 50
+    first.restore()
+    assert names(billogram) == ["BillogramCreated", "BillogramSent"]
+    billogram.webhooks.none("Payment")
+    third = billogram.snapshot()
+    billogram.control("POST", "/snapshots/second/restore")  # its own payment is there again
+    assert names(billogram) == ["BillogramCreated", "BillogramSent", "Payment"]
+    third.restore()
+    assert names(billogram) == ["BillogramCreated", "BillogramSent"]
+    billogram.pay(key, 125)
+    assert billogram.webhooks.wait("BillogramEnded").billogram == key
+
+
+def test_a_webhook_that_is_still_being_sent_when_it_is_undone(billogram: BillogramAccount) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def app(environ: Any, start: Any) -> list[bytes]:
+        if b'"type":"Payment"' in environ["wsgi.input"].read():
+            begun.set()
+            go_on.wait(10)
+        start("200 OK", [])
+        return [b""]
+
+    key = sent(billogram)
+    billogram.webhooks.wait("BillogramSent")
+    before = billogram.snapshot()
+    billogram.deliver_to(app)
+    billogram.pay(key, 25)
+    assert begun.wait(10)
+    before.restore()
+    go_on.set()
+    billogram.http.post(f"/billogram/{key}/command/message", json={"message": "Hello"})
+    billogram.webhooks.wait("CreditorMessage")
+    billogram.webhooks.none("Payment")
+
+
+def test_webhooks_are_cleared(billogram: BillogramAccount) -> None:
+    key = sent(billogram)
+    billogram.webhooks.clear()  # waits for those that are being sent
+    assert billogram.webhooks.all() == []
+    billogram.webhooks.none("BillogramSent")
+    other = sent(billogram)
+    assert billogram.webhooks.wait("BillogramSent").billogram == other
+    assert len(billogram.webhooks.wait(count=2)) == 2
+    billogram.webhooks.clear()
+    (first, *_) = billogram.control("GET", f"/deliveries?billogram={key}")
+    billogram.control("POST", f"/deliveries/{first['id']}/replay")
+    assert billogram.webhooks.wait().billogram == key  # it was received again since
+
+
+def test_a_billogram_of_forgotten_webhooks(billogram: BillogramAccount) -> None:
+    """One that was deleted or undone is still known when its webhooks are forgotten."""
+    before = billogram.snapshot()
+    key = sent(billogram, on_success=None)
+    assert billogram.http.delete(f"/billogram/{key}").status_code == 200
+    billogram.webhooks.clear()
+    billogram.webhooks.none(billogram=key)
+    before.restore()
+    billogram.webhooks.none(billogram=key)
+
+
+@pytest.mark.billogram(allow_failed_webhooks=True, allow_not_built=True)
+def test_the_check_of_the_end_of_a_test(billogram: BillogramAccount) -> None:
+    sent(billogram)
+    billogram.check()
+    fork = billogram.fork()
+    fork.http.get("/offer?page=1&page_size=1")
+    with pytest.raises(AssertionError) as failed:
+        billogram.check()
+    hint = "not built yet, answered 501 (if that is meant: check(allow_not_built=True))"
+    assert str(failed.value) == f"{hint}\n  GET /api/v2/offer?page=1&page_size=1"
+    billogram.check(allow_not_built=True)
+    billogram.control("PUT", "/callbacks", {"url": "http://127.0.0.1:1/nobody"})
+    key = sent(billogram)
+    with pytest.raises(AssertionError, match=r"check\(allow_failed_webhooks=True\)") as failed:
+        billogram.check(allow_not_built=True)
+    assert f"BillogramSent {key} to http://127.0.0.1:1/nobody" in str(failed.value)
+    billogram.check(allow_failed_webhooks=True, allow_not_built=True)
+
+
+def names(account: BillogramAccount) -> list[str]:
+    assert account.settle()
+    return [each.name for each in account.webhooks.all()]
 
 
 def test_a_fork_goes_its_own_way(billogram: BillogramAccount) -> None:

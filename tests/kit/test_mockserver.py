@@ -117,11 +117,13 @@ def test_what_it_is_made_with() -> None:
             "now": "2026-03-02T09:00:00+00:00",
             "seed": 7,
             "fixture": None,
+            "library": [],
             "invalid_auth_status": 403,
             "public_url": None,
             "control_token": False,
             "callback_url": None,
             "sign_key": False,
+            "allowed_hosts": [],
             "callback_hosts": None,
         }
 
@@ -353,3 +355,26 @@ def test_an_import_costs_nothing(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     heavy = {"starlette", "pydantic", "uvicorn", "aiosqlite", "asyncio", "mockserver.app"}
     assert heavy & set(json.loads(done.stdout)) == set()
+
+
+CALENDARS = """
+import sys, threading
+from mockserver import BillogramAccount, Mockserver
+
+with Mockserver(clock="frozen") as server:
+    for thread in threading.enumerate():
+        if thread.name == "mockserver-calendars":
+            thread.join()
+    loaded = {name for name in sys.modules if name.startswith("holidays")}
+    assert "holidays.countries.sweden" in loaded
+    with BillogramAccount(server, "shop", fixture="demo") as account:
+        account.clock.advance("400d")
+        again = {name for name in sys.modules if name.startswith("holidays")}
+        assert again == loaded, again - loaded
+    assert server.control("GET", "/accounts") == []
+"""
+
+
+def test_the_calendars_of_the_banks_are_loaded_in_the_background() -> None:
+    """No test waits for them when its clock reaches a bank day for the first time."""
+    subprocess.run([sys.executable, "-c", CALENDARS], check=True)

@@ -147,8 +147,8 @@ def test_a_webhook_that_could_not_be_delivered(suite: pytest.Pytester) -> None:
                 return [b"done"]
             billogram.deliver_to(app)
             sent(billogram)
-            billogram.webhooks.wait("BillogramSent")
-            billogram.webhooks.wait("BillogramSent", count=1)
+            billogram.webhooks.wait("BillogramSent", status=500)
+            billogram.webhooks.wait("BillogramSent", count=1, status="any")
             assert [hook.status_code for hook in billogram.webhooks.all()] == [500, 500]
             billogram.clock.advance("1m")
         """,
@@ -166,6 +166,54 @@ def test_a_webhook_that_could_not_be_delivered(suite: pytest.Pytester) -> None:
         re.MULTILINE,
     )
     assert re.search(r"^  BillogramSent \w{8}: 500 ZeroDivisionError: no good$", lines, re.MULTILINE)
+
+
+def test_what_the_application_raised_is_shown_once(suite: pytest.Pytester) -> None:
+    """In the message of the wait that failed, or else beside the failure; not in the log as well."""
+    result = run(
+        suite,
+        """
+        import pytest
+        from helper import sent
+
+        def broken(billogram, application="wsgi"):
+            def wsgi(environ, start):
+                raise ZeroDivisionError("no good")
+            async def asgi(scope, receive, send):
+                await receive()
+                pytest.fail("no good")
+            billogram.deliver_to(wsgi if application == "wsgi" else asgi)
+            sent(billogram)
+
+        @pytest.mark.parametrize("application", ["wsgi", "asgi"])
+        def test_waiting(billogram, application):
+            broken(billogram, application)
+            billogram.webhooks.wait("BillogramSent", timeout=0.5)
+
+        @pytest.mark.billogram(allow_failed_webhooks=True)
+        def test_none(billogram):
+            broken(billogram)
+            billogram.webhooks.none("BillogramSent")
+
+        @pytest.mark.billogram(allow_failed_webhooks=True)
+        def test_something_else(billogram):
+            broken(billogram)
+            assert billogram.settle()
+            assert billogram.user == "another"
+
+        def test_nothing(billogram):
+            broken(billogram)
+        """,
+    )
+    result.assert_outcomes(failed=4, errors=3, passed=1)
+    # the summary repeats the messages where the variable CI is set
+    text = result.stdout.str().partition("short test summary info")[0]
+    reports = re.split(r"^_+ (?:ERROR at teardown of )?(\w+).*? _+$", text, flags=re.MULTILINE)
+    shown: dict[str, int] = {}
+    for name, text in zip(reports[1::2], reports[2::2], strict=True):
+        shown[name] = shown.get(name, 0) + text.count("Traceback (most recent call last)")
+    assert shown == {"test_waiting": 2, "test_none": 1, "test_something_else": 1, "test_nothing": 1}
+    assert "mockserver/in_process.py" not in result.stdout.str(), "the application's own frames alone"
 
 
 def test_an_operation_that_is_not_built(suite: pytest.Pytester) -> None:
@@ -234,7 +282,7 @@ def test_a_marker_that_says_something_else(suite: pytest.Pytester) -> None:
     source = "import pytest\n\n@pytest.mark.billogram(allow_all=True)\ndef test_it(billogram):\n    pass\n"
     result = run(suite, source)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*knows fixture, allow_failed_webhooks, allow_not_built, not allow_all*"])
+    result.stdout.fnmatch_lines(["*knows *fixture, *allow_failed_webhooks, allow_not_built, not allow_all*"])
 
 
 # workers

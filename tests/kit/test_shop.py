@@ -104,6 +104,8 @@ def serve(
             return address
 
         yield start
+    for name in [each for each in sys.modules if each.partition(".")[0] == "shop"]:
+        del sys.modules[name]  # other tests have a module of this name
 
 
 def _served(app: object, stack: ExitStack) -> str:

@@ -252,7 +252,7 @@ def test_a_text_file_is_refused_in_one_line(file: Path) -> None:
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
-    assert "unable to open" in failure(tmp_path)
+    assert "is a folder" in failure(tmp_path)
 
 
 def test_an_empty_file_is_taken(file: Path) -> None:

@@ -427,20 +427,26 @@ class Banked(Model):
         return list(taken.items())
 
     def _from(self, act: Act, payment: Payment, one: Billogram, amount: Fraction, name: str) -> None:
-        left = amount
+        left, lost = amount, ZERO
         for each in payment.shares:
             if each.billogram == one.id:
                 part = min(each.amount, left)
                 each.amount -= part
                 left -= part
+                lost += part if each.late else ZERO
         one.paid += amount
-        if one.internal == "Ended":  # open again: what comes once per opening comes anew (8.2, 10)
+        one.lost += lost
+        one.confirmed += lost
+        reopens = one.internal == "Ended" and amount != lost
+        if reopens:  # open again: what comes once per opening comes anew (8.2, 10)
             one.internal, one.ended_as = "Unpaid", ""
             one.overdue = one.interest = one.reminded = False
             one.accrued = one.claimed = ZERO
             one.counted_to = self.started_today
         act.tell(one, "PaymentRecalled", amount)
         act.told[-1] = replace(act.told[-1], recall=name)
+        if one.internal == "Ended":
+            return
         if one.in_respite and one.respite is not None and one.respite < self.today:
             one.in_respite = False
         self.follow(act, one)

@@ -79,6 +79,7 @@ amounts = st.one_of(
     *[cents(1, 20_000), st.integers(1, 500).map(Fraction)] * 3, cents(-100, 0), st.just(Fraction(10**6))
 )
 parts = st.sampled_from([Fraction(1), Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(9, 10)])
+beyond = st.sampled_from([ZERO, ZERO, Fraction(5), Fraction(50)])
 parts_or_none = st.one_of(parts, parts, parts, parts, st.none())
 counts = st.one_of(
     st.integers(1, 5).map(Fraction),
@@ -1193,6 +1194,24 @@ class Money(RuleBasedStateMachine):
         if then is not None:
             self.changes(one.id, rows=then)
 
+    @precondition(some_debit)
+    @rule(index=some, before=parts_or_none, after=st.lists(parts, min_size=1, max_size=3), beyond=beyond)
+    def is_lost_and_paid_after_all(
+        self, index: int, before: Fraction | None, after: list[Fraction], beyond: Fraction
+    ) -> None:
+        """Confirmed as lost, maybe after a part was paid; then the money comes, maybe more of it."""
+        one = self.model.billograms[self.pick_open(index, planned=bool(index % 2))]
+        if one.internal != "Unpaid" or one.is_credit:
+            return
+        if before is not None:
+            self.is_paid(one, self.of_remaining(one.id, Fraction(1), before))
+        if one.internal == "Unpaid":
+            self.closes_one(one.id, "confirmed-loss")
+        for share in after:
+            amount = Fraction(int(one.confirmed * share * 100), 100)
+            if amount + beyond > 0:
+                self.is_paid(one, amount + beyond)
+
     @precondition(some_payment)
     @rule(index=some, share=parts)
     def recalls_and_is_paid_again(self, index: int, share: Fraction) -> None:
@@ -1204,11 +1223,14 @@ class Money(RuleBasedStateMachine):
         one, part = self.model.billograms[on[-1].billogram], Fraction(int(on[-1].amount * share * 100), 100)
         if not part:
             return
-        before, recalled = (one.paid, one.remaining), payment.recalled
+        before, lost, recalled = (one.paid, one.remaining), one.lost, payment.recalled
         self.takes_back(payment, None, None, None, [(one.id, part)])
         if payment.recalled == recalled:
             return  # SEPA forbids it
-        assert (one.paid, one.remaining) == (before[0] + part, before[1] + part)
+        lost = one.lost - lost
+        assert (one.paid, one.remaining) == (before[0] + part, before[1] + part - lost)
+        if lost and (lost != part or (one.internal, one.ended_as) != ("Ended", "Ended")):
+            return  # what is paid again is for the debt, not for the loss
         told = self.is_paid(one, part)
         assert one.paid == before[0]
         assert one.remaining == before[1] or any(each.type == "Writeoff" for each in told)

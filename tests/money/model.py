@@ -119,6 +119,7 @@ class Share:
     payment: str
     billogram: str
     amount: Fraction
+    late: bool = False  # it came after a confirmed loss
 
 
 @dataclass
@@ -166,7 +167,9 @@ class Billogram:
     credited: Fraction = ZERO  # 0 or less, on a stand-alone credit 0 or more
     allocated: Fraction = ZERO  # the part of it that came without a document, from a stand-alone credit
     paid: Fraction = ZERO
+    made_as_credit: bool = False  # as a draft
     lost: Fraction = ZERO
+    confirmed: Fraction = ZERO  # the part of it that later money recovers
     method: str = "Letter"
     overdue: bool = False
     denied: bool = False
@@ -426,6 +429,7 @@ class Model:
 
     def next_number(self) -> int:
         self.highest_no += 1
+        self.reserved.add(self.highest_no)
         return self.highest_no
 
     # time
@@ -654,6 +658,7 @@ class Model:
     def create(self, one: Billogram, method: str | None) -> list[Told]:
         act = Act(self)
         self.billograms[one.id] = one
+        one.made_as_credit = one.is_credit
         if one.own_no is not None:
             self.reserved.add(one.own_no)
             self.highest_no = max(self.highest_no, one.own_no)
@@ -689,10 +694,8 @@ class Model:
         act.opened(one)
 
     def _numbered(self, one: Billogram) -> int:
-        number = self.next_number() if one.own_no is None else one.own_no
-        self.reserved.add(number)
         one.booked_vat = one.vat
-        return number
+        return self.next_number() if one.own_no is None else one.own_no
 
     # sale
 
@@ -734,6 +737,8 @@ class Model:
         content = (new.rows, new.invoice_fee, bool(new.reversed_vat))
         changed = content != (one.rows, one.invoice_fee, bool(one.reversed_vat))
         if not sent:
+            if one.made_as_credit and new.total >= 0:
+                raise Refused(VALUE, "items")
             if new.is_credit and not self.standalone:
                 raise Refused(DENIED)
         elif changed:
@@ -748,7 +753,7 @@ class Model:
         if changed:  # what was let go stays so, as far as there is something to let go [A]
             owed = new.total + one.fees + one.received
             new.lost = max(ZERO, min(one.lost, new.total, owed))
-            changes["lost"] = new.lost
+            changes |= {"lost": new.lost, "confirmed": min(one.confirmed, new.lost)}
         moved = new.due != one.due
         told = changed or moved or (new.text, new.reversed_vat) != (one.text, one.reversed_vat)
         more = new.total - one.total
@@ -769,6 +774,7 @@ class Model:
             act.letter(one, "InvoiceSent" if more > 0 else "Credit", -more if more < 0 else None)
             if excess:
                 act.tell(one, "OverpaymentCustomerLiability", excess)
+            act.write_off(one, self.most_written_off)
         if moved and one.remaining > 0:  # with the new amount: told once
             self.replan(act, one, even_if_unchanged=False)
         if more:
@@ -816,10 +822,16 @@ class Model:
         act.on(one)
         payment.currency = one.currency
         payment.unmatched -= amount
-        settled = min(amount, one.remaining) if one.internal != "Ended" else ZERO
+        late = one.internal == "Ended"
+        if not late:
+            settled = min(amount, one.remaining)
+        else:
+            settled = min(amount, one.confirmed) if one.ended_as == "Ended" else ZERO
+            one.confirmed -= settled
+            one.lost -= settled
         excess = amount - settled
         one.paid -= settled
-        share = Share(payment.id, one.id, settled)
+        share = Share(payment.id, one.id, settled, late=late)
         one.booked.append(share)
         payment.shares.append(share)
         act.tell(one, "Payment", amount)
@@ -854,6 +866,8 @@ class Model:
         act.on(one)
         gone = one.remaining
         one.drop_fees()
+        if ended_as == "Ended":
+            one.confirmed += one.remaining
         one.lost += one.remaining
         act.tell(one, kind, gone)
         self.follow(act, one)

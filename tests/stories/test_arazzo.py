@@ -253,7 +253,7 @@ TEXTS = [
     ("", 1, "is empty"),
     ("- 1", 1, "is no Arazzo document"),
     ("a: 1\nb: [1", 3, "bad YAML: "),
-    ("a: 1\nb:\n  c: 1\n  c: 2", 4, "duplicate key: c"),
+    ("a: 1\nb:\n  c: 1\n  c: 2", 4, "duplicate key"),
     ("a: &x [1, *x]", 1, "too many values, or too deep"),
     ("? [1]\n: 2", 1, "a key must be text"),
     ("a: *x", 1, "bad YAML: "),

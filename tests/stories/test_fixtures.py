@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from time import process_time
@@ -54,7 +55,14 @@ acts:
 def small(tmp_path: Path) -> str:
     path = tmp_path / "small.yaml"
     path.write_text(SMALL)
-    return str(path)
+    return "small"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(library=(str(tmp_path),))
+    yield made
+    made.close()
 
 
 def made(server: Server, account: str, fixture: str, **more: Any) -> Any:
@@ -177,8 +185,8 @@ def test_the_server_says_where_the_acts_begin(tmp_path: Path) -> None:
         (None, "2026-03-03T10:00:00+01:00"),
         (datetime(2026, 5, 4, 8, tzinfo=UTC), "2026-05-05T10:00:00+02:00"),
     ):
-        server = Server(now=began)
-        assert made(server, "a", str(tmp_path / "any.yaml"))["clock"]["now"] == now
+        server = Server(now=began, library=(str(tmp_path),))
+        assert made(server, "a", "any")["clock"]["now"] == now
         server.close()
 
 
@@ -198,7 +206,7 @@ def test_the_timeline_names_file_and_line(server: Server, small: str) -> None:
 def test_json(server: Server, tmp_path: Path) -> None:
     said = {"customers": [{"customer_no": 7, "name": "Fir AB", "contact": {"email": "fir@example.com"}}]}
     (tmp_path / "fir.json").write_text(json.dumps(said))
-    made(server, "a", str(tmp_path / "fir.json"))
+    made(server, "a", "fir")
     assert server.get("/customer/7", account="a").data["name"] == "Fir AB"
 
 
@@ -246,7 +254,7 @@ acts:
   - {do: simulateVerifyEmail, on: $fir, with: {email: other@example.com}}
   - {do: deleteOutcomes}
 """)
-    made(server, "a", str(tmp_path / "refs.yaml"))
+    made(server, "a", "refs")
     assert server.get("/item/AXE", account="a").data["title"] == "Sharp axe"
     customer = server.get("/customer/1", account="a").data
     assert (customer["name"], customer["notes"]) == ("Fir Ltd", "$fir")
@@ -263,7 +271,7 @@ acts:
 
 def test_what_came_about_by_the_fixture_is_not_sent(tmp_path: Path, small: str) -> None:
     file = str(tmp_path / "sandbox.db")
-    server = Server(database=file)
+    server = Server(database=file, library=(str(tmp_path),))
     made(server, "a", small)
     (key,) = states(server, "a")["PartlyPaid"]
 
@@ -328,7 +336,7 @@ def test_a_reset_gives_the_same_ids_and_other_event_uuids(server: Server, small:
 def test_a_reset_without_a_clock_begins_at_the_present(server: Server, tmp_path: Path) -> None:
     (tmp_path / "any.yaml").write_text("acts: [{after: 1d}]")
     server.mock("POST", "/accounts", {"id": "a", "clock": {"mode": "live", "now": "2026-07-01T10:00:00Z"}})
-    shown = server.mock("POST", "/accounts/a/reset", {"fixture": str(tmp_path / "any.yaml")}).json
+    shown = server.mock("POST", "/accounts/a/reset", {"fixture": "any"}).json
     assert shown["clock"]["mode"] == "live"
     assert shown["clock"]["now"].startswith("2026-07-02T12:00")
 
@@ -349,9 +357,9 @@ def test_what_was_pending_is_dropped(server: Server, small: str) -> None:
 # all or nothing
 
 
-def test_it_is_one_write(small: str) -> None:
+def test_it_is_one_write(small: str, tmp_path: Path) -> None:
     log = HeldLog()
-    server = Server(log)
+    server = Server(log, library=(str(tmp_path),))
     for path, body in (
         ("/accounts", {"id": "a", "fixture": small}),
         ("/accounts/a/reset", {"fixture": small}),
@@ -367,9 +375,9 @@ def test_it_is_one_write(small: str) -> None:
     server.close()
 
 
-def test_a_log_that_cannot_be_written(small: str) -> None:
+def test_a_log_that_cannot_be_written(small: str, tmp_path: Path) -> None:
     log = FaultyLog()
-    server = Server(log)
+    server = Server(log, library=(str(tmp_path),))
     server.mock("POST", "/accounts", {"id": "a", "key": "secret"})
     old = {"name": "Old AB", "contact": {"email": "old@example.com"}}
     server.post("/customer", old, account="a")
@@ -437,22 +445,22 @@ def test_requests_are_served_meanwhile(server: Server) -> None:
 
 def test_a_server_that_begins_with_it(small: str, tmp_path: Path) -> None:
     for database in ("memory", str(tmp_path / "sandbox.db")):
-        server = Server(database=database, fixture=small)
+        server = Server(database=database, fixture=str(tmp_path / "small.yaml"))
         assert server.mock("GET", "/ready").json["error"]["message"] == "the list of accounts is being read"
         listed = server.get("/billogram?page=1&page_size=9", account="demo").data  # the first request waits
         assert [each["state"] for each in listed] == ["PartlyPaid"]
         assert server.mock("GET", "/ready").status == 200
-        assert server.mock("GET", "/info").json["configuration"]["fixture"] == small
+        assert server.mock("GET", "/info").json["configuration"]["fixture"] == str(tmp_path / "small.yaml")
         server.close()
 
 
 def test_an_account_that_is_there_is_left_as_it_is(small: str, tmp_path: Path) -> None:
     file = str(tmp_path / "sandbox.db")
-    server = Server(database=file, fixture=small)
+    server = Server(database=file, fixture=str(tmp_path / "small.yaml"))
     server.post("/customer", {"name": "New AB", "contact": {"email": "a@example.com"}}, account="demo")
     before = server.image("demo")
     server.close()
-    server = Server(database=file, fixture=small)
+    server = Server(database=file, fixture=str(tmp_path / "small.yaml"))
     server.run(server.open_all())
     assert server.image("demo") == before
     server.close()
@@ -476,6 +484,7 @@ def test_it_costs_nothing_before_it_is_asked_for() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     modules = set(done.stdout.split())
     rows = {"account_endpoints", "initial_accounts", "library", "operations", "scenario_endpoints"}
+    rows.add("background")  # the thread in which files are read
     assert {name for name in modules if name.startswith("mockserver.stories.")} == {
         f"mockserver.stories.{name}" for name in rows
     }
