@@ -240,6 +240,8 @@ def test_the_example_of_the_control_plane_works(name: str, server: Server) -> No
         server.mock(
             "POST", f"/accounts/{ACCOUNT}/customers/1/simulate/enable-recurring", {"type": "autogiro"}
         )
+    if name == "simulateEinvoiceDeregister":
+        server.mock("POST", f"/accounts/{ACCOUNT}/customers/1/simulate/einvoice-register", {})
     path = each.path.format(a=ACCOUNT, id=key, no=1, name="pay-in-parts")
     answer = server.mock(each.method, path, example(each))
     assert answer.status < 300, answer
