@@ -40,6 +40,11 @@ LEFT_OUT = (
         "the numbers of the rows came with pages",
     ),
     LeftOut(
+        r"/_mock/accounts/[^/]+/payments/[^/]+/recall-options",
+        ("reasons",),
+        "the names of the codes came with the pages of the dashboard",
+    ),
+    LeftOut(
         r"/_mock/accounts(/[^/]+)?$",
         ("forked_from",),
         "a member since these logs were recorded; their forks do not know it",

@@ -81,6 +81,8 @@ class PageReader(HTMLParser):
                 self._option, self._words = (found.get("value"), "selected" in found), ""
 
     def handle_endtag(self, tag: str) -> None:
+        if tag in _VOID:  # <img/>
+            return
         assert self._stack, f"</{tag}> closes nothing"
         assert self._stack[-1] == tag or self._stack[-1] in ("p", "li", "option", "tr", "td", "th"), (
             f"</{tag}> closes <{self._stack[-1]}>"
