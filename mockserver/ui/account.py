@@ -1,5 +1,6 @@
 """The overview of an account: its money by month, its billograms by state, what is next, what went wrong."""
 
+import asyncio
 from itertools import groupby
 from typing import Any
 
@@ -9,18 +10,28 @@ from mockserver.ui.page import Page, PageCall
 _MONTHS = 24  # the newest ones, in the chart
 _COMING = 50  # entries of the agenda
 _NEWEST = 5  # refusals, failed webhooks
+_NO_SUMS: dict[str, list[Any]] = {"currencies": [], "states": []}
 _BARS = {"invoiced": "invoiced", "paid": "paid", "credited": "credited", "outstanding": "outstanding"}
+
+
+_PATIENCE = 0.05  # seconds for the sums: those of many billograms are shown when they are there
+_adding: set["asyncio.Task[Any]"] = set()
 
 
 async def overview(call: PageCall) -> Page:
     """Show the account."""
-    found = await call.get("overview")
+    sums = asyncio.ensure_future(call.get("overview"))
+    _adding.add(sums)  # the loop itself keeps no strong reference
+    sums.add_done_callback(_added)
+    await asyncio.wait([sums], timeout=_PATIENCE)
+    found = sums.result() if sums.done() else _NO_SUMS
     agenda = await call.get("agenda", limit=_COMING)
     charts = [
         (each["currency"], each["months"], drawings.chart(each["months"][-_MONTHS:], _BARS))
         for each in found["currencies"]
     ]
     values = {
+        "pending": found is _NO_SUMS,
         "charts": charts,
         "bars": dict(zip(_BARS, "abcd", strict=True)),
         "states": found["states"],
@@ -34,6 +45,12 @@ async def overview(call: PageCall) -> Page:
         "failed": (await call.get("deliveries", status="failed", limit=_NEWEST))[::-1],
     }
     return Page("overview.html", values)
+
+
+def _added(task: "asyncio.Task[Any]") -> None:
+    _adding.discard(task)
+    if not task.cancelled():
+        task.exception()  # where nobody waits for it any more, it is not logged either
 
 
 def _entry(call: PageCall, entry: dict[str, Any]) -> tuple[dict[str, Any], Any]:

@@ -1,11 +1,14 @@
 """The overview of an account, and the search (reference: ui 1, 2)."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from mockserver.ui import drawings
+from mockserver.control import overview as control_overview
+from mockserver.ui import account, drawings
 from tests.server import ACCOUNT, KEY, Server
 from tests.ui.pages import load, read, send
 
@@ -117,3 +120,25 @@ def test_bars_stay_within_the_chart(values: tuple[int | str, int]) -> None:
         assert bar.height >= 0
         assert top <= bar.y
         assert bar.y + bar.height <= bottom + 0.2
+
+
+def test_a_page_does_not_wait_for_the_sums_of_many_billograms(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.sent()
+    added = asyncio.Event()
+
+    async def slow(rows: Sequence[Any]) -> AsyncIterator[Sequence[Any]]:
+        await added.wait()
+        yield rows
+
+    monkeypatch.setattr(control_overview, "sliced", slow)
+    monkeypatch.setattr(account, "_PATIENCE", 0)
+    page = read(server, UI)
+    assert "This takes some seconds" in page.text
+    assert "The sums follow" in page.text
+    added.set()
+    monkeypatch.setattr(account, "_PATIENCE", 60)
+    page = read(server, UI)
+    assert "This takes some seconds" not in page.text
+    assert "Unpaid 1" in " ".join(page.text.split())

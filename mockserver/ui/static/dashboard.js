@@ -23,9 +23,9 @@ class Live {
     addEventListener("pageshow", (event) => event.persisted && this.connect());
     addEventListener("pagehide", () => this.source.close());
     setInterval(() => this.check(), 5_000);
-    if (document.querySelector("[data-poll]")) {
-      setInterval(() => this.paused || document.hidden || this.refresh(), AGAIN);
-    }
+    setInterval(() => {
+      if (document.querySelector("[data-poll]") && !this.paused && !document.hidden) this.refresh();
+    }, AGAIN);
     this.connect();
   }
 
@@ -236,6 +236,8 @@ function tick() {
 }
 
 for (const each of document.querySelectorAll("[data-live]")) remember(each);
+// in a narrow window the navigation is a strip that scrolls
+document.querySelector(".body > nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 prepare(document);
 document.querySelector("[data-focus]")?.focus();
 const { stream } = document.body.dataset;
