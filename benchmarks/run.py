@@ -5,7 +5,21 @@ import signal
 import sys
 from collections.abc import Callable
 
-from benchmarks import branches, kit, large, life, load, opening, papers, peers, report, time, waits, webhooks
+from benchmarks import (
+    branches,
+    kit,
+    large,
+    life,
+    load,
+    opening,
+    pages,
+    papers,
+    peers,
+    report,
+    time,
+    waits,
+    webhooks,
+)
 from benchmarks.report import Effort, Figure
 
 MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
@@ -15,6 +29,7 @@ MEASURES: tuple[Callable[[Effort], list[Figure]], ...] = (
     branches.forks,
     opening.large_account,
     opening.forks,
+    pages.pages,
     papers.sending,
     life.start_and_stop,
     webhooks.callbacks,

@@ -7,7 +7,7 @@ from typing import Any
 from mockserver.ui import drawings
 from mockserver.ui.page import Page, PageCall
 
-_MONTHS = 24  # the newest ones, in the chart
+_CHARTED = 24  # the newest ones, in the chart
 _COMING = 50  # entries of the agenda
 _NEWEST = 5  # refusals, failed webhooks
 _NO_SUMS: dict[str, list[Any]] = {"currencies": [], "states": []}
@@ -27,7 +27,7 @@ async def overview(call: PageCall) -> Page:
     found = sums.result() if sums.done() else _NO_SUMS
     agenda = await call.get("agenda", limit=_COMING)
     charts = [
-        (each["currency"], each["months"], drawings.chart(each["months"][-_MONTHS:], _BARS))
+        (each["currency"], each["months"], drawings.chart(each["months"][-_CHARTED:], _BARS))
         for each in found["currencies"]
     ]
     values = {

@@ -26,7 +26,7 @@ OPS = st.lists(
     max_size=14,
 )
 Plain = dict[str, Any]
-_OWN = ("id", "order", "key_hash", "seed", "generation", "clock", "forked_from")
+_OWN = ("id", "order", "key_hash", "seed", "generation", "clock", "forked_from", "earlier_seeds")
 
 
 class World:
