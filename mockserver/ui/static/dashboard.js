@@ -237,7 +237,9 @@ function tick() {
 
 for (const each of document.querySelectorAll("[data-live]")) remember(each);
 // in a narrow window the navigation is a strip that scrolls
-document.querySelector(".body > nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+const strip = document.querySelector(".body > nav");
+const here = strip?.querySelector("[aria-current]");
+if (here) strip.scrollLeft = here.getBoundingClientRect().right - strip.clientWidth;
 prepare(document);
 document.querySelector("[data-focus]")?.focus();
 const { stream } = document.body.dataset;
