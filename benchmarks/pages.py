@@ -52,6 +52,7 @@ def pages(effort: Effort) -> list[Figure]:
                 get, post = prepared(server)
                 fill(server, Job("POST", "/billogram", {**post.body, "on_success": _SENT}), count, folder)
                 key = get.path.rpartition("/")[2]
+                first = _took(server, _PAGES["accounts"])
                 cold = _took(server, _HOME)
                 slowest = max((_page(server, name, key) for name in _PAGES), key=median)
                 figures += [
@@ -63,6 +64,7 @@ def pages(effort: Effort) -> list[Figure]:
                     ),
                 ]
                 if count == _SOME:
+                    figures.append(Figure("the very first page, which imports them", "ms", [first]))
                     size = sum(len(gzip.compress(_read(server, _UI + path), 5)) for path in _FIRST) / 1000
                     known = [_known(server) for _ in range(_TIMES)]
                     figures += [

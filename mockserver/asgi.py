@@ -1,5 +1,6 @@
 """The API and the control plane of one server, as one ASGI application."""
 
+import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -62,12 +63,12 @@ class Application:
             path = scope["path"]
             if path == CONTROL_BASE or path.startswith(f"{CONTROL_BASE}/"):
                 if path.startswith(_PAGES) and self._configuration.ui:
-                    await self._dashboard()(scope, receive, send)
+                    await (await self._dashboard())(scope, receive, send)
                     return
                 scope["app"] = self  # for operations that call others
                 await self._control(scope, receive, send)
             elif path.startswith("/r/"):
-                await self._recipient_page()(scope, receive, send)
+                await (await self._recipient_page())(scope, receive, send)
             elif path == "/" and self._configuration.ui and b"text/html" in (header(scope, b"accept") or b""):
                 headers = [(b"location", f"{_PAGES}/".encode())]
                 await send_answer(scope, send, 303, headers, b"")
@@ -78,20 +79,22 @@ class Application:
         else:
             await send({"type": "websocket.close"})  # refuses the connection: web sockets are not supported
 
-    def _dashboard(self) -> ASGIApp:
+    async def _dashboard(self) -> ASGIApp:
         """Return the application of the pages, which is imported when the first one is requested."""
         if self._pages is None:
+            await asyncio.to_thread(_import_pages)
             from mockserver.ui.edge import Dashboard
 
-            self._pages = Dashboard(self, self._configuration)
+            self._pages = self._pages or Dashboard(self, self._configuration)
         return self._pages
 
-    def _recipient_page(self) -> ASGIApp:
+    async def _recipient_page(self) -> ASGIApp:
         """Return the application of the recipient's page, which is imported at its first request."""
         if self._recipient is None:
+            await asyncio.to_thread(_import_pages)
             from mockserver.ui.recipient_edge import Recipient
 
-            self._recipient = Recipient(self, self._configuration)
+            self._recipient = self._recipient or Recipient(self, self._configuration)
         return self._recipient
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -120,3 +123,9 @@ class Application:
         self.end_waits()
         await self.sender.stop()
         await self.emulator.close()
+
+
+def _import_pages() -> None:
+    """Import what pages need, in a thread: other requests do not wait for it."""
+    import mockserver.ui.edge
+    import mockserver.ui.recipient_edge  # noqa: F401
