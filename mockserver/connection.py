@@ -44,6 +44,8 @@ class Connection(HttpToolsProtocol):
     linger_seconds = 2.0  # for which a client may still send after its head was refused
 
     url = b""
+    _received = 0  # bytes of the newest packet
+    _possible = 0  # bytes that the head can have at most; only above the limit is its size counted
     _unused = 0  # bytes since the parser last completed a head, a body or a part of a body
     _in_body = False
     _refused = False
@@ -59,7 +61,9 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._unset_keepalive_if_required()
-        self._unused += len(data)
+        self._received = len(data)
+        self._unused += self._received
+        self._possible += self._received
         self._parse(data)
         if self._refused or self.transport.is_closing():
             return
@@ -97,16 +101,14 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_timer()
-        size = len(self._method or self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
-        for name, value in self.headers:
-            size += len(name) + len(value) + len(": \r\n")
-        if size > self.head_bytes:
+        if self._possible > self.head_bytes and self._head_size() > self.head_bytes:
             self._refuse()
             raise _HeadTooLarge
         if self.parser.should_upgrade():
             return
         super().on_headers_complete()
         self._unused, self._in_body = 0, True
+        self._possible = self._received  # the next head may begin in this packet
         self.headers = []  # trailers must not be added to them
         if self._method:
             self.scope["method"], self._method = self._method, ""
@@ -114,6 +116,10 @@ class Connection(HttpToolsProtocol):
         # to a closed connection, which is harmless, but would be logged as an error of the server.
         self._cycles = (*(each for each in self._cycles if not each.response_complete), self.cycle)
         self.scope["extensions"] = {RESET: self._reset}  # type: ignore[dict-item]
+
+    def _head_size(self) -> int:
+        size = len(self._method or self.parser.get_method()) + len(self.url) + len("  HTTP/1.1\r\n\r\n")
+        return size + sum([len(name) + len(value) + len(": \r\n") for name, value in self.headers])
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

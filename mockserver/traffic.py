@@ -229,6 +229,7 @@ class Traffic:
         answer: Body = b"",
     ) -> None:
         """Record how a request ended. An entry that was already removed is filled in too."""
+        plain = entry.duration_ms is None and message is None and field is None and compared is None
         entry.status = status
         entry.after = after
         entry.duration_ms = duration_ms
@@ -239,18 +240,20 @@ class Traffic:
         entry.field = field and field[:MAX_KEPT_TEXT]
         entry.field_path = None if field is None else field_path
         entry.answer_size = len(answer)
-        if entry.cost:
-            journal = self._journals[entry.account]
-            entry.answer = answer[:MAX_KEPT_ANSWER]
-            if rule is None:
-                journal.answered[entry] = None
-                if len(journal.answered) > KEPT_ANSWERS:
-                    oldest, _ = journal.answered.popitem(last=False)
-                    oldest.answer = None
-                    self._count(journal, oldest, _cost(oldest))
-            cost = _cost(entry)
-            if cost != entry.cost:
-                self._count(journal, entry, cost)
+        if not entry.cost:
+            return
+        journal = self._journals[entry.account]
+        entry.answer = answer[:MAX_KEPT_ANSWER]
+        if rule is None:
+            journal.answered[entry] = None
+            if len(journal.answered) > KEPT_ANSWERS:
+                oldest, _ = journal.answered.popitem(last=False)
+                freed = len(oldest.answer or b"")
+                oldest.answer = None
+                oldest.cost -= freed
+                journal.bytes -= freed
+                self._bytes -= freed
+        self._count(journal, entry, entry.cost + len(entry.answer) if plain else _cost(entry))
 
     def entries(self, account: str) -> list[Entry]:
         """The journal of an account, oldest first."""
