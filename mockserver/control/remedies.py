@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -82,6 +83,7 @@ def extract(state: State, key: str, body: Any) -> State:
     keys = [key, *(each.id for each in _credits_of(state, state.billograms[key]))]
     if isinstance(named.get("source_id"), str):
         keys.append(named["source_id"])
+    keys += _next_debited(state)
     billograms: dict[str, Billogram] = {}
     payments: dict[str, Any] = {}
     while keys and len(billograms) < _MAX_COPIED:
@@ -107,6 +109,21 @@ def extract(state: State, key: str, body: Any) -> State:
         for name, each in rows.items():
             part.put(kind, name, each)
     return part
+
+
+def _next_debited(state: State) -> list[str]:
+    """Return the billograms of the next planned debits, if a plan decides what the bank will answer.
+
+    A plan is a queue, which other billograms may share: their debits take its first outcomes.
+    """
+    if not any(each.plan for each in state.outcomes.values()):
+        return []
+    debited = (
+        due.key
+        for due in state.agenda.entries()
+        if (found := state.billograms.get(due.key)) is not None and found.debit is not None
+    )
+    return list(islice(debited, _MAX_COPIED))
 
 
 def _credits_of(state: State, billogram: Billogram) -> list[Billogram]:

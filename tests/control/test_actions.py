@@ -305,3 +305,21 @@ def test_asking_changes_nothing(server: Server) -> None:
     image, position = server.image(), server.position()
     actions(server, key)
     assert (server.image(), server.position()) == (image, position)
+
+
+def test_remedies_know_whose_debit_takes_the_first_outcome(server: Server) -> None:
+    """The plan of the account is a queue: the debit of another customer takes the refusal."""
+    keys = []
+    for due in ("2026-03-20", "2026-03-25"):
+        number = server.customer()
+        mandate = {"customer_no": number, "iban": IBAN, "signed_at": "2026-02-01 00:00:00"}
+        assert server.post("/sepa_dd_mandate", mandate).status == 200
+        made = server.sent(customer={"customer_no": number}, currency="EUR", due_date=due)
+        keys.append(made["id"])
+    server.mock("PUT", f"{A}/outcomes", {"plan": ["reject.AM04", "ok"]})
+    found = actions(server, keys[1])["refused"]
+    (steps,) = [each["remedies"] for each in found if each["operation"] == "remindBillogram"]
+    assert len(steps) > 1
+    for step in steps:
+        answer = send(server, step)
+        assert answer.status in (200, 201), (step, answer.body)
