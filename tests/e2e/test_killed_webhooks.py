@@ -100,7 +100,11 @@ class Story:
         assert isinstance(waited, list)
         # behind the results in the log: once it is answered they are on disk
         client.data("POST", "/customer", {"name": "B"})
-        deliveries = asked(client, "GET", f"{self.path}/deliveries")
+        deliveries: list[Any] = []
+        after = ""
+        while rows := asked(client, "GET", f"{self.path}/deliveries?limit=1000{after}"):
+            deliveries += rows
+            after = f"&after={rows[-1]['id']}"
         events = self._events(client)
         with self.receiver.lock:
             arrived = [got for got in self.receiver.got if got.path.split("/")[1] == self.name]
