@@ -108,6 +108,7 @@ def bench(arguments):
 
 def screenshots(_arguments):
     """Take the pictures of the documentation from the running product."""
+    browser()
     run_module(environment(".venv", "dev", sys.executable), "tests.ui.screenshots")
 
 
@@ -272,7 +273,7 @@ def _create_environment(place, base):
 
 
 def browser():
-    """The browser in which the tests open pages."""
+    """The browser in which the tests, and make screenshots, open pages."""
     if not shutil.which("chromium"):
         debian("chromium")
 
