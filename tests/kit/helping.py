@@ -1,6 +1,9 @@
-"""What the tests of the kit all do to get a billogram."""
+"""What several tests of the kit do."""
 
+import re
 from typing import Any
+
+import pytest
 
 from mockserver import BillogramAccount
 
@@ -19,3 +22,14 @@ def sent(account: BillogramAccount, **more: Any) -> str:
     assert answer.status_code == 200, answer.text
     key: str = answer.json()["data"]["id"]
     return key
+
+
+def tracebacks(result: pytest.RunResult) -> dict[str, int]:
+    """How many tracebacks of an application the reports of each test have."""
+    # the summary repeats the messages where the variable CI is set
+    text = result.stdout.str().partition("short test summary info")[0]
+    reports = re.split(r"^_+ (?:ERROR at teardown of )?(test_\w+).*? _+$", text, flags=re.MULTILINE)
+    shown: dict[str, int] = {}
+    for name, report in zip(reports[1::2], reports[2::2], strict=True):
+        shown[name] = shown.get(name, 0) + report.count("Traceback (most recent call last)")
+    return shown

@@ -10,6 +10,7 @@ import pytest
 
 import mockserver.kit.account
 import mockserver.serving  # noqa: F401
+from tests.kit.helping import tracebacks
 
 pytest_plugins = ["pytester"]
 
@@ -206,13 +207,12 @@ def test_what_the_application_raised_is_shown_once(suite: pytest.Pytester) -> No
         """,
     )
     result.assert_outcomes(failed=4, errors=3, passed=1)
-    # the summary repeats the messages where the variable CI is set
-    text = result.stdout.str().partition("short test summary info")[0]
-    reports = re.split(r"^_+ (?:ERROR at teardown of )?(\w+).*? _+$", text, flags=re.MULTILINE)
-    shown: dict[str, int] = {}
-    for name, text in zip(reports[1::2], reports[2::2], strict=True):
-        shown[name] = shown.get(name, 0) + text.count("Traceback (most recent call last)")
-    assert shown == {"test_waiting": 2, "test_none": 1, "test_something_else": 1, "test_nothing": 1}
+    assert tracebacks(result) == {
+        "test_waiting": 2,
+        "test_none": 1,
+        "test_something_else": 1,
+        "test_nothing": 1,
+    }
     assert "mockserver/in_process.py" not in result.stdout.str(), "the application's own frames alone"
 
 

@@ -1,13 +1,12 @@
 """Accounts that several tests share, in somebody else's suite (reference: control 3)."""
 
-import re
-
 import httpx  # noqa: F401  # runs inside this process would load it anew
 import pytest
 
 import mockserver.kit.account
 import mockserver.kit.new_account
 import mockserver.serving  # noqa: F401
+from tests.kit.helping import tracebacks
 from tests.kit.test_plugin import run, suite
 
 __all__ = ["suite"]
@@ -120,13 +119,12 @@ def test_what_the_application_raised_is_shown_by_its_own_test(suite: pytest.Pyte
         """,
     )
     result.assert_outcomes(passed=2, failed=3, errors=2)
-    # the summary repeats the messages where the variable CI is set
-    text = result.stdout.str().partition("short test summary info")[0]
-    reports = re.split(r"^_+ (?:ERROR at teardown of )?(test_\w+) _+$", text, flags=re.MULTILINE)
-    shown: dict[str, int] = {}
-    for name, report in zip(reports[1::2], reports[2::2], strict=True):
-        shown[name] = shown.get(name, 0) + report.count("Traceback (most recent call last)")
-    assert shown == {"test_failing": 1, "test_undelivered": 1, "test_checked": 1, "test_other": 1}
+    assert tracebacks(result) == {
+        "test_failing": 1,
+        "test_undelivered": 1,
+        "test_checked": 1,
+        "test_other": 1,
+    }
 
 
 def test_two_accounts_of_one_test(suite: pytest.Pytester) -> None:

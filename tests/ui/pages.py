@@ -143,3 +143,10 @@ def send(server: Server, path: str, fields: dict[str, str], **headers: str) -> A
     kind = {"content-type": "application/x-www-form-urlencoded"}
     sent = kind | {name.replace("_", "-"): value for name, value in headers.items()}
     return server.run(server.asgi("POST", path, urlencode(fields).encode(), sent))
+
+
+def submit(server: Server, page: str, form: Form, **typed: str) -> PageReader:
+    """Sends a form of a page with what was typed. The page that follows."""
+    answer = send(server, page, form.fields | typed)
+    assert answer.status == 303, PageReader(answer.body.decode()).text
+    return read(server, answer.headers["location"])

@@ -1,12 +1,11 @@
 """The pages of the bank: payments, recalls, unmatched money, direct debits, mandates (ui 2)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.server import ACCOUNT, Server
-from tests.ui.pages import PageReader, read, send
+from tests.ui.pages import PageReader, read, send, submit
 
 A = f"/accounts/{ACCOUNT}"
 PAGE = f"/_mock/ui{A}/bank"
@@ -14,12 +13,7 @@ PAYMENTS = f"/_mock{A}/payments"
 OUTCOMES = f"/_mock{A}/outcomes"
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    made.get("/settings")
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("known")
 
 
 def payments(server: Server) -> Any:
@@ -28,13 +22,6 @@ def payments(server: Server) -> Any:
 
 def report(server: Server, **body: Any) -> Any:
     return server.mock("POST", f"{A}/payments", body).json
-
-
-def submit(server: Server, page: str, form: Any, **typed: str) -> PageReader:
-    """Send a form of a page with what was typed, and return the page that follows."""
-    answer = send(server, page, form.fields | typed)
-    assert answer.status == 303, PageReader(answer.body.decode()).text
-    return read(server, answer.headers["location"])
 
 
 def labelled(page: PageReader, words: str) -> Any:

@@ -5,21 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.server import ACCOUNT, KEY, Server
+from tests.server import ACCOUNT, Server
 from tests.ui.pages import PageReader, load, read, send
 
 A = f"/accounts/{ACCOUNT}"
 UI = f"/_mock/ui{A}/billograms"
 HOSTILE = "<script>alert(1)</script>\"'&\N{RIGHT-TO-LEFT OVERRIDE}" + "x" * 50
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
-    """An account of the fixture `demo`. No test changes it."""
-    server = Server()
-    assert server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "fixture": "demo"}).status == 201
-    yield server
-    server.close()
 
 
 @pytest.fixture

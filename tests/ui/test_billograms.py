@@ -1,22 +1,10 @@
 """The list of billograms and the form of a new one (reference: ui 2)."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.server import ACCOUNT, KEY, Server
 from tests.ui.pages import read, send
 
 A = f"/accounts/{ACCOUNT}"
 UI = f"/_mock/ui{A}/billograms"
-
-
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
-    server = Server()
-    assert server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "fixture": "demo"}).status == 201
-    yield server
-    server.close()
 
 
 def shown(server: Server, query: str = "") -> list[str]:

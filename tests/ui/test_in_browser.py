@@ -5,24 +5,16 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from mockserver import Mockserver
 from mockserver.ui.routes import ROUTES
 from mockserver.wire import Paths
-from tests.ui.browser import Visitor, launch, visitor
+from tests.ui.browser import Visitor, visitor
 
 BASE = "/_mock/ui"
 SAMPLES = 2  # of each page, in a crawl
 PATHS = Paths(("GET", row.path, row.path) for row in ROUTES)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect
 
 from mockserver import Mockserver
-from tests.ui.browser import Visitor, launch, visitor
+from tests.ui.browser import Visitor, visitor
 
 TIMELINE = "/_mock/ui/accounts/{}/timeline"
 SOON = 300  # milliseconds from the answer to the page
@@ -22,14 +22,6 @@ SEEN = """id => new Promise(done => {
     const look = () => there() ? done(Date.now()) : requestAnimationFrame(look);
     look();
 })"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = launch(playwright)
-        yield found
-        found.close()
 
 
 @pytest.fixture(scope="module")

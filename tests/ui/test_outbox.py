@@ -1,6 +1,5 @@
 """The outbox: what recipients got, as they see it, without opening their link (ui 2, 3)."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +11,7 @@ A = f"/accounts/{ACCOUNT}"
 PAGE = f"/_mock/ui{A}/outbox"
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    made.get("/settings")
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("known")
 
 
 def sent(server: Server, method: str = "Email", **more: Any) -> Any:

@@ -16,15 +16,6 @@ A = f"/accounts/{ACCOUNT}"
 UI = f"/_mock/ui{A}"
 
 
-@pytest.fixture(scope="module")
-def demo() -> Iterator[Server]:
-    """An account of the fixture `demo`. No test changes it."""
-    server = Server()
-    assert server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "fixture": "demo"}).status == 201
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def empty() -> Iterator[Server]:
     server = Server()

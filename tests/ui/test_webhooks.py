@@ -2,26 +2,20 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.control.test_clock import idle
 from tests.server import ACCOUNT, Server
-from tests.ui.pages import PageReader, read, send
+from tests.ui.pages import PageReader, read, send, submit
 
 A = f"/accounts/{ACCOUNT}"
 PAGE = f"/_mock/ui{A}/webhooks"
 KEY = "test-sign-key-1"
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    made = Server()
-    made.get("/settings")
-    yield made
-    made.close()
+pytestmark = pytest.mark.usefixtures("known")
 
 
 def receive(server: Server, **more: Any) -> None:
@@ -32,13 +26,6 @@ def receive(server: Server, **more: Any) -> None:
 def deliveries(server: Server) -> Any:
     idle(server)
     return server.mock("GET", f"{A}/deliveries").json
-
-
-def submit(server: Server, page: str, form: Any, **typed: str) -> PageReader:
-    """Send a form of a page with what was typed, and return the page that follows."""
-    answer = send(server, page, form.fields | typed)
-    assert answer.status == 303, answer.body
-    return read(server, answer.headers["location"])
 
 
 def test_an_account_without_a_receiver_gets_one(server: Server) -> None:
