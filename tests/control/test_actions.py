@@ -102,6 +102,8 @@ def test_every_action_of_every_billogram(world: Server, fixture: str) -> None:
             done.add(action["operation"])
             world.mock("POST", f"{A}/snapshots/start/restore")
     assert len(done) >= 20, done
+    assert "createPayment" in done
+    assert ("recallPayment" in done) is (fixture == "sepa")  # demo has no money of a direct debit
     world.mock("DELETE", A)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.server import Answer, Server
+from tests.test_browsers import ask
 from tests.ui.pages import PageReader, load, read, send
 
 BASE = "/_mock/ui"
@@ -111,6 +112,13 @@ def test_a_page_of_another_origin_changes_nothing(server: Server, headers: dict[
     before = now(server)
     answer = send(server, f"{BASE}/accounts/demo/billograms", ADVANCE, **headers)
     assert (answer.status, now(server)) == (403, before)
+
+
+@pytest.mark.parametrize("path", ["/", "/accounts/demo", "/static/dashboard.js", "/accounts/demo/stream"])
+def test_a_page_of_an_unknown_host(server: Server, path: str) -> None:
+    """A request as it comes from a socket; in process any host is known."""
+    assert ask(server, "GET", BASE + path, ["page.example"], []).status == 421
+    assert ask(server, "GET", f"{BASE}/", ["localhost"], []).status == 200
 
 
 BAD_FORMS: list[tuple[dict[str, str], int]] = [
