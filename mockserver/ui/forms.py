@@ -170,6 +170,8 @@ def _put(body: dict[str, Any], steps: Sequence[str], value: Any) -> None:
         body = body.setdefault(step, {})
         if not isinstance(body, dict):
             raise BadField(f"{'.'.join(steps)} is given twice")
+    if isinstance(body.get(steps[-1]), dict):
+        raise BadField(f"{'.'.join(steps)} is given twice")
     body[steps[-1]] = value
 
 
