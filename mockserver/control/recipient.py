@@ -64,7 +64,7 @@ class LineShape(TypedDict):
     below: str
 
 
-class SheetShape(TypedDict):
+class InvoiceShape(TypedDict):
     """The texts of the invoice as its PDF has them, in Swedish, with the sums of now."""
 
     title: str
@@ -129,7 +129,7 @@ class RecipientPageShape(TypedDict):
     due_date: Day
     respite_date: Day | None
     planned: PlannedShape | None
-    sheet: SheetShape
+    invoice: InvoiceShape
     history: list[HistoryShape]
     others: list[OtherShape]
     files: Annotated[list[str], Form({"type": "array", "items": one_word(FILES)})]
@@ -218,7 +218,7 @@ def _render(state: State, billogram: Billogram, today: str) -> RecipientPageShap
         "due_date": terms.due_date.isoformat(),
         "respite_date": respite.isoformat() if respite and billogram.dunning.respite_active else None,
         "planned": _planned(state, billogram),
-        "sheet": _sheet(state.account, billogram),
+        "invoice": _invoice(state.account, billogram),
         "history": _history(state.account, billogram),
         "others": [_other(each) for each in islice(_same_recipient(state, billogram), _OTHERS)],
         "files": [name for name in FILES if _has_file(state, billogram, name)],
@@ -280,7 +280,7 @@ def _history(account: Account, billogram: Billogram) -> list[HistoryShape]:
     return found
 
 
-def _sheet(account: Account, billogram: Billogram) -> SheetShape:
+def _invoice(account: Account, billogram: Billogram) -> InvoiceShape:
     document = documents.present(billogram, account)
     made: PdfContent = pdf_content(document, document.invoice_no)
     return {

@@ -271,11 +271,11 @@ KEPT = {"pay": "amount", "verify-email": "email"}  # the field that a refused fo
 
 
 class Past(Struct, frozen=True):
-    """A line of the history. `said` is a message."""
+    """A line of the history. `message` is its text, if it is one."""
 
     at: str
     text: str
-    said: str
+    message: str
 
 
 def values(shown: Shown, query: Mapping[str, str]) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def values(shown: Shown, query: Mapping[str, str]) -> dict[str, Any]:
     account = query.get("account", "")
     return {
         "page": shown,
-        "sheet": shown["sheet"],
+        "invoice": shown["invoice"],
         "state": state,
         "kind": kind,
         "history": _history(shown),
@@ -312,15 +312,15 @@ def _history(shown: Shown) -> list[Past]:
         known = {
             "money": money(amount, shown["currency"]),
             "channel": channel,
-            "creditor": shown["sheet"]["creditor"],
+            "creditor": shown["invoice"]["creditor"],
             **{name: data.get(name) for name in ("date", "payment_date", "reminder_count")},
         }
-        said = data.get("message") or "" if event["type"] in _SAID else ""
-        found.append(Past(event["at"], form.format(**known), said))
+        message = data.get("message") or "" if event["type"] in _MESSAGES else ""
+        found.append(Past(event["at"], form.format(**known), message))
     return found
 
 
-_SAID = ("CustomerMessage", "CreditorMessage", "ReminderSent")
+_MESSAGES = ("CustomerMessage", "CreditorMessage", "ReminderSent")
 
 
 def money(value: Any, currency: str = "") -> str:

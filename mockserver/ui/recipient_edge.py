@@ -127,14 +127,14 @@ class Recipient:
                 await self._missing(scope, send, shown)
                 return
             refused = await ACTIONS[action](visit, shown.value, typed)
-        told = {"account": query["account"]} if query.get("account") else {}
+        outcome = {"account": query["account"]} if query.get("account") else {}
         if refused:
-            told |= {"refused": action, "why": refused}
+            outcome |= {"refused": action, "why": refused}
             if kept := typed.get(KEPT.get(action, ""), "")[:_KEPT]:
-                told["typed"] = kept
+                outcome["typed"] = kept
         else:
-            told["done"] = action
-        target = f"../{link}?{urlencode(told, errors='replace')}#outcome"
+            outcome["done"] = action
+        target = f"../{link}?{urlencode(outcome, errors='replace')}#outcome"
         headers = [(b"location", target.encode()), (b"cache-control", b"no-store")]
         await self._answers.send(scope, send, 303, headers, b"")
 

@@ -151,13 +151,16 @@ def test_what_the_recipient_sees(server: Server) -> None:
     assert shown["path"] == f"/r/{link_of(billogram)}"
     assert (shown["state"], shown["payable"], shown["remaining_sum"]) == ("Unpaid", True, 125)
     assert (shown["today"], shown["due_date"]) == ("2026-03-02", "2026-03-12")
-    sheet = shown["sheet"]
-    facts = {each["label"]: each["value"] for each in sheet["facts"]}
+    invoice = shown["invoice"]
+    facts = {each["label"]: each["value"] for each in invoice["facts"]}
     assert (facts["Fakturanummer"], facts["OCR-nummer"]) == ("1", billogram["ocr_number"])
-    assert sheet["recipient"] == ["Test Customer AB", "Testgatan 1", "123 45  TESTSTAD"]
-    assert (sheet["message"], sheet["references"]) == ("Welcome", [{"label": "Er referens", "value": "Anna"}])
-    assert sheet["lines"][0]["cells"][sheet["title_at"]] == "Row"
-    assert sheet["due"] == {"label": "Att betala", "value": "125,00 SEK"}
+    assert invoice["recipient"] == ["Test Customer AB", "Testgatan 1", "123 45  TESTSTAD"]
+    assert (invoice["message"], invoice["references"]) == (
+        "Welcome",
+        [{"label": "Er referens", "value": "Anna"}],
+    )
+    assert invoice["lines"][0]["cells"][invoice["title_at"]] == "Row"
+    assert invoice["due"] == {"label": "Att betala", "value": "125,00 SEK"}
     assert [event["type"] for event in shown["history"]] == ["BillogramCreated", "BillogramSent"]
     assert (shown["others"], shown["files"], shown["automatic"]) == ([], ["invoice.pdf"], False)
 
@@ -165,12 +168,12 @@ def test_what_the_recipient_sees(server: Server) -> None:
 def test_the_sums_are_those_of_now(server: Server) -> None:
     key = server.sent()["id"]
     server.command(key, "payment", {"amount": 25})
-    sums = {each["label"]: each["value"] for each in seen(server, key)["sheet"]["sums"]}
+    sums = {each["label"]: each["value"] for each in seen(server, key)["invoice"]["sums"]}
     assert (sums["Totalt"], sums["Betalt"]) == ("125,00 SEK", "-25,00")
-    assert seen(server, key)["sheet"]["due"]["value"] == "100,00 SEK"
+    assert seen(server, key)["invoice"]["due"]["value"] == "100,00 SEK"
     server.command(key, "payment", {"amount": 100})
     shown = seen(server, key)
-    assert (shown["payable"], shown["sheet"]["payment"]) == (False, [])
+    assert (shown["payable"], shown["invoice"]["payment"]) == (False, [])
 
 
 def test_a_draft_has_no_page(server: Server) -> None:
@@ -181,7 +184,7 @@ def test_a_draft_has_no_page(server: Server) -> None:
 
 def test_one_that_is_offered_has_no_number_and_no_document(server: Server) -> None:
     shown = seen(server, offered(server)["id"])
-    assert "Fakturanummer" not in [each["label"] for each in shown["sheet"]["facts"]]
+    assert "Fakturanummer" not in [each["label"] for each in shown["invoice"]["facts"]]
     assert (shown["state"], shown["payable"], shown["files"]) == ("Factoring", False, [])
 
 

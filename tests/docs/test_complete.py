@@ -112,7 +112,7 @@ MEMBERS: dict[str, list[Any]] = {
     "getRecipientPage": [
         recipient.RecipientPageShape,
         recipient.PlannedShape,
-        recipient.SheetShape,
+        recipient.InvoiceShape,
         recipient.ColumnShape,
         recipient.LineShape,
         recipient.PairShape,
