@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from time import time
+from types import BuiltinFunctionType
 from typing import Any, TypeVar
 
 from mockserver.clock_runner import ClockRunner
@@ -31,6 +32,8 @@ _FRAMES = 5
 
 def _real_time() -> datetime:
     """The time of this process: what `time.time()` shows everywhere in it, also when a test froze it."""
+    if type(time) is BuiltinFunctionType:  # not replaced by freezegun; time-machine changes both alike
+        return datetime.now(UTC)
     return _EPOCH + timedelta(seconds=_time_of_process())
 
 

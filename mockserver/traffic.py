@@ -4,7 +4,7 @@ Neither is in the log, and no decision depends on the journal: it shows people w
 request was refused. `begin` and `finish` run for every request; each costs a microsecond or two.
 """
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import islice
@@ -43,6 +43,7 @@ class Entry(Struct, gc=False, eq=False):
     path: str  # with the query string; truncated
     body: bytes  # truncated
     body_size: int  # before truncation, in bytes
+    dashboard: bool  # whether the dashboard sent it, not a client
     status: int | None = None  # HTTP status; None while the request runs, or when it gets no answer
     error: str | None = None  # the identifier of the API's error
     rule: str | None = None
@@ -52,7 +53,6 @@ class Entry(Struct, gc=False, eq=False):
     field_path: tuple[str | int, ...] | None = None
     duration_ms: float | None = None
     after: tuple[int, int, int] | None = None  # of a refusal: the account's acts, notes, refusals so far
-    dashboard: bool = False  # whether the dashboard sent it, not a client
     answer: bytes | None = None  # truncated; None if it is not kept (any more)
     answer_size: int = 0  # before truncation, in bytes
     cost: int = 0  # bytes that the journal counts for the entry; 0: the entry was removed
@@ -142,7 +142,7 @@ class _Journal:
     def __init__(self, account: str) -> None:
         self.account = account
         self.entries: OrderedDict[str, Entry] = OrderedDict()
-        self.answered: OrderedDict[Entry, None] = OrderedDict()  # not refused, with their answers
+        self.answered: deque[str] = deque()  # ids of requests that were not refused, with their answers
         self.newest: Entry | None = None
         self.count = 0
         self.bytes = 0
@@ -207,10 +207,13 @@ class Traffic:
             path[:MAX_KEPT_PATH],
             body[:MAX_KEPT_BODY],
             len(body),
-            dashboard=dashboard,
+            dashboard,
         )
         journal.newest = journal.entries[request_id] = entry
-        self._count(journal, entry, _cost(entry))
+        entry.cost = _cost(entry)
+        journal.bytes += entry.cost
+        self._bytes += entry.cost
+        self._shrink(journal)
         return entry
 
     def finish(
@@ -244,16 +247,22 @@ class Traffic:
             return
         journal = self._journals[entry.account]
         entry.answer = answer[:MAX_KEPT_ANSWER]
+        freed = 0
         if rule is None:
-            journal.answered[entry] = None
+            journal.answered.append(entry.id)
             if len(journal.answered) > KEPT_ANSWERS:
-                oldest, _ = journal.answered.popitem(last=False)
-                freed = len(oldest.answer or b"")
-                oldest.answer = None
-                oldest.cost -= freed
-                journal.bytes -= freed
-                self._bytes -= freed
-        self._count(journal, entry, entry.cost + len(entry.answer) if plain else _cost(entry))
+                oldest = journal.entries.get(journal.answered.popleft())
+                if oldest is not None and oldest.answer is not None:
+                    freed = len(oldest.answer)
+                    oldest.answer = None
+                    oldest.cost -= freed
+        cost = entry.cost + len(entry.answer) if plain else _cost(entry)
+        more = cost - entry.cost - freed
+        entry.cost = cost
+        journal.bytes += more
+        self._bytes += more
+        if more > 0:
+            self._shrink(journal)
 
     def entries(self, account: str) -> list[Entry]:
         """The journal of an account, oldest first."""
@@ -273,12 +282,8 @@ class Traffic:
             for entry in list(journal.entries.values()):
                 self._drop(journal, entry)
 
-    def _count(self, journal: _Journal, entry: Entry, cost: int) -> None:
-        """Set the cost of an entry. Above a limit, older entries or the entry itself are removed."""
-        more = cost - entry.cost
-        entry.cost = cost
-        journal.bytes += more
-        self._bytes += more
+    def _shrink(self, journal: _Journal) -> None:
+        """Remove entries of the account, and of others, until nothing is above a limit."""
         entries = journal.entries
         while len(entries) > 1 and (
             len(entries) > self._entries_per_account or journal.bytes > self._bytes_per_account
@@ -290,7 +295,6 @@ class Traffic:
 
     def _drop(self, journal: _Journal, entry: Entry) -> None:
         del journal.entries[entry.id]
-        journal.answered.pop(entry, None)
         if entry is journal.newest:
             journal.newest = None
         else:

@@ -542,8 +542,11 @@ class Bounds(RuleBasedStateMachine):
         newest = [self.of(account)[-1] for account in "abc" if self.of(account)]
         waiting = {id(entry) for entry in self.kept} - {id(entry) for entry in newest}
         assert {id(entry) for entry in self.journal._followed} == waiting
-        answered = {id(entry) for journal in self.journal._journals.values() for entry in journal.answered}
-        assert answered <= {id(entry) for entry in self.kept}
+        for journal in self.journal._journals.values():
+            assert len(journal.answered) <= KEPT_ANSWERS
+            assert all(type(each) is str for each in journal.answered), "ids, which hold no entry"
+            plain = [each for each in journal.entries.values() if each.rule is None and each.answer]
+            assert {each.id for each in plain} <= set(journal.answered)
 
 
 TestBounds = Bounds.TestCase
