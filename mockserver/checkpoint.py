@@ -9,9 +9,9 @@ these rows are digests of their bytes, so that equal bytes of two aggregates alw
 Unpickling creates only values of `mockserver.core` and of a few plain types, so a file from another source
 can't run code.
 
-Billograms and payments are stored in segments: rows that contain many aggregates, and in columns the values
-for the indexes. A changed aggregate is added again in a later segment. When too many aggregates in the
-segments are out of date, the checkpoint is written anew.
+Billograms, payments, billing tabs and their rows are stored in segments: rows that contain many aggregates,
+and in columns the values for the indexes. A changed aggregate is added again in a later segment. When too
+many aggregates in the segments are out of date, the checkpoint is written anew.
 """
 
 import asyncio
@@ -37,18 +37,25 @@ from mockserver.core.state import (
     ACCOUNT,
     BILLOGRAM,
     CUSTOMER,
+    CUSTOMER_TABS,
     ITEM,
     OUTCOMES,
     PAYMENT,
     PICTURE,
     SOURCE,
+    TAB,
+    TAB_ROW,
     BillogramEntries,
     LazyTable,
     Packed,
     PaymentEntries,
     State,
+    TabEntries,
+    TabRowEntries,
     billogram_entries,
     payment_entries,
+    tab_entries,
+    tab_row_entries,
 )
 from mockserver.log.interface import CheckpointDamaged, CheckpointHead, CheckpointRow, Log
 
@@ -60,7 +67,7 @@ _AT_ONCE = 2000  # values; up to this number all are in one write, and the check
 
 _PLANNED, _LETTERS, _VALUES = "planned", "letters", "shared"
 _WHOLE = (OUTCOMES, PICTURE)  # small tables whose order matters: one row each
-_LAZY = (CUSTOMER, ITEM, BILLOGRAM, PAYMENT)
+_LAZY = (CUSTOMER, ITEM, BILLOGRAM, PAYMENT, TAB, TAB_ROW, CUSTOMER_TABS)
 _SHARED_TYPES = frozenset({Settings, Picture, Recipient})
 _PLAIN_TYPES = {
     ("decimal", "Decimal"),
@@ -73,7 +80,12 @@ _PLAIN_TYPES = {
     ("msgspec._core", "UNSET"),
 }
 
-_ENTRIES: dict[str, Callable[[Any, Any], Any]] = {BILLOGRAM: billogram_entries, PAYMENT: payment_entries}
+_ENTRIES: dict[str, Callable[[Any, Any], Any]] = {
+    BILLOGRAM: billogram_entries,
+    PAYMENT: payment_entries,
+    TAB: tab_entries,
+    TAB_ROW: tab_row_entries,
+}
 
 Key = tuple[str, Any]  # kind and key of an aggregate
 Segment = tuple[list[str], list[bytes], Any]  # keys and bodies of many aggregates, and their entries
@@ -220,7 +232,7 @@ class Saved:
             whole = [kind for kind in _WHOLE if any(each == kind for each, _ in self.unsaved)]
         for kind in whole:
             changed[kind] = dict(folded.table(kind).items())
-        keys = [*changed.get(BILLOGRAM, ()), *changed.get(PAYMENT, ())]
+        keys = [key for kind in _ENTRIES if kind != TAB_ROW for key in changed.get(kind, ())]
         letters = list(islice(folded.letters.items(), self._letters, None))
         due = {key: folded.agenda.of(key) for key in keys}
         self.unsaved, self.begun = {}, True
@@ -316,6 +328,8 @@ _letters_decoder = msgpack.Decoder(tuple[list[str], list[str]])
 _decoders: dict[str, msgpack.Decoder[Any]] = {
     BILLOGRAM: msgpack.Decoder(tuple[list[str], list[bytes], BillogramEntries]),
     PAYMENT: msgpack.Decoder(tuple[list[str], list[bytes], PaymentEntries]),
+    TAB: msgpack.Decoder(tuple[list[str], list[bytes], TabEntries]),
+    TAB_ROW: msgpack.Decoder(tuple[list[str], list[bytes], TabRowEntries]),
 }
 
 
@@ -369,9 +383,17 @@ async def _state(
     customers = {int(key): body for key, body in bodies.get(CUSTOMER, {}).items()}
     tables[CUSTOMER].update((key, Packed(customers[key], unpack)) for key in sorted(customers))
     tables[ITEM].update((key, Packed(body, unpack)) for key, body in bodies.get(ITEM, {}).items())
+    owners = {int(key): body for key, body in bodies.get(CUSTOMER_TABS, {}).items()}
+    tables[CUSTOMER_TABS].update((key, Packed(owners[key], unpack)) for key in sorted(owners))
     restored = State(tables)
     slice_start = perf_counter()
-    for kind, index in ((BILLOGRAM, restored.restore_billograms), (PAYMENT, restored.restore_payments)):
+    indexes: list[tuple[str, Callable[[list[str], Any], None]]] = [
+        (BILLOGRAM, restored.restore_billograms),
+        (PAYMENT, restored.restore_payments),
+        (TAB, restored.restore_tabs),
+        (TAB_ROW, restored.restore_tab_rows),
+    ]
+    for kind, index in indexes:
         ordered = [segment for _, segment in sorted(segments.pop(kind).items())]
         saved.restored_segments(len(ordered), sum(len(keys) for keys, _, _ in ordered))
         for keys, packed_bodies, entries in _in_order(ordered):

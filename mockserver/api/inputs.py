@@ -25,6 +25,7 @@ from mockserver.api.kinds import (
     text,
 )
 from mockserver.core import settings
+from mockserver.core.content import MAX_ROWS
 from mockserver.core.inputs import Accounts, Input, Patch, PaymentType, RowFields, Rows
 from mockserver.core.kinds import SECOND_NAMES, Json, Kind, MemberSubset
 from mockserver.core.model import ElectricityCollection
@@ -44,7 +45,7 @@ S = TypeVar("S", bound=Struct)
 
 Path = tuple[str | int, ...]
 
-MAX_ELEMENTS = 1000  # of a list of objects, such as the rows of a billogram [A]
+MAX_ELEMENTS = MAX_ROWS  # of a list of objects, such as the rows of a billogram [A]
 
 # component names in the OpenAPI document that are not the type's name with `Fields`
 _COMPONENTS: dict[type[Struct], str] = {

@@ -17,8 +17,7 @@ from mockserver.core import accounts, agenda, calendar
 from mockserver.core.act import Act
 from mockserver.core.agenda import Due
 from mockserver.core.events import BillogramEvent, Record
-from mockserver.core.funds import IncomingPayment, PaymentSource
-from mockserver.core.model import Account, Billogram, replace
+from mockserver.core.model import Account, replace
 from mockserver.core.state import State
 from mockserver.emulator import LiveAccount
 from mockserver.schema import Form, one_word
@@ -186,7 +185,7 @@ async def upcoming(call: ControlCall) -> Answer:
     return Answer(Raw(await encode_rows(found, lambda row: render_due(*row, account))))
 
 
-def render_due(due: Due, subject: Billogram | PaymentSource | IncomingPayment, account: Account) -> DueShape:
+def render_due(due: Due, subject: agenda.Subject, account: Account) -> DueShape:
     """Render an entry of the agenda; `subject` is its object."""
     key, reason = agenda.reason(due, subject, account)
     return {

@@ -1,7 +1,8 @@
 """An act while it is being decided, and the state as its events so far have changed it."""
 
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from mockserver.core import calendar, effects, numbers
 from mockserver.core.events import BillogramEnded, BillogramEvent, Event, Mark
@@ -9,8 +10,10 @@ from mockserver.core.evolve import evolve
 from mockserver.core.funds import PaymentSource
 from mockserver.core.machine import public_state
 from mockserver.core.model import Account, Billogram, Customer, Internal, Item, Recipient, replace
-from mockserver.core.refusal import no_object
+from mockserver.core.refusal import Refusal, no_object
 from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, SOURCE, State
+
+T = TypeVar("T")
 
 _DELETED = Internal.DELETED  # here, as finding a member of an enumeration takes its time
 
@@ -114,6 +117,15 @@ class Act:
         self.events.append(event)
         shown = isinstance(event, BillogramEvent)
         self._after.append(public_state(self.changes[BILLOGRAM, key]) if shown else "")
+
+    def attempt(self, decide: Callable[[], T]) -> T:
+        """Return what a decision returns. If it is refused, nothing of it is left in the act."""
+        kept = self.account, list(self.events), dict(self.changes), dict(self._before), list(self._after)
+        try:
+            return decide()
+        except Refusal:
+            self.account, self.events, self.changes, self._before, self._after = kept
+            raise
 
     def close(self) -> None:
         """Set the state that the callback of each event shows (behaviour 2.1) [R for Payment, else A].

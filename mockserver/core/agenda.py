@@ -12,16 +12,17 @@ from msgspec import Struct
 
 from mockserver.core import banking, calendar, interest, letters, reminders
 from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
-from mockserver.core.model import Account, Billogram, Debit, Dunning, Internal
+from mockserver.core.model import Account, BillingTab, Billogram, Debit, Dunning, Internal
 
 _DAY = timedelta(days=1)
-_COLLECTED_AT, _NEWS_AT = time(9), time(10)
+_COLLECTED_AT, _NEWS_AT, _TABS_AT = time(9), time(10), time(6)
 _RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # created once: time changes nothing of all others
 _LAPSE_MONTHS = 36  # after the last collection, or after the import
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
 RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
 MANDATE, LAPSE, ORDER, DEBIT, RECALL = "mandate", "mandate lapses", "autogiro order", "direct debit", "recall"
+TAB = "billing tab"
 RANKS = {  # the order of entries that are due at the same moment [A]
     MANDATE: 1,
     LAPSE: 1,
@@ -29,6 +30,7 @@ RANKS = {  # the order of entries that are due at the same moment [A]
     DEBIT: 2,
     RECALL: 2,
     NEWS: 3,
+    TAB: 6,
     RESPITE: 7,
     OVERDUE: 7,
     INTEREST: 8,
@@ -38,12 +40,15 @@ RANKS = {  # the order of entries that are due at the same moment [A]
 }
 
 
+Subject = Billogram | PaymentSource | IncomingPayment | BillingTab  # what an entry happens to
+
+
 class Due(Struct, frozen=True, order=True, gc=False):
     """One entry of the agenda. Entries are executed in the order of these members.
 
     `at` is the moment in UTC. `number` is the object's number in order of creation. `entry` counts the
-    entries of one object at one moment. `rule` names what will happen, and `key` the billogram, mandate or
-    payment that it will happen to.
+    entries of one object at one moment. `rule` names what will happen, and `key` the billogram, mandate,
+    payment or billing tab that it will happen to.
     """
 
     at: datetime
@@ -200,6 +205,13 @@ def recall_due(payment: IncomingPayment, number: int) -> Due | None:
     return None if planned is None else Due(planned.at, RANKS[RECALL], number, 0, RECALL, payment.id)
 
 
+def tab_due(tab: BillingTab, timezone: str) -> Due | None:
+    """Return the entry of a billing tab: 06:00 local on its billing date [A]; None if it is not active."""
+    if not tab.active:
+        return None
+    return Due(_at(tab.billing_date, _TABS_AT, timezone), RANKS[TAB], tab.number, 0, TAB, tab.id)
+
+
 def becomes_overdue(dunning: Dunning) -> bool:
     """Whether the billogram will become overdue.
 
@@ -293,14 +305,14 @@ def agenda_inputs(account: Account) -> tuple[object, ...]:
     )
 
 
-def reason(
-    due: Due, subject: Billogram | PaymentSource | IncomingPayment, account: Account
-) -> tuple[str | None, str]:
+def reason(due: Due, subject: Subject, account: Account) -> tuple[str | None, str]:
     """Return the id of the billogram that an entry concerns, if any, and the reason for it in plain words."""
     if isinstance(subject, Billogram):
         return subject.id, _REASONS[due.rule](subject, account)
     if isinstance(subject, PaymentSource):
         return None, _why_of_source(due, subject)
+    if isinstance(subject, BillingTab):
+        return None, _why_tab(subject)
     return subject.allocations[0].billogram, _why_recall(subject)
 
 
@@ -360,6 +372,10 @@ def _why_recall(payment: IncomingPayment) -> str:
     planned = payment.planned_recall
     assert planned is not None, "it is an entry"
     return f"payment {payment.id} is taken back: {planned.type} {planned.code}, as was laid down"
+
+
+def _why_tab(tab: BillingTab) -> str:
+    return f"the billing tab of customer {tab.customer_no} is invoiced on its date {tab.billing_date}"
 
 
 def _why_respite(billogram: Billogram, _: Account) -> str:

@@ -44,6 +44,7 @@ from mockserver.core.settings import bookkeeping_accounts
 T = TypeVar("T")
 
 MAX_DUE_DAYS = 365  # that a client may send [A]
+MAX_ROWS = 1000  # of a billogram [A]
 _NOTHING, _NO_ACCOUNTS = RowFields(), Accounts()
 
 

@@ -13,11 +13,12 @@ from mockserver.core import (
     recalls,
     respite,
     sources,
+    tabs,
 )
 from mockserver.core.act import Act
 from mockserver.core.funds import IncomingPayment, PaymentSource
-from mockserver.core.model import Billogram
-from mockserver.core.state import PAYMENT
+from mockserver.core.model import BillingTab, Billogram
+from mockserver.core.state import PAYMENT, TAB
 
 _BILLOGRAMS: dict[str, Callable[[Act, Billogram], None]] = {
     agenda.ORDER: debits.send_order,
@@ -35,14 +36,17 @@ _SOURCES: dict[str, Callable[[Act, PaymentSource], None]] = {
     agenda.LAPSE: sources.lapse,
 }
 _PAYMENTS: dict[str, Callable[[Act, IncomingPayment], None]] = {agenda.RECALL: recalls.recall_as_planned}
-RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS))
+_TABS: dict[str, Callable[[Act, BillingTab], None]] = {agenda.TAB: tabs.bill}
+RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS))
 
 
 def carry_out(act: Act, due: agenda.Due) -> None:
-    """Execute the rule of an entry on the billogram, mandate or payment that it names."""
+    """Execute the rule of an entry on the billogram, mandate, payment or billing tab that it names."""
     if due.rule in _BILLOGRAMS:
         _BILLOGRAMS[due.rule](act, act.billogram(due.key))
     elif due.rule in _SOURCES:
         _SOURCES[due.rule](act, sources.find(act, due.key))
+    elif due.rule in _TABS:
+        _TABS[due.rule](act, act.find(TAB, due.key))
     else:
         _PAYMENTS[due.rule](act, act.find(PAYMENT, due.key))

@@ -18,6 +18,7 @@ from mockserver.core.model import (
     Account,
     Attachment,
     Autogiro,
+    BillingTab,
     Clock,
     Content,
     Customer,
@@ -33,6 +34,9 @@ from mockserver.core.model import (
     Recipient,
     Row,
     Sums,
+    TabRefusal,
+    TabRow,
+    TabSettings,
     Value,
 )
 
@@ -747,6 +751,68 @@ class ItemDeleted(Event, frozen=True):
     """An item was deleted. Rows keep what they copied from it."""
 
     item_no: str
+
+
+class TabOpened(Event, frozen=True):
+    """The first row opened a billing tab."""
+
+    tab: BillingTab
+
+
+class TabRowAdded(Event, frozen=True):
+    """A row was added to a billing tab."""
+
+    row: TabRow
+
+
+class TabRowDeleted(Event, frozen=True):
+    """A row was removed from a billing tab."""
+
+    row: str
+
+
+class TabDeleted(Event, frozen=True):
+    """A billing tab was discarded with its rows."""
+
+    tab: str
+
+
+class TabRescheduled(Event, frozen=True):
+    """A billing tab has another billing date: the frequency was changed, or it was empty on its date."""
+
+    tab: str
+    billing_date: date
+
+
+class TabBilled(Event, frozen=True):
+    """A billing tab was invoiced and is closed. The other events of the act are those of its billogram."""
+
+    tab: str
+    billogram: str
+    billed_on: date
+
+
+class TabRefused(Event, frozen=True):
+    """A billing tab could not be invoiced. It keeps its rows; `billing_date` is when it is tried again."""
+
+    tab: str
+    customer_no: int
+    billing_date: date
+    refusal: TabRefusal
+
+
+class TabSettingsChanged(Event, frozen=True):
+    """The settings of a customer's billing tab were changed, or removed (None). `owner` is its `number`."""
+
+    owner: int
+    settings: TabSettings | None
+
+
+class TabsRenumbered(Event, frozen=True):
+    """A customer with billing tabs has another number. `owner` is its `number`, which is the same."""
+
+    owner: int
+    customer_no: int
 
 
 class AttemptMade(Event, frozen=True, kw_only=True):

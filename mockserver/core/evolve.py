@@ -9,16 +9,28 @@ from mockserver.core import events
 from mockserver.core.documents import Document
 from mockserver.core.events import AboutBillogram, BillogramEvent, BillogramNote, Event, LetterEvent
 from mockserver.core.funds import IncomingPayment
-from mockserver.core.model import Account, Billogram, Customer, Internal, replace
+from mockserver.core.model import (
+    Account,
+    BillingTab,
+    Billogram,
+    Customer,
+    CustomerTabs,
+    Internal,
+    TabRow,
+    replace,
+)
 from mockserver.core.state import (
     ACCOUNT,
     BILLOGRAM,
     CUSTOMER,
+    CUSTOMER_TABS,
     ITEM,
     OUTCOMES,
     PAYMENT,
     PICTURE,
     SOURCE,
+    TAB,
+    TAB_ROW,
     Change,
     View,
 )
@@ -267,6 +279,62 @@ def _item_deleted(_: View, event: events.ItemDeleted) -> tuple[Change, ...]:
     return ((ITEM, event.item_no, None),)
 
 
+def _tab_opened(view: View, event: events.TabOpened) -> tuple[Change, ...]:
+    tab, old = event.tab, _tabs_of(view, event.tab.owner)
+    tabs = replace(old, active=tab.id, tabs=(*old.tabs, tab.id))
+    return (TAB, tab.id, tab), (CUSTOMER_TABS, tab.owner, tabs)
+
+
+def _tabs_of(view: View, owner: int) -> CustomerTabs:
+    found: CustomerTabs | None = view.find(CUSTOMER_TABS, owner)
+    return CustomerTabs() if found is None else found
+
+
+def _tab_row_added(_: View, event: events.TabRowAdded) -> tuple[Change, ...]:
+    return ((TAB_ROW, event.row.id, event.row),)
+
+
+def _tab_row_deleted(view: View, event: events.TabRowDeleted) -> tuple[Change, ...]:
+    """Mark a row as deleted: its deduplication key is never free again [A]."""
+    old: TabRow = view.find(TAB_ROW, event.row)
+    return ((TAB_ROW, old.id, replace(old, deleted=True)),)
+
+
+def _tab_deleted(view: View, event: events.TabDeleted) -> tuple[Change, ...]:
+    """Mark a tab as deleted: the deduplication keys of its rows are never free again [A]."""
+    old: BillingTab = view.find(TAB, event.tab)
+    tabs = _tabs_of(view, old.owner)
+    left = replace(tabs, active=None, tabs=tuple([each for each in tabs.tabs if each != old.id]))
+    return (TAB, old.id, replace(old, deleted=True)), (CUSTOMER_TABS, old.owner, left)
+
+
+def _tab_rescheduled(view: View, event: events.TabRescheduled) -> tuple[Change, ...]:
+    old: BillingTab = view.find(TAB, event.tab)
+    return ((TAB, old.id, replace(old, billing_date=event.billing_date)),)
+
+
+def _tab_billed(view: View, event: events.TabBilled) -> tuple[Change, ...]:
+    old: BillingTab = view.find(TAB, event.tab)
+    new = replace(old, billogram=event.billogram, billing_date=event.billed_on, refusal=None)
+    tabs = replace(_tabs_of(view, old.owner), active=None)
+    return (TAB, old.id, new), (CUSTOMER_TABS, old.owner, tabs)
+
+
+def _tab_refused(view: View, event: events.TabRefused) -> tuple[Change, ...]:
+    old: BillingTab = view.find(TAB, event.tab)
+    return ((TAB, old.id, replace(old, billing_date=event.billing_date, refusal=event.refusal)),)
+
+
+def _tab_settings_changed(view: View, event: events.TabSettingsChanged) -> tuple[Change, ...]:
+    tabs = replace(_tabs_of(view, event.owner), settings=event.settings)
+    return ((CUSTOMER_TABS, event.owner, tabs),)
+
+
+def _tabs_renumbered(view: View, event: events.TabsRenumbered) -> tuple[Change, ...]:
+    tabs: list[BillingTab] = [view.find(TAB, key) for key in _tabs_of(view, event.owner).tabs]
+    return tuple([(TAB, tab.id, replace(tab, customer_no=event.customer_no)) for tab in tabs])
+
+
 _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.BillogramCreated: _created,
     events.Deleted: _deleted,
@@ -290,4 +358,13 @@ _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.ItemCreated: _item_created,
     events.ItemChanged: _item_changed,
     events.ItemDeleted: _item_deleted,
+    events.TabOpened: _tab_opened,
+    events.TabRowAdded: _tab_row_added,
+    events.TabRowDeleted: _tab_row_deleted,
+    events.TabDeleted: _tab_deleted,
+    events.TabRescheduled: _tab_rescheduled,
+    events.TabBilled: _tab_billed,
+    events.TabRefused: _tab_refused,
+    events.TabSettingsChanged: _tab_settings_changed,
+    events.TabsRenumbered: _tabs_renumbered,
 }

@@ -455,6 +455,97 @@ class Billogram(Value, frozen=True):
         return self.sums.total < 0
 
 
+class TabItem(Value, frozen=True):
+    """What was sent for a row of a billing tab (reference: api 11.4). None: nothing was sent for the member.
+
+    `from_register` says that `item_no` was in the register: what is missing comes from there at billing.
+    """
+
+    title: str | None = None
+    count: Decimal = Decimal(1)
+    price: Decimal | None = None
+    vat: Decimal | None = None
+    item_no: str | None = None
+    description: str | None = None
+    unit: str | None = None
+    discount: Decimal | None = None
+    income_account: str | None = None
+    vat_account: str | None = None
+    objects: str | None = None  # JSON text of the bookkeeping objects
+    rotavdrag: bool | None = None
+    electricity_collection: str | None = None  # JSON text
+    zero_vat_reason: str | None = None
+    zero_vat_reason_reference: str | None = None
+    external_id: str | None = None
+    from_register: bool = False
+
+
+class TabRow(Value, frozen=True):
+    """A row of a billing tab. A deleted row is kept, so that its key still gives the first answer.
+
+    `owner` is the `number` of the customer. `shown` is the row as answers show it, as JSON text. `body` is a
+    digest of the request's body, which is compared when `key`, its deduplication key, is sent again.
+    """
+
+    id: str
+    number: int  # order of creation in the account
+    tab: str
+    owner: int
+    created_at: datetime
+    item: TabItem
+    shown: str
+    key: str | None = None
+    body: str | None = None
+    deleted: bool = False
+
+
+class TabRefusal(Value, frozen=True):
+    """Why a billing tab could not be invoiced: the refusal as a request would have been answered."""
+
+    status: str
+    message: str
+    field: str | None = None
+    path: tuple[str | int, ...] | None = None
+
+
+class BillingTab(Value, frozen=True):
+    """A billing tab: active, invoiced (`billogram`), or deleted (reference: behaviour 6.7).
+
+    `owner` is the `number` of the customer, which never changes; `customer_no` is its present number. Of an
+    invoiced tab `billing_date` is the day on which it was invoiced. `refusal` is that of its last run.
+    """
+
+    id: str
+    number: int  # order of creation in the account
+    owner: int
+    customer_no: int
+    opened_at: datetime
+    billing_date: date
+    billogram: str | None = None
+    refusal: TabRefusal | None = None
+    deleted: bool = False
+
+    @property
+    def active(self) -> bool:
+        """Whether it collects rows."""
+        return self.billogram is None and not self.deleted
+
+
+class TabSettings(Value, frozen=True):
+    """When and how a customer's billing tab is invoiced. None means the account's default."""
+
+    billing_frequency: str | None = None
+    delivery_method: str | None = None
+
+
+class CustomerTabs(Value, frozen=True):
+    """The billing tabs of a customer and their settings. `tabs` has the ids of all but deleted tabs."""
+
+    active: str | None = None
+    tabs: tuple[str, ...] = ()
+    settings: TabSettings | None = None
+
+
 class CallbackSettings(Value, frozen=True):
     """Where and how an account's callbacks are sent (reference: control 1, webhooks 5)."""
 

@@ -139,6 +139,16 @@ def source_id(seed: int, number: int) -> str:
     return _uuid(_drawn(seed, "source", number))
 
 
+def tab_id(seed: int, number: int) -> str:
+    """Return the uuid of the `number`th billing tab of the account [D: a uuid]."""
+    return _uuid(_drawn(seed, "billing tab", number))
+
+
+def tab_row_id(seed: int, number: int) -> str:
+    """Return the uuid of the `number`th row in the billing tabs of the account [D: a uuid]."""
+    return _uuid(_drawn(seed, "billing tab row", number))
+
+
 def mandate_reference(seed: int, number: int) -> str:
     """Return the reference of a mandate: 26 capitals and digits [A]."""
     return _letters(draw(seed, "mandate", number), _CAPITALS + "0123456789", 26)

@@ -13,10 +13,10 @@ from mockserver.core.inputs import (
     resolve,
     resolve_required,
 )
-from mockserver.core.model import Address, Contact, Customer, Item, Recipient, replace
+from mockserver.core.model import Address, Contact, Customer, CustomerTabs, Item, Recipient, replace
 from mockserver.core.refusal import InvalidParameter, InvalidParameterCombination, invalid
 from mockserver.core.settings import country_of
-from mockserver.core.state import is_digits
+from mockserver.core.state import CUSTOMER_TABS, is_digits
 
 _HIGHEST_ITEM_NO = 999_999_999  # [D]
 _LONGEST_ITEM_NO = 30  # characters, when it is not all digits [D]
@@ -51,6 +51,9 @@ def change_customer(act: Act, customer: Customer, given: CustomerChanges) -> int
     act.add(events.CustomerChanged(customer.customer_no, changed))
     if changed.customer_no != customer.customer_no:
         sources.renumber(act, customer.customer_no, changed.customer_no)
+        tabs: CustomerTabs | None = act.find(CUSTOMER_TABS, changed.number)
+        if tabs is not None and tabs.tabs:
+            act.add(events.TabsRenumbered(changed.number, changed.customer_no))
     return changed.customer_no
 
 

@@ -11,23 +11,40 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from mockserver.core import money
-from mockserver.core.agenda import Agenda, Due, agenda_inputs, next_due, recall_due, source_due
+from mockserver.core.agenda import (
+    Agenda,
+    Due,
+    Subject,
+    agenda_inputs,
+    next_due,
+    recall_due,
+    source_due,
+    tab_due,
+)
 from mockserver.core.documents import Document
 from mockserver.core.funds import IncomingPayment, OutcomePlan, PaymentSource
 from mockserver.core.machine import public_state
 from mockserver.core.model import (
     Account,
+    BillingTab,
     Billogram,
     Customer,
+    CustomerTabs,
     Internal,
     Item,
+    TabRow,
 )
 
 ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "billogram", "payment"
 PICTURE = "picture"  # the keys are names: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
+TAB, TAB_ROW = "billing tab", "billing tab row"
+CUSTOMER_TABS = "customer tabs"  # the keys are the `number` of customers, which never changes
 
-KINDS = (ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES)
+KINDS = (
+    *(ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES),
+    *(TAB, TAB_ROW, CUSTOMER_TABS),
+)
 _ALL = "all"
 _DELETED = Internal.DELETED  # looked up once, because the lookup in an enumeration is slow
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: removed)
@@ -183,6 +200,22 @@ class PaymentEntries(Struct, frozen=True, array_like=True):
     due: list[Due | None]
 
 
+class TabEntries(Struct, frozen=True, array_like=True):
+    """The indexed values of some billing tabs, in columns: their entries of the agenda."""
+
+    numbers: list[int]
+    due: list[Due | None]
+
+
+class TabRowEntries(Struct, frozen=True, array_like=True):
+    """The indexed values of some rows of billing tabs, in columns."""
+
+    numbers: list[int]
+    tabs: list[str]
+    owners: list[int]
+    keys: list[str | None]
+
+
 def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | None]) -> BillogramEntries:
     """Return the indexed values of these billograms. `due` has the entries of the agenda by id."""
     kept = [None if each.internal is Internal.DELETED else each for each in billograms]
@@ -211,6 +244,21 @@ def payment_entries(payments: Sequence[IncomingPayment], due: Mapping[str, Due |
     )
 
 
+def tab_entries(tabs: Sequence[BillingTab], due: Mapping[str, Due | None]) -> TabEntries:
+    """Return the indexed values of these billing tabs. `due` has the entries of the agenda by id."""
+    return TabEntries([each.number for each in tabs], [due[each.id] for each in tabs])
+
+
+def tab_row_entries(rows: Sequence[TabRow], _: Mapping[str, Due | None]) -> TabRowEntries:
+    """Return the indexed values of these rows of billing tabs."""
+    return TabRowEntries(
+        [each.number for each in rows],
+        [each.tab for each in rows],
+        [each.owner for each in rows],
+        [each.key for each in rows],
+    )
+
+
 class State:
     """The tables of an account and their indexes. Every change goes through `put`."""
 
@@ -223,6 +271,9 @@ class State:
         self.payments: dict[str, IncomingPayment] = self._tables[PAYMENT]  # in order of arrival
         self.sources: dict[str, PaymentSource] = self._tables[SOURCE]  # in order of creation
         self.outcomes: dict[str, OutcomePlan] = self._tables[OUTCOMES]
+        self.tabs: dict[str, BillingTab] = self._tables[TAB]  # in order of creation, like their rows
+        self.tab_rows: dict[str, TabRow] = self._tables[TAB_ROW]
+        self.customer_tabs: dict[int, CustomerTabs] = self._tables[CUSTOMER_TABS]
         # indexes
         self._sources_of: dict[int, tuple[str, ...]] = {}  # by customer
         self.customer_order: list[int] = []
@@ -237,6 +288,8 @@ class State:
         self.ocr_numbers: dict[str, str] = {}
         self.letters: dict[str, str] = {}  # billogram by letter id, in the order of the documents' creation
         self._payments_of: dict[str, tuple[str, ...]] = {}  # by billogram, payments allocated to it
+        self._rows_of: dict[str, list[str]] = {}  # by billing tab, in order of creation
+        self.tab_keys: dict[tuple[int, str], str] = {}  # row by owner and deduplication key
         self.agenda = Agenda()
 
     @property
@@ -272,6 +325,18 @@ class State:
             for billogram in billograms:
                 self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
         self.agenda.restore(keys, entries.due)
+
+    def restore_tabs(self, keys: Sequence[str], entries: TabEntries) -> None:
+        """Add billing tabs of the table to the agenda. Call this in the order of their numbers."""
+        self.agenda.restore(keys, entries.due)
+
+    def restore_tab_rows(self, keys: Sequence[str], entries: TabRowEntries) -> None:
+        """Add rows of billing tabs to the indexes. Call this in the order of their numbers."""
+        for key, tab in zip(keys, entries.tabs, strict=True):
+            self._rows_of.setdefault(tab, []).append(key)
+        for key, owner, own in zip(keys, entries.owners, entries.keys, strict=True):
+            if own is not None:
+                self.tab_keys[owner, own] = key
 
     def restore_rest(self) -> None:
         """Add customers, items and mandates of the tables to the indexes."""
@@ -312,16 +377,19 @@ class State:
                 for place, number in enumerate(bucket.order):
                     bucket.order[place] = theirs_by_key.get(number, number)
                     yield
+        for rows in self._rows_of.values():
+            rows[:] = [theirs_by_key.get(key, key) for key in rows]
+            yield
         yield from self.agenda.share(other.agenda)
 
     def keyed(self) -> list[dict[Any, Any]]:
         """Return the tables, and the indexes whose keys are ids or numbers."""
         numbers = (self._ids, self.unique_values, self.invoice_numbers, self.document_numbers)
-        return [*self._tables.values(), *numbers, self.ocr_numbers, self.letters]
+        return [*self._tables.values(), *numbers, self.ocr_numbers, self.letters, self.tab_keys]
 
-    def agenda_object(self, key: str) -> Billogram | PaymentSource | IncomingPayment:
+    def agenda_object(self, key: str) -> Subject:
         """Return the object of an entry of the agenda."""
-        return self.billograms.get(key) or self.sources.get(key) or self.payments[key]
+        return self.billograms.get(key) or self.sources.get(key) or self.tabs.get(key) or self.payments[key]
 
     def table(self, kind: str) -> Mapping[Any, Any]:
         """Return all aggregates of a kind by key."""
@@ -356,11 +424,18 @@ class State:
             self._index_payment(key, old, new)
         elif kind == SOURCE:
             self._index_source(key, old, new)
+        elif kind == TAB:
+            self.agenda.put(key, None if new is None else tab_due(new, self.account.timezone))
+        elif kind == TAB_ROW:
+            self._index_tab_row(key, old, new)
         elif kind == ACCOUNT and old and new and dunning_inputs(old) != dunning_inputs(new):
             for billogram in self.billograms.values():
                 self.agenda.put(billogram.id, next_due(billogram, new))
             for source in self.sources.values():
                 self.agenda.put(source.id, source_due(source, new.timezone))
+            for tabs in self.customer_tabs.values():
+                if tabs.active is not None:
+                    self.agenda.put(tabs.active, tab_due(self.tabs[tabs.active], new.timezone))
         return old
 
     def _index_source(self, key: str, old: PaymentSource | None, new: PaymentSource | None) -> None:
@@ -379,6 +454,23 @@ class State:
     def sources_of(self, customer_no: int) -> list[PaymentSource]:
         """Return the mandates of a customer, in order of creation."""
         return [self.sources[key] for key in self._sources_of.get(customer_no, ())]
+
+    def _index_tab_row(self, key: str, old: TabRow | None, new: TabRow | None) -> None:
+        if old is None and new is not None:
+            self._rows_of.setdefault(new.tab, []).append(key)
+            if new.key is not None:
+                self.tab_keys[new.owner, new.key] = key
+        elif old is not None and new is None:  # its creation is undone: it is the last one
+            last = self._rows_of[old.tab].pop()
+            assert last == key, "puts are undone in reverse order"
+            if not self._rows_of[old.tab]:
+                del self._rows_of[old.tab]
+            if old.key is not None:
+                del self.tab_keys[old.owner, old.key]
+
+    def rows_of(self, tab: str) -> list[TabRow]:
+        """Return the rows of a billing tab that are not deleted, in order of creation."""
+        return [row for key in self._rows_of.get(tab, ()) if not (row := self.tab_rows[key]).deleted]
 
     def _index_payment(self, key: str, old: IncomingPayment | None, new: IncomingPayment | None) -> None:
         was = set() if old is None else {part.billogram for part in old.allocations}
@@ -469,6 +561,8 @@ class State:
                 other.agenda = value.copy()
             elif isinstance(value, list):
                 mine.extend(value)
+            elif value is self._rows_of:
+                mine.update({key: list(rows) for key, rows in value.items()})
             elif name != "_tables" and value is not mine:
                 mine.update(value)
         return other
@@ -521,9 +615,9 @@ def _plain(value: Any) -> Any:
         return {key: (list(bucket.order), bucket.remaining) for key, bucket in value.of.items()}
     if isinstance(value, Agenda):
         return value.entries()
-    return (
-        dict(value.items()) if isinstance(value, dict) else list(value) if isinstance(value, list) else value
-    )
+    if isinstance(value, dict):
+        return {key: list(each) if isinstance(each, list) else each for key, each in value.items()}
+    return list(value) if isinstance(value, list) else value
 
 
 def _present_values(values: Iterable[Number | None], keys: Iterable[str]) -> Iterable[tuple[Number, str]]:

@@ -3,13 +3,18 @@
 import asyncio
 import lzma
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mockserver.core import events, tabs
+from mockserver.core.act import Act
 from mockserver.core.events import Record
 from mockserver.core.fold import folded
+from mockserver.core.model import Customer, TabItem, TabSettings
 from mockserver.core.state import KINDS, State
 from mockserver.log import codec
 from mockserver.log.sqlite import SQLiteLog
@@ -106,6 +111,8 @@ def own_log() -> tuple[Record, ...]:
         for what in ("view", "delivery-failure", "view"):
             mock(f"/billograms/{opened}/simulate/{what}")
 
+        _tabs(server, other)
+
         async def read() -> tuple[Record, ...]:
             live = server.emulator.live(ACCOUNT)
             assert live is not None
@@ -114,3 +121,52 @@ def own_log() -> tuple[Record, ...]:
         return server.run(read())
     finally:
         server.close()
+
+
+def _tabs(server: Server, number: int) -> None:
+    """Add tabs that are billed, refused, emptied, moved and deleted. Their customer gets another number."""
+
+    def act(decide: Callable[[Act, Customer], object]) -> None:
+        def decided(act: Act) -> None:
+            decide(act, act.customer(number))
+
+        live = server.emulator.live(ACCOUNT)
+        assert live is not None
+        server.run(server.emulator.execute(live, decided, cause="test", rule="tab"))
+
+    def add(act: Act, customer: Customer) -> None:
+        tabs.add_row(
+            act, customer, TabItem(title="Row", price=Decimal(100), vat=Decimal(25)), key=str(act.now)
+        )
+
+    def configure(**members: str) -> Callable[[Act, Customer], None]:
+        return lambda act, customer: act.add(
+            events.TabSettingsChanged(customer.number, TabSettings(**members))
+        )
+
+    def active(act: Act, customer: Customer) -> str:
+        return tabs.of_customer(act, customer).active or ""
+
+    def move(span: str) -> None:
+        assert server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": span}).status == 200
+
+    act(configure(billing_frequency="daily", delivery_method="EDI"))
+    act(add)
+    move("1d")  # refused: there is no EDI address
+    act(configure(billing_frequency="daily", delivery_method="DoNotNotify"))
+    move("1d")
+    act(add)
+    assert server.call("PUT", f"/customer/{number}", {"customer_no": number + 50}).status == 200
+    number += 50
+    act(lambda act, customer: act.add(events.TabRowDeleted(act.state.rows_of(active(act, customer))[0].id)))
+    move("1d")  # empty
+    act(lambda act, customer: act.add(events.TabDeleted(active(act, customer))))
+    act(add)
+    server.mock("PATCH", f"/accounts/{ACCOUNT}", {"timezone": "Etc/GMT+12"})
+    act(configure(billing_frequency="daily", delivery_method="DoNotNotify"))
+    night = server.state().account.clock.now.replace(hour=11, minute=30) + timedelta(days=1)
+    mock = {"to": night.isoformat()}
+    assert server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", mock).status == 200
+    act(add)
+    server.mock("PATCH", f"/accounts/{ACCOUNT}", {"timezone": "Pacific/Kiritimati"})  # 26 hours ahead
+    move("1h")  # two days later than when the tab was opened: it is invoiced after its date

@@ -175,6 +175,7 @@ def test_ranks_and_rules_are_of_the_same_entries() -> None:
         "direct debit": 2,
         "recall": 2,
         "collection news": 3,
+        "billing tab": 6,
         "respite": 7,
         "overdue": 7,
         "interest": 8,
