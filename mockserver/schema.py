@@ -330,6 +330,11 @@ def in_query(name: str, schema: Schema, *, required: bool = False) -> Schema:
     return {"name": name, "in": "query", "schema": schema} | ({"required": True} if required else {})
 
 
+def in_header(name: str, schema: Schema) -> Schema:
+    """A required header of a request."""
+    return {"name": name, "in": "header", "required": True, "schema": schema}
+
+
 def json_body(schema: Schema, example: Any, *, required: bool = True) -> Schema:
     """A JSON request body with its example."""
     content: Schema = {"schema": schema} | ({} if example is None else {"example": example})

@@ -140,11 +140,12 @@ class Server:
         *,
         account: str = ACCOUNT,
         key: str = KEY,
+        headers: dict[str, str] | None = None,
     ) -> Answer:
         """One request to the API with credentials; the answer is checked."""
         raw = b"" if body is NO_BODY else body if isinstance(body, bytes) else dumps(body)
-        headers = {"authorization": basic(account, key)}
-        answer = self.run(self.asgi(method, f"/api/v2{path}", raw, headers))
+        credentials = {"authorization": basic(account, key)}
+        answer = self.run(self.asgi(method, f"/api/v2{path}", raw, credentials | (headers or {})))
         hold(method, path, answer)
         return answer
 

@@ -14,7 +14,7 @@ from mockserver.core.state import State
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import Emulator, LiveAccount
 from mockserver.json_problems import problem_of
-from mockserver.wire import BadJson, JsonBody, JsonTooLarge, encode
+from mockserver.wire import BadJson, JsonBody, JsonTooLarge, encode, header
 
 T = TypeVar("T")
 
@@ -34,11 +34,17 @@ class Call(Struct):
     query_string: bytes
     body: JsonBody | None  # None: it exceeds the limit
     base: str  # the address under which the client reaches the server: scheme and host
+    headers: list[tuple[bytes, bytes]]
 
     @property
     def query(self) -> Mapping[str, str]:
         """The query parameters. If one is repeated, its last value counts [A]."""
         return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+
+    def header(self, name: str) -> str | None:
+        """A header of the request, or None. Bytes that are no UTF-8 are replaced."""
+        found = header({"headers": self.headers}, name.lower().encode())
+        return None if found is None else found.decode("utf-8", "replace").strip()
 
     def json(self) -> Any:
         """The body as JSON. Its `Content-Type` is ignored; an empty body is null [C]."""

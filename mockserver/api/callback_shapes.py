@@ -17,8 +17,9 @@ from typing import (
     get_type_hints,
 )
 
-from mockserver.api.shapes import STATES, EventShape, ListedEventShape, Number, Timestamp, Uuid
+from mockserver.api.shapes import STATES, Error, EventShape, ListedEventShape, Number, Timestamp, Uuid
 from mockserver.core.callbacks import (
+    BILLING_TAB,
     BILLOGRAM_EVENT,
     EFAKTURA,
     EINVOICE_CREATED,
@@ -197,9 +198,32 @@ class PaymentRecalledShape(TypedDict):
     payment_recall: PaymentRecallShape
 
 
+class TabOfCustomerShape(TypedDict):
+    customer_number: Annotated[str, Form(string(pattern="^[0-9]+$"))]
+    id: Uuid
+
+
+class TabErrorShape(TypedDict):
+    """The answer that a request would have got."""
+
+    type: Literal["BillogramCreationError"]
+    response: Error
+
+
+class BillingTabEventShape(TypedDict):
+    """A callback: a billing tab could not be invoiced. It keeps its rows, and is tried again."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["BillingTab"]
+    billing_tab: TabOfCustomerShape
+    event: TabErrorShape
+
+
 _CALLBACKS = {
     BILLOGRAM_EVENT: BillogramEventShape,
     PAYMENT_RECALLED: PaymentRecalledShape,
+    BILLING_TAB: BillingTabEventShape,
     RECIPIENT_UPDATED: RecipientUpdatedShape,
     EINVOICE_CREATED: EinvoiceRegistrationCreatedShape,
     EINVOICE_DELETED: EinvoiceRegistrationDeletedShape,

@@ -223,7 +223,10 @@ class Api:
         )
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)
-        call = Call(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base)
+        call = Call(
+            *(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base),
+            headers=scope["headers"],
+        )
         fault = self._traffic.faults.match(
             live.stream, live.account.seed, operation.method, operation.path, params.get("command")
         )

@@ -10,12 +10,14 @@ from mockserver.core.refusal import (
     InvalidObjectState,
     InvalidParameter,
     InvalidParameterCombination,
+    KeyAlreadyUsed,
     NotFound,
     PermissionDenied,
     ReadOnlyParameter,
     Refusal,
     UnknownParameter,
 )
+from mockserver.core.showing import refusal_data
 
 
 class MissingAuth(Refusal):
@@ -95,6 +97,7 @@ HTTP_STATUS: dict[type[Refusal], int] = {
     NotFound: 404,
     NotAvailableYet: 404,
     MethodNotAllowed: 405,
+    KeyAlreadyUsed: 409,
     TooLarge: 413,
     HeadTooLarge: 431,
     NotEmulated: 501,
@@ -104,8 +107,5 @@ HTTP_STATUS: dict[type[Refusal], int] = {
 
 def error_data(refusal: Refusal) -> ErrorData:
     """`data` of the envelope. `field` and `field_path` are both present or both absent."""
-    data: dict[str, Any] = {"message": refusal.message}
-    if refusal.field is not None:
-        data["field"] = refusal.field
-        data["field_path"] = None if refusal.path is None else list(refusal.path)
-    return data  # type: ignore[return-value]  # the optional members are set together
+    data: Any = refusal_data(refusal.message, refusal.field, refusal.path)
+    return data  # type: ignore[no-any-return]  # the optional members are set together

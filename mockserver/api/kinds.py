@@ -19,6 +19,7 @@ from mockserver.core.callbacks import INBOX
 from mockserver.core.content import MAX_DUE_DAYS
 from mockserver.core.delivery import METHODS
 from mockserver.core.pictures import FILE_TYPES
+from mockserver.core.tabs import DAYS
 from mockserver.schema import Schema, integer, one_word, string
 from mockserver.schema import number as number_schema
 from mockserver.wire import encode
@@ -31,6 +32,8 @@ _NEAR = Decimal("1e-9")  # tolerance for results of floating point, such as 0.1 
 _MAX_SHORT = 1000  # characters of a number or a date [A]: longer texts take long to match
 _NUMERIC = re.compile(r"\s*[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,3})?\s*", re.ASCII)
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})([T ]\d{2}:\d{2}[0-9:.,]*(Z|[+-]\d{2}:?\d{2})?)?", re.ASCII)
+_MONTHLY = "monthly#([1-9]|[12][0-9]|3[01])"
+_FREQUENCY = re.compile(f"daily|weekly#([1-7]|(?i:{'|'.join(DAYS)}))|{_MONTHLY}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 UNKNOWN, WRONG, READ_ONLY, MISSING = range(4)  # problems, in the order of the contract
@@ -326,6 +329,14 @@ def moment(value: Any) -> Any:
     return found.replace(tzinfo=UTC)
 
 
+def billing_frequency(value: Any) -> Any:
+    """Read a billing frequency. It is kept as sent; the name of a day is in any case [A]."""
+    found = text(value)
+    if found is not None and not _FREQUENCY.fullmatch(found):
+        raise Problem
+    return found
+
+
 # kinds
 
 
@@ -359,11 +370,13 @@ UNITS = (
     *("unit", "hour", "day", "month", "year"),  # [D]
     *("kg", "gram", "kwh", "ton", "meter", "mm", "km", "m2", "m3", "litre", "-"),  # [C]
 )
+TAB_METHODS = tuple(each for each in METHODS if each != "Efaktura")  # [D]
 _COMPANY_TYPES = ("individual", "business", "foreign individual", "foreign business")
 IDENTIFIER = r"^([0-9]{12})\.([A-Za-z]{2,4})(\.[sS][eE])?$"  # [D]
 CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
 _YEAR_AND_MONTH = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 _UPPER_CASE_WORD = "^[A-Z][A-Z0-9_]*$"  # the list may be longer than the two that are known [A]
+_FREQUENCY_FORM = f"^(daily|weekly#([1-7]|{'|'.join(map(str.capitalize, DAYS))})|{_MONTHLY})$"
 _SIGNED_AT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
 _NAME = string(100, 1)
 _DAY = string(format="date")
@@ -407,6 +420,8 @@ KINDS = {
     "reminder method": KindDefinition(text, one_word(dunning.METHODS)),
     "command on success": _words("send", "sell"),
     "sell": _words("sell"),
+    "billing frequency": KindDefinition(billing_frequency, string(pattern=_FREQUENCY_FORM)),
+    "delivery method of a billing tab": _words(*TAB_METHODS),
     "credit mode": KindDefinition(text, one_word(credits.MODES)),
     "credit-payment mode": KindDefinition(text, one_word(standalone.MODES)),
     "file type": _words(*FILE_TYPES),

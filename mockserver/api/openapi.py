@@ -35,6 +35,7 @@ from mockserver.schema import (
     Schema,
     closed,
     component,
+    in_header,
     in_path,
     in_query,
     json_answer,
@@ -62,6 +63,8 @@ _IN_PATH: Mapping[str, Schema] = {
     "item_no": string(minimum=1),
     "id": string(minimum=1),
     "filename": string(minimum=1),
+    "billing_tab_id": string(format="uuid"),
+    "billing_tab_item_id": string(format="uuid"),
 }
 _ID, _RULE, _EXPLAIN = "Mock-Request-Id", "Mock-Rule", "Mock-Explain"
 _HEADERS = {
@@ -162,6 +165,7 @@ def _operation(
     parameters = in_path(row.path, _IN_PATH) + ([] if row.listed is None else _list_parameters(row.listed))
     required = MissingQueryParameter in row.refusals
     parameters += [in_query(*each, required=required) for each in row.query.items()]
+    parameters += [in_header(*each) for each in row.headers.items()]
     if parameters:
         found["parameters"] = parameters
     if row.fields is not None:
@@ -172,7 +176,7 @@ def _operation(
     if row.data is not None:
         answers["200"] = json_answer("Done", _envelope(row, components), [_ID])
     if row.empty:
-        answers["204"] = {"description": "There are none"}
+        answers["204"] = {"description": "Done" if row.data is None else "There are none"}
     by_status: dict[int, set[str]] = {}
     for refusal in refusals(row):
         by_status.setdefault(statuses[refusal], set()).add(refusal.status)

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from mockserver.api import (
+    billing_tab,
     billogram,
     billogram_event,
     commands,
@@ -29,6 +30,9 @@ from mockserver.api.listing import Listed
 from mockserver.api.settings_shapes import SettingsShape
 from mockserver.api.shapes import (
     AttachmentShape,
+    BillingTabItemShape,
+    BillingTabSettingsShape,
+    BillingTabShape,
     BillogramListMeta,
     BillogramShape,
     CompactBillogramShape,
@@ -47,6 +51,8 @@ from mockserver.api.shapes import (
 )
 from mockserver.core.act import Act
 from mockserver.core.inputs import (
+    BillingTabItemFields,
+    BillingTabSettingsFields,
     BillogramChanges,
     BillogramFields,
     CustomerChanges,
@@ -63,6 +69,7 @@ from mockserver.core.refusal import (
     InvalidObjectState,
     InvalidParameter,
     InvalidParameterCombination,
+    KeyAlreadyUsed,
     PermissionDenied,
     ReadOnlyParameter,
     Refusal,
@@ -79,7 +86,8 @@ class Operation(Struct, frozen=True):
     The other fields are for the OpenAPI document: `fields` is the type of the body (an input, or a value that
     the body changes in part) and `example` a valid body, `data` and `meta` are types of the answer, `listed`
     and `query` describe parameters, and `refusals` holds those that do not follow from the other fields.
-    `empty` says that the answer is 204 without a body if there are no objects.
+    `headers` are required headers of the request. `empty` says that the answer is 204 without a body: always
+    if there is no `data`, else if there are no objects.
     """
 
     id: str
@@ -91,6 +99,7 @@ class Operation(Struct, frozen=True):
     meta: Any = None
     listed: Listed[Any] | None = None
     query: Mapping[str, Schema] = {}
+    headers: Mapping[str, Schema] = {}
     example: Any = None
     empty: bool = False
     refusals: tuple[type[Refusal], ...] = ()
@@ -146,16 +155,91 @@ OPERATIONS: tuple[Operation, ...] = (
         example=einvoice.EXAMPLE,
         refusals=(PermissionDenied,),
     ),
-    Operation("getBillingTab", "GET", _TAB),
-    Operation("addBillingTabItem", "POST", f"{_TAB}/items"),
-    Operation("getBillingTabItem", "GET", f"{_TAB}/item/{{billing_tab_item_id}}"),
-    Operation("deleteBillingTabItem", "DELETE", f"{_TAB}/item/{{billing_tab_item_id}}"),
-    Operation("getBillingTabSettings", "GET", f"{_TAB}/settings"),
-    Operation("updateBillingTabSettings", "PUT", f"{_TAB}/settings"),
-    Operation("createBillingTabSettings", "POST", f"{_TAB}/settings"),
-    Operation("deleteBillingTabSettings", "DELETE", f"{_TAB}/settings"),
-    Operation("getBillingTabById", "GET", f"{_TAB}/{{billing_tab_id}}"),
-    Operation("deleteBillingTab", "DELETE", f"{_TAB}/{{billing_tab_id}}"),
+    Operation(
+        "getBillingTab",
+        "GET",
+        _TAB,
+        billing_tab.fetch_active,
+        data=BillingTabShape,
+        refusals=(InvalidParameter,),
+    ),
+    Operation(
+        "addBillingTabItem",
+        "POST",
+        f"{_TAB}/items",
+        billing_tab.add_item,
+        fields=BillingTabItemFields,
+        data=BillingTabItemShape,
+        headers=billing_tab.HEADERS,
+        example=billing_tab.EXAMPLE,
+        refusals=(KeyAlreadyUsed,),
+    ),
+    Operation(
+        "getBillingTabItem",
+        "GET",
+        f"{_TAB}/item/{{billing_tab_item_id}}",
+        billing_tab.fetch_item,
+        data=BillingTabItemShape,
+        refusals=(InvalidParameter,),
+    ),
+    Operation(
+        "deleteBillingTabItem",
+        "DELETE",
+        f"{_TAB}/item/{{billing_tab_item_id}}",
+        billing_tab.delete_item,
+        refusals=(InvalidParameter, InvalidObjectState),
+        empty=True,
+    ),
+    Operation(
+        "getBillingTabSettings",
+        "GET",
+        f"{_TAB}/settings",
+        billing_tab.fetch_settings,
+        data=BillingTabSettingsShape,
+        refusals=(InvalidParameter,),
+    ),
+    Operation(
+        "updateBillingTabSettings",
+        "PUT",
+        f"{_TAB}/settings",
+        billing_tab.store_settings,
+        fields=BillingTabSettingsFields,
+        data=BillingTabSettingsShape,
+        example=billing_tab.SETTINGS,
+    ),
+    Operation(
+        "createBillingTabSettings",
+        "POST",
+        f"{_TAB}/settings",
+        billing_tab.store_settings,
+        fields=BillingTabSettingsFields,
+        data=BillingTabSettingsShape,
+        example=billing_tab.SETTINGS,
+    ),
+    Operation(
+        "deleteBillingTabSettings",
+        "DELETE",
+        f"{_TAB}/settings",
+        billing_tab.delete_settings,
+        refusals=(InvalidParameter,),
+        empty=True,
+    ),
+    Operation(
+        "getBillingTabById",
+        "GET",
+        f"{_TAB}/{{billing_tab_id}}",
+        billing_tab.fetch,
+        data=BillingTabShape,
+        refusals=(InvalidParameter,),
+    ),
+    Operation(
+        "deleteBillingTab",
+        "DELETE",
+        f"{_TAB}/{{billing_tab_id}}",
+        billing_tab.delete,
+        refusals=(InvalidParameter, InvalidObjectState),
+        empty=True,
+    ),
     Operation(
         "listItems", "GET", "/item", item.listing, data=list[ItemShape], meta=ListMeta, listed=item.LISTED
     ),

@@ -52,6 +52,45 @@ class ErrorData(TypedDict):
     field_path: NotRequired[list[str | int] | None]
 
 
+IsoMoment: TypeAlias = Annotated[
+    str, Form(string(format="date-time", pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$"))
+]
+# the members as they were sent, with `count` and `unit`
+SentItem: TypeAlias = Annotated[dict[str, Any], Form({"type": "object"})]
+
+
+class BillingTabRowShape(TypedDict):
+    item_id: Uuid
+    created_at: IsoMoment
+    billogram_item: SentItem
+
+
+class BillingTabItemShape(BillingTabRowShape):
+    billing_tab_id: Uuid
+
+
+class TabCustomerShape(TypedDict):
+    customer_number: str
+
+
+class TabDateShape(TypedDict):
+    id: Uuid
+    billing_date: Day
+
+
+class BillingTabShape(TypedDict):
+    customer: TabCustomerShape
+    billing_tab: TabDateShape
+    items: list[BillingTabRowShape]
+
+
+class BillingTabSettingsShape(TypedDict):
+    """Null follows the account."""
+
+    delivery_method: str | None
+    billing_frequency: str | None
+
+
 class Error(TypedDict):
     status: str
     data: ErrorData

@@ -12,7 +12,19 @@ from mockserver.control.call import Answer, ControlCall
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.control.snapshots import find_snapshot
 from mockserver.core.events import BillogramEvent
-from mockserver.core.state import BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, PICTURE, SOURCE, State
+from mockserver.core.state import (
+    BILLOGRAM,
+    CUSTOMER,
+    CUSTOMER_TABS,
+    ITEM,
+    OUTCOMES,
+    PAYMENT,
+    PICTURE,
+    SOURCE,
+    TAB,
+    TAB_ROW,
+    State,
+)
 from mockserver.emulator import LiveAccount
 from mockserver.masking import masked_url
 from mockserver.schema import Form
@@ -26,6 +38,9 @@ _KINDS = {
     SOURCE: "mandate",
     OUTCOMES: "outcomes",
     PICTURE: "picture",
+    TAB: "billing tab",
+    TAB_ROW: "billing tab row",
+    CUSTOMER_TABS: "billing tabs of a customer",
 }
 # members that always differ between two accounts, and the internal value of a running clock
 _OWN = {
@@ -48,7 +63,18 @@ class MemberShape(TypedDict):
 
 class DifferenceShape(TypedDict):
     kind: Literal[
-        "account", "settings", "customer", "item", "billogram", "payment", "mandate", "outcomes", "picture"
+        "account",
+        "settings",
+        "customer",
+        "item",
+        "billogram",
+        "payment",
+        "mandate",
+        "outcomes",
+        "picture",
+        "billing tab",
+        "billing tab row",
+        "billing tabs of a customer",
     ]
     key: str
     change: Literal["changed", "only here", "only there"]

@@ -16,6 +16,7 @@ STATUS = {
     "unknown_object": 404,
     "unknown_payment": 404,
     "unknown_payment_source": 404,
+    "unknown_tab": 404,
     "unknown_delivery": 404,
     "unknown_deed": 404,
     "unknown_letter": 404,

@@ -32,6 +32,7 @@ from mockserver.control import (
     server,
     simulate,
     snapshots,
+    tabs,
     timeline,
 )
 from mockserver.control.call import ControlOperation, ShownBillogram, ShownCustomer
@@ -224,6 +225,23 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         customers.fetch,
         answer=customers.InspectedCustomerShape,
         codes=("unknown_object",),
+    ),
+    ControlOperation(
+        "listTabs",
+        "GET",
+        f"{_A}/tabs",
+        tabs.listing,
+        answer=list[tabs.TabShape],
+        query=tabs.LIST_QUERY,
+        codes=("unknown_object",),
+    ),
+    ControlOperation(
+        "getTab",
+        "GET",
+        f"{_A}/tabs/{{id}}",
+        tabs.fetch,
+        answer=tabs.OneTabShape,
+        codes=("unknown_tab",),
     ),
     ControlOperation(
         "listMockBillograms",

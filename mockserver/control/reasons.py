@@ -285,6 +285,38 @@ REGISTERS = {
 }
 
 
+TABS = {
+    "tab.path": Reason(
+        "in the paths of billing tabs a customer number is digits and at least 1, and the ids are UUIDs",
+        "use the customer's number, and the ids that POST …/billing-tab/items answers",
+        "DA",
+    ),
+    "tab.settings_required": Reason(
+        "the settings of a billing tab are at least one of billing_frequency and delivery_method",
+        "send one of the two; null follows the account",
+        "DA",
+    ),
+    "tab.invoiced": Reason(
+        "the rows of this billing tab are on a billogram already, so it can't change any more",
+        "change or credit the billogram; the next row opens a new tab",
+        "A",
+        must="the tab has no billogram",
+    ),
+    "deduplication.key": Reason(
+        "a row is added with a key of its own in a header, so that a repeated request adds it once",
+        "send the header X-API-Deduplication-ID with 1 to 36 characters, such as a UUID",
+        "DA",
+        values={"maximum_length": "maximum"},
+    ),
+    "deduplication.used": Reason(
+        "this key added another row to the billing tabs of the customer; a key never expires",
+        "send a new key with a new row, or the same body again to get the first answer",
+        "A",
+        must="no row was added with this key, or the body is the same",
+    ),
+}
+
+
 # refusals to create or change a billogram, or to execute a command on it
 
 DRAFTS = {
@@ -751,6 +783,7 @@ TOPICS: Mapping[str, Mapping[str, Reason]] = {
     "Paths and queries": PATHS,
     "Bodies": BODIES,
     "Customers, items, mandates": REGISTERS,
+    "Billing tabs": TABS,
     "Making and changing a billogram": DRAFTS,
     "Sent billograms and states": SENT,
     "Commands": COMMANDS,

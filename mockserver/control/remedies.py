@@ -25,7 +25,18 @@ from mockserver.core.funds import SETTLED
 from mockserver.core.machine import TRANSITIONS
 from mockserver.core.model import Account, Billogram, Internal, replace
 from mockserver.core.refusal import Refusal
-from mockserver.core.state import ACCOUNT, BILLOGRAM, CUSTOMER, ITEM, OUTCOMES, PAYMENT, SOURCE, State
+from mockserver.core.state import (
+    ACCOUNT,
+    BILLOGRAM,
+    CUSTOMER,
+    CUSTOMER_TABS,
+    ITEM,
+    OUTCOMES,
+    PAYMENT,
+    SOURCE,
+    TAB,
+    State,
+)
 
 _DAY = timedelta(days=1)
 _MAX_STEPS = 5  # of a remedy
@@ -102,6 +113,12 @@ def extract(state: State, key: str, body: Any) -> State:
             part.put(CUSTOMER, number, state.customers[number])
             for source in state.sources_of(number):
                 part.put(SOURCE, source.id, source)
+            owner = state.customers[number].number
+            tabs = state.customer_tabs.get(owner)
+            if tabs is not None:
+                part.put(CUSTOMER_TABS, owner, tabs)
+                if tabs.active is not None:
+                    part.put(TAB, tabs.active, state.tabs[tabs.active])
     for name in _item_numbers(named):
         if name in state.items:
             part.put(ITEM, name, state.items[name])

@@ -24,13 +24,14 @@ from mockserver.core.events import (
     RecallMade,
     RecipientUpdated,
     Record,
+    TabRefused,
 )
 from mockserver.core.funds import Recall
 from mockserver.core.machine import public_state
 from mockserver.core.model import Billogram, CallbackSettings, Value
 from mockserver.core.money import ZERO, add
 from mockserver.core.sepa import reason_text
-from mockserver.core.showing import as_number, event_data, render_sums, timestamp
+from mockserver.core.showing import as_number, event_data, refusal_data, render_sums, timestamp
 from mockserver.core.signature import legacy
 from mockserver.core.state import BILLOGRAM, State
 
@@ -144,6 +145,20 @@ def _efaktura_fields(_: State, event: EfakturaChanged) -> dict[str, Any]:
     return {"payload": {"efaktura_registration": shown}}
 
 
+def _tab_fields(_: State, event: TabRefused) -> dict[str, Any]:
+    refusal = event.refusal
+    data = refusal_data(refusal.message, refusal.field, refusal.path)
+    return {
+        "payload": {
+            "billing_tab": {"customer_number": str(event.customer_no), "id": event.tab},  # a string [D]
+            "event": {
+                "type": "BillogramCreationError",
+                "response": {"status": refusal.status, "data": data},
+            },
+        }
+    }
+
+
 def _recall_payload(state: State, recall: Recall) -> dict[str, Any]:
     total = ZERO
     payables = []
@@ -203,6 +218,12 @@ PAYMENT_RECALLED = CallbackType(
     first=True,  # before the callbacks that the recall causes [A]
     summary="Money was taken back",
 )
+BILLING_TAB = CallbackType(
+    "BillingTab",
+    (TabRefused,),  # [D: only failures are reported]
+    _tab_fields,
+    summary="A billing tab could not be invoiced",
+)
 EINVOICE_CREATED = CallbackType(
     "EinvoiceRegistrationCreated",
     (EinvoiceRegistered,),  # [D]
@@ -225,7 +246,7 @@ TABLE = (
     BILLOGRAM_EVENT,
     RECIPIENT_UPDATED,
     PAYMENT_RECALLED,
-    CallbackType("BillingTab"),
+    BILLING_TAB,
     EINVOICE_CREATED,
     EINVOICE_DELETED,
     CallbackType("EinvoiceRegistrationIdentificationMismatch"),

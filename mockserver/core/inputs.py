@@ -391,6 +391,28 @@ class AllocateFields(Input, frozen=True, kw_only=True):
     source_id: kinds.Filled
 
 
+# billing tabs
+
+
+class BillogramItemFields(RowFields, frozen=True, kw_only=True):
+    """A row of a billing tab. `title` is required unless there is an `item_no`."""
+
+    needed: ClassVar[tuple[str, ...]] = ()
+
+
+class BillingTabItemFields(Input, frozen=True, kw_only=True):
+    """The row that is added to the billing tab of a customer."""
+
+    billogram_item: BillogramItemFields
+
+
+class BillingTabSettingsFields(Input, frozen=True, kw_only=True):
+    """When and how the billing tab of a customer is invoiced: at least one of the two."""
+
+    billing_frequency: Maybe[kinds.Frequency] = UNSET
+    delivery_method: Maybe[kinds.TabMethod] = UNSET
+
+
 # mandates and pictures
 
 

@@ -71,6 +71,8 @@ SuccessCommand: TypeAlias = Annotated[str, Kind("command on success")]
 Sell: TypeAlias = Annotated[str, Kind("sell")]
 CreditMode: TypeAlias = Annotated[str, Kind("credit mode")]
 PayOutMode: TypeAlias = Annotated[str, Kind("credit-payment mode")]
+Frequency: TypeAlias = Annotated[str, Kind("billing frequency")]
+TabMethod: TypeAlias = Annotated[str, Kind("delivery method of a billing tab")]
 FileType: TypeAlias = Annotated[str, Kind("file type")]
 
 Number: TypeAlias = Annotated[Decimal, Kind("number")]

@@ -73,6 +73,12 @@ class PermissionDenied(Refusal):
     status = "PERMISSION_DENIED"
 
 
+class KeyAlreadyUsed(Refusal):
+    """A deduplication key was used before, with another body. Its HTTP status is 409 [A]."""
+
+    status = "INVALID_PARAMETER"
+
+
 class NotFound(Refusal):
     """There is no object with this id, or it was deleted."""
 

@@ -69,6 +69,15 @@ def render_sums(sums: Sums) -> DetailedSumsShape:
     }
 
 
+def refusal_data(message: str, field: str | None, path: tuple[str | int, ...] | None) -> dict[str, Any]:
+    """Return `data` of a refusal. `field` and `field_path` are both present or both absent."""
+    data: dict[str, Any] = {"message": message}
+    if field is not None:
+        data["field"] = field
+        data["field_path"] = None if path is None else list(path)
+    return data
+
+
 def event_data(event: BillogramEvent) -> dict[str, Any] | None:
     """Return `data` of an event: the members of its type, or None if its type has no members."""
     if not event.keys:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from msgspec import json
+from msgspec import UnsetType, json
 
 from mockserver.core import billogram as drafts
 from mockserver.core import calendar, events, numbers
@@ -16,17 +16,37 @@ from mockserver.core.act import Act
 from mockserver.core.content import MAX_ROWS
 from mockserver.core.inputs import (
     Accounts,
+    BillingTabSettingsFields,
     BillogramFields,
+    BillogramItemFields,
     Patch,
     RowFields,
     RowRegional,
     Rows,
+    resolve,
 )
-from mockserver.core.model import BillingTab, Customer, CustomerTabs, Recipient, TabItem, TabRefusal, TabRow
-from mockserver.core.refusal import InvalidParameter, Refusal
+from mockserver.core.model import (
+    BillingTab,
+    Customer,
+    CustomerTabs,
+    Recipient,
+    TabItem,
+    TabRefusal,
+    TabRow,
+    TabSettings,
+)
+from mockserver.core.refusal import (
+    InvalidObjectState,
+    InvalidParameter,
+    KeyAlreadyUsed,
+    Refusal,
+    missing,
+    no_object,
+)
 from mockserver.core.showing import as_number
-from mockserver.core.state import CUSTOMER_TABS, TAB, TAB_ROW
+from mockserver.core.state import CUSTOMER_TABS, TAB, TAB_ROW, View
 
+KEY = "X-API-Deduplication-ID"  # the header with the deduplication key [D]
 FREQUENCY, METHOD = "monthly#1", "Letter"  # the account's defaults [A]
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")  # 1 = Monday [D]
 _DAY = timedelta(days=1)
@@ -135,6 +155,119 @@ def _shown(item: TabItem) -> str:
     return _encoder.encode(members).decode()
 
 
+def item_of(act: Act, given: BillogramItemFields) -> TabItem:
+    """Return the row that a request sends. The title is required unless there is an item number."""
+    if given.title == "" or (given.title is None and given.item_no is None):
+        raise missing("title", ("billogram_item",))
+    parts: dict[str, Any] = dict((*given.bookkeeping.changes, *given.regional_sweden.changes))
+    known = _known(act, given.item_no)
+    return TabItem(
+        title=given.title,
+        count=Decimal(1) if given.count is None else given.count,
+        price=given.price,
+        vat=given.vat,
+        item_no=given.item_no,
+        description=given.description,
+        unit=given.unit or (None if known else "unit"),
+        discount=given.discount,
+        zero_vat_reason=given.zero_vat_reason,
+        zero_vat_reason_reference=given.zero_vat_reason_reference,
+        external_id=given.external_id,
+        from_register=known,
+        **parts,
+    )
+
+
+def repeated(act: Act, customer: Customer, key: str, body: str) -> TabRow | None:
+    """Return the row that was added with this deduplication key, or None if the key is new.
+
+    A key belongs to the customer and never expires [A]. With another body it is refused.
+    """
+    found = act.state.tab_keys.get((customer.number, key))
+    if found is None:
+        return None
+    row: TabRow = act.find(TAB_ROW, found)
+    if row.body != body:
+        raise KeyAlreadyUsed(f"{KEY} already used", rule="deduplication.used", field=KEY, path=None)
+    return row
+
+
+def find(view: View, customer: Customer, key: str) -> BillingTab:
+    """Return the billing tab of a customer with this id. Raise NotFound when there is none."""
+    tab: BillingTab | None = view.find(TAB, key.lower())
+    if tab is None or tab.owner != customer.number or tab.deleted:
+        raise no_object(key)
+    return tab
+
+
+def find_row(view: View, customer: Customer, key: str) -> TabRow:
+    """Return the row with this id in a billing tab of a customer. Raise NotFound when there is none."""
+    row: TabRow | None = view.find(TAB_ROW, key.lower())
+    if row is None or row.owner != customer.number or row.deleted or view.find(TAB, row.tab).deleted:
+        raise no_object(key)
+    return row
+
+
+def delete_row(act: Act, row: TabRow) -> None:
+    """Remove a row. The last one leaves an empty tab [A]."""
+    _check_open(act.find(TAB, row.tab))
+    act.add(events.TabRowDeleted(row.id))
+
+
+def delete(act: Act, tab: BillingTab) -> None:
+    """Discard a tab with its rows."""
+    _check_open(tab)
+    act.add(events.TabDeleted(tab.id))
+
+
+def _check_open(tab: BillingTab) -> None:
+    if tab.billogram is not None:
+        raise InvalidObjectState(
+            "billing tab is invoiced already", rule="tab.invoiced", billogram=tab.billogram
+        )
+
+
+def change_settings(act: Act, customer: Customer, given: BillingTabSettingsFields) -> TabSettings:
+    """Create or update the settings of a customer, and return them. Null means the account's default [D]."""
+    if isinstance(given.billing_frequency, UnsetType) and isinstance(given.delivery_method, UnsetType):
+        raise InvalidParameter("billing_frequency or delivery_method required", rule="tab.settings_required")
+    old = of_customer(act, customer).settings
+    base = TabSettings() if old is None else old
+    new = TabSettings(
+        resolve(given.billing_frequency, base.billing_frequency, None),
+        resolve(given.delivery_method, base.delivery_method, None),
+    )
+    if new != old:
+        _store_settings(act, customer, new)
+    return new
+
+
+def delete_settings(act: Act, customer: Customer) -> None:
+    """Remove the settings of a customer. Raise NotFound when there are none."""
+    if of_customer(act, customer).settings is None:
+        raise no_object(customer.customer_no)
+    _store_settings(act, customer, None)
+
+
+def _store_settings(act: Act, customer: Customer, settings: TabSettings | None) -> None:
+    """Store settings. Another frequency gives the active tab a new date, worked out from today [A]."""
+    before, _ = in_force(of_customer(act, customer))
+    act.add(events.TabSettingsChanged(customer.number, settings))
+    tabs = of_customer(act, customer)
+    frequency, _ = in_force(tabs)
+    if tabs.active is None or _meaning(frequency) == _meaning(before):
+        return
+    day = next_date(frequency, act.today)
+    if day != act.find(TAB, tabs.active).billing_date:
+        act.add(events.TabRescheduled(tabs.active, day))
+
+
+def _meaning(frequency: str) -> tuple[str, int]:
+    """Return a frequency so that equal ones compare equal: `weekly#5` is `weekly#Friday`."""
+    kind, _, day = frequency.partition("#")
+    return kind, _weekday(day) if kind == "weekly" else int(day or 0)
+
+
 def bill(act: Act, tab: BillingTab) -> None:
     """Invoice a tab on its billing date, in one billogram that is sent.
 
@@ -176,7 +309,7 @@ def _fields(act: Act, item: TabItem) -> RowFields:
     Price and VAT that were not sent are those of a known item, else 0. A row that was left to the register
     needs its item [A].
     """
-    default = None if item.from_register or _known(act, item) else Decimal(0)
+    default = None if item.from_register or _known(act, item.item_no) else Decimal(0)
     return RowFields(
         item_no=item.item_no,
         title=item.title,
@@ -194,8 +327,8 @@ def _fields(act: Act, item: TabItem) -> RowFields:
     )
 
 
-def _known(act: Act, item: TabItem) -> bool:
-    return item.item_no is not None and act.item(item.item_no) is not None
+def _known(act: Act, item_no: str | None) -> bool:
+    return item_no is not None and act.item(item_no) is not None
 
 
 def _patch(kind: Any, item: TabItem) -> Patch[Any]:

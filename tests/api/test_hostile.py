@@ -13,6 +13,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ import pytest
 
 from mockserver import Mockserver
 from mockserver.api import (
+    billing_tab,
     billogram,
     billogram_event,
     customer,
@@ -36,7 +38,7 @@ from mockserver.api.commands import COMMANDS
 from mockserver.api.inputs import MAX_ELEMENTS, InputForm, form_of, read_input, read_patch
 from mockserver.api.kinds import MAX_TEXT
 from mockserver.api.listing import Listed
-from mockserver.core import inputs
+from mockserver.core import inputs, tabs
 from mockserver.core.inputs import Input, RowFields
 from mockserver.core.refusal import Refusal
 from mockserver.core.settings import Settings
@@ -113,6 +115,7 @@ class Client:
     def __init__(self, server: Server, account: str) -> None:
         self.server, self.account = server, account
         self.headers = {"authorization": basic(account, "secret")}
+        self._keys = count()  # of rows of billing tabs
         assert self.send("POST", "/customer", dumps(CUSTOMER)).status == 200
         self.look()
 
@@ -121,7 +124,8 @@ class Client:
 
     def send(self, method: str, path: str, body: bytes = b"") -> Answer:
         """Not checked: what an error must look like is held in `attack`."""
-        return self.server.run(self.server.asgi(method, f"/api/v2{path}", body, self.headers))
+        headers = self.headers | {tabs.KEY: str(next(self._keys))}
+        return self.server.run(self.server.asgi(method, f"/api/v2{path}", body, headers))
 
     def made(self, path: str, body: Given) -> Any:
         return self.send("POST", path, dumps(body)).data
@@ -212,6 +216,18 @@ TARGETS = {
     ),
     "POST migration": Target(
         "POST", payment_source.MIGRATE, form_of(inputs.MigrationFields), lambda _: "/sepa_dd_mandate/migrate"
+    ),
+    "POST tab item": Target(
+        "POST",
+        billing_tab.EXAMPLE,
+        form_of(inputs.BillingTabItemFields),
+        lambda _: "/customer/1/billing-tab/items",
+    ),
+    "PUT tab settings": Target(
+        "PUT",
+        billing_tab.SETTINGS,
+        form_of(inputs.BillingTabSettingsFields),
+        lambda _: "/customer/1/billing-tab/settings",
     ),
     "POST coverphoto": Target(
         "POST", pictures.EXAMPLE, form_of(inputs.PictureFields), lambda _: "/coverphoto"

@@ -91,6 +91,26 @@ def reminded_twice(server: Server) -> Answer:
 MANDATE = {"customer_no": 1, "iban": "DE89370400440532013000", "signed_at": "2026-02-01 00:00:00"}
 
 
+TAB = "/customer/1/billing-tab"
+
+
+def on_tab(server: Server, key: str | None, title: str = "Row") -> Answer:
+    headers = {} if key is None else {"X-API-Deduplication-ID": key}
+    return server.post(f"{TAB}/items", {"billogram_item": {"title": title}}, headers=headers)
+
+
+def key_used_twice(server: Server) -> Answer:
+    on_tab(server, "one")
+    return on_tab(server, "one", "Another")
+
+
+def changed_after_billing(server: Server) -> Answer:
+    server.post(f"{TAB}/settings", {"delivery_method": "DoNotNotify"})
+    tab = on_tab(server, "one").data["billing_tab_id"]
+    server.mock("POST", "/accounts/test/clock/advance", {"by": "31d"})
+    return server.call("DELETE", f"{TAB}/{tab}")
+
+
 def newest_source(server: Server) -> str:
     return next(reversed(server.state().sources))
 
@@ -243,6 +263,11 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("mandate.iban", lambda s: s.post("/sepa_dd_mandate", MANDATE | {"iban": "DE00370400440532013000"}), 400, "INVALID_PARAMETER", "iban", []),
     ("mandate.scheme", autogiro_cancelled, 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("mandate.usable", cancelled_twice, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("tab.path", lambda s: s.get("/customer/0/billing-tab"), 400, "INVALID_PARAMETER", "customer_no", []),
+    ("tab.settings_required", lambda s: s.post(f"{TAB}/settings", {}), 400, "INVALID_PARAMETER", NO_FIELD, None),
+    ("tab.invoiced", changed_after_billing, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
+    ("deduplication.key", lambda s: on_tab(s, None), 400, "INVALID_PARAMETER", "X-API-Deduplication-ID", None),
+    ("deduplication.used", key_used_twice, 409, "INVALID_PARAMETER", "X-API-Deduplication-ID", None),
     ("fault", faulted, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("message.text", lambda s: s.command(of(s, "sent"), "message", {"message": ""}), 400, "INVALID_PARAMETER", "message", []),
     ("state.*", lambda s: s.command(of(s, "sent"), "send", {}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
@@ -269,6 +294,8 @@ PREPARED = (
     cancelled_twice,
     without_a_member,
     in_norway,
+    key_used_twice,
+    changed_after_billing,
 )
 
 

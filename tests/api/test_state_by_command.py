@@ -260,8 +260,6 @@ def test_a_deleted_one_is_found_by_nothing(server: Server) -> None:
     ("method", "path"),
     [
         ("GET", "/offer?type=sale"),
-        ("GET", "/customer/1/billing-tab"),
-        ("DELETE", "/customer/1/billing-tab/settings"),
     ],
 )
 def test_what_is_known_and_not_built_says_so(server: Server, method: str, path: str) -> None:

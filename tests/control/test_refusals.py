@@ -289,6 +289,11 @@ ROWS = [
         Row("getMockCustomer", f"{A}/customers/{number}", NO_BODY, 404, "unknown_object", "object.exists")
         for number in ("999", "x")
     ),
+    Row("listTabs", "/accounts/none/tabs", NO_BODY, 404, "unknown_account"),
+    Row("listTabs", f"{A}/tabs?customer=999", NO_BODY, 404, "unknown_object", "object.exists"),
+    Row("listTabs", f"{A}/tabs?status=open", NO_BODY, 400, "invalid_query"),
+    Row("getTab", "/accounts/none/tabs/x", NO_BODY, 404, "unknown_account"),
+    Row("getTab", f"{A}/tabs/none", NO_BODY, 404, "unknown_tab"),
     Row("getMockBillogram", f"{B}/{{gone}}", NO_BODY, 404, "unknown_object", "object.exists"),
     *(
         Row(operation, f"{B}/{{gone}}/{path}", NO_BODY, 404, "unknown_object", "object.exists")

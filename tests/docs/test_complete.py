@@ -33,6 +33,7 @@ from mockserver.control import (
     server,
     simulate,
     snapshots,
+    tabs,
     timeline,
 )
 from mockserver.control.call import ControlOperation
@@ -66,6 +67,7 @@ MEMBERS: dict[str, list[Any]] = {
     "advanceClock": [clock.AdvanceBody, clock.MovedShape, clock.HappenedShape],
     "getAgenda": [clock.DueShape],
     "getMockCustomer": [customers.CustomerInternalShape],
+    "listTabs": [tabs.TabShape],
     "listDocuments": [documents.DocumentShape],
     "listActions": [
         action_shapes.ActionsShape,

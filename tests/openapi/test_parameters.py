@@ -110,8 +110,12 @@ def test_what_is_no_list_reads_none(server: Server, queries: list[Noted]) -> Non
     server.post("/item", {"title": "Item", "price": 1, "vat": 25, "unit": "unit"})
     key = server.sent(attachment_content="JVBERi0xLjQKJSVFT0YK")["id"]
     server.post("/customer/1/einvoice", {"identifier": "190000000000.SBF.SE"})
+    server.post("/customer/1/billing-tab/settings", {"billing_frequency": "daily"})
+    body, headers = {"billogram_item": {"title": "Row"}}, {"X-API-Deduplication-ID": "1"}
+    added = server.post("/customer/1/billing-tab/items", body, headers=headers).data
+    ids = {"billing_tab_id": added["billing_tab_id"], "billing_tab_item_id": added["item_id"]}
     for path in PLAIN:
-        found = server.get(path.format(customer_no=1, item_no=1, id=key, filename="none"))
+        found = server.get(path.format(customer_no=1, item_no=1, id=key, filename="none", **ids))
         assert found.status == (404 if path.startswith("/report/") else 200), path
     assert queries == []
     for row in SINGLE:

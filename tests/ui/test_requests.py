@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server import KEY, Answer, Server
+from tests.server import KEY, NO_BODY, Answer, Server
 from tests.ui.pages import PageReader, load, read, send
 
 ACCOUNT = "demo"
@@ -19,8 +19,7 @@ def server() -> Iterator[Server]:
 
 
 def call(server: Server, method: str, path: str, body: object = None) -> Answer:
-    raw = {} if body is None else {"body": body}
-    return server.call(method, path, account=ACCOUNT, key=KEY, **raw)
+    return server.call(method, path, NO_BODY if body is None else body, account=ACCOUNT, key=KEY)
 
 
 def request_page(server: Server, answer: Answer) -> PageReader:
