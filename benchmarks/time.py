@@ -42,7 +42,7 @@ def year(effort: Effort) -> list[Figure]:
                 with _filled(storage, count) as server:
                     if count == MANY and storage == "memory":
                         agendas.append(_agenda(server))
-                    moves.setdefault((count, storage), []).append(_moved(server, count))
+                    moves.setdefault((count, storage), []).append(moved(server, count))
             with _served(storage) as server:
                 debits.setdefault(storage, []).append(_collected(server))
             with _filled(storage, MANY) as server:
@@ -76,7 +76,7 @@ def _served(storage: str) -> Iterator[Server]:
 @contextmanager
 def _filled(storage: str, count: int) -> Iterator[Server]:
     with _served(storage) as server:
-        _fill(server, count)
+        fill(server, count)
         yield server
 
 
@@ -105,7 +105,7 @@ def _collected(server: Server) -> float:
     return passed
 
 
-def _fill(server: Server, count: int) -> None:
+def fill(server: Server, count: int) -> None:
     """A frozen account with so many sent billograms, each of which will be reminded three times."""
     server.mock("POST", "/accounts", {"id": ACCOUNT, "key": KEY, "clock": {"mode": "frozen"}})
     number = server.call("POST", "/customer", CUSTOMER).body["data"]["customer_no"]
@@ -129,7 +129,7 @@ def _send(server: Server, body: dict[str, object], count: int) -> None:
             assert response.status == 200, content
 
 
-def _moved(server: Server, count: int) -> float:
+def moved(server: Server, count: int) -> float:
     """Seconds of the request that moves the clock."""
     begun = time.perf_counter()
     moved = server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "1y"})
@@ -157,7 +157,7 @@ def _read_beside(server: Server) -> float:
     """The 99th percentile of GETs of a small account, one after the other while the big one moves."""
     server.mock("POST", "/accounts", {"id": _OTHER, "clock": {"mode": "frozen"}})
     parts = urlsplit(server.url)
-    mover = Thread(target=_moved, args=(server, MANY))
+    mover = Thread(target=moved, args=(server, MANY))
     times = []
     with closing(HTTPConnection(parts.netloc, timeout=_PATIENCE)) as connection:
         headers = {**HEADERS, "Mock-Account": _OTHER}

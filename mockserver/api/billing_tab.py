@@ -79,7 +79,7 @@ async def _shown(tab: BillingTab, rows: list[TabRow]) -> bytes:
 
 def render_row(row: TabRow) -> BillingTabRowShape:
     """A row of a tab as the API shows it."""
-    created_at = f"{row.created_at:%Y-%m-%dT%H:%M:%S.%fZ}"
+    created_at = row.created_at.isoformat(timespec="microseconds").replace("+00:00", "Z")
     item: Any = Raw(row.shown.encode())
     return {"item_id": row.id, "created_at": created_at, "billogram_item": item}
 
@@ -107,7 +107,7 @@ async def add_item(call: Call) -> bytes:
         sent = call.json()
         given = read_input(BillingTabItemFields, sent).billogram_item
         item = tabs.item_of(act, given)
-        body = _digest(sent)
+        body = _digest(sent["billogram_item"])  # there is no other member
         row = tabs.repeated(act, owner, key, body)
         if row is None:
             shown = {name: value for name, value in sent["billogram_item"].items() if value is not None}
