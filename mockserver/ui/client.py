@@ -1,5 +1,6 @@
 """Calls operations of the control plane and of the API in this process, for the pages."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -46,9 +47,16 @@ class Client:
         self._host = host
         self._token = token
 
-    async def send(self, method: str, target: str, body: Any = None, account: str | None = None) -> Reply:
+    async def send(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        account: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
         """Send a request; `target` is a path with its query. `account` is needed by the API."""
-        headers: dict[str, str] = {}
+        headers = dict(headers or {})
         content = b""
         if body is not None:
             headers["Content-Type"] = "application/json"

@@ -15,7 +15,7 @@ from mockserver.configuration import Configuration
 from mockserver.control.timeline import BEAT, OPENED
 from mockserver.ui.answers import HTML, Answers, BadForm, Headers, read_form, static_files
 from mockserver.ui.client import API, CONTROL, Client, Reply
-from mockserver.ui.forms import BadField, body_of
+from mockserver.ui.forms import BadField, body_of, headers_of
 from mockserver.ui.page import BASE, Page, PageCall, PageRow, Submitted, page_url
 from mockserver.ui.render import fill, render
 from mockserver.ui.routes import ROUTES
@@ -138,7 +138,10 @@ class Dashboard:
             return _again(shown, str(error))
         if preview:
             body = {**(body or {}), "dry_run": True}
-        reply = await call.client.send(method, _encoded(path), body, call.account)
+        headers = {
+            name: quote(value, safe=_IN_HEADER) for name, value in headers_of(operation, typed).items()
+        }
+        reply = await call.client.send(method, _encoded(path), body, call.account, headers)
         if not reply.ok:
             return await _refusal(call, shown, reply)
         if preview or "stay" in named:
@@ -222,6 +225,7 @@ class Dashboard:
         await self._answers.send(scope, send, 303, headers, b"")
 
 
+_IN_HEADER = " !#$&'()*+,/:;=?@[]{}|~"  # of a value that a person typed, what stays as it is
 _UNKNOWN_HOST = "The address names a host that is not known to be this server: see --allowed-hosts."
 _DOCUMENTS = {API: "/openapi.json", CONTROL: "/_mock/openapi.json"}
 

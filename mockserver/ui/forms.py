@@ -3,11 +3,13 @@
 A field's name is the path of a member, such as `body.amount` or `body.items.0.title`. An empty field is left
 out of the body. A field whose member is a list or an object without a form of its own holds JSON. With the
 prefix `text.` instead of `body.` the value is a text as it is typed, for members that no schema describes.
+A field `header.…` is a header that the operation requires.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from uuid import uuid4
 
 from msgspec import Struct
 
@@ -15,7 +17,7 @@ from mockserver.json_problems import problem_of
 from mockserver.ui.schemas import Described, Schema, alternatives, member, resolved, type_of
 from mockserver.wire import BadJson, decode, encode
 
-PREFIX, TEXT = "body.", "text."
+PREFIX, TEXT, HEADER = "body.", "text.", "header."
 _SHORT = ("b2b", "ocr", "url", "vat")  # words that are written in capitals
 
 
@@ -80,7 +82,19 @@ def fields_of(
                 shown=shown,
             )
         )
+    for name in operation.headers:
+        field = HEADER + name
+        # a new key each time the form is shown: a form that is sent twice is one request to the operation
+        value = str(uuid4()) if typed is None else typed.get(field, "")
+        made.append(Field(name=field, label=name, kind="text", value=value, required=True))
     return made
+
+
+def headers_of(operation: Described, typed: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers of an operation that a submitted form has."""
+    found = dict(typed)
+    names = {name: found.get(HEADER + name, "").strip() for name in operation.headers}
+    return {name: value for name, value in names.items() if value}
 
 
 def _shape(operation: Described, steps: Iterable[str]) -> Schema:

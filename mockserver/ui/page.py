@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from mockserver.ui import snippets
 from mockserver.ui.client import Client, Reply
-from mockserver.ui.forms import Choices, Field, fields_of
+from mockserver.ui.forms import HEADER, Choices, Field, fields_of
 from mockserver.ui.schemas import Operations
 
 BASE = "/_mock/ui"
@@ -178,6 +178,9 @@ class PageCall(Struct):
         if operation is not None:
             fields = fields_of(operation, body, None if shown is None else shown.typed, only, choices)
         title = title or ("" if operation is None else operation.title)
+        names = {
+            each.name.removeprefix(HEADER): each.value for each in fields if each.name.startswith(HEADER)
+        }
         return Form(
             method=method,
             path=path,
@@ -188,8 +191,8 @@ class PageCall(Struct):
             effect=effect,
             confirm=confirm,
             preview=preview,
-            curl=snippets.curl(self.base, self.account, method, path, body, token=self.token),
-            python=snippets.python(self.account, method, path, body),
+            curl=snippets.curl(self.base, self.account, method, path, body, token=self.token, headers=names),
+            python=snippets.python(self.account, method, path, body, names),
             submitted=shown,
             key=key,
         )

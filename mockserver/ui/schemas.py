@@ -13,7 +13,10 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 
 class Described(Struct, frozen=True):
-    """An operation of one of the two OpenAPI documents. `body` is the schema of its body, if it has one."""
+    """An operation of one of the two OpenAPI documents. `body` is the schema of its body, if it has one.
+
+    `headers` are the names of the headers that it requires.
+    """
 
     id: str
     method: str
@@ -21,6 +24,7 @@ class Described(Struct, frozen=True):
     title: str
     body: Schema | None
     document: Schema
+    headers: tuple[str, ...] = ()
 
 
 class Operations:
@@ -64,7 +68,8 @@ def _described(base: str, document: Schema) -> Iterator[Described]:
             content = row.get("requestBody", {}).get("content", {})
             schema = content.get("application/json", {}).get("schema")
             title = row.get("summary", row["operationId"])
-            yield Described(row["operationId"], method.upper(), base + path, title, schema, document)
+            headers = tuple(each["name"] for each in row.get("parameters", ()) if each["in"] == "header")
+            yield Described(row["operationId"], method.upper(), base + path, title, schema, document, headers)
 
 
 def _pattern(path: str) -> re.Pattern[str]:

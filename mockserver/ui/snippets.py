@@ -1,6 +1,7 @@
 """The same action as a command for a shell, and as Python with the test kit."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -8,7 +9,16 @@ from mockserver.ui.client import API
 from mockserver.wire import decode, encode
 
 
-def curl(base: str, account: str, method: str, path: str, body: Any, *, token: bool) -> str:
+def curl(
+    base: str,
+    account: str,
+    method: str,
+    path: str,
+    body: Any,
+    *,
+    token: bool,
+    headers: Mapping[str, str] | None = None,
+) -> str:
     """Return a curl command. `$KEY` stands for the key of the account, `$TOKEN` for the control token."""
     parts = ["curl"]
     if method != "GET":
@@ -18,17 +28,19 @@ def curl(base: str, account: str, method: str, path: str, body: Any, *, token: b
     elif token:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     parts.append(shlex.quote(base + path))
+    parts += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in (headers or {}).items()]
     if body not in (None, {}):
         parts.append("-H 'Content-Type: application/json'")
         parts.append(f"-d {shlex.quote(encode(body).decode())}")
     return " ".join(parts)
 
 
-def python(account: str, method: str, path: str, body: Any) -> str:
+def python(account: str, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None) -> str:
     """Return a line of Python for a test that has the fixture `billogram`."""
     sent = "" if body in (None, {}) else f", {_literal(body)}"
     if path.startswith(f"{API}/"):
         named = f", json={_literal(body)}" if sent else ""
+        named += f", headers={_literal(dict(headers))}" if headers else ""
         return f"billogram.http.request({method!r}, {unquote(path.removeprefix(API))!r}{named})"
     own = f"/_mock/accounts/{account}/"
     plain = unquote(path)

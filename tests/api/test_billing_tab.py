@@ -209,6 +209,10 @@ def at(path: str = "/items", key: str | None = "k", tab: str = TAB) -> Callable[
     return lambda server, body: server.post(f"{tab}{path}", body, headers=headers)
 
 
+_NO_FREQUENCIES: tuple[Any, ...] = (
+    *("", "Daily", "weekly", "weekly#0", "weekly#8", "weekly#Fri", "monthly#0", "monthly#32", "monthly#01"),
+    *("daily ", 5, True, []),
+)
 # what is wrong with it, request, body, status, identifier, message, field and its path
 REFUSALS: list[tuple[str, Callable[[Server, Any], Answer], Any, int, str, str, Any]] = [
     ("path first", at(tab="/customer/abc/billing-tab", key=None), b"{", 400, "INVALID_PARAMETER", "invalid customer no", ("customer_no", [])),
@@ -238,7 +242,7 @@ REFUSALS: list[tuple[str, Callable[[Server, Any], Answer], Any, int, str, str, A
     ("unknown setting", at("/settings"), {"frequency": "daily"}, 400, "UNKNOWN_PARAMETER", "unexpected key: frequency", ("frequency", [])),
     *(
         (f"frequency {text!r}", at("/settings"), {"billing_frequency": text}, 400, "INVALID_PARAMETER", "invalid billing frequency", ("billing_frequency", []))
-        for text in ("", "Daily", "weekly", "weekly#0", "weekly#8", "weekly#Fri", "monthly#0", "monthly#32", "monthly#01", "daily ", 5, True, [])
+        for text in _NO_FREQUENCIES
     ),
 ]  # fmt: skip
 

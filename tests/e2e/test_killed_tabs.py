@@ -51,7 +51,8 @@ class Adder(Client):
 
 def work(port: int, first: int, done: list[dict[tuple[int, str], Any]]) -> None:
     """Months of rows, each added and then invoiced, until the server is gone."""
-    with suppress(Unanswered), Adder(port, ACCOUNT) as client:
+    client = Adder(port, ACCOUNT)
+    with suppress(Unanswered), client:
         for month in range(first, MONTHS):
             answers: dict[tuple[int, str], Any] = {}
             for number in range(1, CUSTOMERS + 1):
@@ -72,8 +73,9 @@ def test_a_tab_is_invoiced_once(tmp_path: Path, rounds: int) -> None:
         file = tmp_path / f"{number}.db"
         server = Process(file, *FROZEN)
         try:
-            with Adder(server.port, ACCOUNT) as client:
-                client.ready()
+            first = Adder(server.port, ACCOUNT)
+            with first:
+                first.ready()
             done: list[dict[tuple[int, str], Any]] = []
             kills = 0
             while len(done) < MONTHS:

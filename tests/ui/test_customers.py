@@ -97,3 +97,45 @@ def test_what_the_bank_will_answer(server: Server) -> None:
 
 def test_one_that_is_not_there(server: Server) -> None:
     assert read(server, f"{PAGES}/999", 404)
+
+
+def test_its_billing_tab(server: Server) -> None:
+    page, items = f"{PAGES}/203", "/api/v2/customer/203/billing-tab/items"
+    shown = read(server, page)
+    assert "No active tab: the first row opens one." in shown.text
+    form = shown.form(items)
+    key = form.fields["header.X-API-Deduplication-ID"]
+    name = "<b>Plan</b>"
+    fields = {**form.fields, "body.billogram_item.title": name, "body.billogram_item.price": "12,50"}
+    assert [send(server, page, fields).status for _ in range(2)] == [303, 303], "sent twice is one row"
+    shown = read(server, page)
+    assert name in shown.text
+    assert [each["items"] for each in server.mock("GET", "/accounts/demo/tabs?customer=203").json] == [1]
+    assert shown.form(items).fields["header.X-API-Deduplication-ID"] != key
+    refused = send(server, page, {**fields, "body.billogram_item.price": "9"})
+    assert refused.status == 422
+    assert "X-API-Deduplication-ID already used" in PageReader(refused.body.decode()).text
+    settings = shown.form("/api/v2/customer/203/billing-tab/settings", "PUT")
+    assert settings.fields["body.billing_frequency"] == "monthly#1"
+    sent = {**settings.fields, "body.billing_frequency": "daily", "body.delivery_method": "DoNotNotify"}
+    assert send(server, page, sent).status == 303
+    shown = read(server, page)
+    assert "daily" in shown.text
+    (tab,) = server.mock("GET", "/accounts/demo/tabs?customer=203").json
+    (row,) = server.mock("GET", f"/accounts/demo/tabs/{tab['id']}").json["items"]
+    path = f"/api/v2/customer/203/billing-tab/item/{row['item_id']}"
+    assert send(server, page, shown.form(path, "DELETE").fields).status == 303
+    assert "The tab is empty" in read(server, page).text
+    send(server, page, {**fields, "header.X-API-Deduplication-ID": "another"})
+    server.mock("POST", "/accounts/demo/clock/advance", {"by": "1d"})
+    shown = read(server, page)
+    assert "1 invoiced tab" in shown.text
+    made = server.mock("GET", f"/accounts/demo/tabs/{tab['id']}").json["billogram"]
+    assert f"/_mock/ui/accounts/demo/billograms/{made}" in [target for _, target in shown.links]
+    follow = shown.form("/api/v2/customer/203/billing-tab/settings", "DELETE")
+    assert send(server, page, follow.fields).status == 303
+    send(server, page, {**fields, "header.X-API-Deduplication-ID": "third"})
+    (tab,) = server.mock("GET", "/accounts/demo/tabs?customer=203&status=active").json
+    discard = read(server, page).form(f"/api/v2/customer/203/billing-tab/{tab['id']}", "DELETE")
+    assert send(server, page, discard.fields).status == 303
+    assert "No active tab" in read(server, page).text
