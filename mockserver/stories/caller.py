@@ -18,11 +18,15 @@ BASES = {BILLOGRAM: "/api/v2", MOCK: "/_mock"}
 
 
 class NamedOperation(Struct, frozen=True):
-    """An operation: the document that describes it, its method, and its path below that document's base."""
+    """An operation: the document that describes it, its method, and its path below that document's base.
+
+    `headers` are the names of the headers that it requires.
+    """
 
     document: str
     method: str
     path: str
+    headers: tuple[str, ...] = ()
 
 
 @cache
@@ -34,7 +38,9 @@ def operations(table: Table) -> dict[str, NamedOperation]:
     from mockserver.api.openapi import documented_operations as of_api
     from mockserver.control.openapi import operations as of_control
 
-    found = {row.id: NamedOperation(BILLOGRAM, row.method, row.path) for row, _ in of_api()}
+    found = {
+        row.id: NamedOperation(BILLOGRAM, row.method, row.path, tuple(row.headers)) for row, _ in of_api()
+    }
     return found | {row.id: NamedOperation(MOCK, row.method, row.path) for row, _ in of_control(table)}
 
 

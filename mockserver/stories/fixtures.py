@@ -386,7 +386,9 @@ class _Player:
             kind, parameter = what
             path[parameter] = str(await self._object(act, kind))
         body = self._resolved(act.body, (*act.steps, "with")) if act.body is not None else {}
-        answered = await self._caller.call(called, path, body=body if called.method != "DELETE" else None)
+        headers = {name: ".".join(map(str, act.steps)) for name in called.headers}  # a key of its own [A]
+        sent = body if called.method != "DELETE" else None
+        answered = await self._caller.call(called, path, headers=headers, body=sent)
         if answered.status >= 300:
             self._refused(act, answered)
         if act.name is not None:

@@ -226,6 +226,22 @@ def test_the_account_goes_on_as_any_other(server: Server, small: str) -> None:
 # acts
 
 
+def test_rows_of_a_billing_tab(server: Server) -> None:
+    row = {"do": "addBillingTabItem", "on": "$cedar", "with": {"billogram_item": {"title": "A", "price": 1}}}
+    settings = {"billing_frequency": "weekly#Friday", "delivery_method": "DoNotNotify"}
+    document = {
+        "customers": [{"as": "cedar", "name": "Cedar AB"}],
+        "acts": [
+            {"do": "updateBillingTabSettings", "on": "$cedar", "with": settings},
+            *(row, row),
+            {**row, "after": "7d"},
+        ],
+    }
+    server.mock("POST", "/accounts", {"id": "cedar", "fixture": document})
+    found = server.mock("GET", "/accounts/cedar/tabs").json
+    assert [(each["status"], each["items"]) for each in found] == [("invoiced", 2), ("active", 1)]
+
+
 def test_references(server: Server, tmp_path: Path) -> None:
     (tmp_path / "refs.yaml").write_text("""\
 customers: [{as: fir, name: Fir AB, contact: {email: fir@example.com}}]
