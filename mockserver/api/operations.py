@@ -41,13 +41,14 @@ from mockserver.api.shapes import (
     EmptyShape,
     ItemShape,
     ListedEventShape,
+    ListedReportShape,
     ListMeta,
     MandateShape,
     MigratedMandateShape,
-    NoReports,
     PaymentSourceShape,
     PdfFileShape,
     PictureShape,
+    ReportShape,
 )
 from mockserver.core.act import Act
 from mockserver.core.inputs import (
@@ -307,9 +308,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("deleteCoverphoto", "DELETE", "/coverphoto", pictures.delete_coverphoto, data=EmptyShape),
     Operation(
-        "listReports", "GET", "/report", report.listing, data=NoReports, meta=ListMeta, listed=report.LISTED
+        "listReports",
+        "GET",
+        "/report",
+        report.listing,
+        data=list[ListedReportShape],
+        meta=ListMeta,
+        listed=report.LISTED,
     ),
-    Operation("getReport", "GET", "/report/{filename}", report.fetch),
+    Operation("getReport", "GET", "/report/{filename}", report.fetch, data=ReportShape),
     Operation(
         "listBillograms",
         "GET",

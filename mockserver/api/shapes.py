@@ -437,7 +437,23 @@ class EmptyShape(TypedDict):
     """DELETE answers an empty object [R]."""
 
 
-NoReports: TypeAlias = Annotated[list[Any], Form({"type": "array", "items": {}, "maxItems": 0})]
+ReportType = Literal["sie4", "sie4 report", "debtors ledger journal"]
+
+
+class ListedReportShape(TypedDict):
+    """A report without its content. `created_at` is in UTC."""
+
+    filename: str
+    type: ReportType
+    file_type: Literal["text/plain", "application/pdf", "text/csv"]
+    info: str
+    created_at: Timestamp
+
+
+class ReportShape(ListedReportShape):
+    """A report with its content, the file itself in base64."""
+
+    content: Base64
 
 
 class ListMeta(TypedDict):

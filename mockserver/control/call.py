@@ -18,6 +18,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.fields import FieldInfo
 from starlette.types import ASGIApp
 
 from mockserver.api.inputs import MAX_ELEMENTS
@@ -228,10 +229,10 @@ class ControlOperation(Struct, frozen=True, eq=False):
 
     The OpenAPI document is made from `body` and its `example`, the type of the `answer` and its `status`, the
     `query` parameters, and the error `codes` (without those that every such operation can answer). An
-    endpoint can read no query parameter that is not listed. `media_type`: the answer is a file of this type.
-    `streams`: it can also answer with server-sent events. `open`: it needs no control token. `waits`: it may
-    wait a long time for something to happen. `tag`: its topic in the document, if that is not the name of the
-    endpoint's module.
+    endpoint can read no query parameter that is not listed. `media_types`: the answer is a file of one of
+    these types. `streams`: it can also answer with server-sent events. `open`: it needs no control token.
+    `waits`: it may wait a long time for something to happen. `tag`: its topic in the document, if that is not
+    the name of the endpoint's module.
     """
 
     id: str
@@ -244,7 +245,7 @@ class ControlOperation(Struct, frozen=True, eq=False):
     query: dict[str, Schema] = {}
     example: Any = None
     codes: tuple[str, ...] = ()
-    media_type: str = JSON
+    media_types: tuple[str, ...] = (JSON,)
     streams: bool = False
     open: bool = False
     waits: bool = False
@@ -263,12 +264,17 @@ def parse_body(model: type[M], data: Any) -> M:
     steps, holder = _place(model, problem["loc"])
     if problem["type"] == "extra_forbidden":
         where = ".".join([*steps, str(problem["loc"][-1])])
-        known = ", ".join(holder.model_fields) or "none"
+        known = ", ".join(_members(holder)) or "none"
         raise ControlError(400, "invalid_body", f"unknown member: {where}", f"known members: {known}")
     where = ".".join(steps) or "body"
     reason = "must be an object" if problem["type"] in _NO_OBJECT else problem["msg"]
     message = f"{where}: {reason.removeprefix('Value error, ')}"
     raise ControlError(400, "invalid_body", message, f"correct {where} and send it again")
+
+
+def _members(model: type[Body]) -> dict[str, FieldInfo]:
+    """Return the members of a body by their name in JSON, which is the alias of a field that has one."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
 def _reduced(model: type[Body], data: dict[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -277,7 +283,7 @@ def _reduced(model: type[Body], data: dict[str, Any], path: tuple[str, ...] = ()
     Raises ControlError for a list or a text that is too long. pydantic makes an error for every wrong member,
     which takes long for many, though only one is shown.
     """
-    fields = model.model_fields
+    fields = _members(model)
     found: dict[str, Any] = {}
     unknown = False
     for name, value in data.items():
@@ -315,7 +321,7 @@ def _place(model: type[Body], location: Iterable[int | str]) -> tuple[list[str],
     for step in location:
         if isinstance(step, int):
             steps.append(str(step))
-        elif (field := model.model_fields.get(step)) is not None:
+        elif (field := _members(model).get(step)) is not None:
             steps.append(step)
             model = _inner_body(field.annotation) or model
     return steps, model

@@ -22,6 +22,7 @@ STATUS = {
     "unknown_letter": 404,
     "unknown_link": 404,
     "unknown_request": 404,
+    "unknown_report": 404,
     "unknown_snapshot": 404,
     "unknown_scenario": 404,
     "unknown_act": 404,

@@ -44,6 +44,7 @@ _IN_PATH: Mapping[str, Schema] = {
     "ocr_number": string(minimum=1),
     "link": string(minimum=1),
     "file": one_word(FILES),
+    "filename": string(minimum=1),
 }
 
 
@@ -117,8 +118,8 @@ def _operation(row: ControlOperation, source: Any, components: Components, token
     if row.body is not None:
         found["requestBody"] = json_body(components.model(row.body), row.example)
     done = json_answer("Done", components.shape(row.answer), [_ID])
-    if row.media_type != JSON:
-        done["content"] = {row.media_type: {}}
+    if JSON not in row.media_types:
+        done["content"] = {each: {} for each in row.media_types}
     if row.streams:
         done["content"]["text/event-stream"] = {"schema": string()}
     answers = {str(row.status): done}

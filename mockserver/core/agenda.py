@@ -12,17 +12,18 @@ from msgspec import Struct
 
 from mockserver.core import banking, calendar, interest, letters, reminders
 from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
-from mockserver.core.model import Account, BillingTab, Billogram, Debit, Dunning, Internal
+from mockserver.core.model import Account, BillingTab, Billogram, Debit, Dunning, Internal, ReportPlan
 
 _DAY = timedelta(days=1)
-_COLLECTED_AT, _NEWS_AT, _TABS_AT = time(9), time(10), time(6)
+_COLLECTED_AT, _NEWS_AT, _TABS_AT, _REPORTS_AT = time(9), time(10), time(6), time(0, 15)
 _RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # created once: time changes nothing of all others
 _LAPSE_MONTHS = 36  # after the last collection, or after the import
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
 RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
 MANDATE, LAPSE, ORDER, DEBIT, RECALL = "mandate", "mandate lapses", "autogiro order", "direct debit", "recall"
-TAB = "billing tab"
+TAB, REPORTS = "billing tab", "reports"
+REPORTS_KEY = "reports"  # the key of the only entry for reports
 RANKS = {  # the order of entries that are due at the same moment [A]
     MANDATE: 1,
     LAPSE: 1,
@@ -30,6 +31,7 @@ RANKS = {  # the order of entries that are due at the same moment [A]
     DEBIT: 2,
     RECALL: 2,
     NEWS: 3,
+    REPORTS: 4,
     TAB: 6,
     RESPITE: 7,
     OVERDUE: 7,
@@ -40,7 +42,7 @@ RANKS = {  # the order of entries that are due at the same moment [A]
 }
 
 
-Subject = Billogram | PaymentSource | IncomingPayment | BillingTab  # what an entry happens to
+Subject = Billogram | PaymentSource | IncomingPayment | BillingTab | ReportPlan  # what an entry happens to
 
 
 class Due(Struct, frozen=True, order=True, gc=False):
@@ -212,6 +214,25 @@ def tab_due(tab: BillingTab, timezone: str) -> Due | None:
     return Due(_at(tab.billing_date, _TABS_AT, timezone), RANKS[TAB], tab.number, 0, TAB, tab.id)
 
 
+def report_due(plan: ReportPlan, any_open: bool, timezone: str) -> Due | None:
+    """Return the entry for the next reports: 00:15 local on the 1st after the last month that matters [A].
+
+    There is one only while a month with a voucher waits for its reports, or a claim is open.
+    """
+    booked = max([month for _, month in plan.booked], default=None)
+    waits = booked is not None and (plan.covered is None or booked >= plan.covered)
+    last = max([month for month in (booked, plan.covered) if month is not None], default=None)
+    if last is None or not (waits or any_open):
+        return None
+    day = next_month(last)
+    return Due(_at(day, _REPORTS_AT, timezone), RANKS[REPORTS], 0, 0, REPORTS, REPORTS_KEY)
+
+
+def next_month(month: date) -> date:
+    """Return the first day of the month after a date."""
+    return calendar.months_after(month.replace(day=1), 1)
+
+
 def becomes_overdue(dunning: Dunning) -> bool:
     """Whether the billogram will become overdue.
 
@@ -311,6 +332,8 @@ def reason(due: Due, subject: Subject, account: Account) -> tuple[str | None, st
         return subject.id, _REASONS[due.rule](subject, account)
     if isinstance(subject, PaymentSource):
         return None, _why_of_source(due, subject)
+    if isinstance(subject, ReportPlan):
+        return None, _why_reports(due, account)
     if isinstance(subject, BillingTab):
         return None, _why_tab(subject)
     return subject.allocations[0].billogram, _why_recall(subject)
@@ -376,6 +399,11 @@ def _why_recall(payment: IncomingPayment) -> str:
 
 def _why_tab(tab: BillingTab) -> str:
     return f"the billing tab of customer {tab.customer_no} is invoiced on its date {tab.billing_date}"
+
+
+def _why_reports(due: Due, account: Account) -> str:
+    month = calendar.local_date(due.at, account.timezone) - _DAY
+    return f"the reports of {month:%Y-%m} are made on the 1st of the next month"
 
 
 def _why_respite(billogram: Billogram, _: Account) -> str:

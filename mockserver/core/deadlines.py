@@ -11,6 +11,7 @@ from mockserver.core import (
     dunning,
     dunning_dates,
     recalls,
+    reports,
     respite,
     sources,
     tabs,
@@ -37,7 +38,7 @@ _SOURCES: dict[str, Callable[[Act, PaymentSource], None]] = {
 }
 _PAYMENTS: dict[str, Callable[[Act, IncomingPayment], None]] = {agenda.RECALL: recalls.recall_as_planned}
 _TABS: dict[str, Callable[[Act, BillingTab], None]] = {agenda.TAB: tabs.bill}
-RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS))
+RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS, agenda.REPORTS))
 
 
 def carry_out(act: Act, due: agenda.Due) -> None:
@@ -46,6 +47,8 @@ def carry_out(act: Act, due: agenda.Due) -> None:
         _BILLOGRAMS[due.rule](act, act.billogram(due.key))
     elif due.rule in _SOURCES:
         _SOURCES[due.rule](act, sources.find(act, due.key))
+    elif due.rule == agenda.REPORTS:
+        reports.make_monthly(act, due)
     elif due.rule in _TABS:
         _TABS[due.rule](act, act.find(TAB, due.key))
     else:

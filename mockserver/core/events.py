@@ -32,6 +32,7 @@ from mockserver.core.model import (
     Item,
     Picture,
     Recipient,
+    Report,
     Row,
     Sums,
     TabRefusal,
@@ -813,6 +814,13 @@ class TabsRenumbered(Event, frozen=True):
 
     owner: int
     customer_no: int
+
+
+class ReportsMade(Event, frozen=True):
+    """Reports were made. `covered` is set when that happened by itself, on the 1st of a month."""
+
+    reports: tuple[Report, ...]
+    covered: date | None = None
 
 
 class AttemptMade(Event, frozen=True, kw_only=True):

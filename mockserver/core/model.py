@@ -508,6 +508,31 @@ class TabRefusal(Value, frozen=True):
     path: tuple[str | int, ...] | None = None
 
 
+class ReportPlan(Value, frozen=True):
+    """When reports will be made (reference: behaviour 6.8).
+
+    `booked` has for each currency the first day of the last local month that has a voucher. `covered` is the
+    last 1st of a month on which the reports of all earlier months were made.
+    """
+
+    booked: tuple[tuple[str, date], ...] = ()
+    covered: date | None = None
+
+
+class Report(Value, frozen=True):
+    """A report of one month and currency (reference: api 7). `made_at` is in UTC, `month` its first day.
+
+    `settings` are those of the account at that moment. The content is made from the acts up to it.
+    """
+
+    filename: str
+    kind: str  # a key of `reports.KINDS`
+    month: date
+    currency: str
+    made_at: datetime
+    settings: Settings
+
+
 class BillingTab(Value, frozen=True):
     """A billing tab: active, invoiced (`billogram`), or deleted (reference: behaviour 6.7).
 

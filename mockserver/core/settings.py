@@ -226,7 +226,7 @@ def country_of(settings: Settings) -> str:
 
 
 def bookkeeping_accounts(settings: Settings, vat: Decimal) -> tuple[str, str]:
-    """Return the income and the VAT account of a VAT rate [R]. An unusual rate is booked like 0 % [A]."""
+    """Return the income and the VAT account of a VAT rate [R]. An unusual rate has none [A]."""
     book = settings.bookkeeping
     if vat == 25:
         return book.income_account_for_vat_25, book.vat_account_for_vat_25
@@ -234,4 +234,6 @@ def bookkeeping_accounts(settings: Settings, vat: Decimal) -> tuple[str, str]:
         return book.income_account_for_vat_12, book.vat_account_for_vat_12
     if vat == 6:
         return book.income_account_for_vat_6, book.vat_account_for_vat_6
-    return book.income_account_for_vat_0, ""
+    if vat == 0:
+        return book.income_account_for_vat_0, ""
+    return "", ""

@@ -12,12 +12,14 @@ from msgspec import Struct
 
 from mockserver.core import money
 from mockserver.core.agenda import (
+    REPORTS_KEY,
     Agenda,
     Due,
     Subject,
     agenda_inputs,
     next_due,
     recall_due,
+    report_due,
     source_due,
     tab_due,
 )
@@ -32,6 +34,8 @@ from mockserver.core.model import (
     CustomerTabs,
     Internal,
     Item,
+    Report,
+    ReportPlan,
     TabRow,
 )
 
@@ -39,14 +43,16 @@ ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT = "account", "customer", "item", "bi
 PICTURE = "picture"  # the keys are names: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
 TAB, TAB_ROW = "billing tab", "billing tab row"
+REPORT, REPORT_PLAN = "report", "report plan"  # the key of the plan is empty
 CUSTOMER_TABS = "customer tabs"  # the keys are the `number` of customers, which never changes
 
 KINDS = (
     *(ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES),
-    *(TAB, TAB_ROW, CUSTOMER_TABS),
+    *(TAB, TAB_ROW, CUSTOMER_TABS, REPORT, REPORT_PLAN),
 )
 _ALL = "all"
 _DELETED = Internal.DELETED  # looked up once, because the lookup in an enumeration is slow
+_OPEN = (Internal.UNPAID, Internal.COLLECTION)
 Change = tuple[str, Any, Any]  # kind, key, new aggregate (None: removed)
 K = TypeVar("K", int, tuple[int, int, str])
 Number = TypeVar("Number", int, str)
@@ -190,6 +196,7 @@ class BillogramEntries(Struct, frozen=True, array_like=True):
     invoice_numbers: list[int | None]
     ocr_numbers: list[str | None]
     document_numbers: list[tuple[int, ...]]  # of later documents
+    open_currencies: list[str | None]  # of open claims
 
 
 class PaymentEntries(Struct, frozen=True, array_like=True):
@@ -232,6 +239,7 @@ def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | N
             tuple({document.invoice_no for document in each.documents} - {each.invoice_no})
             for each in billograms
         ],
+        [_open_currency(each) for each in billograms],
     )
 
 
@@ -274,6 +282,7 @@ class State:
         self.tabs: dict[str, BillingTab] = self._tables[TAB]  # in order of creation, like their rows
         self.tab_rows: dict[str, TabRow] = self._tables[TAB_ROW]
         self.customer_tabs: dict[int, CustomerTabs] = self._tables[CUSTOMER_TABS]
+        self.reports: dict[str, Report] = self._tables[REPORT]  # in order of creation
         # indexes
         self._sources_of: dict[int, tuple[str, ...]] = {}  # by customer
         self.customer_order: list[int] = []
@@ -290,6 +299,7 @@ class State:
         self._payments_of: dict[str, tuple[str, ...]] = {}  # by billogram, payments allocated to it
         self._rows_of: dict[str, list[str]] = {}  # by billing tab, in order of creation
         self.tab_keys: dict[tuple[int, str], str] = {}  # row by owner and deduplication key
+        self._open_claims: dict[str, int] = {}  # by currency: how many there are
         self.agenda = Agenda()
 
     @property
@@ -310,6 +320,9 @@ class State:
         self.ocr_numbers.update(_present_values(entries.ocr_numbers, keys))
         for key, of_documents in zip(keys, entries.document_numbers, strict=True):
             self.document_numbers.update(dict.fromkeys(of_documents, key))
+        for currency in entries.open_currencies:
+            if currency is not None:
+                self._open_claims[currency] = self._open_claims.get(currency, 0) + 1
         entered = [state is not None for state in entries.states]
         numbers = list(compress(entries.numbers, entered))
         remaining = list(compress(entries.remaining, entered))
@@ -344,6 +357,7 @@ class State:
         self.item_order.extend(sorted(map(item_rank, self.items)))
         for key, source in self.sources.items():
             self._index_source(key, None, source)
+        self._plan_reports(self.account.timezone)
 
     def share(self, other: "State") -> Iterator[None]:
         """Replace values by the equal ones of another state, to save memory.
@@ -389,7 +403,23 @@ class State:
 
     def agenda_object(self, key: str) -> Subject:
         """Return the object of an entry of the agenda."""
+        if key == REPORTS_KEY:
+            return self.report_plan
         return self.billograms.get(key) or self.sources.get(key) or self.tabs.get(key) or self.payments[key]
+
+    @property
+    def report_plan(self) -> ReportPlan:
+        """When reports will be made."""
+        found: ReportPlan | None = self._tables[REPORT_PLAN].get("")
+        return ReportPlan() if found is None else found
+
+    @property
+    def open_currencies(self) -> tuple[str, ...]:
+        """The currencies of the open claims, in alphabetical order."""
+        return tuple(sorted(self._open_claims))
+
+    def _plan_reports(self, timezone: str) -> None:
+        self.agenda.put(REPORTS_KEY, report_due(self.report_plan, bool(self._open_claims), timezone))
 
     def table(self, kind: str) -> Mapping[Any, Any]:
         """Return all aggregates of a kind by key."""
@@ -426,6 +456,8 @@ class State:
             self._index_source(key, old, new)
         elif kind == TAB:
             self.agenda.put(key, None if new is None else tab_due(new, self.account.timezone))
+        elif kind == REPORT_PLAN:
+            self._plan_reports(self.account.timezone)
         elif kind == TAB_ROW:
             self._index_tab_row(key, old, new)
         elif kind == ACCOUNT and old and new and dunning_inputs(old) != dunning_inputs(new):
@@ -433,6 +465,7 @@ class State:
                 self.agenda.put(billogram.id, next_due(billogram, new))
             for source in self.sources.values():
                 self.agenda.put(source.id, source_due(source, new.timezone))
+            self._plan_reports(new.timezone)
             for tabs in self.customer_tabs.values():
                 if tabs.active is not None:
                     self.agenda.put(tabs.active, tab_due(self.tabs[tabs.active], new.timezone))
@@ -505,6 +538,9 @@ class State:
         self._index_numbers(key, left, entered)
         self._index_documents(key, old, new)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
+        was_open, now_open = _open_currency(old), _open_currency(new)
+        if was_open != now_open:
+            self._index_open_claim(was_open, now_open)
         was, now = _bucket_values(left), _bucket_values(entered)
         if was != now:
             for index, buckets in enumerate((self._all, self._by_state, self._by_customer)):
@@ -516,6 +552,16 @@ class State:
                     buckets.leave(was[index], was[-2], was[-1])
                 if now is not None:
                     buckets.enter(now[index], now[-2], now[-1])
+
+    def _index_open_claim(self, was: str | None, now: str | None) -> None:
+        """Count an open claim that is new, has ended, or has changed its currency."""
+        if now is not None:
+            self._open_claims[now] = self._open_claims.get(now, 0) + 1
+        if was is not None:
+            self._open_claims[was] -= 1
+            if not self._open_claims[was]:
+                del self._open_claims[was]
+        self._plan_reports(self.account.timezone)
 
     def _index_numbers(self, key: str, left: Billogram | None, entered: Billogram | None) -> None:
         if left is not None:
@@ -638,6 +684,13 @@ def merged_slice(orders: list[list[int]], start: int, stop: int | None) -> list[
 def dunning_inputs(account: Account) -> tuple[object, ...]:
     """Return the values of an account that the deadlines of all its billograms depend on, and since when."""
     return account.dunning_changed_at, *agenda_inputs(account)
+
+
+def _open_currency(billogram: Billogram | None) -> str | None:
+    """Return the currency of an open claim: sent, not ended and not sold; None of any other billogram."""
+    if billogram is None or billogram.internal not in _OPEN:
+        return None
+    return billogram.content.terms.currency
 
 
 def _bucket_values(billogram: Billogram | None) -> tuple[str, str, int, int, Decimal] | None:
