@@ -370,6 +370,13 @@ def _check_read_only(form: InputForm, body: dict[str, Any], shown: Mapping[str, 
                 _check_read_only(inner, value, stored, (*path, wire))
 
 
+def same_members(sent: Any, shown: Any) -> bool:
+    """Whether an object that was sent has only members of the stored one, with equal values."""
+    if not isinstance(sent, dict) or not isinstance(shown, dict):
+        return False
+    return all(name in shown and _same(value, shown[name]) for name, value in sent.items())
+
+
 def _same(sent: Any, shown: Any) -> bool:
     """Whether nothing was sent, or the stored value in any accepted form (api 1.6) [A]."""
     if sent is None or sent == "" or sent == shown:

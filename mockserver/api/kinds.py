@@ -18,6 +18,7 @@ from mockserver.core.calendar import FIRST_DATE, LAST_DATE
 from mockserver.core.callbacks import INBOX
 from mockserver.core.content import MAX_DUE_DAYS
 from mockserver.core.delivery import METHODS
+from mockserver.core.offers import TYPES as OFFER_TYPES
 from mockserver.core.pictures import FILE_TYPES
 from mockserver.core.tabs import DAYS
 from mockserver.schema import Schema, integer, one_word, string
@@ -247,6 +248,12 @@ def url(value: Any) -> Any:
     return found or None
 
 
+def like_to(maximum: int, pattern: str) -> Reader:
+    """A reader of texts of at most `maximum` characters that match a pattern; an empty text becomes null."""
+    read_text, read_form = text_to(maximum), like(pattern)
+    return lambda value: read_form(read_text(value))
+
+
 def language(value: Any) -> Any:
     """Read a language code of two letters; `""` is the market's default [A]."""
     found = text(value)
@@ -377,6 +384,8 @@ CODICE = r"^[A-Za-z0-9]{6,7}$"  # [A]
 _YEAR_AND_MONTH = "^[0-9]{4}-(0[1-9]|1[0-2])$"
 _UPPER_CASE_WORD = "^[A-Z][A-Z0-9_]*$"  # the list may be longer than the two that are known [A]
 _FREQUENCY_FORM = f"^(daily|weekly#([1-7]|{'|'.join(map(str.capitalize, DAYS))})|{_MONTHLY})$"
+_OFFER_ID = "^[A-Za-z0-9]+$"  # [D]
+_LINK = r"https?://(?s:.*)"  # [D]
 _SIGNED_AT = r"^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$"
 _NAME = string(100, 1)
 _DAY = string(format="date")
@@ -394,6 +403,12 @@ KINDS = {
     "text 35": _text(35),
     "text 200": _text(200),
     "text 350": _text(350),
+    "text 1000": _never_null(text_to(1000), string(1000)),
+    "offer id": _never_null(required(like_to(30, _OFFER_ID)), string(30, 1, pattern=_OFFER_ID)),
+    "offer type": _never_null(required(one_of(*OFFER_TYPES)), one_word(OFFER_TYPES)),
+    "title of an offer": _never_null(required(text_to(200)), string(200, 1)),
+    "link of an offer": KindDefinition(like_to(1000, _LINK), string(1000, pattern="^https?://")),
+    "sale type": KindDefinition(or_none(text_to(30)), string(30, 1)),
     "unique value": KindDefinition(or_none(text_to(40)), string(40)),
     "name": _never_null(required(text_to(100)), _NAME),
     "title": KindDefinition(text_to(100), _NAME),

@@ -63,6 +63,7 @@ _IN_PATH: Mapping[str, Schema] = {
     "item_no": string(minimum=1),
     "id": string(minimum=1),
     "filename": string(minimum=1),
+    "offer_id": string(30, 1, pattern="^[A-Za-z0-9]+$"),
     "billing_tab_id": string(format="uuid"),
     "billing_tab_item_id": string(format="uuid"),
 }

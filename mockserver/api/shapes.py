@@ -161,6 +161,43 @@ class EinvoiceRegistrationShape(TypedDict):
     regional_italy: NotRequired[RegionalItalyShape]
 
 
+Milliseconds: TypeAlias = Annotated[
+    str, Form(string(format="date-time", examples=["2026-03-02T11:40:20.500Z"]))
+]
+
+
+class OfferMediaShape(TypedDict):
+    """The picture of an offer."""
+
+    picture: Annotated[str, Form(string(contentEncoding="base64"))]
+    picture_type: Annotated[str, Form(one_word(FILE_TYPES))]
+
+
+class OfferItemShape(TypedDict):
+    """What a sale offer sells."""
+
+    title: str
+    price: Float
+    vat: Number
+    unit: str
+
+
+class OfferShape(TypedDict):
+    """A banner or a sale offer. Both times are in UTC."""
+
+    offer_id: str
+    type: Literal["banner", "sale"]
+    title: str
+    text: str
+    media: OfferMediaShape
+    created_at: Milliseconds
+    updated_at: Milliseconds
+    link_text: NotRequired[str]
+    info_link: NotRequired[str]
+    sale_type: NotRequired[str]
+    item: NotRequired[OfferItemShape]
+
+
 class PictureShape(TypedDict):
     content: Annotated[str | None, Form({"type": ["string", "null"], "contentEncoding": "base64"})]
     file_type: Annotated[str, Form(one_word(FILE_TYPES))]
@@ -386,8 +423,8 @@ class BillogramShape(TypedDict):
     contract: Annotated[Any, Form({"type": ["object", "null"]})]
     show_item_gross_prices: bool
     pdf: PdfShape
-    offers: list[Any]
-    sales_accepted: list[Any]
+    offers: list[str]
+    sales_accepted: list[str]
     created_at: Timestamp
     updated_at: Timestamp
     attested_at: Timestamp | None

@@ -67,6 +67,7 @@ _TITLES = {
     "simulate/collection-cancel": "The case is withdrawn from the collection agency",
     "simulate/factoring-accept": "The buyer of claims accepts it",
     "simulate/factoring-deny": "The buyer of claims refuses it",
+    "simulate/accept-sale": "The recipient accepts a sale offer",
 }
 _BANK_PAYMENT = "The bank reports a payment"
 _RECALL = "The bank takes the payment back"
@@ -217,8 +218,15 @@ def _named(trial: Trial, name: str) -> Action:
         lambda act, body: remedies.decide_named(trial, act, name, body),
         bodies,
         name,
-        {"method": METHODS} if name in ("send", "resend", "remind", "credit") else {},
+        _choices(trial, name),
     )
+
+
+def _choices(trial: Trial, name: str) -> dict[str, tuple[str, ...]]:
+    """Return values to try for members of the body of an action."""
+    if name in ("send", "resend", "remind", "credit"):
+        return {"method": METHODS}
+    return {"offer_id": trial.state.sale_offers} if name == "simulate/accept-sale" else {}
 
 
 def _bank_payment(trial: Trial) -> Action:

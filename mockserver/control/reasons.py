@@ -770,10 +770,47 @@ SIMULATED = {
         "cancel it first: simulate/cancel-scheduled-payment",
         "A",
     ),
+    "sale.type": Reason(
+        "only a sale offer can be accepted, and this one is a banner",
+        "accept a sale offer: GET /offer?type=sale lists them",
+        "A",
+    ),
+    "sale.once": Reason(
+        "a sale offer is accepted at most once on a billogram",
+        "accept another offer, or this one on another billogram",
+        "A",
+        must="offer_id is not among accepted",
+    ),
+    "sale.customer": Reason(
+        "the sale becomes a row of the customer's billing tab, and the billogram's customer number is no "
+        "longer in use",
+        "accept it on a billogram of a customer that exists",
+        "A",
+    ),
     "simulate.sent": Reason(
         "the recipient has not received a draft, so there is nothing to do with it",
         "send it first",
         "A",
+    ),
+}
+
+
+OFFERS = {
+    "offer.offer_id": Reason(
+        "the offer_id must be unique without regard to case, and an offer with this one exists",
+        "choose another offer_id, or change the existing offer by PUT",
+        "D",
+        must="offer_id is not used",
+    ),
+    "offer.banner": Reason(
+        "sale_type and item describe a sale, and this offer is a banner",
+        "leave them out, or create an offer of type sale",
+        "A",
+    ),
+    "offer.accepted": Reason(
+        "a sale offer that was accepted on a billogram is part of an agreement and can't be changed",
+        "create another offer",
+        "D",
     ),
 }
 
@@ -784,6 +821,7 @@ TOPICS: Mapping[str, Mapping[str, Reason]] = {
     "Bodies": BODIES,
     "Customers, items, mandates": REGISTERS,
     "Billing tabs": TABS,
+    "Offers": OFFERS,
     "Making and changing a billogram": DRAFTS,
     "Sent billograms and states": SENT,
     "Commands": COMMANDS,

@@ -31,6 +31,7 @@ from mockserver.core.state import (
     CUSTOMER,
     CUSTOMER_TABS,
     ITEM,
+    OFFER,
     OUTCOMES,
     PAYMENT,
     SOURCE,
@@ -108,6 +109,8 @@ def extract(state: State, key: str, body: Any) -> State:
             keys += [part.billogram for part in payment.allocations]
     part = State()
     part.put(ACCOUNT, "", state.account)
+    for offer_id, offer in state.offers.items():
+        part.put(OFFER, offer_id, offer)
     for number in dict.fromkeys(each.recipient.customer_no for each in billograms.values()):
         if number in state.customers:
             part.put(CUSTOMER, number, state.customers[number])
@@ -244,6 +247,9 @@ def plain(trial: Trial, name: str) -> list[Any]:
             ]
         case "simulate/collector-payment" if remaining > 0:
             return [{"amount": remaining}]
+        case "simulate/accept-sale":
+            accepted = billogram.sales_accepted
+            return [{"offer_id": each} for each in trial.state.sale_offers if each not in accepted]
         case _ if name.startswith(_SIMULATE):
             simulation = BILLOGRAM_SIMULATIONS[name.removeprefix(_SIMULATE)]
             return [] if simulation is None else [simulation.example]
@@ -482,6 +488,7 @@ _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
     "credit-payment": (_feature("standalone_credits"), _SEND),
     "credit-allocate": (*_OPEN, _source, _feature("standalone_credits"), _new_credit),
     "simulate/view": _OPEN,
+    "simulate/accept-sale": _OPEN,
     "simulate/delivery-failure": (*_OPEN, _command("resend", "send it again"), _contact),
     "simulate/schedule-payment": (
         *_OPEN,

@@ -12,7 +12,7 @@ from mockserver.api.customer import render_customer
 from mockserver.api.kinds import CODICE, IDENTIFIER
 from mockserver.control.call import Amount, Answer, Body, ControlCall
 from mockserver.control.errors import ControlError, not_built
-from mockserver.core import collection, debits, delivery, einvoice, factoring, messages, sources
+from mockserver.core import collection, debits, delivery, einvoice, factoring, messages, offers, sources
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE, LAST_DATE
 from mockserver.core.inputs import EinvoiceFields
@@ -116,6 +116,17 @@ def _factoring_deny(act: Act, billogram: Billogram, _: NothingBody) -> None:
     factoring.deny(act, billogram)
 
 
+class AcceptSaleBody(Body):
+    """The sale offer that the recipient accepts; the case of its id does not matter."""
+
+    offer_id: Annotated[str, Field(min_length=1, max_length=30)]
+
+
+def _accept_sale(act: Act, billogram: Billogram, given: AcceptSaleBody) -> None:
+    """The recipient accepts a sale offer; its item becomes a row of the customer's billing tab."""
+    offers.accept(act, billogram, given.offer_id)
+
+
 # by a person with a billogram; None: not built yet
 BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
     "message": Simulation(MessageBody, _message, {"message": "When will it come?"}),
@@ -128,7 +139,7 @@ BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
     "collection-cancel": Simulation(NothingBody, _collection_cancel),
     "factoring-accept": Simulation(NothingBody, _factoring_accept),
     "factoring-deny": Simulation(NothingBody, _factoring_deny),
-    "accept-sale": None,
+    "accept-sale": Simulation(AcceptSaleBody, _accept_sale, {"offer_id": "extra1"}),
     "event": None,
 }
 

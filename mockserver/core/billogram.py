@@ -96,6 +96,7 @@ def send(act: Act, billogram: Billogram, method: str | None) -> None:
             letter_id=act.new_letter(billogram),
             delivery_method=method,
             original_delivery_method=method,
+            offers=act.state.sale_offers,
         )
     )
     delivery.deliver_first_invoice(act, billogram.id, method)

@@ -30,6 +30,7 @@ from mockserver.core.model import (
     Interest,
     Internal,
     Item,
+    Offer,
     Picture,
     Recipient,
     Report,
@@ -151,6 +152,7 @@ class BillogramSent(LetterEvent, frozen=True, kw_only=True):
     original_delivery_method: str
     delivery_redirected: bool = False
     scanning_central: bool = False
+    offers: tuple[str, ...] = ()
 
 
 class EfakturaSent(BillogramEvent, frozen=True, kw_only=True):
@@ -542,6 +544,24 @@ class FactoringDenied(LetterEvent, frozen=True, kw_only=True):
     factoring_reference: str
     factoring_method: str | None = None
     message: str | None = None
+    offers: tuple[str, ...] = ()
+
+
+class SaleAccepted(BillogramEvent, frozen=True, kw_only=True):
+    """The recipient accepted a sale offer. No sum changes: the billing tab invoices the sale."""
+
+    keys = (
+        *("offer_id", "sale_type", "accepted_at", "customer_no"),
+        *("item_title", "item_price", "item_type"),
+    )
+
+    offer_id: str
+    sale_type: str
+    accepted_at: str  # UTC
+    customer_no: int
+    item_title: str
+    item_price: Decimal
+    item_type: str  # the unit of the item
 
 
 class CustomerMessage(BillogramEvent, frozen=True, kw_only=True):
@@ -620,6 +640,12 @@ class PictureChanged(Event, frozen=True):
 
     name: str
     picture: Picture | None
+
+
+class OfferStored(Event, frozen=True):
+    """An offer was created or changed."""
+
+    offer: Offer
 
 
 class EinvoiceRegistered(Event, frozen=True):

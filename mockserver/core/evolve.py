@@ -17,6 +17,7 @@ from mockserver.core.model import (
     Customer,
     CustomerTabs,
     Internal,
+    Offer,
     ReportPlan,
     TabRow,
     replace,
@@ -27,6 +28,7 @@ from mockserver.core.state import (
     CUSTOMER,
     CUSTOMER_TABS,
     ITEM,
+    OFFER,
     OUTCOMES,
     PAYMENT,
     PICTURE,
@@ -139,6 +141,7 @@ def _sent(old: Billogram, event: events.BillogramSent) -> dict[str, Any]:
         "ocr_number": event.ocr_number,
         "link": event.link,
         "content": replace(old.content, terms=terms),
+        "offers": event.offers,
     }
 
 
@@ -156,7 +159,7 @@ _COPIES: dict[type, Callable[[Billogram, Any], dict[str, Any]]] = {
         "link": event.link,
     },
     events.BillogramSold: lambda _, event: {"invoice_no": event.invoice_no},
-    events.FactoringDenied: lambda _, event: {"invoice_no": event.invoice_no},
+    events.FactoringDenied: lambda _, event: {"invoice_no": event.invoice_no, "offers": event.offers},
     events.DraftChanged: lambda _, event: {
         "content": event.content,
         "recipient": event.recipient,
@@ -436,6 +439,18 @@ _BOOKED: dict[type, Callable[[View, Any], Booking | None]] = {
 }
 
 
+def _offer_stored(_: View, event: events.OfferStored) -> tuple[Change, ...]:
+    return ((OFFER, event.offer.offer_id.lower(), event.offer),)
+
+
+def _sale_accepted(view: View, event: events.SaleAccepted) -> tuple[Change, ...]:
+    (kind, key, billogram), *others = _apply_billogram_event(view, event)
+    new = replace(billogram, sales_accepted=(*billogram.sales_accepted, event.offer_id))
+    offer: Offer = view.find(OFFER, event.offer_id.lower())
+    accepted = replace(offer, accepted=True)
+    return (kind, key, new), *others, (OFFER, event.offer_id.lower(), accepted)
+
+
 _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.BillogramCreated: _created,
     events.Deleted: _deleted,
@@ -469,4 +484,6 @@ _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.TabSettingsChanged: _tab_settings_changed,
     events.TabsRenumbered: _tabs_renumbered,
     events.ReportsMade: _reports_made,
+    events.OfferStored: _offer_stored,
+    events.SaleAccepted: _sale_accepted,
 }

@@ -56,6 +56,7 @@ def deny(act: Act, billogram: Billogram) -> None:
             invoice_no=_invoice_no(act, billogram),
             letter_id=act.new_letter(billogram),
             delivery_method=method,
+            offers=act.state.sale_offers,
             factoring_reference=numbers.factoring_reference(act.account.seed, billogram.number),
         )
     )

@@ -440,6 +440,59 @@ class MigrationFields(Input, frozen=True, kw_only=True):
     amendment: AmendmentFields
 
 
+class OfferPicture(Struct, frozen=True, kw_only=True):
+    """The picture of an offer, and its type."""
+
+    picture: kinds.Base64
+    picture_type: kinds.FileType
+
+
+class OfferMedia(Value, frozen=True):
+    """The picture of a stored offer. In a PUT, a member that is not sent keeps its value [A]."""
+
+    picture: kinds.Base64 = ""
+    picture_type: kinds.FileType = ""
+
+
+class OfferItemFields(Struct, frozen=True, kw_only=True):
+    """What a sale offer sells."""
+
+    title: kinds.Name
+    price: kinds.Price
+    vat: kinds.Vat
+    unit: kinds.Unit | UnsetType = UNSET
+
+
+class OfferFields(Input, frozen=True, kw_only=True):
+    """A new banner or sale offer. A banner needs `info_link`, and a sale needs `item`."""
+
+    read_only: ClassVar[tuple[str, ...]] = ("created_at", "updated_at")
+
+    offer_id: kinds.OfferId
+    type: kinds.OfferType
+    title: kinds.OfferTitle
+    text: kinds.Text1000
+    info_link: kinds.InfoLink | None = None
+    media: OfferPicture
+    link_text: str | None = None
+    sale_type: kinds.SaleType | None = None
+    item: OfferItemFields | None = None
+
+
+class OfferChanges(Input, frozen=True, kw_only=True):
+    """The members of an offer that a PUT may send."""
+
+    read_only: ClassVar[tuple[str, ...]] = (
+        *("offer_id", "type", "link_text", "sale_type", "item"),
+        *("created_at", "updated_at"),
+    )
+
+    title: kinds.OfferTitle | UnsetType = UNSET
+    text: kinds.Text1000 | UnsetType = UNSET
+    info_link: Maybe[kinds.InfoLink] = UNSET
+    media: Patch[OfferMedia] = Patch()
+
+
 class PictureFields(Input, frozen=True, kw_only=True):
     """A picture, and optionally its type; by default the type is detected."""
 

@@ -422,6 +422,36 @@ class Picture(Value, frozen=True):
     file_type: str
 
 
+class OfferItem(Value, frozen=True):
+    """What a sale offer sells: the row that an accepted sale adds to the customer's billing tab."""
+
+    title: str
+    price: Decimal
+    vat: Decimal
+    unit: str = "unit"
+
+
+class Offer(Value, frozen=True):
+    """A banner or a sale offer on the recipient's page (reference: api 13). Both times are in UTC.
+
+    `accepted` is set by the first sale; from then on the offer can't be changed.
+    """
+
+    offer_id: str
+    number: int
+    type: str
+    title: str
+    text: str
+    picture: Picture
+    created_at: datetime
+    updated_at: datetime
+    info_link: str | None = None
+    link_text: str | None = None
+    sale_type: str | None = None
+    item: OfferItem | None = None
+    accepted: bool = False
+
+
 class Billogram(Value, frozen=True):
     """One claim with its history (reference: behaviour 1). `number` is its creation order in the account."""
 
@@ -448,6 +478,8 @@ class Billogram(Value, frozen=True):
     documents: tuple[Any, ...] = ()  # documents.Document, oldest first
     flags: tuple[str, ...] = ()  # the flags that are set by events; others are derived
     events: tuple[Any, ...] = ()  # events.BillogramEvent, oldest first
+    offers: tuple[str, ...] = ()  # the ids of the sale offers when it was sent
+    sales_accepted: tuple[str, ...] = ()  # the ids of the accepted ones, in order
 
     @property
     def is_credit(self) -> bool:

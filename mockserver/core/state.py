@@ -34,6 +34,7 @@ from mockserver.core.model import (
     CustomerTabs,
     Internal,
     Item,
+    Offer,
     Report,
     ReportPlan,
     TabRow,
@@ -44,11 +45,12 @@ PICTURE = "picture"  # the keys are names: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
 TAB, TAB_ROW = "billing tab", "billing tab row"
 REPORT, REPORT_PLAN = "report", "report plan"  # the key of the plan is empty
+OFFER = "offer"  # the keys are ids in lower case
 CUSTOMER_TABS = "customer tabs"  # the keys are the `number` of customers, which never changes
 
 KINDS = (
     *(ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES),
-    *(TAB, TAB_ROW, CUSTOMER_TABS, REPORT, REPORT_PLAN),
+    *(TAB, TAB_ROW, CUSTOMER_TABS, REPORT, REPORT_PLAN, OFFER),
 )
 _ALL = "all"
 _DELETED = Internal.DELETED  # looked up once, because the lookup in an enumeration is slow
@@ -283,6 +285,7 @@ class State:
         self.tab_rows: dict[str, TabRow] = self._tables[TAB_ROW]
         self.customer_tabs: dict[int, CustomerTabs] = self._tables[CUSTOMER_TABS]
         self.reports: dict[str, Report] = self._tables[REPORT]  # in order of creation
+        self.offers: dict[str, Offer] = self._tables[OFFER]  # in order of creation
         # indexes
         self._sources_of: dict[int, tuple[str, ...]] = {}  # by customer
         self.customer_order: list[int] = []
@@ -487,6 +490,11 @@ class State:
     def sources_of(self, customer_no: int) -> list[PaymentSource]:
         """Return the mandates of a customer, in order of creation."""
         return [self.sources[key] for key in self._sources_of.get(customer_no, ())]
+
+    @property
+    def sale_offers(self) -> tuple[str, ...]:
+        """The ids of the sale offers in order of creation: those of a billogram that is sent now."""
+        return tuple([each.offer_id for each in self.offers.values() if each.item is not None])
 
     def _index_tab_row(self, key: str, old: TabRow | None, new: TabRow | None) -> None:
         if old is None and new is not None:
