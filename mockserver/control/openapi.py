@@ -12,7 +12,7 @@ from msgspec import structs
 from mockserver.api.openapi import shared_schemas
 from mockserver.control.call import JSON, ControlOperation
 from mockserver.control.errors import STATUS
-from mockserver.control.recipient import FILES
+from mockserver.control.recipient import FILES, OFFER_FILE
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS, operation_id
 from mockserver.schema import (
     Components,
@@ -45,6 +45,7 @@ _IN_PATH: Mapping[str, Schema] = {
     "link": string(minimum=1),
     "file": one_word(FILES),
     "filename": string(minimum=1),
+    "file": string(pattern=f"^({'|'.join(FILES)}|{OFFER_FILE}[A-Za-z0-9]{{1,30}})$"),
 }
 
 

@@ -19,10 +19,11 @@ from mockserver.api.shapes import STATES, Base64, Day
 from mockserver.control.call import Answer, ControlCall, Shown
 from mockserver.control.deliveries import format_moment
 from mockserver.control.errors import ControlError
-from mockserver.core import calendar, documents, numbers, pictures
+from mockserver.core import calendar, documents, money, numbers, pictures
 from mockserver.core.funds import AUTOGIRO
 from mockserver.core.machine import public_state
-from mockserver.core.model import Account, Billogram, Customer, Internal, Recipient
+from mockserver.core.model import Account, Billogram, Customer, Internal, Offer, Recipient
+from mockserver.core.offers import BANNER
 from mockserver.core.refusal import no_object
 from mockserver.core.showing import as_number
 from mockserver.core.state import PICTURE, State
@@ -32,6 +33,7 @@ from mockserver.schema import Form, Schema, one_word, string
 
 LINK_QUERY: dict[str, Schema] = {"account": string(minimum=1)}
 FILES = ("invoice.pdf", "attachment.pdf", pictures.LOGOTYPE, pictures.COVERPHOTO)
+OFFER_FILE = "offer-"  # before the offer_id in the name of the picture
 _OTHERS = 50  # billograms of the same recipient that are listed
 _PDF = "application/pdf"
 
@@ -111,6 +113,22 @@ class OtherShape(TypedDict):
     due_date: Day
 
 
+class OfferedShape(TypedDict):
+    """A banner, or a sale offer of the billogram. `file` is the name of its picture.
+
+    `price` is null for a banner; it includes VAT. `accepted` says that the sale was accepted here.
+    """
+
+    offer_id: str
+    title: str
+    text: str
+    info_link: str | None
+    file: str
+    price: int | Decimal | None
+    unit: str | None
+    accepted: bool
+
+
 class RecipientPageShape(TypedDict):
     """A billogram as its recipient sees it."""
 
@@ -132,6 +150,8 @@ class RecipientPageShape(TypedDict):
     invoice: InvoiceShape
     history: list[HistoryShape]
     others: list[OtherShape]
+    banners: list[OfferedShape]
+    sales: list[OfferedShape]
     files: Annotated[list[str], Form({"type": "array", "items": one_word(FILES)})]
 
 
@@ -221,6 +241,8 @@ def _render(state: State, billogram: Billogram, today: str) -> RecipientPageShap
         "invoice": _invoice(state.account, billogram),
         "history": _history(state.account, billogram),
         "others": [_other(each) for each in islice(_same_recipient(state, billogram), _OTHERS)],
+        "banners": [_offered(each, billogram) for each in state.offers.values() if each.type == BANNER],
+        "sales": [_offered(state.offers[each.lower()], billogram) for each in billogram.offers],
         "files": [name for name in FILES if _has_file(state, billogram, name)],
     }
 
@@ -280,6 +302,21 @@ def _history(account: Account, billogram: Billogram) -> list[HistoryShape]:
     return found
 
 
+def _offered(offer: Offer, billogram: Billogram) -> OfferedShape:
+    sold = offer.item
+    price = None if sold is None else money.add(sold.price, money.percent(sold.price, sold.vat))
+    return {
+        "offer_id": offer.offer_id,
+        "title": offer.title,
+        "text": offer.text,
+        "info_link": offer.info_link,
+        "file": f"{OFFER_FILE}{offer.offer_id}",
+        "price": None if price is None else as_number(price),
+        "unit": None if sold is None else sold.unit,
+        "accepted": offer.offer_id in billogram.sales_accepted,
+    }
+
+
 def _invoice(account: Account, billogram: Billogram) -> InvoiceShape:
     document = documents.present(billogram, account)
     made: PdfContent = pdf_content(document, document.invoice_no)
@@ -319,7 +356,8 @@ File = tuple[bytes, str, str]  # content, name, type
 async def file(call: ControlCall) -> Answer:
     """`GET …/billograms/{id}/recipient/{file}`: a file of the page, in base64.
 
-    It is the PDF of the newest document, the attachment, the logotype or the cover photo.
+    It is the PDF of the newest document, the attachment, the logotype, the cover photo, or the picture of an
+    offer, `offer-` and its id.
     """
     live = await call.live()
     key, name = call.params["id"], call.params["file"]
@@ -336,6 +374,9 @@ async def file(call: ControlCall) -> Answer:
         if name == "attachment.pdf":
             assert billogram.attachment is not None, "it has one"
             return billogram.attachment.content, billogram.attachment.filename, _PDF
+        if name.startswith(OFFER_FILE):
+            shown = state.offers[name.removeprefix(OFFER_FILE).lower()].picture
+            return shown.content, name, shown.file_type
         content = state.find(PICTURE, name).content
         # the type that a client gave may be another one
         return content, name, pictures.file_type_of(content) or pictures.PNG
@@ -359,4 +400,7 @@ def _has_file(state: State, billogram: Billogram, name: str) -> bool:
             return bool(billogram.documents)
         case "attachment.pdf":
             return billogram.attachment is not None
+    if name.startswith(OFFER_FILE):
+        offer = state.offers.get(name.removeprefix(OFFER_FILE).lower())
+        return offer is not None and (offer.type == BANNER or offer.offer_id in billogram.offers)
     return name in FILES and state.find(PICTURE, name) is not None

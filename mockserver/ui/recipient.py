@@ -31,6 +31,14 @@ STATES = {
     "Ended": "Avslutad",
     "CollectorEnded": "Avslutad",
 }  # the rest shows as ended [S: so do confirmed losses]
+UNITS = {
+    "unit": "st",
+    "hour": "timme",
+    "day": "dag",
+    "month": "månad",
+    "year": "år",
+    "litre": "liter",
+}  # the other units are written alike in Swedish
 _ENDED = "Avslutad"
 _SETTLED = ("Betald", "Krediterad", "Såld", _ENDED)
 _LATE = ("Overdue", "Reminder_1", "Reminder_2", "Reminder_3", "Reminder_Many", "Collecting", "Collection")
@@ -79,6 +87,7 @@ _HISTORY: dict[str, str] = {
     "Writeoff": "Avskrivet: {money}",
     "UnderpaymentSettled": "Avskrivet: {money}",
     "BillogramEnded": "Fakturan avslutades",
+    "SaleAccepted": "Du köpte {item_title}",
     "CustomerMessage": "Du skrev",
     "CreditorMessage": "{creditor} skrev",
 }
@@ -92,6 +101,7 @@ DONE = {
     "verify-email": "E-postadressen är bekräftad.",
     "automatic-on": "Autogiro är nu på.",
     "automatic-off": "Autogiro är nu av.",
+    "accept-sale": "Tack! Köpet läggs på din nästa faktura.",
 }
 WHY = {
     "amount": "Skriv ett belopp över 0 som är högst det som återstår att betala.",
@@ -108,6 +118,8 @@ WHY = {
     "unpaid": "Välj om obetalda fakturor också ska betalas.",
     "off": "Autogiro är redan av.",
     "customer": "Företaget har inte kvar dig som kund med det här kundnumret.",
+    "sale": "Erbjudandet finns inte längre.",
+    "accepted": "Erbjudandet går inte att köpa här: det är redan köpt.",
     "busy": "Just nu går det inte att spara något. Försök igen om en stund.",
     "other": "Något gick fel.",
 }  # why a form was refused, by the word in the address
@@ -255,6 +267,14 @@ async def _as_customer(visit: Visit, shown: Shown, what: str, body: Mapping[str,
     return "customer" if reply.status == _GONE else why(reply, **refused)
 
 
+async def accept_sale(visit: Visit, shown: Shown, typed: Typed) -> str:
+    """Accept a sale offer."""
+    if not shown["customer"]:
+        return "customer"
+    reply = await visit.simulate("accept-sale", {"offer_id": typed.get("offer_id", "")})
+    return "sale" if reply.status == _GONE else why(reply, value="sale", state="accepted")
+
+
 ACTIONS: dict[str, Action] = {
     "pay": pay,
     "plan": plan,
@@ -263,6 +283,7 @@ ACTIONS: dict[str, Action] = {
     "verify-email": verify_email,
     "automatic-on": automatic_on,
     "automatic-off": automatic_off,
+    "accept-sale": accept_sale,
 }
 KEPT = {"pay": "amount", "verify-email": "email"}  # the field that a refused form shows again
 
@@ -297,6 +318,7 @@ def values(shown: Shown, query: Mapping[str, str]) -> dict[str, Any]:
         "why": WHY.get(query.get("why", ""), WHY["other"]) if refused else None,
         "typed": query.get("typed", "") if refused else "",
         "money": money,
+        "units": UNITS,
         "day": lambda text: text[:10],
     }
 
@@ -313,7 +335,7 @@ def _history(shown: Shown) -> list[Past]:
             "money": money(amount, shown["currency"]),
             "channel": channel,
             "creditor": shown["invoice"]["creditor"],
-            **{name: data.get(name) for name in ("date", "payment_date", "reminder_count")},
+            **{name: data.get(name) for name in ("date", "payment_date", "reminder_count", "item_title")},
         }
         message = data.get("message") or "" if event["type"] in _MESSAGES else ""
         found.append(Past(event["at"], form.format(**known), message))

@@ -27,6 +27,7 @@ from mockserver.wire import ClientGone, header
 BASE = "/r"
 _STATIC = ("recipient.css", "icon.svg")
 _FILES = ("invoice.pdf", "attachment.pdf", "logotype", "coverphoto")
+_OFFER = re.compile(r"offer-[A-Za-z0-9]{1,30}", re.ASCII)  # the picture of an offer
 _OCR_NUMBER = re.compile(r"\d{1,40}", re.ASCII)
 _LINK = re.compile(r"[A-Z]{5}", re.ASCII)
 _KEPT = 200  # characters of a refused field
@@ -67,7 +68,8 @@ class Recipient:
         query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         found = await self._find(scope, ocr_number, link, query.get("account"))
         is_page = "/" not in rest
-        if isinstance(found, Visit) and (is_page or last in _FILES or last in ACTIONS):
+        is_file = last in _FILES or _OFFER.fullmatch(last) is not None
+        if isinstance(found, Visit) and (is_page or is_file or last in ACTIONS):
             allowed = _SENT if last in ACTIONS else _READ
             if scope["method"] not in allowed.split(", "):
                 allow = [(b"allow", allowed.encode())]

@@ -12,6 +12,7 @@ import pytest
 from mockserver.api.shapes import STATES as PUBLIC_STATES
 from mockserver.core import events
 from mockserver.ui.recipient import ACTIONS, DONE, STATES, WHY
+from tests.api.test_offer import BANNER, SALE
 from tests.control.test_snapshots import fork
 from tests.server import ACCOUNT, Answer, Server, scope_of
 from tests.ui.pages import PageReader, load, send
@@ -334,6 +335,20 @@ def _euro(server: Server) -> dict[str, Any]:
     return server.sent(currency="EUR")
 
 
+def _with_sale(server: Server) -> dict[str, Any]:
+    server.post("/offer", BANNER)
+    server.post("/offer", SALE)
+    return server.sent()
+
+
+def _bought(server: Server) -> dict[str, Any]:
+    billogram = _with_sale(server)
+    server.mock(
+        "POST", f"{A}/billograms/{billogram['id']}/simulate/accept-sale", {"offer_id": SALE["offer_id"]}
+    )
+    return billogram
+
+
 PAY = f"{A}/payments"
 NAME = "Test Customer AB"
 ONE, HIM = f"{A}/billograms/{{key}}/simulate", f"{A}/customers/1/simulate"
@@ -381,6 +396,7 @@ COUNTERPARTS: list[Any] = [
         {"type": "autogiro", "unpaid_too": False},
     ),
     (_planned, "automatic-off", {}, f"{HIM}/disable-recurring", {}),
+    (_with_sale, "accept-sale", {"offer_id": "extra1"}, f"{ONE}/accept-sale", {"offer_id": "extra1"}),
 ]
 
 
@@ -449,6 +465,10 @@ def _past_due(server: Server) -> dict[str, Any]:
         ),
         (_sent, "automatic-on", {"unpaid_too": "perhaps"}, "unpaid"),
         (_sent, "automatic-off", {}, "off"),
+        (_with_sale, "accept-sale", {}, "sale"),
+        (_with_sale, "accept-sale", {"offer_id": "other"}, "sale"),
+        (_with_sale, "accept-sale", {"offer_id": "banner7"}, "accepted"),
+        (_bought, "accept-sale", {"offer_id": "extra1"}, "accepted"),
     ],
 )
 def test_a_refused_action_changes_nothing_and_says_why(
@@ -471,6 +491,29 @@ def test_a_refused_action_changes_nothing_and_says_why(
     if form is not None and told.get("typed"):
         assert kept is not None
         assert form.fields[kept] == told["typed"]
+
+
+def test_offers_are_shown_with_their_pictures(server: Server) -> None:
+    hostile = SALE | {"offer_id": "x2", "title": HOSTILE[0], "text": HOSTILE[1]}
+    server.post("/offer", hostile)
+    billogram = _with_sale(server)
+    link = link_of(billogram)
+    page = opened(server, link)
+    assert [each.fields["offer_id"] for each in page.forms if each.action.endswith("accept-sale")] == [
+        "x2",
+        "extra1",
+    ]
+    assert "100,00\N{NO-BREAK SPACE}SEK / månad" in page.text
+    assert HOSTILE[0] in page.text
+    picture = load(server, f"{link}/offer-banner7")
+    assert (picture.status, picture.headers["content-type"]) == (200, "image/png")
+    assert picture.body == base64.b64decode(PNG)
+    assert load(server, f"{link}/offer-other").status == 404
+    act(server, link, "accept-sale", offer_id="extra1")
+    page = opened(server, link)
+    assert "Köpt." in page.text
+    assert "Du köpte Extra service" in page.text
+    assert len([each for each in page.forms if each.action.endswith("accept-sale")]) == 1
 
 
 def test_two_payments_at_once_are_at_most_what_remains(server: Server) -> None:
@@ -549,6 +592,7 @@ def test_a_customer_who_took_over_a_number_is_another_one(server: Server) -> Non
         "verify-email": {"email": "a@b.se"},
         "automatic-on": {},
         "automatic-off": {},
+        "accept-sale": {"offer_id": "extra1"},
     }.items():
         told = act(server, link_of(old), action, **fields)
         assert (told["refused"], told["why"]) == (action, "customer")
@@ -627,7 +671,7 @@ def test_a_wrong_address_is_a_page_in_the_same_form(server: Server) -> None:
             f"/r/{'9' * 3000}/{letters}",
             "/r/../r/x",
         ),
-        *(f"{link}/accept-sale", f"/r/{ocr_number}//{letters}"),
+        *(f"{link}/accept-offer", f"/r/{ocr_number}//{letters}"),
     ):
         for method in ("GET", "POST", "HEAD", "PUT"):
             answer = server.run(server.asgi(method, path))
