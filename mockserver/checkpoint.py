@@ -38,6 +38,7 @@ from mockserver.core.state import (
     BILLOGRAM,
     CUSTOMER,
     CUSTOMER_TABS,
+    EFAKTURA,
     ITEM,
     OFFER,
     OUTCOMES,
@@ -69,7 +70,14 @@ _OUT_OF_DATE = 1000  # aggregates that segments may have beyond twice the curren
 _AT_ONCE = 2000  # values; up to this number all are in one write, and the checkpoint is always complete
 
 _PLANNED, _LETTERS, _VALUES = "planned", "letters", "shared"
-_WHOLE = (OUTCOMES, PICTURE, REPORT, REPORT_PLAN, OFFER)  # small tables whose order matters: one row each
+_WHOLE = (
+    OUTCOMES,
+    PICTURE,
+    REPORT,
+    REPORT_PLAN,
+    OFFER,
+    EFAKTURA,
+)  # small tables whose order matters: one row each
 _LAZY = (CUSTOMER, ITEM, BILLOGRAM, PAYMENT, TAB, TAB_ROW, CUSTOMER_TABS)
 _SHARED_TYPES = frozenset({Settings, Picture, Recipient})
 _PLAIN_TYPES = {

@@ -17,13 +17,15 @@ from typing import (
     get_type_hints,
 )
 
-from mockserver.api.shapes import STATES, Error, EventShape, ListedEventShape, Number, Timestamp, Uuid
+from mockserver.api.shapes import STATES, Base64, Error, EventShape, ListedEventShape, Number, Timestamp, Uuid
 from mockserver.core.callbacks import (
     BILLING_TAB,
     BILLOGRAM_EVENT,
     EFAKTURA,
     EINVOICE_CREATED,
     EINVOICE_DELETED,
+    EINVOICE_MISMATCH,
+    EINVOICE_NOT_FOUND,
     PAYMENT_RECALLED,
     RECIPIENT_UPDATED,
     CallbackType,
@@ -88,20 +90,54 @@ class EinvoiceRegistrationDeletedShape(TypedDict):
     recipient_information: RecipientInformationShape
 
 
+Operation = Literal["ADD", "CHANGE", "DELETE"]
+
+
+class MismatchShape(RecipientInformationShape):
+    operation: Operation
+    existing_personal_identification_number: str
+    new_personal_identification_number: str
+
+
+class EinvoiceRegistrationIdentificationMismatchShape(TypedDict):
+    """A callback: a customer in Finland registered with another identity code than the stored one."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["EinvoiceRegistrationIdentificationMismatch"]
+    recipient_information: MismatchShape
+
+
+class NotFoundShape(TypedDict):
+    customer_number: str
+    operation: Operation
+    personal_identification_number: str
+    electronic_invoicing_address: str
+
+
+class EinvoiceRegistrationRecipientNotFoundShape(TypedDict):
+    """A callback: somebody in Finland registered with a number of no customer."""
+
+    callback_id: Uuid
+    callback_timestamp: Annotated[str, Form(string(format="date-time"))]
+    callback_type: Literal["EinvoiceRegistrationRecipientNotFound"]
+    recipient_information: NotFoundShape
+
+
 class EfakturaShape(TypedDict):
-    registration_type: Literal["Registration", "Deregistration"]
+    registration_type: Literal["Registration", "Deregistration", "ForwardedEfakturaRegistration"]
     fmi: str | None
     bank_name: str | None
     bank_code: str | None
     id_number: str | None
-    recipient_type: Literal["individual", "company"]
+    recipient_type: Literal["individual", "company"] | None
     ocr: str | None
-    billogram_customer_number: int
-    customer_supplied_billogram_customer_no: int
+    billogram_customer_number: int | None
+    customer_supplied_billogram_customer_no: int | None
     full_name: str | None
     email: str | None
-    file_contents: None
-    file_name: None
+    file_contents: Base64 | None
+    file_name: str | None
 
 
 class EfakturaRegistrationShape(TypedDict):
@@ -227,6 +263,8 @@ _CALLBACKS = {
     RECIPIENT_UPDATED: RecipientUpdatedShape,
     EINVOICE_CREATED: EinvoiceRegistrationCreatedShape,
     EINVOICE_DELETED: EinvoiceRegistrationDeletedShape,
+    EINVOICE_MISMATCH: EinvoiceRegistrationIdentificationMismatchShape,
+    EINVOICE_NOT_FOUND: EinvoiceRegistrationRecipientNotFoundShape,
     EFAKTURA: EfakturaRegistrationShape,
 }
 

@@ -24,7 +24,7 @@ from mockserver.control.payments import PaymentBody, report
 from mockserver.control.reasons import reason_of
 from mockserver.control.remedies import Trial
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, operation_id
-from mockserver.core import sepa
+from mockserver.core import other_events, sepa
 from mockserver.core.act import Act
 from mockserver.core.delivery import METHODS
 from mockserver.core.events import BillogramEvent
@@ -68,6 +68,7 @@ _TITLES = {
     "simulate/factoring-accept": "The buyer of claims accepts it",
     "simulate/factoring-deny": "The buyer of claims refuses it",
     "simulate/accept-sale": "The recipient accepts a sale offer",
+    "simulate/event": "An event that nothing else causes is written",
 }
 _BANK_PAYMENT = "The bank reports a payment"
 _RECALL = "The bank takes the payment back"
@@ -182,7 +183,7 @@ def _effect(act: Act, key: str) -> EffectShape:
 
 
 def _actions(trial: Trial) -> Iterator[Action]:
-    simulations = [f"simulate/{name}" for name, row in BILLOGRAM_SIMULATIONS.items() if row is not None]
+    simulations = [f"simulate/{name}" for name in BILLOGRAM_SIMULATIONS]
     for name in (*TRANSITIONS, *simulations):
         yield _named(trial, name)
     yield _bank_payment(trial)
@@ -206,7 +207,6 @@ def _named(trial: Trial, name: str) -> Action:
         case _:
             what = name.removeprefix("simulate/")
             simulation = BILLOGRAM_SIMULATIONS[what]
-            assert simulation is not None, "it is built"
             operation, example = operation_id(what), simulation.example
     if example not in bodies:
         bodies.append(example)
@@ -226,6 +226,8 @@ def _choices(trial: Trial, name: str) -> dict[str, tuple[str, ...]]:
     """Return values to try for members of the body of an action."""
     if name in ("send", "resend", "remind", "credit"):
         return {"method": METHODS}
+    if name == "simulate/event":
+        return {"type": other_events.TYPES}
     return {"offer_id": trial.state.sale_offers} if name == "simulate/accept-sale" else {}
 
 

@@ -68,12 +68,15 @@ def operations(table: tuple[ControlOperation, ...]) -> Iterator[tuple[ControlOpe
             continue
         of_customer = "{no}" in row.path
         for name, simulation in (CUSTOMER_SIMULATIONS if of_customer else BILLOGRAM_SIMULATIONS).items():
-            if simulation is not None:
-                path = row.path.replace("{what}", name)
-                one = structs.replace(
-                    row, id=operation_id(name), path=path, body=simulation.body, example=simulation.example
-                )
-                yield one, simulation.decide
+            one = structs.replace(
+                row,
+                id=operation_id(name),
+                path=row.path.replace("{what}", name),
+                body=simulation.body,
+                example=simulation.example,
+                answer=simulation.answer or row.answer,
+            )
+            yield one, simulation.decide
 
 
 @lru_cache(maxsize=8)

@@ -735,6 +735,17 @@ SIMULATED = {
         "register the customer first: simulate/einvoice-register",
         "A",
     ),
+    "simulate.einvoice_customer": Reason(
+        "a recipient whose number is one of a customer is found",
+        "name a number of no customer",
+        "A",
+    ),
+    "simulate.einvoice_finland": Reason(
+        "only banks in Finland report a registration that does not match or finds nobody",
+        "create an account with the market Finland",
+        "D",
+        must="market = Finland",
+    ),
     "simulate.factoring": Reason(
         "a buyer of claims can only answer to an offered billogram, and this one is not offered",
         "sell the billogram first",

@@ -171,7 +171,6 @@ def decide_named(trial: Trial, act: Act, name: str, body: Any) -> None:
     """Decide an operation: a command, `create`, `put`, `delete`, or a simulation such as `simulate/view`."""
     if name.startswith(_SIMULATE):
         simulation = BILLOGRAM_SIMULATIONS[name.removeprefix(_SIMULATE)]
-        assert simulation is not None, "it is built"
         simulation.decide(act, act.billogram(trial.key), parse_body(simulation.body, body))
     else:
         decide(act, name, trial.key, lambda: body, trial.base)
@@ -252,7 +251,7 @@ def plain(trial: Trial, name: str) -> list[Any]:
             return [{"offer_id": each} for each in trial.state.sale_offers if each not in accepted]
         case _ if name.startswith(_SIMULATE):
             simulation = BILLOGRAM_SIMULATIONS[name.removeprefix(_SIMULATE)]
-            return [] if simulation is None else [simulation.example]
+            return [simulation.example]
         case _:
             return [{}]
 
@@ -489,6 +488,7 @@ _PREPARATIONS: dict[str, tuple[Callable[[Trial], Iterator[Edge]], ...]] = {
     "credit-allocate": (*_OPEN, _source, _feature("standalone_credits"), _new_credit),
     "simulate/view": _OPEN,
     "simulate/accept-sale": _OPEN,
+    "simulate/event": _OPEN,
     "simulate/delivery-failure": (*_OPEN, _command("resend", "send it again"), _contact),
     "simulate/schedule-payment": (
         *_OPEN,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from msgspec import Struct
 from pydantic import Field
@@ -10,9 +10,19 @@ from pydantic import Field
 from mockserver.api.billogram_view import render_billogram
 from mockserver.api.customer import render_customer
 from mockserver.api.kinds import CODICE, IDENTIFIER
-from mockserver.control.call import Amount, Answer, Body, ControlCall
-from mockserver.control.errors import ControlError, not_built
-from mockserver.core import collection, debits, delivery, einvoice, factoring, messages, offers, sources
+from mockserver.control.call import Amount, Answer, Body, ControlCall, parse_body
+from mockserver.control.errors import ControlError
+from mockserver.core import (
+    collection,
+    debits,
+    delivery,
+    einvoice,
+    factoring,
+    messages,
+    offers,
+    other_events,
+    sources,
+)
 from mockserver.core.act import Act
 from mockserver.core.calendar import FIRST_DATE, LAST_DATE
 from mockserver.core.inputs import EinvoiceFields
@@ -21,6 +31,7 @@ from mockserver.core.refusal import no_object
 from mockserver.core.state import CUSTOMER
 
 Ip = Annotated[str, Field(min_length=1, max_length=100)]
+Code = Annotated[str, Field(min_length=1, max_length=100)]
 Day = Annotated[date, Field(ge=FIRST_DATE, le=LAST_DATE)]
 
 
@@ -42,11 +53,15 @@ class MessageBody(Body):
 
 
 class Simulation(Struct, frozen=True):
-    """An action of somebody other than the creditor: the type of its body, and its decision."""
+    """An action of somebody other than the creditor: the type of its body, and its decision.
+
+    `answer` is the type of its answer, if that is not the object.
+    """
 
     body: type[Body]
     decide: Callable[[Act, Any, Any], None]
     example: dict[str, Any] = {}
+    answer: Any = None
 
 
 def operation_id(what: str) -> str:
@@ -127,8 +142,73 @@ def _accept_sale(act: Act, billogram: Billogram, given: AcceptSaleBody) -> None:
     offers.accept(act, billogram, given.offer_id)
 
 
-# by a person with a billogram; None: not built yet
-BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
+class EventBody(Body):
+    """An event that nothing else causes. `data` has keys of its type; what is left out is filled."""
+
+    type: Literal[
+        "NewInvoicePDF",
+        "EfakturaFailed",
+        "PaymentUserUpdated",
+        "RecurringPaymentUpdated",
+        "FactoringCreditRequest",
+        "FactoringCreditRequestDenied",
+    ]
+    data: dict[str, Any] | None = None
+
+
+class NewInvoicePdfData(Body):
+    invoice_no: Annotated[int, Field(ge=1, lt=10**15)] | None = None
+    letter_id: Code | None = None
+
+
+class EfakturaFailedData(Body):
+    bankgiro: Code | None = None
+    recipient_identifier: Code | None = None
+    error_status: Code | None = None
+
+
+class PaymentUserUpdatedData(Body):
+    payment_type: Code | None = None
+    payment_amount: Amount | None = None
+    payment_date: Day | None = None
+    payment_update_reason: Code | None = None
+
+
+class RecurringPaymentUpdatedData(Body):
+    recurring_type: Code | None = None
+
+
+class FactoringCreditRequestData(Body):
+    factoring_reference: Code | None = None
+    amount: Amount | None = None
+
+
+class FactoringCreditRequestDeniedData(Body):
+    factoring_reference: Code | None = None
+    message: Annotated[str, Field(max_length=100_000)] | None = None
+
+
+_DATA: dict[str, type[Body]] = {
+    "NewInvoicePDF": NewInvoicePdfData,
+    "EfakturaFailed": EfakturaFailedData,
+    "PaymentUserUpdated": PaymentUserUpdatedData,
+    "RecurringPaymentUpdated": RecurringPaymentUpdatedData,
+    "FactoringCreditRequest": FactoringCreditRequestData,
+    "FactoringCreditRequestDenied": FactoringCreditRequestDeniedData,
+}
+
+
+def _event(act: Act, billogram: Billogram, given: EventBody) -> None:
+    """An event that nothing else causes is written, with its callback. No sum and no state changes."""
+    data = parse_body(_DATA[given.type], given.data or {})
+    sent = {name: getattr(data, name) for name in data.model_fields_set}
+    if isinstance(sent.get("payment_date"), date):
+        sent["payment_date"] = sent["payment_date"].isoformat()
+    other_events.write(act, billogram, given.type, sent)
+
+
+# by a person with a billogram
+BILLOGRAM_SIMULATIONS: dict[str, Simulation] = {
     "message": Simulation(MessageBody, _message, {"message": "When will it come?"}),
     "view": Simulation(ViewBody, _view),
     "delivery-failure": Simulation(NothingBody, _delivery_failure),
@@ -140,7 +220,7 @@ BILLOGRAM_SIMULATIONS: dict[str, Simulation | None] = {
     "factoring-accept": Simulation(NothingBody, _factoring_accept),
     "factoring-deny": Simulation(NothingBody, _factoring_deny),
     "accept-sale": Simulation(AcceptSaleBody, _accept_sale, {"offer_id": "extra1"}),
-    "event": None,
+    "event": Simulation(EventBody, _event, {"type": "NewInvoicePDF"}),
 }
 
 
@@ -198,15 +278,51 @@ def _disable_recurring(act: Act, found: Customer, _: NothingBody) -> None:
     sources.disable_recurring(act, found)
 
 
-# by a recipient, as a customer; None: not built yet
-CUSTOMER_SIMULATIONS: dict[str, Simulation | None] = {
+class EinvoiceMismatchBody(Body):
+    """A registration with another identity code than the stored one, which is the customer's org_no."""
+
+    operation: Literal["ADD", "CHANGE", "DELETE"] = "ADD"
+    personal_identification_number: Code = einvoice.IDENTITY_CODE
+
+
+def _einvoice_mismatch(act: Act, found: Customer, given: EinvoiceMismatchBody) -> None:
+    """The bank reports another identity code than the stored one: in Finland. Nothing else happens."""
+    einvoice.mismatch(act, found, given.operation, given.personal_identification_number)
+
+
+class EinvoiceNotFoundBody(EinvoiceMismatchBody):
+    """A registration with a number of no customer."""
+
+    electronic_invoicing_address: Code = einvoice.ADDRESS
+
+
+def _einvoice_not_found(act: Act, number: str, given: EinvoiceNotFoundBody) -> None:
+    """The bank reports a registration with a number of no customer: in Finland. It is dropped."""
+    einvoice.not_found(
+        act,
+        number,
+        given.operation,
+        given.personal_identification_number,
+        given.electronic_invoicing_address,
+    )
+
+
+class DroppedShape(TypedDict):
+    """The number that was typed, which is of no customer."""
+
+    customer_number: str
+
+
+# by a recipient, as a customer
+NOT_FOUND = "einvoice-not-found"
+CUSTOMER_SIMULATIONS: dict[str, Simulation] = {
     "verify-email": Simulation(EmailBody, _verify_email, {"email": "verified@example.com"}),
     "enable-recurring": Simulation(RecurringBody, _enable_recurring, {"type": "autogiro"}),
     "disable-recurring": Simulation(NothingBody, _disable_recurring),
     "einvoice-register": Simulation(EinvoiceRegisterBody, _einvoice_register),
     "einvoice-deregister": Simulation(NothingBody, _einvoice_deregister),
-    "einvoice-mismatch": None,
-    "einvoice-not-found": None,
+    "einvoice-mismatch": Simulation(EinvoiceMismatchBody, _einvoice_mismatch),
+    NOT_FOUND: Simulation(EinvoiceNotFoundBody, _einvoice_not_found, answer=DroppedShape),
 }
 
 
@@ -216,6 +332,15 @@ async def customer(call: ControlCall) -> Answer:
     simulation = _found(CUSTOMER_SIMULATIONS, what)
     given: Any = call.typed_body(simulation.body)
     live = await call.live()
+    if what == NOT_FOUND:
+        await call.emulator.execute(
+            live,
+            lambda act: simulation.decide(act, number, given),
+            cause=call.request_id,
+            rule=f"simulate {what}",
+        )
+        dropped: DroppedShape = {"customer_number": number}
+        return Answer(dropped)
     key = int(number) if number.isascii() and number.isdigit() and len(number) < 17 else -1
 
     def decide(act: Act) -> None:
@@ -227,15 +352,12 @@ async def customer(call: ControlCall) -> Answer:
     return Answer(render_customer(act.customer(key)))
 
 
-def _found(table: Mapping[str, Simulation | None], what: str) -> Simulation:
+def _found(table: Mapping[str, Simulation], what: str) -> Simulation:
     if what not in table:
         raise ControlError(
             404, "unknown_deed", f"there is no simulation {what}", f"known: {', '.join(table)}"
         )
-    simulation = table[what]
-    if simulation is None:
-        raise not_built(f"simulate/{what}")
-    return simulation
+    return table[what]
 
 
 async def billogram(call: ControlCall) -> Answer:

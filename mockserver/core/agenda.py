@@ -16,6 +16,10 @@ from mockserver.core.model import Account, BillingTab, Billogram, Debit, Dunning
 
 _DAY = timedelta(days=1)
 _COLLECTED_AT, _NEWS_AT, _TABS_AT, _REPORTS_AT = time(9), time(10), time(6), time(0, 15)
+from mockserver.core.model import EfakturaDay
+
+_DAY = timedelta(days=1)
+_COLLECTED_AT, _NEWS_AT, _TABS_AT, _FORWARDED_AT = time(9), time(10), time(6), time(2)
 _RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # created once: time changes nothing of all others
 _LAPSE_MONTHS = 36  # after the last collection, or after the import
 
@@ -24,6 +28,8 @@ RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "coll
 MANDATE, LAPSE, ORDER, DEBIT, RECALL = "mandate", "mandate lapses", "autogiro order", "direct debit", "recall"
 TAB, REPORTS = "billing tab", "reports"
 REPORTS_KEY = "reports"  # the key of the only entry for reports
+TAB, FORWARDING = "billing tab", "e-invoice file"
+EFAKTURA_KEY = "efaktura"  # the key of the only entry for the nightly file
 RANKS = {  # the order of entries that are due at the same moment [A]
     MANDATE: 1,
     LAPSE: 1,
@@ -32,6 +38,7 @@ RANKS = {  # the order of entries that are due at the same moment [A]
     RECALL: 2,
     NEWS: 3,
     REPORTS: 4,
+    FORWARDING: 5,
     TAB: 6,
     RESPITE: 7,
     OVERDUE: 7,
@@ -43,6 +50,7 @@ RANKS = {  # the order of entries that are due at the same moment [A]
 
 
 Subject = Billogram | PaymentSource | IncomingPayment | BillingTab | ReportPlan  # what an entry happens to
+Subject = Billogram | PaymentSource | IncomingPayment | BillingTab | EfakturaDay  # what an entry happens to
 
 
 class Due(Struct, frozen=True, order=True, gc=False):
@@ -233,6 +241,14 @@ def next_month(month: date) -> date:
     return calendar.months_after(month.replace(day=1), 1)
 
 
+def efaktura_due(day: EfakturaDay, timezone: str) -> Due | None:
+    """Return the entry for the nightly file of e-invoice registrations: 02:00 local on the next day [A]."""
+    if not day.lines:
+        return None
+    after = calendar.local_date(day.lines[0].at, timezone) + _DAY
+    return Due(_at(after, _FORWARDED_AT, timezone), RANKS[FORWARDING], 0, 0, FORWARDING, EFAKTURA_KEY)
+
+
 def becomes_overdue(dunning: Dunning) -> bool:
     """Whether the billogram will become overdue.
 
@@ -334,6 +350,9 @@ def reason(due: Due, subject: Subject, account: Account) -> tuple[str | None, st
         return None, _why_of_source(due, subject)
     if isinstance(subject, ReportPlan):
         return None, _why_reports(due, account)
+    if isinstance(subject, EfakturaDay):
+        first = calendar.local_date(subject.lines[0].at, account.timezone)
+        return None, f"the file of the e-invoice registrations of {first} is forwarded the night after"
     if isinstance(subject, BillingTab):
         return None, _why_tab(subject)
     return subject.allocations[0].billogram, _why_recall(subject)

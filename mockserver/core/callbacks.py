@@ -5,6 +5,7 @@ for all acts, minus the results that were recorded.
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,10 @@ from mockserver.core.events import (
     BillogramCreated,
     BillogramEvent,
     EfakturaChanged,
+    EfakturaForwarded,
     EinvoiceDeregistered,
+    EinvoiceMismatched,
+    EinvoiceNotFound,
     EinvoiceRegistered,
     Event,
     PaymentRecalled,
@@ -145,6 +149,48 @@ def _efaktura_fields(_: State, event: EfakturaChanged) -> dict[str, Any]:
     return {"payload": {"efaktura_registration": shown}}
 
 
+def _forwarded_fields(_: State, event: EfakturaForwarded) -> dict[str, Any]:
+    shown: dict[str, Any] = dict.fromkeys(_PERSON)  # null in the nightly one [A]
+    shown |= {
+        "registration_type": "ForwardedEfakturaRegistration",
+        "file_contents": b64encode(event.content).decode(),
+        "file_name": event.file_name,
+    }
+    return {"payload": {"efaktura_registration": shown}}
+
+
+_PERSON = (
+    *("registration_type", "fmi", "bank_name", "bank_code", "id_number", "recipient_type", "ocr"),
+    *("billogram_customer_number", "customer_supplied_billogram_customer_no", "full_name", "email"),
+)
+
+
+def _mismatch_fields(_: State, event: EinvoiceMismatched) -> dict[str, Any]:
+    shown = {
+        "customer_number": str(event.customer_no),
+        "operation": event.operation,
+        "existing_personal_identification_number": event.existing,
+        "new_personal_identification_number": event.new,
+    }
+    return {"payload": {"recipient_information": shown}}
+
+
+def _not_found_fields(_: State, event: EinvoiceNotFound) -> dict[str, Any]:
+    shown = {
+        "customer_number": event.customer_number,
+        "operation": event.operation,
+        "personal_identification_number": event.identification_number,
+        "electronic_invoicing_address": event.address,
+    }
+    return {"payload": {"recipient_information": shown}}
+
+
+def _efaktura_callback_fields(state: State, event: EfakturaChanged | EfakturaForwarded) -> dict[str, Any]:
+    if isinstance(event, EfakturaForwarded):
+        return _forwarded_fields(state, event)
+    return _efaktura_fields(state, event)
+
+
 def _tab_fields(_: State, event: TabRefused) -> dict[str, Any]:
     refusal = event.refusal
     data = refusal_data(refusal.message, refusal.field, refusal.path)
@@ -236,11 +282,23 @@ EINVOICE_DELETED = CallbackType(
     _registration_fields,
     summary="A customer deregistered from e-invoices: in Norway, Finland and Italy",
 )
+EINVOICE_MISMATCH = CallbackType(
+    "EinvoiceRegistrationIdentificationMismatch",
+    (EinvoiceMismatched,),  # [D]
+    _mismatch_fields,
+    summary="A customer in Finland registered with another identity code than the stored one",
+)
+EINVOICE_NOT_FOUND = CallbackType(
+    "EinvoiceRegistrationRecipientNotFound",
+    (EinvoiceNotFound,),  # [D]
+    _not_found_fields,
+    summary="Somebody in Finland registered with a number of no customer",
+)
 EFAKTURA = CallbackType(
     "EfakturaRegistration",
-    (EfakturaChanged,),  # [D]
-    _efaktura_fields,
-    summary="A customer registered for e-invoices, or deregistered: in Sweden",
+    (EfakturaChanged, EfakturaForwarded),  # [D]
+    _efaktura_callback_fields,
+    summary="A customer in Sweden registered for e-invoices or deregistered; the nightly file of them",
 )
 TABLE = (
     BILLOGRAM_EVENT,
@@ -249,8 +307,8 @@ TABLE = (
     BILLING_TAB,
     EINVOICE_CREATED,
     EINVOICE_DELETED,
-    CallbackType("EinvoiceRegistrationIdentificationMismatch"),
-    CallbackType("EinvoiceRegistrationRecipientNotFound"),
+    EINVOICE_MISMATCH,
+    EINVOICE_NOT_FOUND,
     EFAKTURA,
 )
 TYPES = tuple(row.name for row in TABLE)

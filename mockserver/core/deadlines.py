@@ -10,6 +10,7 @@ from mockserver.core import (
     delivery,
     dunning,
     dunning_dates,
+    einvoice,
     recalls,
     reports,
     respite,
@@ -39,6 +40,7 @@ _SOURCES: dict[str, Callable[[Act, PaymentSource], None]] = {
 _PAYMENTS: dict[str, Callable[[Act, IncomingPayment], None]] = {agenda.RECALL: recalls.recall_as_planned}
 _TABS: dict[str, Callable[[Act, BillingTab], None]] = {agenda.TAB: tabs.bill}
 RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS, agenda.REPORTS))
+RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS, agenda.FORWARDING))
 
 
 def carry_out(act: Act, due: agenda.Due) -> None:
@@ -49,6 +51,8 @@ def carry_out(act: Act, due: agenda.Due) -> None:
         _SOURCES[due.rule](act, sources.find(act, due.key))
     elif due.rule == agenda.REPORTS:
         reports.make_monthly(act, due)
+    elif due.rule == agenda.FORWARDING:
+        einvoice.forward(act, due.at)
     elif due.rule in _TABS:
         _TABS[due.rule](act, act.find(TAB, due.key))
     else:

@@ -587,6 +587,52 @@ class BillogramEnded(BillogramEvent, frozen=True, kw_only=True):
     ended_as: str
 
 
+class NewInvoicePDF(BillogramEvent, frozen=True, kw_only=True):
+    """A PDF of a document was made anew. Only `simulate/event` causes it."""
+
+    keys = ("invoice_no", "letter_id")
+
+    invoice_no: int | None = None
+    letter_id: str | None = None
+
+
+class PaymentUserUpdated(BillogramEvent, frozen=True, kw_only=True):
+    """The recipient changed the planned payment. Only `simulate/event` causes it, and no payment changes."""
+
+    keys = ("payment_type", "payment_amount", "payment_date", "payment_update_reason")
+
+    payment_type: str | None = None
+    payment_amount: Decimal | None = None
+    payment_date: str | None = None  # ISO 8601
+    payment_update_reason: str | None = None
+
+
+class RecurringPaymentUpdated(BillogramEvent, frozen=True, kw_only=True):
+    """The recipient changed the recurring payment. Only `simulate/event` causes it."""
+
+    keys = ("recurring_type",)
+
+    recurring_type: str | None = None
+
+
+class FactoringCreditRequest(BillogramEvent, frozen=True, kw_only=True):
+    """The buyer of the claim was asked to credit it. Only `simulate/event` causes it."""
+
+    keys = ("factoring_reference", "amount")
+
+    factoring_reference: str | None = None
+    amount: Decimal | None = None
+
+
+class FactoringCreditRequestDenied(BillogramEvent, frozen=True, kw_only=True):
+    """The buyer of the claim refused to credit it. Only `simulate/event` causes it."""
+
+    keys = ("factoring_reference", "message")
+
+    factoring_reference: str | None = None
+    message: str | None = None
+
+
 class Deleted(BillogramEvent, frozen=True):
     """The draft was deleted. Its id is not found any more; the event is seen in callbacks only [C]."""
 
@@ -667,6 +713,33 @@ class EfakturaChanged(Event, frozen=True):
     customer_no: int
     registration: EinvoiceRegistration | None
     notice: EfakturaNotice
+    at: datetime | None = None  # UTC; None in older logs, whose registrations are in no nightly file
+
+
+class EfakturaForwarded(Event, frozen=True):
+    """The nightly file of the registrations of the days before `day`, a local date."""
+
+    day: date
+    file_name: str
+    content: bytes
+
+
+class EinvoiceMismatched(Event, frozen=True):
+    """A recipient in Finland registered with another identity code than the stored one. It has no effect."""
+
+    customer_no: int
+    operation: str
+    existing: str
+    new: str
+
+
+class EinvoiceNotFound(Event, frozen=True):
+    """A recipient in Finland registered with a number of no customer, as it was typed. It has no effect."""
+
+    customer_number: str
+    operation: str
+    identification_number: str
+    address: str
 
 
 class AccountOpened(Event, frozen=True):

@@ -16,6 +16,8 @@ from mockserver.core.model import (
     Billogram,
     Customer,
     CustomerTabs,
+    EfakturaDay,
+    EfakturaLine,
     Internal,
     Offer,
     ReportPlan,
@@ -27,6 +29,7 @@ from mockserver.core.state import (
     BILLOGRAM,
     CUSTOMER,
     CUSTOMER_TABS,
+    EFAKTURA,
     ITEM,
     OFFER,
     OUTCOMES,
@@ -439,6 +442,29 @@ _BOOKED: dict[type, Callable[[View, Any], Booking | None]] = {
 }
 
 
+def _efaktura_changed(view: View, event: events.EfakturaChanged) -> tuple[Change, ...]:
+    changes = _einvoice_registered(view, event)
+    if event.at is None:
+        return changes
+    line = EfakturaLine(event.at, event.registration is not None, event.customer_no, event.notice)
+    return *changes, (EFAKTURA, "", EfakturaDay((*_efaktura_of(view).lines, line)))
+
+
+def _efaktura_of(view: View) -> EfakturaDay:
+    found: EfakturaDay | None = view.find(EFAKTURA, "")
+    return EfakturaDay() if found is None else found
+
+
+def _efaktura_forwarded(view: View, event: events.EfakturaForwarded) -> tuple[Change, ...]:
+    timezone = view.find(ACCOUNT, "").timezone
+    left = [line for line in _efaktura_of(view).lines if calendar.local_date(line.at, timezone) >= event.day]
+    return ((EFAKTURA, "", EfakturaDay(tuple(left))),)
+
+
+def _no_effect(_: View, __: Event) -> tuple[Change, ...]:
+    return ()
+
+
 def _offer_stored(_: View, event: events.OfferStored) -> tuple[Change, ...]:
     return ((OFFER, event.offer.offer_id.lower(), event.offer),)
 
@@ -462,7 +488,10 @@ _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {
     events.PictureChanged: _picture_changed,
     events.EinvoiceRegistered: _einvoice_registered,
     events.EinvoiceDeregistered: _einvoice_deregistered,
-    events.EfakturaChanged: _einvoice_registered,
+    events.EfakturaChanged: _efaktura_changed,
+    events.EfakturaForwarded: _efaktura_forwarded,
+    events.EinvoiceMismatched: _no_effect,
+    events.EinvoiceNotFound: _no_effect,
     events.AccountOpened: _account,
     events.AccountChanged: _account,
     events.AccountLoaded: _account,

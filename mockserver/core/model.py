@@ -422,6 +422,21 @@ class Picture(Value, frozen=True):
     file_type: str
 
 
+class EfakturaLine(Value, frozen=True):
+    """A registration or deregistration in Sweden, as the nightly file lists it. `at` is in UTC."""
+
+    at: datetime
+    registered: bool
+    customer_no: int
+    notice: EfakturaNotice
+
+
+class EfakturaDay(Value, frozen=True):
+    """The registrations that the next nightly file lists, in order (reference: behaviour 7.4)."""
+
+    lines: tuple[EfakturaLine, ...] = ()
+
+
 class OfferItem(Value, frozen=True):
     """What a sale offer sells: the row that an accepted sale adds to the customer's billing tab."""
 

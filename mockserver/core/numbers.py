@@ -139,6 +139,11 @@ def source_id(seed: int, number: int) -> str:
     return _uuid(_drawn(seed, "source", number))
 
 
+def efaktura_file(seed: int, day: int) -> str:
+    """Return the 14 digits in the name of the nightly file of a day [A]."""
+    return f"{draw(seed, 'efaktura file', day) % 10**14:014d}"
+
+
 def tab_id(seed: int, number: int) -> str:
     """Return the uuid of the `number`th billing tab of the account [D: a uuid]."""
     return _uuid(_drawn(seed, "billing tab", number))

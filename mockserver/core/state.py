@@ -12,11 +12,13 @@ from msgspec import Struct
 
 from mockserver.core import money
 from mockserver.core.agenda import (
+    EFAKTURA_KEY,
     REPORTS_KEY,
     Agenda,
     Due,
     Subject,
     agenda_inputs,
+    efaktura_due,
     next_due,
     recall_due,
     report_due,
@@ -32,6 +34,7 @@ from mockserver.core.model import (
     Billogram,
     Customer,
     CustomerTabs,
+    EfakturaDay,
     Internal,
     Item,
     Offer,
@@ -45,12 +48,13 @@ PICTURE = "picture"  # the keys are names: logotype, coverphoto
 SOURCE, OUTCOMES = "payment source", "outcomes"
 TAB, TAB_ROW = "billing tab", "billing tab row"
 REPORT, REPORT_PLAN = "report", "report plan"  # the key of the plan is empty
+EFAKTURA = "efaktura day"  # the key is empty
 OFFER = "offer"  # the keys are ids in lower case
 CUSTOMER_TABS = "customer tabs"  # the keys are the `number` of customers, which never changes
 
 KINDS = (
     *(ACCOUNT, CUSTOMER, ITEM, BILLOGRAM, PAYMENT, PICTURE, SOURCE, OUTCOMES),
-    *(TAB, TAB_ROW, CUSTOMER_TABS, REPORT, REPORT_PLAN, OFFER),
+    *(TAB, TAB_ROW, CUSTOMER_TABS, REPORT, REPORT_PLAN, OFFER, EFAKTURA),
 )
 _ALL = "all"
 _DELETED = Internal.DELETED  # looked up once, because the lookup in an enumeration is slow
@@ -361,6 +365,7 @@ class State:
         for key, source in self.sources.items():
             self._index_source(key, None, source)
         self._plan_reports(self.account.timezone)
+        self._plan_efaktura(self.account.timezone)
 
     def share(self, other: "State") -> Iterator[None]:
         """Replace values by the equal ones of another state, to save memory.
@@ -423,6 +428,18 @@ class State:
 
     def _plan_reports(self, timezone: str) -> None:
         self.agenda.put(REPORTS_KEY, report_due(self.report_plan, bool(self._open_claims), timezone))
+        if key == EFAKTURA_KEY:
+            return self.efaktura_day
+        return self.billograms.get(key) or self.sources.get(key) or self.tabs.get(key) or self.payments[key]
+
+    @property
+    def efaktura_day(self) -> EfakturaDay:
+        """The registrations for the next nightly file."""
+        found: EfakturaDay | None = self._tables[EFAKTURA].get("")
+        return EfakturaDay() if found is None else found
+
+    def _plan_efaktura(self, timezone: str) -> None:
+        self.agenda.put(EFAKTURA_KEY, efaktura_due(self.efaktura_day, timezone))
 
     def table(self, kind: str) -> Mapping[Any, Any]:
         """Return all aggregates of a kind by key."""
@@ -461,6 +478,8 @@ class State:
             self.agenda.put(key, None if new is None else tab_due(new, self.account.timezone))
         elif kind == REPORT_PLAN:
             self._plan_reports(self.account.timezone)
+        elif kind == EFAKTURA:
+            self._plan_efaktura(self.account.timezone)
         elif kind == TAB_ROW:
             self._index_tab_row(key, old, new)
         elif kind == ACCOUNT and old and new and dunning_inputs(old) != dunning_inputs(new):
@@ -469,6 +488,7 @@ class State:
             for source in self.sources.values():
                 self.agenda.put(source.id, source_due(source, new.timezone))
             self._plan_reports(new.timezone)
+            self._plan_efaktura(new.timezone)
             for tabs in self.customer_tabs.values():
                 if tabs.active is not None:
                     self.agenda.put(tabs.active, tab_due(self.tabs[tabs.active], new.timezone))
