@@ -43,7 +43,6 @@ _IN_PATH: Mapping[str, Schema] = {
     "name": string(minimum=1),
     "ocr_number": string(minimum=1),
     "link": string(minimum=1),
-    "file": one_word(FILES),
     "filename": string(minimum=1),
     "file": string(pattern=f"^({'|'.join(FILES)}|{OFFER_FILE}[A-Za-z0-9]{{1,30}})$"),
 }

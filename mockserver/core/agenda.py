@@ -12,24 +12,28 @@ from msgspec import Struct
 
 from mockserver.core import banking, calendar, interest, letters, reminders
 from mockserver.core.funds import AUTOGIRO, PENDING, IncomingPayment, PaymentSource
-from mockserver.core.model import Account, BillingTab, Billogram, Debit, Dunning, Internal, ReportPlan
+from mockserver.core.model import (
+    Account,
+    BillingTab,
+    Billogram,
+    Debit,
+    Dunning,
+    EfakturaDay,
+    Internal,
+    ReportPlan,
+)
 
 _DAY = timedelta(days=1)
-_COLLECTED_AT, _NEWS_AT, _TABS_AT, _REPORTS_AT = time(9), time(10), time(6), time(0, 15)
-from mockserver.core.model import EfakturaDay
-
-_DAY = timedelta(days=1)
-_COLLECTED_AT, _NEWS_AT, _TABS_AT, _FORWARDED_AT = time(9), time(10), time(6), time(2)
+_COLLECTED_AT, _NEWS_AT, _TABS_AT = time(9), time(10), time(6)
+_REPORTS_AT, _FORWARDED_AT = time(0, 15), time(2)
 _RUNNING = (Internal.UNPAID, Internal.COLLECTION)  # created once: time changes nothing of all others
 _LAPSE_MONTHS = 36  # after the last collection, or after the import
 
 OVERDUE, INTEREST, LETTER = "overdue", "interest", "letter"
 RESPITE, REMINDER, COLLECTION, NEWS = "respite", "reminder", "collection", "collection news"
 MANDATE, LAPSE, ORDER, DEBIT, RECALL = "mandate", "mandate lapses", "autogiro order", "direct debit", "recall"
-TAB, REPORTS = "billing tab", "reports"
-REPORTS_KEY = "reports"  # the key of the only entry for reports
-TAB, FORWARDING = "billing tab", "e-invoice file"
-EFAKTURA_KEY = "efaktura"  # the key of the only entry for the nightly file
+TAB, REPORTS, FORWARDING = "billing tab", "reports", "e-invoice file"
+REPORTS_KEY, EFAKTURA_KEY = "reports", "efaktura"  # the keys of the only entries of their kind
 RANKS = {  # the order of entries that are due at the same moment [A]
     MANDATE: 1,
     LAPSE: 1,
@@ -49,8 +53,8 @@ RANKS = {  # the order of entries that are due at the same moment [A]
 }
 
 
-Subject = Billogram | PaymentSource | IncomingPayment | BillingTab | ReportPlan  # what an entry happens to
-Subject = Billogram | PaymentSource | IncomingPayment | BillingTab | EfakturaDay  # what an entry happens to
+# what an entry happens to
+Subject = Billogram | PaymentSource | IncomingPayment | BillingTab | ReportPlan | EfakturaDay
 
 
 class Due(Struct, frozen=True, order=True, gc=False):

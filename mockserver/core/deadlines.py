@@ -39,8 +39,7 @@ _SOURCES: dict[str, Callable[[Act, PaymentSource], None]] = {
 }
 _PAYMENTS: dict[str, Callable[[Act, IncomingPayment], None]] = {agenda.RECALL: recalls.recall_as_planned}
 _TABS: dict[str, Callable[[Act, BillingTab], None]] = {agenda.TAB: tabs.bill}
-RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS, agenda.REPORTS))
-RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS, agenda.FORWARDING))
+RULES = frozenset((*_BILLOGRAMS, *_SOURCES, *_PAYMENTS, *_TABS, agenda.REPORTS, agenda.FORWARDING))
 
 
 def carry_out(act: Act, due: agenda.Due) -> None:

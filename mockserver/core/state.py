@@ -413,6 +413,8 @@ class State:
         """Return the object of an entry of the agenda."""
         if key == REPORTS_KEY:
             return self.report_plan
+        if key == EFAKTURA_KEY:
+            return self.efaktura_day
         return self.billograms.get(key) or self.sources.get(key) or self.tabs.get(key) or self.payments[key]
 
     @property
@@ -428,9 +430,6 @@ class State:
 
     def _plan_reports(self, timezone: str) -> None:
         self.agenda.put(REPORTS_KEY, report_due(self.report_plan, bool(self._open_claims), timezone))
-        if key == EFAKTURA_KEY:
-            return self.efaktura_day
-        return self.billograms.get(key) or self.sources.get(key) or self.tabs.get(key) or self.payments[key]
 
     @property
     def efaktura_day(self) -> EfakturaDay:
