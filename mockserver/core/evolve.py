@@ -1,15 +1,14 @@
 """`evolve` applies an event to the state. It copies the event's values, decides nothing and never fails."""
 
 from collections.abc import Callable
-from datetime import date, datetime
 from typing import Any
 
 from msgspec import UNSET
 
-from mockserver.core import calendar, events
+from mockserver.core import calendar, events, report_plan
 from mockserver.core.documents import Document
 from mockserver.core.events import AboutBillogram, BillogramEvent, BillogramNote, Event, LetterEvent
-from mockserver.core.funds import SETTLED, TRANSFER, IncomingPayment
+from mockserver.core.funds import IncomingPayment
 from mockserver.core.model import (
     Account,
     BillingTab,
@@ -20,7 +19,6 @@ from mockserver.core.model import (
     EfakturaLine,
     Internal,
     Offer,
-    ReportPlan,
     TabRow,
     replace,
 )
@@ -58,11 +56,7 @@ _AS_DECIDED = (
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
     """Return the changes that an event makes to the state, to be `put` in this order."""
-    changes = _applied(view, event)
-    booked = _BOOKED.get(type(event))
-    if booked is None:
-        return changes
-    return changes + _booked(view, booked(view, event))
+    return _applied(view, event) + report_plan.changes(view, event)
 
 
 def _applied(view: View, event: Event) -> tuple[Change, ...]:
@@ -357,89 +351,7 @@ def _reports_made(view: View, event: events.ReportsMade) -> tuple[Change, ...]:
     made = tuple([(REPORT, report.filename, report) for report in event.reports])
     if event.covered is None:
         return made
-    return *made, (REPORT_PLAN, "", replace(_plan_of(view), covered=event.covered))
-
-
-def _plan_of(view: View) -> ReportPlan:
-    found: ReportPlan | None = view.find(REPORT_PLAN, "")
-    return ReportPlan() if found is None else found
-
-
-Booking = tuple[str, date]  # currency, and a local day with a voucher
-
-
-def _booked(view: View, booking: Booking | None) -> tuple[Change, ...]:
-    """Note the month of a voucher, if it is the first of its currency in this month."""
-    if booking is None:
-        return ()
-    currency, month = booking[0], booking[1].replace(day=1)
-    plan = _plan_of(view)
-    booked = dict(plan.booked)
-    if month <= booked.get(currency, date.min):
-        return ()
-    booked[currency] = month
-    return ((REPORT_PLAN, "", replace(plan, booked=tuple(booked.items()))),)
-
-
-def _by_event(view: View, event: BillogramEvent) -> Booking | None:
-    old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
-    return old.content.terms.currency, _local(view, event.mark.at)
-
-
-def _by_pay_out(view: View, event: events.Payment) -> Booking | None:
-    """Only money that was paid out: what came in is stored as a payment."""
-    old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
-    return _by_event(view, event) if old.is_credit else None
-
-
-def _by_payment(view: View, event: events.PaymentStored) -> Booking | None:
-    """Money that has come in or was placed by hand. Transfers from abroad are not booked [S]."""
-    payment = event.payment
-    known: IncomingPayment | None = view.find(PAYMENT, payment.id)
-    if payment.status != SETTLED or payment.scheme == TRANSFER:
-        return None
-    if known is None:
-        return payment.currency or "SEK", _local(view, payment.at)
-    if len(known.allocations) == len(payment.allocations):
-        return None
-    last: Billogram = view.find(BILLOGRAM, payment.allocations[-1].billogram)
-    return payment.currency or "SEK", _local(view, last.updated_at)
-
-
-def _by_recall(view: View, event: events.RecallMade) -> Booking | None:
-    payment: IncomingPayment = view.find(PAYMENT, event.recall.payment)
-    if payment.status != SETTLED or payment.scheme == TRANSFER:
-        return None
-    return payment.currency or "SEK", event.recall.executed_on
-
-
-def _local(view: View, moment: datetime) -> date:
-    account: Account = view.find(ACCOUNT, "")
-    return calendar.local_date(moment, account.timezone)
-
-
-# the events that a voucher comes from (`core.bookkeeping`)
-_BOOKED: dict[type, Callable[[View, Any], Booking | None]] = {
-    **dict.fromkeys(
-        (
-            events.BillogramSent,
-            events.FactoringDenied,
-            events.BillogramSold,
-            events.InvoiceSent,
-            events.Credit,
-            events.CollectorPayment,
-            events.CreditAllocated,
-            events.UnderpaymentSettled,
-            events.Writedown,
-            events.RevertWritedown,
-            events.ConfirmedLoss,
-        ),
-        _by_event,
-    ),
-    events.Payment: _by_pay_out,
-    events.PaymentStored: _by_payment,
-    events.RecallMade: _by_recall,
-}
+    return *made, (REPORT_PLAN, "", replace(report_plan.of(view), covered=event.covered))
 
 
 def _efaktura_changed(view: View, event: events.EfakturaChanged) -> tuple[Change, ...]:
@@ -470,11 +382,11 @@ def _offer_stored(_: View, event: events.OfferStored) -> tuple[Change, ...]:
 
 
 def _sale_accepted(view: View, event: events.SaleAccepted) -> tuple[Change, ...]:
-    (kind, key, billogram), *others = _apply_billogram_event(view, event)
+    ((kind, key, billogram),) = _apply_billogram_event(view, event)
     new = replace(billogram, sales_accepted=(*billogram.sales_accepted, event.offer_id))
     offer: Offer = view.find(OFFER, event.offer_id.lower())
     accepted = replace(offer, accepted=True)
-    return (kind, key, new), *others, (OFFER, event.offer_id.lower(), accepted)
+    return (kind, key, new), (OFFER, event.offer_id.lower(), accepted)
 
 
 _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {

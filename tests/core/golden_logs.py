@@ -10,17 +10,30 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from mockserver.core import events, tabs
+from mockserver.core import events, other_events, tabs
 from mockserver.core.act import Act
 from mockserver.core.events import Record
 from mockserver.core.fold import folded
-from mockserver.core.model import Customer, TabItem, TabSettings
+from mockserver.core.model import Customer, EfakturaNotice, TabItem, TabSettings
 from mockserver.core.state import KINDS, State
 from mockserver.log import codec
 from mockserver.log.sqlite import SQLiteLog
 from tests.server import ACCOUNT, NO_BODY, Server
 
 LETTER = {"on_success": {"command": "send", "method": "Email+Letter"}}
+SALE = {
+    "offer_id": "extra1",
+    "type": "sale",
+    "title": "Extra service",
+    "text": "Invented text for a sale.",
+    "media": {
+        "picture": (
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsTj2FAAAAABJRU5ErkJggg=="
+        ),
+        "picture_type": "image/png",
+    },
+    "item": {"title": "Extra service", "price": 80, "vat": 25, "unit": "month"},
+}
 _GOLDEN = Path(__file__).parent.parent / "golden"
 
 
@@ -111,6 +124,20 @@ def own_log() -> tuple[Record, ...]:
         for what in ("view", "delivery-failure", "view"):
             mock(f"/billograms/{opened}/simulate/{what}")
 
+        server.mock("PATCH", f"/accounts/{ACCOUNT}", {"market": "Finland"})
+        mock(f"/customers/{other}/simulate/einvoice-mismatch", {})
+        mock("/customers/99999/simulate/einvoice-not-found", {})
+        ask("POST", "/offer", SALE)
+        ask("POST", "/offer", SALE | {"offer_id": "extra2"})
+        for offer in ("extra1", "extra2"):
+            mock(f"/billograms/{opened}/simulate/accept-sale", {"offer_id": offer})
+        server.mock("PATCH", f"/accounts/{ACCOUNT}", {"features": {"factoring": True}})
+        sold = server.draft(customer={"customer_no": other})["id"]
+        ask("POST", f"/billogram/{sold}/command/sell")
+        mock(f"/billograms/{sold}/simulate/factoring-deny")
+        for name in other_events.TYPES:
+            mock(f"/billograms/{opened}/simulate/event", {"type": name})
+        mock("/reports", {"from": "2026-03", "to": "2026-04"})
         _tabs(server, other)
 
         async def read() -> tuple[Record, ...]:
@@ -150,6 +177,8 @@ def _tabs(server: Server, number: int) -> None:
     def move(span: str) -> None:
         assert server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": span}).status == 200
 
+    unknown = EfakturaNotice("individual", 1)  # as older versions wrote it: without its moment
+    act(lambda act, customer: act.add(events.EfakturaChanged(customer.customer_no, None, unknown)))
     act(configure(billing_frequency="daily", delivery_method="EDI"))
     act(add)
     move("1d")  # refused: there is no EDI address

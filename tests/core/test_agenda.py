@@ -175,6 +175,8 @@ def test_ranks_and_rules_are_of_the_same_entries() -> None:
         "direct debit": 2,
         "recall": 2,
         "collection news": 3,
+        "reports": 4,
+        "e-invoice file": 5,
         "billing tab": 6,
         "respite": 7,
         "overdue": 7,

@@ -1,0 +1,103 @@
+"""Which months have vouchers, so that the agenda knows when reports are due (reference: behaviour 6.8).
+
+Whether there is a voucher is derived from the events, like the agenda. What it says is computed only when
+somebody asks for it (`core.bookkeeping`).
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from mockserver.core import calendar, events
+from mockserver.core.events import BillogramEvent, Event
+from mockserver.core.funds import SETTLED, TRANSFER, IncomingPayment
+from mockserver.core.model import Account, Billogram, ReportPlan, replace
+from mockserver.core.state import ACCOUNT, BILLOGRAM, PAYMENT, REPORT_PLAN, Change, View
+
+_SEK = "SEK"  # of money that is on no billogram
+Booking = tuple[str, date]  # currency, and a local day with a voucher
+
+
+def of(view: View) -> ReportPlan:
+    """Return the plan of an account."""
+    found: ReportPlan | None = view.find(REPORT_PLAN, "")
+    return ReportPlan() if found is None else found
+
+
+def changes(view: View, event: Event) -> tuple[Change, ...]:
+    """Note the month of the voucher of an event, if it is the first of its currency in this month.
+
+    `view` is the state before the event, which may include earlier events of the same act.
+    """
+    rule = _BOOKED.get(type(event))
+    booking = None if rule is None else rule(view, event)
+    if booking is None:
+        return ()
+    currency, month = booking[0], booking[1].replace(day=1)
+    plan = of(view)
+    booked = dict(plan.booked)
+    if month <= booked.get(currency, date.min):
+        return ()
+    booked[currency] = month
+    return ((REPORT_PLAN, "", replace(plan, booked=tuple(booked.items()))),)
+
+
+def _by_event(view: View, event: BillogramEvent) -> Booking | None:
+    old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
+    return old.content.terms.currency, _local(view, event.mark.at)
+
+
+def _by_pay_out(view: View, event: events.Payment) -> Booking | None:
+    """Only money that was paid out: what came in is stored as a payment."""
+    old: Billogram = view.find(BILLOGRAM, event.mark.billogram)
+    return _by_event(view, event) if old.is_credit else None
+
+
+def _by_payment(view: View, event: events.PaymentStored) -> Booking | None:
+    """Money that has come in or was placed by hand. Transfers from abroad are not booked [S]."""
+    payment = event.payment
+    known: IncomingPayment | None = view.find(PAYMENT, payment.id)
+    if payment.status != SETTLED or payment.scheme == TRANSFER:
+        return None
+    if known is None:
+        return payment.currency or _SEK, _local(view, payment.at)
+    if len(known.allocations) == len(payment.allocations):
+        return None
+    last: Billogram = view.find(BILLOGRAM, payment.allocations[-1].billogram)
+    return payment.currency or _SEK, _local(view, last.updated_at)
+
+
+def _by_recall(view: View, event: events.RecallMade) -> Booking | None:
+    payment: IncomingPayment = view.find(PAYMENT, event.recall.payment)
+    if payment.status != SETTLED or payment.scheme == TRANSFER:
+        return None
+    return payment.currency or _SEK, event.recall.executed_on
+
+
+def _local(view: View, moment: datetime) -> date:
+    account: Account = view.find(ACCOUNT, "")
+    return calendar.local_date(moment, account.timezone)
+
+
+# the events that a voucher comes from (`core.bookkeeping`)
+_BOOKED: dict[type, Callable[[View, Any], Booking | None]] = {
+    **dict.fromkeys(
+        (
+            events.BillogramSent,
+            events.FactoringDenied,
+            events.BillogramSold,
+            events.InvoiceSent,
+            events.Credit,
+            events.CollectorPayment,
+            events.CreditAllocated,
+            events.UnderpaymentSettled,
+            events.Writedown,
+            events.RevertWritedown,
+            events.ConfirmedLoss,
+        ),
+        _by_event,
+    ),
+    events.Payment: _by_pay_out,
+    events.PaymentStored: _by_payment,
+    events.RecallMade: _by_recall,
+}
