@@ -221,6 +221,7 @@ REFUSALS: list[tuple[str, Callable[[Server, Any], Answer], Any, int, str, str, A
     ("header before body", at(key=None), b"{", 400, "INVALID_PARAMETER", f"{HEADER} not set", (HEADER, None)),
     ("empty header", at(key=" "), GOOD, 400, "INVALID_PARAMETER", f"{HEADER} not set", (HEADER, None)),
     ("long header", at(key="k" * 37), GOOD, 400, "INVALID_PARAMETER", f"{HEADER} too long, maximum 36 characters", (HEADER, None)),
+    ("odd header", at(key="a\x07b"), GOOD, 400, "INVALID_PARAMETER", f"invalid {HEADER}", (HEADER, None)),
     ("no JSON", at(), b"{", 400, "INVALID_PARAMETER", "invalid JSON", None),
     ("unknown at the top", at(), {**GOOD, "other": 1}, 400, "UNKNOWN_PARAMETER", "unexpected key: other", ("other", [])),
     ("unknown in the row", at(), {"billogram_item": {"x": 1, "vat": "y"}}, 400, "UNKNOWN_PARAMETER", "unexpected key: x", ("x", ["billogram_item"])),

@@ -145,6 +145,7 @@ class Money(RuleBasedStateMachine):
         self.numbers: list[int] = []  # of documents, in the order in which they left
         self.settings: dict[str, Any] = {}
         self.moves = 0
+        self.keys = 0  # of rows of billing tabs
         self.sound = True  # nothing wrong was found
 
     def teardown(self) -> None:
@@ -242,6 +243,13 @@ class Money(RuleBasedStateMachine):
         """The callbacks are those of the model, and everything that was touched is as it says."""
         self.sound = False
         got = [each for each in self.callbacks() if each["callback_type"] != "RecipientUpdated"]
+        refused = [each for each in got if each["callback_type"] == "BillingTab"]
+        assert [(each["billing_tab"]["id"], each["event"]["response"]["status"]) for each in refused] == [
+            (each.billogram, each.state) for each in told if each.type == "BillingTab"
+        ]
+        self.kinds["BillingTab"] = self.kinds.get("BillingTab", 0) + len(refused)
+        got = [each for each in got if each["callback_type"] != "BillingTab"]
+        told = [each for each in told if each.type != "BillingTab"]
         back = [each for each in told if each.type == "PaymentRecalled"]
         assert [said(each) for each in got] == expected(told), told
         last: dict[str, Any] = {}
@@ -897,10 +905,21 @@ class Money(RuleBasedStateMachine):
         self.sound = False
         moved = self.mock("POST", "/clock/advance", {"by": span})
         assert moved.status == 200, moved.body
+        tabs = self.server.mock("GET", f"/accounts/{self.name}/tabs?limit=1000").json
+        self.model.billed = {each["id"]: each["billogram"] for each in tabs if each["billogram"]}
         told = self.model.advance(to)
         listed = [event["type"] for each in moved.json["happened"] for event in each["events"]]
-        assert sorted(listed) == sorted(each.type for each in told), (moved.body, told)
+        types = sorted(each.type for each in told if each.type != "BillingTab")
+        assert sorted(listed) == types, (moved.body, told)
         self.holds(told)
+        active = [each for each in tabs if each["status"] == "active"]
+        shown = {each["id"]: (each["customer_no"], each["billing_date"], each["items"]) for each in active}
+        assert shown == {
+            tab.id: (number, str(tab.day), len(tab.rows)) for number, tab in self.model.tabs.items()
+        }
+        billed = [each["billogram"] for each in tabs if each["billogram"]]
+        assert len(set(billed)) == len(billed), "each is invoiced once"
+        assert set(billed) <= self.model.billograms.keys()
 
     @precondition(some_debit)
     @rule(index=some, method=st.sampled_from([None, None, "Email", "Letter", "Einvoice"]))
@@ -956,6 +975,63 @@ class Money(RuleBasedStateMachine):
         answer = self.mock("POST", f"/billograms/{key}/simulate/{what}", body)
         assert answer.status == 200, answer.body
         self.holds(told)
+
+    # billing tabs
+
+    def tab_of(self, customer: int) -> str:
+        return f"/customer/{customer}/billing-tab"
+
+    @rule(customer=st.sampled_from([1, 1, 2, 3]), rows=st.one_of(rows, rows, back), again=st.booleans())
+    def adds_to_tab(self, customer: int, rows: tuple[Row, ...], again: bool) -> None:
+        for row in rows:
+            type(self).steps += 1
+            self.keys += 1
+            headers, body = {"X-API-Deduplication-ID": f"{self.keys}"}, {"billogram_item": sent_row(row)}
+            path = f"{self.tab_of(customer)}/items"
+            answer = self.server.call("POST", path, body, account=self.name, headers=headers)
+            found = answer.data
+            self.model.add_to_tab(customer, found["billing_tab_id"], found["item_id"], row)
+            if again:
+                repeated = self.server.call("POST", path, body, account=self.name, headers=headers)
+                assert repeated.body == answer.body
+        self.check_tab(customer)
+
+    @rule(
+        customer=st.sampled_from([1, 1, 2, 3]),
+        frequency=st.sampled_from(["daily", "daily", "weekly#1", "weekly#5", "monthly#31", "monthly#1"]),
+        method=st.sampled_from(["Email", "Email", "Letter", "DoNotNotify"]),
+    )
+    def sets_tab(self, customer: int, frequency: str, method: str) -> None:
+        type(self).steps += 1
+        body = {"billing_frequency": frequency, "delivery_method": method}
+        assert self.call("PUT", f"{self.tab_of(customer)}/settings", body).data == body
+        self.model.set_tab(customer, frequency, method)
+        self.check_tab(customer)
+
+    @precondition(lambda self: any(each.rows for each in self.model.tabs.values()))
+    @rule(index=some, whole=st.sampled_from([False, False, True]))
+    def deletes_of_tab(self, index: int, whole: bool) -> None:
+        type(self).steps += 1
+        tabs = [each for each in self.model.tabs.values() if each.rows]
+        tab = tabs[index % len(tabs)]
+        path = self.tab_of(tab.customer)
+        if whole:
+            assert self.call("DELETE", f"{path}/{tab.id}").status == 204
+            del self.model.tabs[tab.customer]
+        else:
+            key = list(tab.rows)[index % len(tab.rows)]
+            assert self.call("DELETE", f"{path}/item/{key}").status == 204
+            del tab.rows[key]
+        self.check_tab(tab.customer)
+
+    def check_tab(self, customer: int) -> None:
+        answer = self.call("GET", self.tab_of(customer))
+        tab = self.model.tabs.get(customer)
+        if tab is None:
+            assert answer.status == 404
+            return
+        assert answer.data["billing_tab"] == {"id": tab.id, "billing_date": str(tab.day)}
+        assert [each["item_id"] for each in answer.data["items"]] == list(tab.rows)
 
     # the bank
 

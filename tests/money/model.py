@@ -293,6 +293,28 @@ class Payment:
     real: str = ""  # its id, where it is not known when it is made
 
 
+@dataclass
+class Tab:
+    """An active billing tab of a customer, with its rows by their ids."""
+
+    id: str
+    customer: int
+    day: date
+    rows: dict[str, Row] = field(default_factory=dict)
+
+
+def tab_day(frequency: str, today: date) -> date:
+    """The first day of a frequency after today (6.7)."""
+    day, (kind, _, wanted) = today + DAY, frequency.partition("#")
+    while True:
+        last = (day + DAY).month != day.month
+        if kind == "daily" or (kind == "weekly" and day.isoweekday() == int(wanted)):
+            return day
+        if kind == "monthly" and (day.day == int(wanted) or (last and day.day < int(wanted))):
+            return day
+        day += DAY
+
+
 class Act:
     """What one act tells; states are those of 2.1 once the act is over."""
 
@@ -391,6 +413,9 @@ class Model:
         self.minimum: Fraction | None = None  # principal that is reminded of
         self.reminds_partly_paid = False
         self.hands_over: tuple[int, Fraction] | None = None  # days, least amount
+        self.tabs: dict[int, Tab] = {}  # the active ones by customer, in order of creation
+        self.tab_settings: dict[int, tuple[str, str]] = {}  # frequency and method by customer
+        self.billed: dict[str, str] = {}  # the id of the billogram of each tab, as the server says
 
     # what the bank does of itself (see `bank`)
 
@@ -456,6 +481,7 @@ class Model:
         while moment(day, 0) <= to:
             for at, work in (
                 (moment(day, 0, 5), self._night),
+                (moment(day, 6), self._bills_tabs),
                 (moment(day, 8), self._reminds),
                 (moment(day, 9), self._collects),
                 (moment(day, 10), self.bank_answers),
@@ -468,6 +494,50 @@ class Model:
             day += DAY
         self.now = to
         return told
+
+    # billing tabs
+
+    def tab_terms(self, customer: int) -> tuple[str, str]:
+        return self.tab_settings.get(customer, ("monthly#1", "Letter"))
+
+    def add_to_tab(self, customer: int, tab: str, key: str, row: Row) -> None:
+        """A row whose answer named the tab and the row."""
+        if customer not in self.tabs:
+            self.tabs[customer] = Tab(tab, customer, tab_day(self.tab_terms(customer)[0], self.today))
+        assert self.tabs[customer].id == tab, "one active tab"
+        self.tabs[customer].rows[key] = row
+
+    def set_tab(self, customer: int, frequency: str, method: str) -> None:
+        before = self.tab_terms(customer)[0]
+        self.tab_settings[customer] = frequency, method
+        if customer in self.tabs and frequency != before:
+            self.tabs[customer].day = tab_day(frequency, self.today)
+
+    def _bills_tabs(self) -> Iterable[Act]:
+        for tab in [each for each in self.tabs.values() if each.day == self.today]:
+            frequency, method = self.tab_terms(tab.customer)
+            tab.day = tab_day(frequency, self.today)
+            if not tab.rows:
+                continue
+            act = Act(self)
+            one = Billogram(
+                id=self.billed.get(tab.id, ""),
+                customer=tab.customer,
+                currency="SEK",
+                rows=tuple(tab.rows.values()),
+                invoice_fee=self.default_fee,
+                due=self.today + 30 * DAY,
+                invoiced=self.today,
+                automatic=bool(self.steps),
+            )
+            try:
+                self.check_create(one, method)
+            except Refused as refused:
+                act.told.append(Told(tab.id, "BillingTab", refused.status, ZERO))
+            else:
+                del self.tabs[tab.customer]
+                self._create(act, one, method)
+            yield act
 
     def _of(self, internal: str) -> list[Billogram]:
         return [one for one in self.billograms.values() if one.internal == internal and not one.is_credit]
@@ -657,6 +727,10 @@ class Model:
 
     def create(self, one: Billogram, method: str | None) -> list[Told]:
         act = Act(self)
+        self._create(act, one, method)
+        return act.done()
+
+    def _create(self, act: Act, one: Billogram, method: str | None) -> None:
         self.billograms[one.id] = one
         one.made_as_credit = one.is_credit
         if one.own_no is not None:
@@ -665,7 +739,6 @@ class Model:
         act.tell(one, "BillogramCreated")
         if method is not None:
             self._send(act, one, method)
-        return act.done()
 
     def delete(self, key: str) -> list[Told]:
         one = self.one(key, "Delete", "Unattested")

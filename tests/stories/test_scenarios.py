@@ -11,7 +11,7 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from mockserver import BillogramAccount, Mockserver, create_app
-from mockserver.core import banking, interest, machine, overpayments, recall_windows, sepa, standalone
+from mockserver.core import banking, interest, machine, overpayments, recall_windows, sepa, standalone, tabs
 from mockserver.core.model import Internal
 from mockserver.stories import arazzo, library, runs
 from mockserver.stories.arazzo import Document
@@ -100,6 +100,7 @@ _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
         "credit",
     ),
     "standalone-credit": (standalone, "_end_if_used_up", lambda *_: None, "used_up"),
+    "billing-tab": (tabs, "_meaning", lambda _: ("", 0), "next_friday"),
     "more-time-for-a-debit": (banking, "_target", lambda _: frozenset(), "respite"),
     "reminders-by-hand": (interest, "GRACE_PERIOD", interest.GRACE_PERIOD * 2, "overdue"),
     "refund-recall": (
