@@ -22,6 +22,7 @@ from mockserver.control import (
     explain_shapes,
     faults,
     machine,
+    offers,
     outbox,
     overview,
     paging,
@@ -276,6 +277,14 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         documents.fetch,
         media_types=(FILE_TYPE,),
         codes=("unknown_object", "unknown_letter"),
+    ),
+    ControlOperation(
+        "listMockOffers",
+        "GET",
+        f"{_A}/offers",
+        offers.listing,
+        answer=list[offers.SoldOfferShape],
+        query=paging.QUERY,
     ),
     ControlOperation(
         "listReports",

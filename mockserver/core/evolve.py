@@ -19,6 +19,7 @@ from mockserver.core.model import (
     EfakturaLine,
     Internal,
     Offer,
+    Sale,
     TabRow,
     replace,
 )
@@ -385,8 +386,8 @@ def _sale_accepted(view: View, event: events.SaleAccepted) -> tuple[Change, ...]
     ((kind, key, billogram),) = _apply_billogram_event(view, event)
     new = replace(billogram, sales_accepted=(*billogram.sales_accepted, event.offer_id))
     offer: Offer = view.find(OFFER, event.offer_id.lower())
-    accepted = replace(offer, accepted=True)
-    return (kind, key, new), (OFFER, event.offer_id.lower(), accepted)
+    sale = Sale(billogram.id, event.customer_no, event.mark.at)
+    return (kind, key, new), (OFFER, event.offer_id.lower(), replace(offer, sales=(*offer.sales, sale)))
 
 
 _ROWS: dict[type, Callable[[View, Any], tuple[Change, ...]]] = {

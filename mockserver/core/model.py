@@ -446,10 +446,18 @@ class OfferItem(Value, frozen=True):
     unit: str = "unit"
 
 
+class Sale(Value, frozen=True):
+    """A sale offer that was accepted on a billogram. `at` is in UTC."""
+
+    billogram: str
+    customer_no: int
+    at: datetime
+
+
 class Offer(Value, frozen=True):
     """A banner or a sale offer on the recipient's page (reference: api 13). Both times are in UTC.
 
-    `accepted` is set by the first sale; from then on the offer can't be changed.
+    From the first of its `sales` on the offer can't be changed.
     """
 
     offer_id: str
@@ -464,7 +472,7 @@ class Offer(Value, frozen=True):
     link_text: str | None = None
     sale_type: str | None = None
     item: OfferItem | None = None
-    accepted: bool = False
+    sales: tuple[Sale, ...] = ()
 
 
 class Billogram(Value, frozen=True):

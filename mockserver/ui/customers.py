@@ -77,6 +77,9 @@ async def one(call: PageCall) -> Page:
                     ("simulateVerifyEmail", {"email": found["contact"]["email"]}),
                     ("simulateEnableRecurring", {"type": "autogiro"}),
                     ("simulateDisableRecurring", {}),
+                    ("simulateEinvoiceRegister", {}),
+                    ("simulateEinvoiceDeregister", {}),
+                    ("simulateEinvoiceMismatch", {}),
                 )
                 if call.operations.named(name)
             ],

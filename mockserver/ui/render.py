@@ -22,6 +22,7 @@ NAVIGATION = (
     ("billograms", "Billograms"),
     ("customers", "Customers"),
     ("bank", "Bank"),
+    ("books", "Books"),
     ("webhooks", "Webhooks"),
     ("outbox", "Outbox"),
     ("clock", "Clock and agenda"),

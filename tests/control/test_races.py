@@ -168,7 +168,7 @@ def _finish(world: World) -> None:
         live = server.emulator.live(ACCOUNT)
         assert live is not None
         async with asyncio.timeout(PATIENCE):
-            while world.due() is not None:
+            while (soonest := world.due()) is not None and soonest <= server.real:
                 await live.signal.wait(live.signal.count)
 
     server.run(rest())

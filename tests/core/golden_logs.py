@@ -131,6 +131,8 @@ def own_log() -> tuple[Record, ...]:
         ask("POST", "/offer", SALE | {"offer_id": "extra2"})
         for offer in ("extra1", "extra2"):
             mock(f"/billograms/{opened}/simulate/accept-sale", {"offer_id": offer})
+        again = server.sent()["id"]
+        mock(f"/billograms/{again}/simulate/accept-sale", {"offer_id": "extra1"})
         server.mock("PATCH", f"/accounts/{ACCOUNT}", {"features": {"factoring": True}})
         sold = server.draft(customer={"customer_no": other})["id"]
         ask("POST", f"/billogram/{sold}/command/sell")
