@@ -51,11 +51,11 @@ class Dunned(Server):
         assert self.call("PUT", "/settings", {"invoices": invoices}).status == 200
 
     def to(self, local: str) -> list[dict[str, Any]]:
-        """Move to a local time; returns what happened."""
+        """Move to a local time; returns what happened to billograms, without the monthly reports."""
         moved = self.mock("POST", f"{MOCK}/clock/advance", {"to": self.moment(local)})
         assert moved.status == 200, moved.body
         happened: list[dict[str, Any]] = moved.json["happened"]
-        return happened
+        return [each for each in happened if each["rule"] != "reports"]
 
     def at(self, local: str, key: str, command: str, **body: Any) -> Answer:
         """A command at a local time."""
@@ -86,9 +86,9 @@ class Dunned(Server):
         return [at for _, at in self.told(key, "ReminderSent")]
 
     def agenda(self) -> list[tuple[str, str]]:
-        """Rule and moment in UTC of each entry."""
+        """Rule and moment in UTC of each entry of a billogram."""
         shown = self.mock("GET", f"{MOCK}/agenda").json
-        return [(e["rule"], _utc(e["at"])) for e in shown]
+        return [(e["rule"], _utc(e["at"])) for e in shown if e["rule"] != "reports"]
 
 
 def steps(*delays: int) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from mockserver.api.errors import (
     error_data,
 )
 from mockserver.api.faults import FaultInjector, InjectedFault, cut_off
-from mockserver.api.operations import OPERATIONS, Operation, not_built
+from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.browsers import cross_site
 from mockserver.configuration import Configuration
 from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
@@ -231,8 +231,8 @@ class Api:
             live.stream, live.account.seed, operation.method, operation.path, params.get("command")
         )
         if fault is not None:
-            return await self._fault_injector.inject(fault, lambda: _perform(operation, call), receive)
-        return await _perform(operation, call)
+            return await self._fault_injector.inject(fault, lambda: operation.endpoint(call), receive)
+        return await operation.endpoint(call)
 
     async def _authenticate(self, scope: Scope, request_id: str) -> LiveAccount:
         authorization = (header(scope, b"authorization") or b"").strip()
@@ -273,12 +273,6 @@ class Api:
             allowed = ", ".join([*rows, "HEAD"] if "GET" in rows else rows)
             raise _not_allowed(method, allowed)
         return operation, params
-
-
-async def _perform(operation: Operation, call: Call) -> bytes:
-    if operation.endpoint is None:
-        return await not_built(operation, call)
-    return await operation.endpoint(call)
 
 
 class _Passing(Struct):

@@ -62,15 +62,6 @@ class HeadTooLarge(Refusal):
     status = "INVALID_PARAMETER"
 
 
-class NotEmulated(Refusal):
-    """mockserver does not build this operation of Billogram yet. It never pretends a success [A]."""
-
-    status = "INTERNAL_ERROR"
-
-    def __init__(self, operation: str) -> None:
-        super().__init__(f"not emulated yet: {operation}", rule="not_emulated", operation=operation)
-
-
 class NotAvailableYet(Refusal):
     """The object is still being made, such as a PDF just after its document [C]."""
 
@@ -100,7 +91,6 @@ HTTP_STATUS: dict[type[Refusal], int] = {
     KeyAlreadyUsed: 409,
     TooLarge: 413,
     HeadTooLarge: 431,
-    NotEmulated: 501,
     Unavailable: 503,
 }
 

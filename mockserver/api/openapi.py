@@ -82,14 +82,14 @@ _HEADERS = {
 
 
 def documented_operations() -> Iterator[tuple[Operation, Any]]:
-    """The rows that are built, each with the object whose docstring describes it.
+    """The rows, each with the object whose docstring describes it.
 
     The row of all commands becomes one row for each command.
     """
     for row in OPERATIONS:
         if "{command}" in row.path:
             yield from _commands(row)
-        elif row.endpoint is not None:
+        else:
             yield row, row.endpoint
 
 

@@ -1,8 +1,4 @@
-"""All known operations of the API: one row each (reference: api 2-13).
-
-A row without an endpoint is an operation of Billogram that mockserver does not build yet. It answers 501
-after the path and the JSON were checked (for a command also the state).
-"""
+"""All operations of the API, one row each (reference: api 2-13)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -26,7 +22,7 @@ from mockserver.api import (
     settings,
 )
 from mockserver.api.call import Call
-from mockserver.api.errors import MissingQueryParameter, NotAvailableYet, NotEmulated
+from mockserver.api.errors import MissingQueryParameter, NotAvailableYet
 from mockserver.api.listing import Listed
 from mockserver.api.settings_shapes import SettingsShape
 from mockserver.api.shapes import (
@@ -52,7 +48,6 @@ from mockserver.api.shapes import (
     PictureShape,
     ReportShape,
 )
-from mockserver.core.act import Act
 from mockserver.core.inputs import (
     BillingTabItemFields,
     BillingTabSettingsFields,
@@ -98,7 +93,7 @@ class Operation(Struct, frozen=True):
     id: str
     method: str
     path: str
-    endpoint: Endpoint | None = None
+    endpoint: Endpoint
     fields: type[Struct] | None = None
     data: Any = None
     meta: Any = None
@@ -469,22 +464,6 @@ OPERATIONS: tuple[Operation, ...] = (
         refusals=(ReadOnlyParameter, PermissionDenied),
     ),
 )
-
-
-async def not_built(operation: Operation, call: Call) -> bytes:
-    """Refuse with 501, after the object of the path, the JSON and the state were checked."""
-
-    def decide(act: Act) -> None:
-        if "customer_no" in call.params:
-            customer.find(act.state, call.params["customer_no"])
-        if operation.path.startswith("/billogram/"):
-            act.billogram(call.params["id"])
-        if operation.method in ("POST", "PUT"):
-            call.json()
-        raise NotEmulated(f"{operation.method} {operation.path}")
-
-    await call.execute(decide, rule=operation.id)
-    raise AssertionError("not reached: the decision refuses")
 
 
 @cache

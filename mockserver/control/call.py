@@ -238,7 +238,7 @@ class ControlOperation(Struct, frozen=True, eq=False):
     id: str
     method: str
     path: str
-    endpoint: Endpoint | None = None
+    endpoint: Endpoint
     body: type[Body] | None = None
     answer: Any = None
     status: int = 200

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from mockserver.browsers import KnownHosts, cross_site
 from mockserver.control.call import JSON, Answer, ControlCall, ControlOperation, ServerInfo
-from mockserver.control.errors import ControlError, not_built, refused
+from mockserver.control.errors import ControlError, refused
 from mockserver.core.refusal import Refusal
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator
@@ -122,8 +122,6 @@ class Control:
             ) from None
         self._check_browser(scope)
         row, params = self._route(scope)
-        if row.endpoint is None:
-            raise not_built(f"{row.method} {BASE}{row.path}")
         if body.large:
             await body.prepare()
         call = ControlCall(

@@ -39,7 +39,6 @@ STATUS = {
     "unknown_host": 421,
     "head_too_large": 431,
     "internal_error": 500,
-    "not_built": 501,
     "log_unavailable": 503,
     "not_ready": 503,
     "stopping": 503,
@@ -47,7 +46,7 @@ STATUS = {
 
 
 class ControlError(Exception):
-    """An error answer of the control plane: a 4xx, 501 or 503 with code, message and hint."""
+    """An error answer of the control plane: a 4xx or 503 with code, message and hint."""
 
     def __init__(self, status: int, code: str, message: str, hint: str, *, allowed: str = "") -> None:
         super().__init__(message)
@@ -69,13 +68,6 @@ def unknown_account(name: str) -> ControlError:
         "unknown_account",
         f"there is no account {name}",
         "an account is created by its first API request with credentials, or by POST /_mock/accounts",
-    )
-
-
-def not_built(what: str) -> ControlError:
-    """Return the error for an operation that the reference describes and that is not built yet."""
-    return ControlError(
-        501, "not_built", f"not built yet: {what}", "the README lists what works today and what does not"
     )
 
 

@@ -1,4 +1,4 @@
-"""The operations of the control plane, one row each. A row without an endpoint is not built yet: 501.
+"""The operations of the control plane, one row each.
 
 The operations that use fixtures or scenarios are rows of `mockserver/stories/operations.py`.
 """
@@ -574,6 +574,5 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         query={"against": WORD},
         codes=("unknown_snapshot",),
     ),
-    ControlOperation("getCoverage", "GET", f"{_A}/coverage"),
     ControlOperation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
 )

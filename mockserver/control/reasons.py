@@ -127,12 +127,6 @@ PATHS = {
         "C",
         must="value is valid for the parameter",
     ),
-    "not_emulated": Reason(
-        "Billogram has this operation, and mockserver does not emulate it yet; it never fakes a success",
-        "leave it out of the test, or stub it in the client; the README lists what works",
-        "A",
-        must="the operation is emulated",
-    ),
 }
 
 BODIES = {

@@ -69,7 +69,6 @@ class BillogramAccount:
         self.sign_key = options.get("sign_key", SIGN_KEY)
         self.webhook_url = receiver_url(user)
         self.control_url = f"{server.control_url}/accounts/{user}"
-        self.not_built: list[str] = []  # operations that answered 501
         self._receiver = Receiver(self.webhook_url)
         self._http: httpx.Client | None = None
         self._forks: list[BillogramAccount] = []
@@ -169,19 +168,14 @@ class BillogramAccount:
         if restores or path.endswith("/reset"):  # callbacks on hold belong to the state before it
             self._look(_TIMEOUT)
         planned = self._planned_now() if restores else frozenset()
-        try:
-            answer = self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
-            if restores:
-                taken = unquote(path.removesuffix("/restore").rpartition("/")[2])
-                self._planned_before = self._planned.get(taken, planned)
-                self.webhooks.forget_undone(planned - self._planned_before, self._planned_before)
-            elif (method, path) == ("POST", "/snapshots"):
-                self._planned[answer["name"]] = self._planned_now()
-            return answer
-        except ControlRefused as refused:
-            if refused.status == 501:
-                self.not_built.append(f"{method} /_mock/accounts/…{path}")
-            raise
+        answer = self.server.control(method, f"/accounts/{quote(self.user, safe='')}{path}", body)
+        if restores:
+            taken = unquote(path.removesuffix("/restore").rpartition("/")[2])
+            self._planned_before = self._planned.get(taken, planned)
+            self.webhooks.forget_undone(planned - self._planned_before, self._planned_before)
+        elif (method, path) == ("POST", "/snapshots"):
+            self._planned[answer["name"]] = self._planned_now()
+        return answer
 
     def _planned_now(self) -> frozenset[str]:
         """The ids of all callbacks that the present state has caused."""
@@ -427,45 +421,32 @@ class BillogramAccount:
 
         return await to_thread.run_sync(lambda: self.settle(timeout))
 
-    def check(self, *, allow_failed_webhooks: bool = False, allow_not_built: bool = False) -> None:
+    def check(self, *, allow_failed_webhooks: bool = False) -> None:
         """Assert what the fixture asserts at the end of a test, of this account and its forks.
 
-        Waits for webhooks that are being sent. Raises AssertionError if one could not be delivered, or if an
-        operation answered 501.
+        Waits for webhooks that are being sent. Raises AssertionError if one could not be delivered.
         """
         __tracebackhide__ = True
         for each in self.with_forks():
             each.settle()
-        found = self.problems(
-            "check({}=True)", allow_failed_webhooks=allow_failed_webhooks, allow_not_built=allow_not_built
-        )
+        found = self.problems("check({}=True)", allow_failed_webhooks=allow_failed_webhooks)
         if found:
             raise AssertionError("\n".join([*found, *self.new_tracebacks()]))
 
-    async def check_async(
-        self, *, allow_failed_webhooks: bool = False, allow_not_built: bool = False
-    ) -> None:
+    async def check_async(self, *, allow_failed_webhooks: bool = False) -> None:
         """`check` without blocking the event loop: for a test whose own loop runs the application."""
         __tracebackhide__ = True
         from anyio import to_thread
 
-        await to_thread.run_sync(
-            lambda: self.check(allow_failed_webhooks=allow_failed_webhooks, allow_not_built=allow_not_built)
-        )
+        await to_thread.run_sync(lambda: self.check(allow_failed_webhooks=allow_failed_webhooks))
 
-    def problems(self, hint: str, *, allow_failed_webhooks: bool, allow_not_built: bool) -> list[str]:
+    def problems(self, hint: str, *, allow_failed_webhooks: bool) -> list[str]:
         """What `check` reports, as lines. `hint`: how to allow it, with the name of the option for `{}`."""
         found: list[str] = []
         for each in self.with_forks():
             if not allow_failed_webhooks and (lines := each.undelivered()):
                 meant = hint.format("allow_failed_webhooks")
                 found += [f"webhooks could not be delivered (if that is meant: {meant})", *lines]
-            if not allow_not_built and (names := each.operations_not_built()):
-                meant = hint.format("allow_not_built")
-                found += [
-                    f"not built yet, answered 501 (if that is meant: {meant})",
-                    *(f"  {n}" for n in names),
-                ]
         return found
 
     def end_of_test(self) -> None:
@@ -519,11 +500,6 @@ class BillogramAccount:
         words = [delivery["event_type"] or delivery["callback_type"], delivery["billogram"]]
         where = "" if delivery["url"] == self.webhook_url else f" to {shown_url(delivery['url'])}"
         return f"{' '.join(filter(None, words))}{where}"
-
-    def operations_not_built(self) -> list[str]:
-        """The operations that answered 501, including calls of the control plane by this object."""
-        answered = self._whole("/requests?status=501")
-        return [*(f"{each['method']} {each['path']}" for each in answered), *self.not_built]
 
 
 class Snapshot:

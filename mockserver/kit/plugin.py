@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 _MARKER = (
     "billogram(fixture=None, key=, sign_key=, now=, seed=, timezone=, settings=, features=, "
-    "default_due_days=, market=, pdf_delay=, allow_failed_webhooks=False, allow_not_built=False): what the "
-    "account of the test is created with, such as the fixture (a name of the library, or a file) that it "
-    "starts from, and what does not fail the test: webhooks that can't be delivered, operations that answer "
-    "501"
+    "default_due_days=, market=, pdf_delay=, allow_failed_webhooks=False): what the account of the test is "
+    "created with, such as the fixture (a name of the library, or a file) that it starts from, and whether "
+    "webhooks that can't be delivered do not fail the test"
 )
 _ORDERS = (
     "billogram_orders(max=24, late=False): run the test unchanged, and then under at most `max` other "
     "orders and duplicates of its webhooks; the smallest that breaks it is reported. late: webhooks may also "
     "arrive after others that the test waits for"
 )
-_ALLOWED = ("allow_failed_webhooks", "allow_not_built")
+_ALLOWED = ("allow_failed_webhooks",)
 _HINT = "@pytest.mark.billogram({}=True)"
 _FIXTURE = "billogram"
 
@@ -87,7 +86,6 @@ def billogram_account(
     scope: Literal["function", "class", "module", "package", "session"] = "function",
     *,
     allow_failed_webhooks: bool = False,
-    allow_not_built: bool = False,
     **options: "Unpack[KeyedOptions]",
 ) -> Any:
     """Make a fixture: an account for a test, class, module, package or session, with these options.
@@ -95,7 +93,7 @@ def billogram_account(
     `shop = billogram_account("module", fixture="demo")` in a conftest.py or a test file is the fixture
     `shop`. Each test that uses it is checked at its end, and shows the timeline of the account if it fails.
     """
-    given = {**options, _ALLOWED[0]: allow_failed_webhooks, _ALLOWED[1]: allow_not_built}
+    given = {**options, _ALLOWED[0]: allow_failed_webhooks}
 
     @pytest.fixture(scope=scope)
     def account(

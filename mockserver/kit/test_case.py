@@ -38,7 +38,6 @@ class BillogramMixin(_TestCase):
 
     billogram_options: ClassVar[KeyedOptions] = {}
     allow_failed_webhooks: ClassVar[bool] = False
-    allow_not_built: ClassVar[bool] = False
 
     @cached_property
     def billogram(self) -> BillogramAccount:
@@ -69,7 +68,6 @@ class BillogramMixin(_TestCase):
         found = self.billogram.problems(
             "{} = True in the class",
             allow_failed_webhooks=self.allow_failed_webhooks,
-            allow_not_built=self.allow_not_built,
         )
         if found:
             self.fail("\n".join(found))

@@ -124,7 +124,7 @@ def test_news_of_the_agency_the_next_swedish_bank_day(day: str, expected: str) -
         key = server.sent(invoice_date="2025-01-01", due_date="2025-01-31")["id"]
         assert server.command(key, "collect").data["state"] == "Collecting"
         assert server.agenda() == [("collection news", f"{expected}:00")]
-        [event] = server.mock("POST", "/accounts/test/clock/advance", {"until": "next"}).json["happened"]
+        [event] = server.to(f"{expected[:10]} 23:00")
         assert [each["type"] for each in event["events"]] == ["CollectionStatusUpdate"]
         assert server.shown(key)["state"] == "Collection"
         assert server.agenda() == []

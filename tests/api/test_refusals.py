@@ -188,7 +188,6 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("object.exists", lambda s: s.get("/report/none"), 404, "NOT_FOUND", NO_FIELD, None),
     ("pdf.available", lambda s: s.get(f"/billogram/{of(s, 'sent')}.pdf"), 404, "NOT_AVAILABLE_YET", NO_FIELD, None),
     ("command.exists", lambda s: s.command(of(s, "draft"), "fly"), 404, "NOT_FOUND", NO_FIELD, None),
-    ("not_emulated", lambda s: s.get("/offer"), 501, "INTERNAL_ERROR", NO_FIELD, None),
     ("log.unavailable", without_log, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("body.json", lambda s: s.post("/customer", b"{"), 400, "INVALID_PARAMETER", NO_FIELD, None),
     ("body.limit", lambda s: s.post("/customer", b"[" * 1000), 400, "INVALID_PARAMETER", NO_FIELD, None),

@@ -1,4 +1,4 @@
-"""Every command in every state that can be reached: its effect, the exact refusal, or 501.
+"""Every command in every state that can be reached: its effect, or the exact refusal.
 
 The expectations are written out from the table of behaviour 2.2, not taken from the machine.
 """
@@ -256,21 +256,7 @@ def test_a_deleted_one_is_found_by_nothing(server: Server) -> None:
     assert server.position() == position
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("GET", "/offer?type=sale"),
-    ],
-)
-def test_what_is_known_and_not_built_says_so(server: Server, method: str, path: str) -> None:
-    server.customer()
-    answer = server.call(method, path)
-    assert answer.status == 501
-    assert answer.error[0] == "INTERNAL_ERROR"
-    assert answer.error[1]["message"].startswith(f"not emulated yet: {method} /")
-
-
-def test_501_stands_after_path_and_json(server: Server) -> None:
+def test_the_path_and_the_json_come_first(server: Server) -> None:
     assert server.call("PUT", "/customer/7", {}).error[0] == "NOT_FOUND"
     assert server.call("POST", "/offer", b"{").error[1] == {"message": "invalid JSON"}
     key = server.draft()["id"]

@@ -134,16 +134,6 @@ def test_refusals_change_nothing(
     assert [live.id for live in server.emulator.live_accounts()] == ["test"]
 
 
-def test_what_is_not_built_says_so(server: Server) -> None:
-    server.customer()
-    later = [row for row in OPERATIONS if row.endpoint is None]
-    assert later
-    for row in later:
-        path = row.path.replace("{a}", "test").replace("{id}", "x").replace("{no}", "1")
-        answer = server.mock(row.method, path.replace("{what}", "view").replace("{name}", "n"))
-        assert (answer.status, answer.json["error"]["code"]) == (501, "not_built")
-
-
 def test_the_market_and_the_delay_of_pdfs(server: Server) -> None:
     made = server.mock("POST", "/accounts", {"id": "plain"}).json
     assert (made["market"], made["pdf_delay"]) == ("Sweden", "0s")

@@ -11,7 +11,6 @@ from msgspec import Struct
 import mockserver
 from mockserver.control import edge
 from mockserver.control.errors import refused as told_as
-from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter, Refusal
@@ -22,7 +21,7 @@ SOURCE = Path(mockserver.__file__).parent
 A = f"/accounts/{ACCOUNT}"
 PAY, B = f"{A}/payments", f"{A}/billograms"
 TOKEN = "T0ken"
-BUILT = {row.id: row for row in OPERATIONS if row.endpoint is not None}
+BY_ID = {row.id: row for row in OPERATIONS}
 
 
 class Row(Struct, frozen=True):
@@ -267,11 +266,6 @@ ROWS = [
         )
     ),
     Row("simulateBillogram", f"{B}/{{sent}}/simulate/dance", NO_BODY, 404, "unknown_deed"),
-    *(
-        Row("simulateBillogram", f"{B}/{{sent}}/simulate/{what}", NO_BODY, 501, "not_built")
-        for what, body in BILLOGRAM_SIMULATIONS.items()
-        if body is None
-    ),
     *(
         Row(operation, f"/accounts/none/{path}", NO_BODY, 404, "unknown_account")
         for operation, path in (
@@ -544,11 +538,6 @@ ROWS += [
         "unknown_object",
         "object.exists",
     ),
-    *(
-        Row("simulateCustomer", f"{A}/customers/1/simulate/{what}", NO_BODY, 501, "not_built")
-        for what, deed in CUSTOMER_SIMULATIONS.items()
-        if deed is None
-    ),
 ]
 _OF_CONTROL = ("payment.", "simulate.", "sepa.", "outcomes.")
 # rules of the core that only the control plane can break; the others are walked in tests/api/test_refusals.py
@@ -646,7 +635,7 @@ def test_each_refusal(world: World, row: Row, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(edge, "refused", watched)
     path = row.path.format(**ids) if "{" in row.path else row.path
     with no_body_kept():
-        answer = server.mock(BUILT[row.operation].method, path, _filled(row.body, ids))
+        answer = server.mock(BY_ID[row.operation].method, path, _filled(row.body, ids))
     assert (answer.status, answer.json["error"]["code"]) == (row.status, row.code)
     error = answer.json["error"]
     assert all(len(error[name]) > 3 for name in ("code", "message", "hint")), error
@@ -670,15 +659,15 @@ def test_every_built_operation_has_its_refusals() -> None:
         "getControlDocument",
         "listScenarios",
     }  # nothing to say no to, but the token
-    assert {row.operation for row in ROWS} == set(BUILT) - cannot
+    assert {row.operation for row in ROWS} == set(BY_ID) - cannot
     of_accounts = {row.operation for row in ROWS if row.code == "unknown_account"}
-    assert of_accounts == {name for name, row in BUILT.items() if row.path.startswith("/accounts/{a}")}
+    assert of_accounts == {name for name, row in BY_ID.items() if row.path.startswith("/accounts/{a}")}
 
 
-@pytest.mark.parametrize("name", sorted(set(BUILT)))
+@pytest.mark.parametrize("name", sorted(set(BY_ID)))
 def test_each_operation_knows_its_methods_only(server: Server, name: str) -> None:
     server.get("/settings")
-    row = BUILT[name]
+    row = BY_ID[name]
     path = row.path.format(**IN_PATH)
     known = {each.method for each in OPERATIONS if each.path == row.path}
     for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):

@@ -41,14 +41,12 @@ from mockserver.control.edge import BASE
 from mockserver.stories import scenario_endpoints
 from mockserver.stories.operations import OPERATIONS
 from tests.docs import pages
-from tests.test_docs import listed
 
 CONTROL = "docs/control-plane.md"
 PACKAGE = re.compile(r"billogram[-_.]mockserver", re.IGNORECASE)
 FETCH = re.compile(
     r"\b(pip3?|pipx|uvx?|poetry|pdm|rye|conda|mamba|easy_install)\b|\b(image:|docker (pull|run))"
 )
-BUILT = [row for row in OPERATIONS if row.endpoint is not None]
 
 # the bodies that the operations read and what they answer with: every member must be explained
 MEMBERS: dict[str, list[Any]] = {
@@ -159,10 +157,10 @@ def quoted(text: str) -> set[str]:
 
 def test_every_built_endpoint_has_a_section_of_its_own_and_no_other_has() -> None:
     titles = [name for name, _ in pages.sections(CONTROL) if re.match(r"`[A-Z]+ ", name)]
-    assert sorted(titles) == sorted(title(row) for row in BUILT)
+    assert sorted(titles) == sorted(title(row) for row in OPERATIONS)
 
 
-@pytest.mark.parametrize("row", BUILT, ids=lambda row: row.id)
+@pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.id)
 def test_a_section_names_its_operation_and_every_member(row: ControlOperation) -> None:
     text = dict(pages.sections(CONTROL))[title(row)]
     assert text.lstrip().startswith(f"`{row.id}`. ")
@@ -176,13 +174,8 @@ def test_a_payment_is_explained() -> None:
     assert not {*payments.PaymentShape.__annotations__, *payments.AllocationShape.__annotations__} - words
 
 
-def test_what_is_not_built_is_listed() -> None:
-    text = dict(pages.sections(CONTROL))["Not built yet"]
-    assert listed(text) == {f"{row.method} {BASE}{row.path}" for row in OPERATIONS if row.endpoint is None}
-
-
 def test_every_deed_is_named() -> None:
-    row = next(row for row in BUILT if row.id == "simulateBillogram")
+    row = next(row for row in OPERATIONS if row.id == "simulateBillogram")
     assert not set(simulate.BILLOGRAM_SIMULATIONS) - quoted(dict(pages.sections(CONTROL))[title(row)])
 
 

@@ -131,7 +131,7 @@ def signed(body: bytes, **more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def callbacks() -> list[bytes]:
-    """Every callback of an account with much history, and one of each type that is not built."""
+    """Every callback of an account with much history, and one of each other type."""
     server = Server()
     made = server.mock("POST", "/accounts", {"id": "a", "key": "secret", "fixture": "sepa"})
     assert made.status == 201

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from billogram_api import BillogramAPI, BillogramExceptions
 
-from mockserver.api.operations import OPERATIONS
 from tests.e2e.served import Served
 
 NEW_ACCOUNT = Path(__file__).parent.parent / "recorded" / "settings-new-account.json"
@@ -533,13 +532,6 @@ def test_pdfs(served: Served) -> None:
     assert served.mock("PATCH", "/accounts/pdfs", {"pdf_delay": "1h"}).status_code == 200
     with pytest.raises(BillogramExceptions.ObjectNotFoundError, match="not available yet"):
         billogram.get_invoice_pdf()
-
-
-def test_what_is_not_built_is_a_malfunction_and_never_a_pretended_success(api: Any) -> None:
-    for row in OPERATIONS:
-        if row.endpoint is None and row.method == "GET" and "{" not in row.path:
-            with pytest.raises(BillogramExceptions.ServiceMalfunctioningError, match="not emulated yet"):
-                api.get(row.path.strip("/"))
 
 
 def test_a_feature_that_is_off(served: Served) -> None:

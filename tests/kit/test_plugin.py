@@ -216,34 +216,6 @@ def test_what_the_application_raised_is_shown_once(suite: pytest.Pytester) -> No
     assert "mockserver/in_process.py" not in result.stdout.str(), "the application's own frames alone"
 
 
-def test_an_operation_that_is_not_built(suite: pytest.Pytester) -> None:
-    result = run(
-        suite,
-        """
-        import pytest
-
-        def test_unnoticed(billogram):
-            billogram.http.get("/offer?page=1&page_size=1")
-
-        def test_of_the_control_plane(billogram):
-            with pytest.raises(Exception, match="not built"):
-                billogram.control("GET", "/coverage")
-
-        @pytest.mark.billogram(allow_not_built=True)
-        def test_meant(billogram):
-            assert billogram.http.get("/offer?page=1&page_size=1").status_code == 501
-        """,
-    )
-    result.assert_outcomes(passed=3, errors=2)
-    result.stdout.fnmatch_lines(
-        [
-            "not built yet, answered 501 (if that is meant: @pytest.mark.billogram(allow_not_built=True))",
-            "  GET /api/v2/offer?page=1&page_size=1",
-            "  GET /_mock/accounts/…/coverage",
-        ]
-    )
-
-
 def test_an_account_that_begins_with_a_fixture(suite: pytest.Pytester) -> None:
     suite.path.joinpath("own.yaml").write_text("customers: [{name: Fir AB, contact: {email: a@example.com}}]")
     result = run(
@@ -282,7 +254,7 @@ def test_a_marker_that_says_something_else(suite: pytest.Pytester) -> None:
     source = "import pytest\n\n@pytest.mark.billogram(allow_all=True)\ndef test_it(billogram):\n    pass\n"
     result = run(suite, source)
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*knows *fixture, *allow_failed_webhooks, allow_not_built, not allow_all*"])
+    result.stdout.fnmatch_lines(["*knows *fixture, *allow_failed_webhooks, not allow_all*"])
 
 
 # workers
