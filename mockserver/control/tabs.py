@@ -63,18 +63,19 @@ async def listing(call: ControlCall) -> Answer:
     if status not in (None, *STATUSES):
         raise ControlError(400, "invalid_query", "unknown status", f"known: {', '.join(STATUSES)}")
 
-    def view(state: State) -> list[BillingTab]:
+    def view(state: State) -> list[str]:
         if number is None:
-            return [each for each in state.tabs.values() if not each.deleted]
+            return list(state.tabs)  # after a start they are packed: only those of the page are read
         found: CustomerTabs | None = state.customer_tabs.get(find(state, number).number)
-        return [] if found is None else [state.tabs[key] for key in found.tabs]
+        return [] if found is None else list(found.tabs)
 
-    def fits(each: BillingTab) -> bool:
-        return status in (None, _status(each))
+    def fits(key: str) -> bool:
+        tab = live.state.tabs.get(key)
+        return tab is not None and not tab.deleted and status in (None, _status(tab))
 
-    tabs = await call.emulator.read(live, view)
+    keys = await call.emulator.read(live, view)
     rows: list[TabShape] = []
-    async for part in sliced(await call.page().of(tabs, lambda each: each.id, fits)):
+    async for part in sliced(await call.page().of(keys, lambda key: key, fits)):
         rows += await call.emulator.read(live, partial(_shown, part))
     return Answer(rows)
 
@@ -88,15 +89,15 @@ async def fetch(call: ControlCall) -> Answer:
         tab = state.tabs.get(key.lower())
         if tab is None or tab.deleted:
             raise unknown("tab", key, "GET …/tabs")
-        (shown,) = _shown([tab], state)
+        shown = _render(tab, state)
         items = [render_row(row) for row in state.rows_of(tab.id)]
         return cast("OneTabShape", shown | {"items": items})
 
     return Answer(await call.emulator.read(live, view))
 
 
-def _shown(tabs: Sequence[BillingTab], state: State) -> list[TabShape]:
-    return [_render(tab, state) for tab in tabs]
+def _shown(keys: Sequence[str], state: State) -> list[TabShape]:
+    return [_render(tab, state) for key in keys if (tab := state.tabs.get(key)) is not None]
 
 
 def _render(tab: BillingTab, state: State) -> TabShape:

@@ -24,6 +24,7 @@ from mockserver.core import (
     overpayments,
     recall_windows,
     reminders,
+    tabs,
 )
 from mockserver.core.events import FORMAT, DocumentAmounts, Record
 from mockserver.core.funds import PaymentSource
@@ -105,6 +106,17 @@ def _debit(server: Server) -> Any:
     return [(type(each).__name__, each.mark.at) for each in server.state().billograms[key].events]
 
 
+def _tab(server: Server) -> Any:
+    number = server.customer()
+    server.post(
+        f"/customer/{number}/billing-tab/items",
+        {"billogram_item": {"title": "Row"}},
+        headers={tabs.KEY: "1"},
+    )
+    _advance(server, "60d")
+    return [(each.created_at, each.content) for each in server.state().billograms.values()]
+
+
 def _mandate(server: Server) -> Any:
     now = server.state().account.clock.now
     today = now.date()
@@ -129,6 +141,9 @@ RULES = {
     "one reminder a day": Rule(reminders, "MIN_INTERVAL", timedelta(days=3), _automatic),
     "the hour of collection": Rule(agenda, "_COLLECTED_AT", time(11), _collected),
     "the hour of news of collection": Rule(agenda, "_NEWS_AT", time(11), _collected),
+    "the hour of billing tabs": Rule(agenda, "_TABS_AT", time(11), _tab),
+    "the usual frequency of billing tabs": Rule(tabs, "FREQUENCY", "monthly#20", _tab),
+    "the usual method of billing tabs": Rule(tabs, "METHOD", "DoNotNotify", _tab),
     "the hour of the night": Rule(calendar, "DAY_BEGINS", time(3), _overdue),
     "the hour of the bank": Rule(calendar, "BANK_TIME", time(12), _debit),
     "whole kronor": Rule(money, "_UNIT", Decimal("0.1"), _sums),
