@@ -27,7 +27,7 @@ from mockserver.core.callbacks import Planned
 from mockserver.core.events import FORMAT, AccountLoaded, AttemptMade, Record, SnapshotTaken
 from mockserver.core.fold import folded
 from mockserver.core.model import Account, Clock, Value, replace
-from mockserver.core.state import ACCOUNT, BILLOGRAM, State, dunning_inputs
+from mockserver.core.state import ACCOUNT, BILLOGRAM, TAB, State, dunning_inputs
 from mockserver.log import interface
 from mockserver.log.interface import (
     Append,
@@ -278,8 +278,10 @@ def put(live: LiveAccount, kind: str, key: Any, new: Any) -> Any:
             and new is not None
             and dunning_inputs(old) != dunning_inputs(new)
         ):
-            # the checkpoint also holds the agenda, which has changed for every billogram
+            # the checkpoint also holds the agenda, which has changed for every billogram and active tab
             live.saved.unsaved.update(((BILLOGRAM, each), None) for each in live.state.billograms)
+            active = (each.active for each in live.state.customer_tabs.values())
+            live.saved.unsaved.update(((TAB, each), None) for each in active if each is not None)
     return old
 
 

@@ -6,6 +6,7 @@ import pickle
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from msgspec import msgpack
 
 from mockserver import checkpoint, ledger
 from mockserver.core import accounts
-from mockserver.core.state import BILLOGRAM, KINDS, Packed
+from mockserver.core.state import BILLOGRAM, KINDS, TAB_ROW, Packed
 from mockserver.log.interface import CheckpointRow, LogFailed
 from mockserver.log.sqlite import SQLiteLog
 from tests.e2e.test_cli import run
@@ -46,7 +47,7 @@ def whole(server: Server, account: str) -> Any:
     """The state, and the order in its tables, which equality of dictionaries does not see."""
     state = server.state(account)
     return state.image(), {
-        kind: list(state.table(kind)) for kind in KINDS if kind not in ("customer", "item")
+        kind: list(state.table(kind)) for kind in KINDS if kind not in ("customer", "item", "customer tabs")
     }
 
 
@@ -250,6 +251,50 @@ def test_when_the_rules_of_dunning_change_the_next_checkpoint_has_the_new_moment
     server = reopened(server, file)
     assert saved(server) == server.position()
     assert server.image() == expected == server.fold().image()
+    server.close()
+
+
+def test_billing_tabs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that come and go, tabs that are invoiced and deleted, a customer's number, the account's zone."""
+    monkeypatch.setattr(checkpoint, "_OUT_OF_DATE", 0)
+    monkeypatch.setattr(checkpoint, "_IN_SEGMENT", 2)
+    server = Server(database=str(file))
+    numbers = [server.customer() for _ in range(3)]
+    keys = count()
+
+    def add(number: int) -> Any:
+        headers, body = {"X-API-Deduplication-ID": f"{next(keys)}"}, {"billogram_item": {"title": "Row"}}
+        path = f"/customer/{number}/billing-tab"
+        return path, server.post(f"{path}/items", body, headers=headers).data
+
+    def again() -> Server:
+        server.run(server.emulator.tidy())
+        expected = whole(server, ACCOUNT)
+        assert server.fold().image() == expected[0]
+        opened = reopened(server, file)
+        assert saved(opened) == opened.position()
+        table = opened.state().raw_table(TAB_ROW)
+        assert all(type(each) is Packed and each.body is not None for each in table.values())
+        assert whole(opened, ACCOUNT) == expected
+        return opened
+
+    for number in reversed(numbers):
+        server.post(f"/customer/{number}/billing-tab/settings", {"delivery_method": "DoNotNotify"})
+        for _ in range(3):
+            add(number)
+    server = again()
+    path, row = add(numbers[0])
+    server.call("DELETE", f"{path}/item/{row['item_id']}")
+    path, row = add(numbers[1])
+    server.call("DELETE", f"{path}/{row['billing_tab_id']}")
+    server.call("PUT", f"/customer/{numbers[2]}", {"customer_no": 77})
+    server = again()
+    server.mock("PATCH", f"/accounts/{ACCOUNT}", {"timezone": "America/New_York"})
+    server = again()
+    server.mock("POST", f"/accounts/{ACCOUNT}/clock/advance", {"by": "31d"})
+    assert [each.billogram is not None for each in server.state().tabs.values()] == [True, False, True]
+    add(numbers[0])
+    server = again()
     server.close()
 
 
