@@ -1,4 +1,4 @@
-"""Events that nothing else causes, written on request (reference: behaviour 7.5)."""
+"""Events that nothing else causes, written on request (reference: behaviour 7.5) [A]."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

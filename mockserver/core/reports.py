@@ -1,7 +1,5 @@
 """Reports: which are made and when, and the debtors' ledger (reference: api 7, behaviour 6.8)."""
 
-import csv
-import io
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -141,14 +139,15 @@ def _claim(billogram: Billogram) -> OpenClaim:
 
 
 def ledger_csv(claims: Iterable[OpenClaim]) -> bytes:
-    """Return the debtors' ledger as CSV: UTF-8, `;`, CRLF, a head line [A]."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=";", lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for claim in claims:
-        writer.writerow([_shown(getattr(claim, name)) for name in COLUMNS])
-    return text.getvalue().encode()
+    """Return the debtors' ledger as CSV: UTF-8, `;`, CRLF, a head line, quoted as RFC 4180 says [A]."""
+    rows = [COLUMNS, *([_shown(getattr(claim, name)) for name in COLUMNS] for claim in claims)]
+    return "".join(f"{';'.join(map(_quoted, row))}\r\n" for row in rows).encode("utf-8", "replace")
 
 
 def _shown(value: object) -> str:
     return f"{value:.2f}" if isinstance(value, Decimal) else str(value)
+
+
+def _quoted(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"' if set(';"\r\n') & set(text) else text

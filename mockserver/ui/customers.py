@@ -14,6 +14,14 @@ _FIELDS = (
 )
 _CHANGEABLE = tuple(name for name in _FIELDS if name != "customer_no")
 _ROW = ("title", "price", "vat", "count", "unit", "description", "item_no")
+_SIMULATIONS: dict[str, dict[str, str]] = {
+    "simulateVerifyEmail": {},
+    "simulateEnableRecurring": {"type": "autogiro"},
+    "simulateDisableRecurring": {},
+    "simulateEinvoiceRegister": {},
+    "simulateEinvoiceDeregister": {},
+    "simulateEinvoiceMismatch": {},
+}
 _MANDATE = ("status", "b2b", "last_collection")
 
 
@@ -50,7 +58,6 @@ async def one(call: PageCall) -> Page:
         "GET", f"{API}/customer/{no}/billing-tab/settings", account=call.account
     )
     own = [each for each in plans if each["match"] and each["match"]["customer_no"] == found["customer_no"]]
-    path = {"no": no}
     return Page(
         "customer.html",
         {
@@ -72,16 +79,8 @@ async def one(call: PageCall) -> Page:
                 title="Register for e-invoices",
             ),
             "simulations": [
-                call.form(name, path, body)
-                for name, body in (
-                    ("simulateVerifyEmail", {"email": found["contact"]["email"]}),
-                    ("simulateEnableRecurring", {"type": "autogiro"}),
-                    ("simulateDisableRecurring", {}),
-                    ("simulateEinvoiceRegister", {}),
-                    ("simulateEinvoiceDeregister", {}),
-                    ("simulateEinvoiceMismatch", {}),
-                )
-                if call.operations.named(name)
+                call.form(name, {"no": no}, body or _email(found, name))
+                for name, body in _SIMULATIONS.items()
             ],
             "mandates": [
                 (each, call.form("changeMockPaymentSource", {"id": each["id"]}, each, only=_MANDATE))
@@ -98,6 +97,10 @@ async def one(call: PageCall) -> Page:
             ),
         },
     )
+
+
+def _email(found: Any, name: str) -> dict[str, str]:
+    return {"email": found["contact"]["email"]} if name == "simulateVerifyEmail" else {}
 
 
 async def _tab(call: PageCall, no: str, key: str) -> dict[str, Any]:
