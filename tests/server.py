@@ -215,6 +215,13 @@ class Server:
         return self.post(f"/billogram/{key}/command/{command}", body)
 
 
+def without_reports(moved: dict[str, Any]) -> dict[str, Any]:
+    """What a move answers, without the monthly reports: what happened to billograms."""
+    rows = [each for each in moved["happened"] if each["rule"] != "reports"]
+    made = len(moved["happened"]) - len(rows)
+    return moved | {"happened": rows, "count": moved["count"] - made}
+
+
 def charge(server: Server, key: str, reminder_fee: int, interest_fee: int = 0) -> None:
     """Fees on a billogram, as reminders will charge them; past the log."""
     state = server.state()

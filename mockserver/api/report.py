@@ -27,6 +27,7 @@ LISTED: Listed[Report] = Listed(
         "filename": lambda each: each.filename,
         "created_at": lambda each: each.made_at.isoformat(),
     },
+    types=("field", "field-prefix", "field-search"),
 )
 
 

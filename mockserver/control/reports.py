@@ -1,5 +1,6 @@
 """Reports as files, reports on request, and the vouchers they are made from (reference: control 1)."""
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, TypedDict
@@ -21,7 +22,7 @@ from mockserver.core.showing import as_number
 from mockserver.core.state import State
 from mockserver.schema import Form, Schema, string
 
-MONTH = "^[0-9]{4}-(0[1-9]|1[0-2])$"
+MONTH = "^[1-9][0-9]{3}-(0[1-9]|1[0-2])$"
 MONTH_QUERY: dict[str, Schema] = {"month": string(pattern=MONTH), "currency": string(pattern="^[A-Z]{3}$")}
 FILE_TYPES = tuple(dict.fromkeys(kind.file_type for kind in reports.KINDS.values()))
 Month = Annotated[str, Field(pattern=MONTH, description="a month, such as 2026-03")]
@@ -223,10 +224,9 @@ def _shown(report: Report, account: Account) -> ReportFileShape:
 
 def _month(text: str) -> date:
     """Return the first day of a month of a query."""
-    try:
-        return _day(text)
-    except ValueError:
-        raise ControlError(400, "invalid_query", "month is no month", "write it as 2026-03") from None
+    if re.fullmatch(MONTH, text) is None:
+        raise ControlError(400, "invalid_query", "month is no month", "write it as 2026-03")
+    return _day(text)
 
 
 def _kronor(ore: int) -> int | Decimal:

@@ -88,7 +88,7 @@ def _picture(content: str, file_type: str) -> Picture:
 def check_changeable(offer: Offer) -> None:
     """Refuse to change a sale offer that was accepted on a billogram [D]."""
     if offer.sales:
-        raise PermissionDenied("offer is accepted already", rule="offer.accepted", offer_id=offer.offer_id)
+        raise PermissionDenied("offer is accepted already", rule="offer.accepted")
 
 
 def change(act: Act, offer: Offer, given: OfferChanges) -> Offer:

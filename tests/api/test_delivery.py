@@ -70,7 +70,9 @@ def offered(server: Server, **more: Any) -> str:
 
 
 def agenda(server: Server) -> list[tuple[str, str]]:
-    return [(each["at"], each["rule"]) for each in server.mock("GET", AGENDA).json]
+    """The entries of billograms."""
+    shown = server.mock("GET", AGENDA).json
+    return [(each["at"], each["rule"]) for each in shown if each["billogram"] is not None]
 
 
 # methods and their data

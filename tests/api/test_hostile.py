@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from mockserver.api import (
     customer,
     einvoice,
     item,
+    offer,
     payment_source,
     pictures,
     report,
@@ -43,6 +45,7 @@ from mockserver.core.inputs import Input, RowFields
 from mockserver.core.refusal import Refusal
 from mockserver.core.settings import Settings
 from mockserver.wire import MAX_DEPTH, MAX_DIGITS, MAX_MEMBERS
+from tests.api.test_offer import SALE
 from tests.documented import hold
 from tests.server import Answer, Server, basic, dumps, no_body_kept
 
@@ -228,6 +231,13 @@ TARGETS = {
         billing_tab.SETTINGS,
         form_of(inputs.BillingTabSettingsFields),
         lambda _: "/customer/1/billing-tab/settings",
+    ),
+    "POST banner": Target("POST", offer.EXAMPLE, form_of(inputs.OfferFields), lambda _: "/offer"),
+    "PUT offer": Target(
+        "PUT",
+        {},
+        form_of(inputs.OfferChanges),
+        lambda client: f"/offer/{client.made('/offer', SALE | {'offer_id': 'x' + token_hex(8)})['offer_id']}",
     ),
     "POST coverphoto": Target(
         "POST", pictures.EXAMPLE, form_of(inputs.PictureFields), lambda _: "/coverphoto"

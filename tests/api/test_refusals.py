@@ -13,6 +13,7 @@ from mockserver.control.reasons import reason_of
 from mockserver.log.interface import LogFailed
 from mockserver.wire import HEAD_TOO_LARGE
 from tests.api.test_einvoice import in_market
+from tests.api.test_offer import BANNER, SALE
 from tests.control.test_refusals import RULES as CONTROL_RULES
 from tests.documented import hold
 from tests.server import Answer, Server, basic, no_body_kept, scope_of
@@ -124,6 +125,18 @@ def cancelled_twice(server: Server) -> Answer:
     server.post("/sepa_dd_mandate", MANDATE)
     server.post(f"/payment_source/{newest_source(server)}/cancel")
     return server.post(f"/payment_source/{newest_source(server)}/cancel")
+
+
+def offered_twice(server: Server) -> Answer:
+    server.post("/offer", BANNER)
+    return server.post("/offer", BANNER)
+
+
+def changed_after_sale(server: Server) -> Answer:
+    server.post("/offer", SALE)
+    path = f"/accounts/test/billograms/{of(server, 'sent')}/simulate/accept-sale"
+    server.mock("POST", path, {"offer_id": "extra1"})
+    return server.call("PUT", "/offer/extra1", {"title": "Other"})
 
 
 def faulted(server: Server) -> Answer:
@@ -267,6 +280,9 @@ CASES: list[tuple[str, Callable[[Server], Answer], int, str, Any, Any]] = [
     ("tab.invoiced", changed_after_billing, 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
     ("deduplication.key", lambda s: on_tab(s, None), 400, "INVALID_PARAMETER", "X-API-Deduplication-ID", None),
     ("deduplication.used", key_used_twice, 409, "INVALID_PARAMETER", "X-API-Deduplication-ID", None),
+    ("offer.offer_id", offered_twice, 400, "INVALID_PARAMETER", "offer_id", None),
+    ("offer.banner", lambda s: s.post("/offer", BANNER | {"sale_type": "x"}), 400, "INVALID_PARAMETER_COMBINATION", "sale_type", []),
+    ("offer.accepted", changed_after_sale, 403, "PERMISSION_DENIED", NO_FIELD, None),
     ("fault", faulted, 503, "SERVICE_UNAVAILABLE", NO_FIELD, None),
     ("message.text", lambda s: s.command(of(s, "sent"), "message", {"message": ""}), 400, "INVALID_PARAMETER", "message", []),
     ("state.*", lambda s: s.command(of(s, "sent"), "send", {}), 400, "INVALID_OBJECT_STATE", NO_FIELD, None),
@@ -295,6 +311,8 @@ PREPARED = (
     in_norway,
     key_used_twice,
     changed_after_billing,
+    offered_twice,
+    changed_after_sale,
 )
 
 

@@ -16,6 +16,7 @@ from tests.control.test_waiting import CONTROL, DRAFT, Holding, Patient, born, c
 from tests.log.test_held_commit import PATIENCE, Ask
 
 BILLS = 12
+ACTS = BILLS + 2  # the reports of two months
 SENT = DRAFT | {"on_success": {"command": "send", "method": "Email"}}
 START, END = "2026-03-02T10:00:00+01:00", "2026-05-01T10:00:00+02:00"
 MOVE = Ask("POST", f"{CONTROL}/clock/advance", {"to": END})
@@ -83,7 +84,7 @@ def test_a_long_move_tells_how_far_it_has_come(kept: Patient) -> None:
             assert {(event["from"], event["to"]) for event in found} == {(START, END)}
             for name in ("now", "count"):
                 assert [event[name] for event in found] == sorted(event[name] for event in found)
-            assert (found[-1]["now"], found[-1]["count"]) == (moved["to"], moved["count"]) == (END, BILLS)
+            assert (found[-1]["now"], found[-1]["count"]) == (moved["to"], moved["count"]) == (END, ACTS)
         if kept.emulator.log.volatile:  # a file may have it in one commit
             assert len(told(live.caller.body)) > 2
         await at_rest(kept)
@@ -115,7 +116,7 @@ def test_a_dry_run_tells_nothing(kept: Patient) -> None:
         await bills(kept)
         live = Live(kept)
         trial = await Ask("POST", f"{CONTROL}/clock/advance", {"to": END, "dry_run": True}).of(kept)
-        assert trial.json["count"] == BILLS
+        assert trial.json["count"] == ACTS
         await live.caught_up(await listed(kept))
         assert told(live.caller.body) == []
         await live.hang_up()
@@ -170,7 +171,7 @@ def test_what_is_not_on_disk_is_not_told(holding: Holding) -> None:
         assert {(event["now"], event["count"]) for event in told(live.caller.body)} == {(START, 0)}
         holding.log.let_go()
         assert (await moving_on).status == 200
-        assert (await ended(holding, live))[-1]["count"] == BILLS
+        assert (await ended(holding, live))[-1]["count"] == ACTS
         await live.hang_up()
 
     holding.tell(story())

@@ -498,7 +498,8 @@ def test_with_respite(server: Server, give: Callable[[Server, str], list[str]]) 
     advance(server, "2026-05-01T10:00:00+02:00")
     assert [row[1] for row in dunned(server, key)] == expected
     assert sums(server, key)[0] == "Overdue"
-    assert server.mock("GET", f"/accounts/{ACCOUNT}/agenda").json == []
+    left = server.mock("GET", f"/accounts/{ACCOUNT}/agenda").json
+    assert [each["rule"] for each in left] == ["reports"]
 
 
 def test_collection_after_it(server: Server) -> None:

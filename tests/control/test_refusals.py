@@ -15,6 +15,7 @@ from mockserver.core import messages
 from mockserver.core.act import Act
 from mockserver.core.refusal import InvalidParameter, Refusal
 from mockserver.stories.operations import OPERATIONS
+from tests.api.test_offer import BANNER, SALE
 from tests.server import ACCOUNT, KEY, NO_BODY, Answer, Server, basic, no_body_kept
 
 SOURCE = Path(mockserver.__file__).parent
@@ -70,6 +71,7 @@ IN_PATH = {
     "ocr_number": "1",
     "link": "ABCDE",
     "file": "invoice.pdf",
+    "filename": "x",
 }
 OFFERED_NOT = ("draft", "sent", "sold", "denied")
 ROWS = [
@@ -504,6 +506,79 @@ ROWS += [
         "rule",
         "simulate.not_scheduled",
     ),
+    *(
+        Row(
+            "simulateBillogram",
+            f"{B}/{{{where}}}/simulate/accept-sale",
+            {"offer_id": sold},
+            status,
+            code,
+            rule,
+        )
+        for where, sold, status, code, rule in (
+            ("draft", "extra1", 409, "rule", "simulate.sent"),
+            ("sent", "none", 404, "unknown_object", "object.exists"),
+            ("sent", "banner7", 409, "rule", "sale.type"),
+            ("bought", "EXTRA1", 409, "rule", "sale.once"),
+            ("left", "extra1", 409, "rule", "sale.customer"),
+        )
+    ),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{draft}}/simulate/event",
+        {"type": "NewInvoicePDF"},
+        409,
+        "rule",
+        "simulate.sent",
+    ),
+    Row("simulateBillogram", f"{B}/{{sent}}/simulate/event", {"type": "Payment"}, 400, "invalid_body"),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{sent}}/simulate/event",
+        {"type": "NewInvoicePDF", "data": {"amount": 1}},
+        400,
+        "invalid_body",
+    ),
+    *(
+        Row(
+            "simulateCustomer",
+            f"{A}/customers/{number}/simulate/{what}",
+            {},
+            409,
+            "rule",
+            "simulate.einvoice_finland",
+        )
+        for number, what in (("1", "einvoice-mismatch"), ("999", "einvoice-not-found"))
+    ),
+    *(
+        Row(operation, f"/accounts/none/{path}", body, 404, "unknown_account")
+        for operation, path, body in (
+            ("listMockOffers", "offers", NO_BODY),
+            ("listVouchers", "vouchers", NO_BODY),
+            ("listReports", "reports", NO_BODY),
+            ("createReports", "reports", {"from": "2026-03", "to": "2026-03"}),
+            ("getReportFile", "reports/x", NO_BODY),
+        )
+    ),
+    Row("listMockOffers", f"{A}/offers?before=none", NO_BODY, 400, "invalid_query"),
+    Row("listVouchers", f"{A}/vouchers?month=2026-13", NO_BODY, 400, "invalid_query"),
+    Row("listVouchers", f"{A}/vouchers?month=0000-01", NO_BODY, 400, "invalid_query"),
+    Row("listVouchers", f"{A}/vouchers?month=2026-3", NO_BODY, 400, "invalid_query"),
+    Row("listReports", f"{A}/reports?after=none", NO_BODY, 400, "invalid_query"),
+    *(
+        Row("createReports", f"{A}/reports", body, 400, "invalid_body")
+        for body in (
+            {},
+            {"from": "2026-03"},
+            {"from": "2026-3", "to": "2026-03"},
+            {"from": "0000-01", "to": "2026-03"},
+            {"from": "2026-03", "to": "2026-02"},
+            {"from": "2026-03", "to": "2026-03", "types": []},
+            {"from": "2026-03", "to": "2026-03", "types": ["sie5"]},
+        )
+    ),
+    Row("createReports", f"{A}/reports", {"from": "2026-03", "to": "2026-04"}, 400, "refused"),
+    Row("getReportFile", f"{A}/reports/none", NO_BODY, 404, "unknown_report"),
     Row("simulateCustomer", f"{A}/customers/1/simulate/dance", {}, 404, "unknown_deed"),
     Row(
         "simulateCustomer",
@@ -539,9 +614,12 @@ ROWS += [
         "object.exists",
     ),
 ]
-_OF_CONTROL = ("payment.", "simulate.", "sepa.", "outcomes.")
+_OF_CONTROL = ("payment.", "simulate.", "sepa.", "outcomes.", "sale.")
 # rules of the core that only the control plane can break; the others are walked in tests/api/test_refusals.py
-RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(_OF_CONTROL)} | {"simulate.message"}
+RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(_OF_CONTROL)} | {
+    "simulate.message",
+    "simulate.einvoice_customer",
+}
 
 
 def _named(server: Server) -> dict[str, str]:
@@ -564,6 +642,13 @@ def _named(server: Server) -> dict[str, str]:
         ("partly", {"amount": 10, "allocations": [{"billogram": found["sent"], "amount": 5}]}),
     ):
         found[name] = server.mock("POST", PAY, body).json["id"]
+    for body in (BANNER, SALE):
+        server.post("/offer", body)
+    found["bought"] = server.sent()["id"]
+    server.mock("POST", f"{B}/{found['bought']}/simulate/accept-sale", {"offer_id": "extra1"})
+    mover = server.customer()
+    found["left"] = server.sent(customer={"customer_no": mover})["id"]
+    server.call("PUT", f"/customer/{mover}", {"customer_no": 500})
     euros = server.customer()
     terms = {"customer": {"customer_no": euros}, "currency": "EUR"}
     debit = {"amount": 125, "scheme": "SEPA_DIRECT_DEBIT"}

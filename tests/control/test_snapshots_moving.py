@@ -56,7 +56,7 @@ def happened(server: Server, account: str) -> list[tuple[str, str]]:
 
 def test_a_fork_stands_between_two_entries_and_goes_on_by_itself(moved: Server) -> None:
     going, forks = beside(moved, 5, 3, 3, path=f"{A}/fork", bodies=[{"id": f"f{n}"} for n in range(3)])
-    assert (going.status, going.json["count"]) == (200, 20)
+    assert (going.status, going.json["count"]) == (200, 22)
     assert [answer.status for answer in forks] == [201] * 3
     whole = happened(moved, ACCOUNT)
     seen = []
@@ -76,7 +76,7 @@ def test_a_fork_stands_between_two_entries_and_goes_on_by_itself(moved: Server) 
 
 def test_a_snapshot_names_a_moment_of_the_move(moved: Server) -> None:
     going, taken = beside(moved, 9, 9, path=f"{A}/snapshots", bodies=[{"name": "a"}, {"name": "b"}])
-    assert going.json["count"] == 20
+    assert going.json["count"] == 22
     whole = happened(moved, ACCOUNT)
     first, second = (answer.json["at"] for answer in taken)
     assert first < second < END
@@ -92,7 +92,7 @@ def test_a_restore_ends_the_move_on_what_it_left(moved: Server) -> None:
     going, (restored,) = beside(moved, 9, path=f"{A}/snapshots/start/restore", bodies=[{}])
     assert restored.status == 200
     assert (going.status, going.json["to"]) == (200, END)
-    assert going.json["count"] == 20
+    assert going.json["count"] == 22
     assert len(happened(moved, ACCOUNT)) == 20
     assert moved.mock("GET", f"{A}/clock").json["now"] == END
     assert moved.fold().image() == moved.image()

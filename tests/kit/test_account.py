@@ -49,6 +49,7 @@ def test_the_clock(billogram: BillogramAccount) -> None:
     assert clock.now - start == timedelta(days=1)
     sent(billogram)
     assert clock.advance("60d", dry_run=True)["count"] > 0
+    assert clock.advance(until="next")["happened"][0]["rule"] == "reports"
     assert clock.advance(until="next")["happened"][0]["rule"] == "overdue"
     assert clock.set("2026-05-01T00:00:00+02:00", speed=2.0)["speed"] == 2.0
     with pytest.raises(ControlRefused, match="can't be moved back") as refused:
@@ -280,7 +281,7 @@ def test_the_bank_and_others(billogram: BillogramAccount) -> None:
     assert billogram.pay(None, "12.50", payer_name="Nobody")["unmatched"] == 12.5
     shown = billogram.simulate(key, "message", message="Hello")
     assert shown["events"][-1]["type"] == "CustomerMessage"
-    assert billogram.control("GET", "/agenda")[0]["billogram"] == key
+    assert billogram.control("GET", f"/agenda?billogram={key}")[0]["billogram"] == key
     with pytest.raises(ControlRefused, match="unknown member: scheem"):
         billogram.pay(key, 1, scheem="CARD")
 

@@ -12,11 +12,12 @@ import pytest
 from msgspec import Struct
 from openapi_spec_validator import validate
 
-from mockserver.api import payment_source
+from mockserver.api import offer, payment_source
 from mockserver.api.commands import COMMANDS
 from mockserver.api.operations import OPERATIONS
 from mockserver.control.simulate import BILLOGRAM_SIMULATIONS, CUSTOMER_SIMULATIONS
 from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
+from tests.api.test_offer import SALE
 from tests.documented import API, CONTROL, Document, hold, hold_control
 from tests.server import ACCOUNT, Answer, Server, charge, dumps
 
@@ -189,7 +190,9 @@ def test_the_example_works(each: Described, server: Server) -> None:
     customer = server.customer()
     server.post("/item", {"title": "Item", "price": 1, "vat": 25, "unit": "unit"})
     billogram = reached(server, str(each.id), customer)
-    path = each.path.format(customer_no=customer, item_no="1", id=billogram)
+    if each.id == "updateOffer":
+        server.post("/offer", offer.EXAMPLE)
+    path = each.path.format(customer_no=customer, item_no="1", id=billogram, offer_id="banner7")
     body = example(each)
     if "source_id" in body:  # an id is drawn
         back = [{"title": "Back", "count": -1, "price": 100, "vat": 25}]
@@ -244,7 +247,12 @@ def test_the_example_of_the_control_plane_works(name: str, server: Server) -> No
         )
     if name == "simulateEinvoiceDeregister":
         server.mock("POST", f"/accounts/{ACCOUNT}/customers/1/simulate/einvoice-register", {})
-    path = each.path.format(a=ACCOUNT, id=key, no=1, name="pay-in-parts")
+    if name in ("simulateEinvoiceMismatch", "simulateEinvoiceNotFound"):
+        server.mock("PATCH", f"/accounts/{ACCOUNT}", {"market": "Finland"})
+    if name == "simulateAcceptSale":
+        server.post("/offer", SALE)
+    number = 999 if name == "simulateEinvoiceNotFound" else 1
+    path = each.path.format(a=ACCOUNT, id=key, no=number, name="pay-in-parts")
     answer = server.mock(each.method, path, example(each))
     assert answer.status < 300, answer
 

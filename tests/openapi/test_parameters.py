@@ -11,6 +11,7 @@ from mockserver.api.call import Call
 from mockserver.api.operations import OPERATIONS
 from mockserver.control.call import ControlCall
 from mockserver.stories.operations import OPERATIONS as CONTROL_OPERATIONS
+from tests.api.test_offer import BANNER
 from tests.documented import API, CONTROL, Document
 from tests.server import ACCOUNT, Server
 
@@ -112,8 +113,11 @@ def test_what_is_no_list_reads_none(server: Server, queries: list[Noted]) -> Non
     body, headers = {"billogram_item": {"title": "Row"}}, {"X-API-Deduplication-ID": "1"}
     added = server.post("/customer/1/billing-tab/items", body, headers=headers).data
     ids = {"billing_tab_id": added["billing_tab_id"], "billing_tab_item_id": added["item_id"]}
+    server.post("/offer", BANNER)
     for path in PLAIN:
-        found = server.get(path.format(customer_no=1, item_no=1, id=key, filename="none", **ids))
+        found = server.get(
+            path.format(customer_no=1, item_no=1, id=key, filename="none", offer_id="banner7", **ids)
+        )
         assert found.status == (404 if path.startswith("/report/") else 200), path
     assert queries == []
     for row in SINGLE:

@@ -1143,7 +1143,7 @@ def test_a_move_over_a_thousand_due_ones_does_not_wait_for_their_receiver(inside
     keys = [inside.server.sent(customer={"customer_no": number})["id"] for _ in range(1000)]
     inside.callbacks(receiver.url(), timeout="600s")
     moved = inside.advance("40d")
-    assert moved["count"] == 2000  # Overdue and InterestStarted of each
+    assert moved["count"] == 2001  # Overdue and InterestStarted of each, and the reports of the month
     waiting = inside.kept.by_id.values()
     assert [each.planned.billogram for each in waiting] == [*keys, *keys]
     assert {(each.status, each.attempts) for each in waiting} == {("pending", ())}
