@@ -81,7 +81,9 @@ def wrong() -> Iterator[tuple[type[Body], str, Any]]:
 @pytest.mark.parametrize(("model", "name", "value"), list(wrong()), ids=str)
 def test_what_json_has_in_another_type_is_refused_by_name(model: type[Body], name: str, value: Any) -> None:
     others = {"amount": 1, "id": "a", "url": None, "billogram": "b", "plan": [], "message": "m", "name": "n"}
-    others |= {"type": "autogiro", "from": "2026-03", "to": "2026-03", "offer_id": "a"}
+    others |= {"type": "autogiro", "offer_id": "a"}
+    if "from" in _members(model):
+        others |= {"from": "2026-03", "to": "2026-03"}
     if model is EventBody:
         others["type"] = "NewInvoicePDF"
     needed = {key: value for key, value in others.items() if key in _members(model)}

@@ -507,15 +507,8 @@ ROWS += [
         "simulate.not_scheduled",
     ),
     *(
-        Row(
-            "simulateBillogram",
-            f"{B}/{{{where}}}/simulate/accept-sale",
-            {"offer_id": sold},
-            status,
-            code,
-            rule,
-        )
-        for where, sold, status, code, rule in (
+        Row("simulateBillogram", f"{B}/{{{where}}}/simulate/accept-sale", {"offer_id": sold}, *refused)
+        for where, sold, *refused in (
             ("draft", "extra1", 409, "rule", "simulate.sent"),
             ("sent", "none", 404, "unknown_object", "object.exists"),
             ("sent", "banner7", 409, "rule", "sale.type"),
@@ -618,7 +611,7 @@ _OF_CONTROL = ("payment.", "simulate.", "sepa.", "outcomes.", "sale.")
 # rules of the core that only the control plane can break; the others are walked in tests/api/test_refusals.py
 RULES = {row.rule for row in ROWS if row.rule and row.rule.startswith(_OF_CONTROL)} | {
     "simulate.message",
-    "simulate.einvoice_customer",
+    "simulate.einvoice_customer",  # tests/core/test_einvoice_bank.py
 }
 
 

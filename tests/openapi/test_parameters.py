@@ -115,9 +115,8 @@ def test_what_is_no_list_reads_none(server: Server, queries: list[Noted]) -> Non
     ids = {"billing_tab_id": added["billing_tab_id"], "billing_tab_item_id": added["item_id"]}
     server.post("/offer", BANNER)
     for path in PLAIN:
-        found = server.get(
-            path.format(customer_no=1, item_no=1, id=key, filename="none", offer_id="banner7", **ids)
-        )
+        names = {"customer_no": 1, "item_no": 1, "id": key, "filename": "none", "offer_id": "banner7", **ids}
+        found = server.get(path.format(**names))
         assert found.status == (404 if path.startswith("/report/") else 200), path
     assert queries == []
     for row in SINGLE:
