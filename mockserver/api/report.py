@@ -18,10 +18,9 @@ from mockserver.documents.report_files import render
 from mockserver.emulator import Emulator, LiveAccount
 
 _SLICE = 0.005  # seconds of work after which other requests get their turn
-_KINDS = tuple(reports.KINDS)
 
 LISTED: Listed[Report] = Listed(
-    number=lambda each: (each.month.year * 12 + each.month.month) * len(_KINDS) + _KINDS.index(each.kind),
+    number=lambda each: each.number,
     filters={"filename": lambda each: each.filename},
     orders={
         "filename": lambda each: each.filename,
@@ -34,7 +33,7 @@ LISTED: Listed[Report] = Listed(
 async def listing(call: Call) -> bytes:
     """`GET /report`: lists reports without their content, in the order of their creation [A]."""
     query = read_query(LISTED, call.query)
-    found = await call.read(lambda state: list(state.reports.values()))
+    found = await call.read(lambda state: sorted(state.reports.values(), key=lambda each: each.number))
     matches = await select(LISTED, query, found)
     return await answer_list(matches[query.start : query.stop], render_listed, {"total_count": len(matches)})
 

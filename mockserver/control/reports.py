@@ -104,7 +104,7 @@ async def listing(call: ControlCall) -> Answer:
     live = await call.live()
     page = call.page()
     found, account = await call.emulator.read(
-        live, lambda state: (list(state.reports.values()), state.account)
+        live, lambda state: (sorted(state.reports.values(), key=lambda each: each.number), state.account)
     )
     rows = await page.of(found, lambda each: each.filename)
     return Answer([_shown(each, account) for each in rows])

@@ -231,12 +231,10 @@ def report_due(plan: ReportPlan, any_open: bool, timezone: str) -> Due | None:
 
     There is one only while a month with a voucher waits for its reports, or a claim is open.
     """
-    booked = max([month for _, month in plan.booked], default=None)
-    waits = booked is not None and (plan.covered is None or booked >= plan.covered)
-    last = max([month for month in (booked, plan.covered) if month is not None], default=None)
-    if last is None or not (waits or any_open):
+    waiting = min([month for _, month in plan.booked], default=plan.covered if any_open else None)
+    if waiting is None:
         return None
-    day = next_month(last)
+    day = next_month(waiting)
     return Due(_at(day, _REPORTS_AT, timezone), RANKS[REPORTS], 0, 0, REPORTS, REPORTS_KEY)
 
 

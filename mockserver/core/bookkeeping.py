@@ -83,6 +83,7 @@ class _Claim(Struct):
 
     sale: dict[Key, Decimal] = field(default_factory=dict)  # all that was booked of its sale
     left: dict[Key, Decimal] = field(default_factory=dict)  # and is not credited yet
+    receivable: Decimal = money.ZERO  # its balance
     written_down: Decimal = money.ZERO
     reminder_paid: Decimal = money.ZERO  # of the claimed reminder fee
     interest_paid: Decimal = money.ZERO
@@ -119,6 +120,11 @@ class Books:
         """Return how much of a billogram is written down, in its currency."""
         claim = self._claims.get(billogram)
         return money.ZERO if claim is None else claim.written_down
+
+    def receivable(self, billogram: str) -> Decimal:
+        """Return the balance of the receivable of a billogram, in its currency."""
+        claim = self._claims.get(billogram)
+        return money.ZERO if claim is None else claim.receivable
 
     def apply(self, record: events.Record) -> list[Voucher]:
         """Apply an act, and return its vouchers."""
@@ -248,7 +254,7 @@ class _Reading:
         """Return the vouchers of the act. What is written down and no longer unpaid has gone back."""
         for key in self._before:
             after = self._state.billograms[key]
-            left = unpaid(after)
+            left = max(unpaid(after), money.ZERO)
             if self._books.written_down(key) > left:
                 draft = self._draft(after, f"Återförd nedskrivning faktura {after.invoice_no}")
                 self._return_written_down(draft, after, left)
@@ -273,9 +279,12 @@ class _Reading:
         draft.text = draft.text or text
         return draft
 
-    def _receivable(self, billogram: Billogram) -> str:
-        sold = self._books.claim(billogram.id).sold
-        return self._account("factoring_receivable_account" if sold else "account_receivable_account")
+    def _receivable(self, draft: _Draft, billogram: Billogram, amount: Decimal) -> None:
+        """Book a change of the receivable of a billogram."""
+        claim = self._books.claim(billogram.id)
+        claim.receivable = money.add(claim.receivable, amount)
+        name = "factoring_receivable_account" if claim.sold else "account_receivable_account"
+        draft.add(self._account(name), amount)
 
     def _fees(self, draft: _Draft, after: Billogram, paid: Decimal) -> None:
         """Book claimed fees that were paid, the reminder fee first; negative: they are no longer paid."""
@@ -329,7 +338,7 @@ class _Reading:
         claim.sold = isinstance(event, events.BillogramSold)
         name = "Såld faktura" if claim.sold else "Kreditfaktura" if after.is_credit else "Faktura"
         draft = self._draft(after, f"{name} {event.invoice_no}")
-        draft.add(self._receivable(after), after.sums.total)
+        self._receivable(draft, after, after.sums.total)
         self._book_sale(draft, claim, self._sale(after.content), after.sums.total)
 
     def _book_sale(self, draft: _Draft, claim: _Claim, exact: Amounts, total: Decimal) -> None:
@@ -388,7 +397,7 @@ class _Reading:
         are no longer unpaid.
         """
         change = money.subtract(unpaid(after), unpaid(before))
-        draft.add(self._receivable(after), change)
+        self._receivable(draft, after, change)
         waived = self._lost(before, after)
         if waived:
             draft.add(self._account("rounding_account"), waived)
@@ -415,7 +424,7 @@ class _Reading:
         amount = money.negated(event.amount) if paid_out else event.amount
         draft.add(account, amount)
         change = money.subtract(unpaid(after), unpaid(before))
-        draft.add(self._receivable(after), change)
+        self._receivable(draft, after, change)
         lost = self._lost(before, after)
         draft.add(self._account("expected_loss_account"), lost)
         self._fees(draft, after, money.add(amount, change, lost))
@@ -451,7 +460,7 @@ class _Reading:
         draft = self._draft(after, f"Återtagen betalning faktura {after.invoice_no}")
         draft.add(self._books.came_in_on(payment.id), money.negated(event.recalled_amount))
         change = money.subtract(unpaid(after), unpaid(before))
-        draft.add(self._receivable(after), change)
+        self._receivable(draft, after, change)
         lost = self._lost(before, after)
         draft.add(self._account("expected_loss_account"), lost)
         self._fees(draft, after, money.add(change, lost, money.negated(event.recalled_amount)))
@@ -501,7 +510,7 @@ class _Reading:
         target = self._state.billograms[event.target_id]
         draft = self._draft(target, f"Kvittning faktura {target.invoice_no}", event.target_id)
         change = money.subtract(unpaid(after), unpaid(before))
-        draft.add(self._receivable(after), change)
+        self._receivable(draft, after, change)
         if after.id == event.target_id:
             self._fees(draft, after, money.add(event.amount, change))
 
@@ -513,7 +522,7 @@ class _Reading:
         draft = self._draft(after, f"{text} {after.invoice_no}")
         principal = unpaid(before)
         draft.add(self._account("expected_loss_account" if lost else "rounding_account"), principal)
-        draft.add(self._receivable(after), money.negated(principal))
+        self._receivable(draft, after, money.negated(principal))
 
     def _write_down(self, after: Billogram) -> None:
         claim, principal = self._books.claim(after.id), unpaid(after)

@@ -350,9 +350,7 @@ def _tabs_renumbered(view: View, event: events.TabsRenumbered) -> tuple[Change, 
 
 def _reports_made(view: View, event: events.ReportsMade) -> tuple[Change, ...]:
     made = tuple([(REPORT, report.filename, report) for report in event.reports])
-    if event.covered is None:
-        return made
-    return *made, (REPORT_PLAN, "", replace(report_plan.of(view), covered=event.covered))
+    return *made, (REPORT_PLAN, "", report_plan.after(report_plan.of(view), event))
 
 
 def _efaktura_changed(view: View, event: events.EfakturaChanged) -> tuple[Change, ...]:

@@ -566,21 +566,25 @@ class TabRefusal(Value, frozen=True):
 class ReportPlan(Value, frozen=True):
     """When reports will be made (reference: behaviour 6.8).
 
-    `booked` has for each currency the first day of the last local month that has a voucher. `covered` is the
-    last 1st of a month on which the reports of all earlier months were made.
+    `booked` has the local months with vouchers that wait for their reports, each with a currency and by its
+    first day. `covered` is the last 1st of a month on which the reports of all earlier months were made.
+    `made` counts the reports.
     """
 
     booked: tuple[tuple[str, date], ...] = ()
     covered: date | None = None
+    made: int = 0
 
 
 class Report(Value, frozen=True):
     """A report of one month and currency (reference: api 7). `made_at` is in UTC, `month` its first day.
 
-    `settings` are those of the account at that moment. The content is made from the acts up to it.
+    `number` counts the reports of the account. `settings` are those of the account at that moment. The
+    content is made from the acts up to it.
     """
 
     filename: str
+    number: int
     kind: str  # a key of `reports.KINDS`
     month: date
     currency: str

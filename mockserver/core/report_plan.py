@@ -24,6 +24,16 @@ def of(view: View) -> ReportPlan:
     return ReportPlan() if found is None else found
 
 
+def after(plan: ReportPlan, event: events.ReportsMade) -> ReportPlan:
+    """Return the plan after reports were made: what is covered no longer waits."""
+    made = plan.made + len(event.reports)
+    covered = event.covered
+    if covered is None:
+        return replace(plan, made=made)
+    booked = tuple([each for each in plan.booked if each[1] >= covered])
+    return ReportPlan(booked, covered, made)
+
+
 def changes(view: View, event: Event) -> tuple[Change, ...]:
     """Note the month of the voucher of an event, if it is the first of its currency in this month.
 
@@ -33,13 +43,11 @@ def changes(view: View, event: Event) -> tuple[Change, ...]:
     booking = None if rule is None else rule(view, event)
     if booking is None:
         return ()
-    currency, month = booking[0], booking[1].replace(day=1)
+    waiting = booking[0], booking[1].replace(day=1)
     plan = of(view)
-    booked = dict(plan.booked)
-    if month <= booked.get(currency, date.min):
+    if waiting in plan.booked or (plan.covered is not None and waiting[1] < plan.covered):
         return ()
-    booked[currency] = month
-    return ((REPORT_PLAN, "", replace(plan, booked=tuple(booked.items()))),)
+    return ((REPORT_PLAN, "", replace(plan, booked=(*plan.booked, waiting))),)
 
 
 def _by_event(view: View, event: BillogramEvent) -> Booking | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import count
 from typing import Literal
 
 from msgspec import Struct
@@ -60,10 +61,10 @@ def make_monthly(act: Act, due: agenda.Due) -> None:
     """Make the reports of the month before, for each currency that had a voucher or has an open claim."""
     covered = calendar.local_date(due.at, act.account.timezone)
     month = (covered - _DAY).replace(day=1)
-    booked = [currency for currency, last in act.state.report_plan.booked if last == month]
+    booked = [currency for currency, waiting in act.state.report_plan.booked if waiting == month]
     currencies = sorted({*booked, *act.state.open_currencies}, key=lambda each: (each != SEK, each))
-    made = [report for currency in currencies for report in _of_month(act, month, currency, KINDS)]
-    act.add(events.ReportsMade(tuple(made), covered=covered))
+    made = _made(act, [(month, currency) for currency in currencies], KINDS)
+    act.add(events.ReportsMade(made, covered=covered))
 
 
 def order(act: Act, months: Iterable[tuple[date, str]], kinds: Iterable[str]) -> list[Report]:
@@ -71,26 +72,29 @@ def order(act: Act, months: Iterable[tuple[date, str]], kinds: Iterable[str]) ->
 
     Earlier reports of the same names are replaced [A].
     """
-    wanted = tuple(kinds)
-    made = [report for month, currency in months for report in _of_month(act, month, currency, wanted)]
+    made = _made(act, months, tuple(kinds))
     if made:
-        act.add(events.ReportsMade(tuple(made)))
-    return made
+        act.add(events.ReportsMade(made))
+    return list(made)
 
 
-def _of_month(act: Act, month: date, currency: str, kinds: Iterable[str]) -> list[Report]:
-    own = "" if currency == SEK else f"_{currency}"
-    return [
-        Report(
-            f"{month:%Y-%m}{own}_{KINDS[kind].suffix}",
-            kind,
-            month,
-            currency,
-            act.now,
-            act.account.settings,
-        )
-        for kind in kinds
-    ]
+def _made(act: Act, months: Iterable[tuple[date, str]], kinds: Iterable[str]) -> tuple[Report, ...]:
+    number = count(act.state.report_plan.made + 1)
+    return tuple(
+        [
+            Report(
+                f"{month:%Y-%m}{'' if currency == SEK else f'_{currency}'}_{KINDS[kind].suffix}",
+                next(number),
+                kind,
+                month,
+                currency,
+                act.now,
+                act.account.settings,
+            )
+            for month, currency in months
+            for kind in kinds
+        ]
+    )
 
 
 def info(report: Report) -> str:

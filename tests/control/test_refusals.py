@@ -507,14 +507,21 @@ ROWS += [
         "simulate.not_scheduled",
     ),
     *(
-        Row("simulateBillogram", f"{B}/{{{where}}}/simulate/accept-sale", {"offer_id": sold}, *refused)
-        for where, sold, *refused in (
-            ("draft", "extra1", 409, "rule", "simulate.sent"),
-            ("sent", "none", 404, "unknown_object", "object.exists"),
-            ("sent", "banner7", 409, "rule", "sale.type"),
-            ("bought", "EXTRA1", 409, "rule", "sale.once"),
-            ("left", "extra1", 409, "rule", "sale.customer"),
+        Row("simulateBillogram", f"{B}/{{{key}}}/simulate/accept-sale", {"offer_id": sold}, 409, "rule", why)
+        for key, sold, why in (
+            ("draft", "extra1", "simulate.sent"),
+            ("sent", "banner7", "sale.type"),
+            ("bought", "EXTRA1", "sale.once"),
+            ("left", "extra1", "sale.customer"),
         )
+    ),
+    Row(
+        "simulateBillogram",
+        f"{B}/{{sent}}/simulate/accept-sale",
+        {"offer_id": "none"},
+        404,
+        "unknown_object",
+        "object.exists",
     ),
     Row(
         "simulateBillogram",

@@ -1,7 +1,10 @@
 """Vouchers, made of the acts of an account (reference: behaviour 6.8 and 9.2)."""
 
 import base64
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import pytest
 
 from mockserver.core import bookkeeping
 from mockserver.core.bookkeeping import Books, Voucher
@@ -135,3 +138,408 @@ def test_the_reports_of_two_billograms(server: Server) -> None:
 
 def content(server: Server, filename: str) -> bytes:
     return base64.b64decode(server.get(f"/report/{filename}").data["content"])
+
+
+# each row of the table of vouchers
+
+M = f"/accounts/{ACCOUNT}"
+SALE = "Faktura 1: 1500 +12500 · 2610 -2500 · 3001 -10000"
+LATE = {"invoice_date": "2026-03-02", "due_date": "2026-03-10", "interest_rate": 0}
+
+
+def row(title: str, price: float, vat: int = 25, count: int = 1, **more: Any) -> dict[str, Any]:
+    return {"title": title, "count": count, "price": price, "vat": vat, **more}
+
+
+def sent(server: Server, **more: Any) -> str:
+    return str(server.sent(**more)["id"])
+
+
+def credit(server: Server, key: str, **body: Any) -> None:
+    assert server.command(key, "credit", {"method": "Email", **body}).status == 200
+
+
+def put(server: Server, key: str, *items: dict[str, Any]) -> None:
+    assert server.call("PUT", f"/billogram/{key}", {"items": list(items)}).status == 200
+
+
+def simulate(server: Server, key: str, what: str, **body: Any) -> None:
+    assert server.mock("POST", f"{M}/billograms/{key}/simulate/{what}", body).status == 200
+
+
+def reversed_vat(server: Server) -> None:
+    rows = [row("A", 100), row("B", 50, bookkeeping={"income_account": "3999"})]
+    sent(server, regional_sweden={"reversed_vat": True}, items=rows, invoice_fee=10)
+
+
+def by_rows(server: Server) -> None:
+    key = sent(server, items=[row("A", 99.9, count=2), row("B", 50, 12)])
+    credit(server, key, mode="items", items=[{"title": "A", "count": -1}])
+    credit(server, key, mode="full")
+
+
+def paid_and_credited(server: Server) -> None:
+    key = sent(server)
+    pay(server, 125, billogram=key)
+    credit(server, key, mode="amount", amount=25)
+
+
+def changed(server: Server) -> None:
+    key = sent(server)
+    put(server, key, row("Row", 100, count=2))
+    pay(server, 200, billogram=key)
+    put(server, key, row("Row", 100))
+
+
+def recall(server: Server, payment: dict[str, Any], **body: Any) -> None:
+    assert server.mock("POST", f"{M}/payments/{payment['id']}/recall", body).status == 201
+
+
+def recalled(server: Server) -> None:
+    payment = pay(server, 200, billogram=sent(server), scheme="SEPA_DIRECT_DEBIT")
+    recall(server, payment, type="refund", fee=3)
+
+
+def transferred(server: Server) -> None:
+    payment = pay(server, 60, billogram=sent(server), scheme="SEPA_CREDIT_TRANSFER")
+    recall(server, payment)
+    pay(server, 7, scheme="SEPA_CREDIT_TRANSFER")
+
+
+def collected(server: Server) -> None:
+    key = sent(server, **LATE)
+    to(server, "03-20T10:00")
+    server.command(key, "remind", {"method": "Email"})
+    to(server, "03-25T10:00")
+    server.command(key, "collect")
+    simulate(server, key, "collector-payment", amount=150)
+    simulate(server, key, "collection-end")
+
+
+def sold(server: Server) -> None:
+    server.mock("PATCH", M, {"features": {"factoring": True}})
+    key = str(server.draft()["id"])
+    server.command(key, "sell")
+    simulate(server, key, "factoring-accept")
+    credit(server, key, mode="amount", amount=25)
+
+
+def stand_alone(server: Server) -> None:
+    key = sent(server)
+    back = sent(server, customer={"customer_no": 1}, items=[row("Back", 100, count=-1)])
+    server.command(key, "credit-allocate", {"amount": 50, "source_id": back})
+    server.command(back, "credit-payment", {"mode": "amount", "amount": 30})
+
+
+def underpaid(server: Server) -> None:
+    key = sent(server)
+    server.command(key, "payment", {"amount": 100})
+    server.command(key, "settle-underpayment")
+
+
+def with_fee(server: Server) -> str:
+    key = sent(server, **LATE)
+    to(server, "03-20T10:00")
+    server.command(key, "remind", {"method": "Email"})
+    return key
+
+
+def fee_by_credit(server: Server) -> None:
+    key = with_fee(server)
+    pay(server, 125, billogram=key)
+    credit(server, key, mode="amount", amount=25)
+
+
+def fee_credited(server: Server) -> None:
+    key = with_fee(server)
+    pay(server, 185, billogram=key)
+    credit(server, key, mode="full")
+
+
+def fee_by_allocation(server: Server) -> None:
+    key = with_fee(server)
+    pay(server, 125, billogram=key)
+    back = sent(server, customer={"customer_no": 1}, items=[row("Back", 100, count=-1)])
+    server.command(key, "credit-allocate", {"amount": 60, "source_id": back})
+
+
+ROWS: list[tuple[Callable[[Server], object], list[str]]] = [
+    (reversed_vat, ["Faktura 1: 1500 +16000 · 3001 -1000 · 3231 -10000 · 3999 -5000"]),
+    (
+        by_rows,
+        [
+            "Faktura 1: 1500 +30600 · 2610 -4995 · 2620 -600 · 3001 -19980 · 3002 -5000 · 3740 -25",
+            "Kreditfaktura 2: 1500 -12500 · 2610 +2498 · 3001 +9990 · 3740 +12",
+            "Kreditfaktura 3: 1500 -18100 · 2610 +2497 · 2620 +600 · 3001 +9990 · 3002 +5000 · 3740 +13",
+        ],
+    ),
+    (
+        paid_and_credited,
+        [
+            SALE,
+            "Inbetalning faktura 1: 1500 -12500 · 1940 +12500",
+            "Kreditfaktura 2: 2420 -2500 · 2610 +500 · 3001 +2000",
+        ],
+    ),
+    (
+        changed,
+        [
+            SALE,
+            "Faktura 2: 1500 +12500 · 2610 -2500 · 3001 -10000",
+            "Inbetalning faktura 1: 1500 -20000 · 1940 +20000",
+            "Kreditfaktura 3: 1500 -5000 · 2420 -7500 · 2610 +2500 · 3001 +10000",
+        ],
+    ),
+    (
+        lambda server: pay(server, 200, billogram=sent(server)),
+        [SALE, "Inbetalning faktura 1: 1500 -12500 · 1940 +20000 · 2420 -7500"],
+    ),
+    (
+        lambda server: pay(server, 126, billogram=sent(server)),
+        [SALE, "Inbetalning faktura 1: 1500 -12500 · 1940 +12600 · 3740 -100"],
+    ),
+    (
+        recalled,
+        [
+            SALE,
+            "Inbetalning faktura 1: 1500 -12500 · 1940 +20000 · 2420 -7500",
+            "Återtagen betalning faktura 1: 1500 +12500 · 1940 -20000 · 2420 +7500",
+        ],
+    ),
+    (transferred, [SALE]),
+    (collected, [SALE, "Inkassobetalning faktura 1: 1500 -12500 · 1941 +15000 · 8313 -2500"]),
+    (
+        sold,
+        [
+            "Såld faktura 1: 1512 +12500 · 2610 -2500 · 3001 -10000",
+            "Kreditfaktura 2: 1512 -2500 · 2610 +500 · 3001 +2000",
+        ],
+    ),
+    (
+        stand_alone,  # what is allocated adds up to nothing
+        [
+            SALE,
+            "Kreditfaktura 2: 1500 -12500 · 2610 +2500 · 3001 +10000",
+            "Utbetald kredit 2: 1500 +3000 · 1920 -3000",
+        ],
+    ),
+    (
+        underpaid,
+        [
+            SALE,
+            "Inbetalning faktura 1: 1500 -10000 · 1920 +10000",
+            "Underbetalning faktura 1: 1500 -2500 · 3740 +2500",
+        ],
+    ),
+    (
+        fee_by_credit,
+        [
+            SALE,
+            "Inbetalning faktura 1: 1500 -12500 · 1940 +12500",
+            "Kreditfaktura 2: 2610 +500 · 3001 +2000 · 8313 -2500",
+        ],
+    ),
+    (
+        fee_credited,
+        [
+            SALE,
+            "Inbetalning faktura 1: 1500 -12500 · 1940 +18500 · 8313 -6000",
+            "Kreditfaktura 2: 2420 -18500 · 2610 +2500 · 3001 +10000 · 8313 +6000",
+        ],
+    ),
+    (
+        fee_by_allocation,
+        [
+            SALE,
+            "Inbetalning faktura 1: 1500 -12500 · 1940 +12500",
+            "Kreditfaktura 2: 1500 -12500 · 2610 +2500 · 3001 +10000",
+            "Kvittning faktura 1: 1500 +6000 · 8313 -6000",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(("acts", "expected"), ROWS)
+def test_the_vouchers_of(server: Server, acts: Callable[[Server], object], expected: list[str]) -> None:
+    acts(server)
+    _, vouchers = books_of(server)
+    assert [shown(each)[6:] for each in vouchers] == expected
+
+
+def test_money_that_nobody_could_place(server: Server) -> None:
+    key = sent(server)
+    payment = pay(server, 60, scheme="SEPA_DIRECT_DEBIT")
+    body = {"billogram": key, "amount": 50}
+    assert server.mock("POST", f"{M}/payments/{payment['id']}/allocate", body).status == 200
+    recall(server, payment, type="refund")
+    _, vouchers = books_of(server)
+    assert [shown(each)[6:] for each in vouchers] == [
+        SALE,
+        "Ej allokerad inbetalning: 1940 +6000 · 2800 -6000",
+        "Inbetalning faktura 1: 1500 -5000 · 2800 +5000",
+        "Återtagen betalning faktura 1: 1500 +5000 · 1940 -5000",
+        "Ej allokerad inbetalning: 1940 -1000 · 2800 +1000",
+    ]
+
+
+# files
+
+
+class Read:
+    """A SIE file, read back by the description of the format."""
+
+    def __init__(self, content: bytes) -> None:
+        assert content.endswith(b"\r\n")
+        assert b"\r\n\r\n" not in content
+        self.head: dict[str, list[list[str]]] = {}
+        self.vouchers: list[tuple[list[str], list[list[str]]]] = []
+        lines = content.decode("cp437").split("\r\n")[:-1]
+        inside = False
+        for line in lines:
+            if line == "{":
+                inside = True
+            elif line == "}":
+                inside = False
+            else:
+                name, *fields = list(self.fields(line))
+                if name == "#VER":
+                    self.vouchers.append((fields, []))
+                elif name == "#TRANS":
+                    assert inside
+                    self.vouchers[-1][1].append(fields)
+                else:
+                    assert not self.vouchers, "the head comes first"
+                    self.head.setdefault(name, []).append(fields)
+
+    @staticmethod
+    def fields(line: str) -> Iterator[str]:
+        """Fields are separated by blanks; in quotes or braces they may have blanks."""
+        place = 0
+        while place < len(line):
+            if line[place] == " ":
+                place += 1
+            elif line[place] == "{":
+                end = line.index("}", place)
+                yield line[place + 1 : end]
+                place = end + 1
+            elif line[place] == '"':
+                text, place = "", place + 1
+                while line[place] != '"':
+                    place += line[place] == "\\"
+                    text += line[place]
+                    place += 1
+                yield text
+                place += 1
+            else:
+                end = line.find(" ", place)
+                end = len(line) if end < 0 else end
+                yield line[place:end]
+                place = end
+
+
+def test_a_file_is_read_back(server: Server) -> None:
+    name = 'Åke "X" \\ Ñandú \u2713'
+    assert server.call("PUT", "/settings", {"name": name, "org_no": "556000-0018"}).status == 200
+    objects = [
+        {"dimension_id": 6, "object_id": "P 1", "dimension_name": "Projekt", "object_name": "Torg"},
+        {"dimension_id": 1, "object_id": "10", "dimension_name": "Kostnadsställe"},
+    ]
+    rows = [row("A", 100, bookkeeping={"objects": objects}), row("B", 50), row("C", 20, 7)]
+    sent(server, items=rows)
+    to(server, "04-01T00:15")
+    read = Read(content(server, "2026-03_sie4.si"))
+    assert read.head["#FNAMN"] == [['Åke "X" \\ Ñandú ?']]
+    assert read.head["#ORGNR"] == [["556000-0018"]]
+    assert read.head["#GEN"] == [["20260401"]]
+    assert read.head["#RAR"] == [["0", "20260101", "20261231"]]
+    assert read.head["#DIM"] == [["1", "Kostnadsställe"], ["6", "Projekt"]]
+    assert read.head["#OBJEKT"] == [["1", "10", "10"], ["6", "P 1", "Torg"]]
+    ((fields, legs),) = read.vouchers
+    assert fields == ["A", "1", "20260302", "Faktura 1"]
+    assert legs == [
+        ["1500", "", "209.00"],
+        ["2610", "", "-38.90"],
+        ["3001", "", "-70.00"],  # a rate without an account of its own is with 25 %
+        ["3001", '6 "P 1" 1 "10"', "-100.00"],
+        ["3740", "", "-0.10"],
+    ]
+
+
+def test_currencies_and_numbers(server: Server) -> None:
+    book = {"sie_serie": "F", "sie_continuous_numbering": "no", "financial_year_start": "2025-07"}
+    assert server.call("PUT", "/settings", {"bookkeeping": book}).status == 200
+    sent(server)
+    sent(server, customer={"customer_no": 1}, currency="EUR", items=[row("A", 99.99)])
+    to(server, "04-20T10:00")
+    sent(server, customer={"customer_no": 1})
+    to(server, "07-20T10:00")
+    sent(server, customer={"customer_no": 1})
+    to(server, "08-01T00:15")
+    found = {name: Read(content(server, f"2026-{name}.si")) for name in ("03_sie4", "04_sie4", "07_sie4")}
+    assert [[each[0][:2] for each in read.vouchers] for read in found.values()] == [
+        [["F", "1"]],
+        [["F", "2"]],
+        [["F", "1"]],  # of the next financial year
+    ]
+    assert found["07_sie4"].head["#RAR"] == [["0", "20260701", "20270630"]]
+    euros = Read(content(server, "2026-03_EUR_sie4.si"))
+    assert euros.head["#VALUTA"] == [["EUR"]]
+    assert "#VALUTA" not in found["03_sie4"].head
+    assert [fields[1] for fields, _ in euros.vouchers] == ["1"]
+    listed = server.get("/report?page=1&page_size=100&order_field=filename").data
+    infos = {each["filename"]: each["info"] for each in listed}
+    assert infos["2026-04_EUR_debtors_ledger.csv"] == "Debtors ledger 2026-04"  # a claim is open
+    ledger = content(server, "2026-03_EUR_debtors_ledger.csv").decode()
+    assert ";EUR;124.99;124.99;0.00;124.99\r\n" in ledger
+    server.customer(name='A;B "C"')
+    sent(server, customer={"customer_no": 2})
+    to(server, "09-01T00:15")
+    assert '2;"A;B ""C""";' in content(server, "2026-08_debtors_ledger.csv").decode()
+
+
+def test_the_agenda_has_reports_only_while_there_is_something_to_report(server: Server) -> None:
+    def entries() -> list[str]:
+        shown = server.mock("GET", f"{M}/agenda").json
+        return [each["at"][:16] for each in shown if each["rule"] == "reports"]
+
+    key = str(server.draft()["id"])
+    assert entries() == []
+    server.command(key, "send", {"method": "Email"})
+    assert entries() == ["2026-04-01T00:15"]
+    server.command(key, "payment", {"amount": 125})
+    assert entries() == ["2026-04-01T00:15"]  # the month has vouchers
+    to(server, "04-01T00:14")
+    other = sent(server, customer={"customer_no": 1})  # before 00:15, in the new month
+    to(server, "04-01T10:00")
+    assert len(Read(content(server, "2026-03_sie4.si")).vouchers) == 2
+    assert len(content(server, "2026-03_debtors_ledger.csv").decode().splitlines()) == 1
+    assert entries() == ["2026-05-01T00:15"]
+    server.command(other, "credit", {"mode": "full", "method": "Email"})
+    to(server, "05-20T10:00")
+    assert len(Read(content(server, "2026-04_sie4.si")).vouchers) == 2
+    assert entries() == []
+    to(server, "08-20T10:00")
+    names = {each["filename"][:7] for each in server.get("/report?page=1&page_size=100").data}
+    assert names == {"2026-03", "2026-04"}
+    pay(server, 10)
+    assert entries() == ["2026-09-01T00:15"]
+
+
+def test_a_report_stays_as_it_was(server: Server) -> None:
+    """Later acts and settings change nothing; an ordered report is of its moment, and replaces the other."""
+    key = sent(server)
+    to(server, "04-01T10:00")
+    names = [each["filename"] for each in server.get("/report?page=1&page_size=9").data]
+    before = {name: content(server, name) for name in names}
+    server.call("PUT", "/settings", {"name": "Other", "bookkeeping": {"sie_serie": "Z"}})
+    server.command(key, "payment", {"amount": 25})
+    assert {name: content(server, name) for name in names} == before
+    assert server.mock("POST", f"{M}/reports", {"from": "2026-04", "to": "2026-04"}).status == 201
+    assert len(Read(content(server, "2026-04_sie4.si")).vouchers) == 1
+    server.command(key, "payment", {"amount": 5})
+    assert len(Read(content(server, "2026-04_sie4.si")).vouchers) == 1
+    made = server.mock("POST", f"{M}/reports", {"from": "2026-01", "to": "2026-04", "types": ["sie4"]})
+    assert [each["filename"] for each in made.json] == ["2026-03_sie4.si", "2026-04_sie4.si"]
+    assert len(Read(content(server, "2026-04_sie4.si")).vouchers) == 2
+    assert Read(content(server, "2026-03_sie4.si")).head["#FNAMN"] == [["Other"]]
+    assert len(server.get("/report?page=1&page_size=100").data) == 8

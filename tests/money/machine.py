@@ -18,6 +18,8 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from mockserver.core.bookkeeping import Books, unpaid
+from mockserver.core.model import Internal
 from tests.core.test_sepa import DEBIT, TRANSFER
 from tests.money.bank import BY_ACCOUNT, SERVES, Banked, Mandate, Outcome
 from tests.money.model import (
@@ -152,6 +154,7 @@ class Money(RuleBasedStateMachine):
         if self.sound:
             for key in self.model.billograms:
                 self.check_billogram(key)
+            self.check_books()
         self.server.mock("DELETE", f"/accounts/{self.name}")
 
     # calling
@@ -334,6 +337,44 @@ class Money(RuleBasedStateMachine):
             assert one.uncredited >= 0
             assert sum((each.amount for each in one.booked), ZERO) == -one.paid
         return shown
+
+    def check_books(self) -> None:
+        """Each voucher adds up to 0; receivables are what the API says is unpaid, as far as it is booked."""
+        server, books, balance = self.server, Books(), dict[str, int]()
+
+        async def read() -> None:
+            stream = (await server.emulator.log.pointers())[f"account:{self.name}"]
+            async for record in server.emulator.log.read(stream):
+                for voucher in books.apply(record):
+                    assert sum(leg.amount for leg in voucher.legs) == 0, voucher
+                    for leg in voucher.legs:
+                        balance[leg.account] = balance.get(leg.account, 0) + leg.amount
+
+        server.run(read())
+        state = server.state(self.name)
+        transferred = {
+            part.billogram
+            for payment in state.payments.values()
+            for part in payment.allocations
+            if payment.scheme == TRANSFER
+        }
+        receivable = written_down = ZERO
+        for key, one in state.billograms.items():
+            booked, down = books.receivable(key), books.written_down(key)
+            receivable, written_down = receivable + exact(booked), written_down + exact(down)
+            if one.internal is Internal.DELETED or one.invoice_no is None:
+                assert not booked, (key, booked, one.internal, one.sums)
+            elif one.attested_at is not None and one.internal is not Internal.FACTORING:
+                if key not in transferred:
+                    assert booked == unpaid(one), (key, booked, one.sums)
+                assert 0 <= down <= max(unpaid(one), Decimal(0)), (
+                    key,
+                    down,
+                    one.sums,
+                    [type(e).__name__ for e in one.events],
+                )
+        assert balance.get("1500", 0) + balance.get("1512", 0) == receivable * 100
+        assert balance.get("1519", 0) == -written_down * 100
 
     def check_documents(self, key: str) -> None:
         """What the documents ask for and credit adds up, and so does the VAT in them (1, 3.4, 3.5)."""
