@@ -11,7 +11,17 @@ from msgspec import structs
 from msgspec.structs import replace
 
 from mockserver import BillogramAccount, Mockserver, create_app
-from mockserver.core import banking, interest, machine, overpayments, recall_windows, sepa, standalone, tabs
+from mockserver.core import (
+    banking,
+    delivery,
+    interest,
+    machine,
+    overpayments,
+    recall_windows,
+    sepa,
+    standalone,
+    tabs,
+)
 from mockserver.core.model import Internal
 from mockserver.stories import arazzo, library, runs
 from mockserver.stories.arazzo import Document
@@ -100,6 +110,8 @@ _BROKEN: dict[str, tuple[Any, str, Any, str]] = {
         "credit",
     ),
     "standalone-credit": (standalone, "_end_if_used_up", lambda *_: None, "used_up"),
+    "sale-accepted": (tabs, "FREQUENCY", "monthly#2", "tab"),
+    "einvoice-deregistered": (delivery, "check_method", lambda *_: None, "refused"),
     "billing-tab": (tabs, "_meaning", lambda _: ("", 0), "next_friday"),
     "more-time-for-a-debit": (banking, "_target", lambda _: frozenset(), "respite"),
     "reminders-by-hand": (interest, "GRACE_PERIOD", interest.GRACE_PERIOD * 2, "overdue"),
