@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mockserver.core import bookkeeping
 from mockserver.core.bookkeeping import Books, Voucher
+from mockserver.log.sqlite import SQLiteLog
 from tests.server import ACCOUNT, Server
 
 CLOCK = f"/accounts/{ACCOUNT}/clock/advance"
@@ -543,3 +545,38 @@ def test_a_report_stays_as_it_was(server: Server) -> None:
     assert len(Read(content(server, "2026-04_sie4.si")).vouchers) == 2
     assert Read(content(server, "2026-03_sie4.si")).head["#FNAMN"] == [["Other"]]
     assert len(server.get("/report?page=1&page_size=100").data) == 8
+
+
+def test_a_fork_a_restore_and_a_restart_give_the_same_reports(tmp_path: Path) -> None:
+    server = Server(SQLiteLog(tmp_path / "log.db"))
+    try:
+        two_billograms(server)
+        to(server, "06-01T00:15")
+        names = [each["filename"] for each in server.get("/report?page=1&page_size=100").data]
+        before = {name: content(server, name) for name in names}
+        assert server.mock("POST", f"{M}/snapshots", {"name": "june"}).status == 201
+        assert server.mock("POST", f"{M}/fork", {"id": "fork"}).status == 201
+        sent(server, customer={"customer_no": 1})
+        to(server, "07-01T10:00")
+        assert len(server.get("/report?page=1&page_size=100").data) == 16
+        assert server.mock("POST", f"{M}/snapshots/june/restore").status == 200
+        assert [each["filename"] for each in server.get("/report?page=1&page_size=100").data] == names
+        assert {name: content(server, name) for name in names} == before
+        for name in names:
+            assert server.mock("GET", f"/accounts/fork/reports/{name}").body == before[name]
+        assert server.fold().image() == server.image()
+    finally:
+        server.close()
+    again = Server(SQLiteLog(tmp_path / "log.db"))
+    try:
+        assert {name: content(again, name) for name in names} == before
+    finally:
+        again.close()
+
+
+def test_accounts_with_an_empty_name_use_the_default(server: Server) -> None:
+    empty = {"income_account_for_vat_25": "", "rounding_account": ""}
+    assert server.call("PUT", "/settings", {"bookkeeping": empty}).status == 200
+    sent(server, items=[row("A", 99.9)])
+    _, (voucher,) = books_of(server)
+    assert shown(voucher)[6:] == "Faktura 1: 1500 +12500 · 2610 -2498 · 3001 -9990 · 3740 -12"
