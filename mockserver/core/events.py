@@ -42,7 +42,7 @@ from mockserver.core.model import (
     Value,
 )
 
-FORMAT = 2  # format version of newly written records
+FORMAT = 3  # format version of newly written records
 
 LETTER = ("invoice_no", "letter_id", "delivery_method")
 SUMS = ("remaining_sum", "total_sum")

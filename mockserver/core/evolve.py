@@ -57,10 +57,11 @@ _AS_DECIDED = (
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
     """Return the changes that an event makes to the state, to be `put` in this order."""
-    return _applied(view, event) + report_plan.changes(view, event)
+    return applied(view, event) + report_plan.changes(view, event)
 
 
-def _applied(view: View, event: Event) -> tuple[Change, ...]:
+def applied(view: View, event: Event) -> tuple[Change, ...]:
+    """Return the changes that an event makes, without those that plan monthly reports."""
     if isinstance(event, BillogramNote):
         return _apply_note(view, event)
     row = _ROWS.get(type(event))

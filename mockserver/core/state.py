@@ -541,14 +541,18 @@ class State:
             if not remaining:
                 del self._payments_of[billogram]
         for billogram in now - was:
-            self._payments_of[billogram] = (*self._payments_of.get(billogram, ()), key)
+            of_billogram = (*self._payments_of.get(billogram, ()), key)
+            # a payment can be allocated after a later one
+            self._payments_of[billogram] = tuple(
+                sorted(of_billogram, key=lambda each: self.payments[each].number)
+            )
         number = 0
         if new is not None and new.planned_recall is not None and new.allocations:
             number = self.billograms[new.allocations[0].billogram].number
         self.agenda.put(key, None if new is None else recall_due(new, number))
 
     def payments_of(self, billogram: str) -> list[IncomingPayment]:
-        """Return the payments that were allocated to this billogram, wholly or in part."""
+        """Return the payments that were allocated to this billogram, wholly or in part, in order of creation."""
         return [self.payments[key] for key in self._payments_of.get(billogram, ())]
 
     def _index_billogram(self, key: str, old: Billogram | None, new: Billogram | None) -> None:

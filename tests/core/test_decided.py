@@ -212,7 +212,7 @@ def test_a_log_means_the_same_after_each_rule_was_changed(
 ) -> None:
     logs = _logs()[which]
     formats = {record.format for records in logs.values() for record in records}
-    assert formats == {1 if which == "format 1" else FORMAT}
+    assert formats == {{"format 1": 1, "upgraded": 2, "own": FORMAT}[which]}
     before = {name: tables(records) for name, records in logs.items()}
     for rule in RULES.values():
         _change(rule, monkeypatch)

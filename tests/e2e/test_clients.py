@@ -147,11 +147,11 @@ def test_line_01_the_type_of_each_answer_has_no_charset(talk: Talk) -> None:
         talk.ask("DELETE /api/v2/settings"),
         talk.ask(f"DELETE /api/v2/billogram/{key}"),
         talk.ask(f"GET /api/v2/billogram/{key}.pdf"),
-        talk.ask("GET /api/v2/offer"),
+        talk.ask("GET /api/v2/offer?page=0"),
         talk.ask("POST /api/v2/customer", body=b"{"),
         talk.ask("HEAD /api/v2/settings"),
     ]
-    assert [answer.status for answer in answers] == [200, 200, 404, 404, 405, 400, 200, 501, 400, 200]
+    assert [answer.status for answer in answers] == [200, 200, 404, 404, 405, 400, 200, 400, 400, 200]
     assert {answer.headers["content-type"] for answer in answers} == {"application/json"}
 
 

@@ -64,16 +64,17 @@ def test_the_only_account_is_meant(server: Served) -> None:
     )
     key = sent(server, "one")
     assert clock(server, "show") == (0, f"{FROZEN}  frozen  Europe/Stockholm\n", "")
-    told = "would move from 2026-03-02T10:00:00+01:00 to 2026-04-02T10:00:00+02:00; 2 acts on the way\n"
+    told = "would move from 2026-03-02T10:00:00+01:00 to 2026-04-02T10:00:00+02:00; 3 acts on the way\n"
     acts = (
+        "  2026-04-01T00:15:00+02:00  -  reports\n"
         f"  2026-04-02T00:05:00+02:00  {key}  Overdue\n  2026-04-02T00:05:00+02:00  {key}  InterestStarted\n"
     )
     assert clock(server, "advance", "31d", "--dry-run") == (0, told + acts, "")
     assert clock(server, "show")[1].startswith(FROZEN)
     assert clock(server, "advance", "next")[1].startswith(
-        "moved from 2026-03-02T10:00:00+01:00 to 2026-04-02T00:05"
+        "moved from 2026-03-02T10:00:00+01:00 to 2026-04-01T00:15"
     )
-    assert clock(server, "advance", "2026-04-02T10:00:00+02:00")[1].endswith("; 0 acts on the way\n")
+    assert clock(server, "advance", "2026-04-02T10:00:00+02:00")[1].count("\n") == 3
     server.api("GET", "/settings", user="two")
     code, out, err = clock(server, "show")
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -241,14 +242,14 @@ def test_where_nothing_is_told_of_the_move_it_is_done_all_the_same() -> None:
 def test_no_bar_for_a_program(server: Served) -> None:
     sent(server, "piped")
     code, out, err = clock(server, "advance", "31d", "--account", "piped")
-    assert (code, out.count("\n"), err) == (0, 3, "")
+    assert (code, out.count("\n"), err) == (0, 4, "")
 
 
 def test_at_a_terminal_with_a_real_server(server: Served) -> None:
     """A short move shows nothing; what is not possible is still one line."""
     sent(server, "quick")
     code, out, written = at_terminal(server, "advance", "31d", "--account", "quick")
-    assert (code, out.count("\n")) == (0, 3)
+    assert (code, out.count("\n")) == (0, 4)
     assert screen_of(written).strip() == ""
     code, out, written = at_terminal(server, "advance", "1x", "--account", "quick")
     assert (code, out, written.count("\n")) == (2, "", 1)

@@ -435,7 +435,8 @@ def _letters(process: Process) -> World:
     failed = world.sent(both, "Email+Letter")
     world.deed(failed, "delivery-failure")
     failed = world.sent(both, "SMS")
-    world.deed(failed, "delivery-failure")
+    for deed in ("view", "delivery-failure", "view"):
+        world.deed(failed, deed)
     for _ in range(2):
         key = world.sent(einvoice, "Einvoice")
     world.deed(key, "delivery-failure")
@@ -576,7 +577,7 @@ def _full(process: Process) -> World:
             "invoice_fee": 25,
             "reminder_fee": 45,
             "interest_rate": 9.75,
-            "invoice_no": 4000 + number,
+            "invoice_no": 4000 * number,
             "creditor_unique_value": f"value-{number}",
             "info": {
                 "order_no": "T-1001",
@@ -638,6 +639,7 @@ def _elsewhere(process: Process) -> list[World]:
         if market == "Italy":
             world.api("POST", "/customer/1/einvoice", {"codice_destinatario": "ABC1234"})
             world.sent(1, "Einvoice", currency=currency)
+            world.mock("POST", "/customers/1/simulate/einvoice-deregister", {})
         keys = [world.sent(1, "Email+Letter", currency=currency, due_days=n) for n in (0, 1, 2, 40)]
         world.by("3d")
         world.does(keys[0], "respite", date=_next_month(now))
