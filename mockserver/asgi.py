@@ -14,6 +14,7 @@ from mockserver.control.edge import BASE as CONTROL_BASE
 from mockserver.control.edge import Control
 from mockserver.control.operations import OPERATIONS
 from mockserver.core.model import CallbackSettings
+from mockserver.coverage import Coverage
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import Defaults, Emulator
 from mockserver.log.interface import Log
@@ -51,12 +52,14 @@ class Application:
         self.emulator = Emulator(log, defaults, first=first)
         self.sender = Sender(self.emulator, Transport(configuration.callback_hosts))
         traffic, request_ids, pdf_cache = Traffic(), RequestIds(), PdfCache()
+        coverage = Coverage(self.emulator)
+        self.sender.on_attempt = coverage.attempted
         info = ServerInfo(monotonic(), configuration, operations)
         self._configuration = configuration
         self._pages: ASGIApp | None = None
         self._recipient: ASGIApp | None = None
-        self._control = Control(self.emulator, self.sender, traffic, request_ids, info, pdf_cache)
-        self._api = Api(self.emulator, traffic, request_ids, configuration, pdf_cache)
+        self._control = Control(self.emulator, self.sender, traffic, request_ids, info, pdf_cache, coverage)
+        self._api = Api(self.emulator, traffic, request_ids, configuration, pdf_cache, coverage)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

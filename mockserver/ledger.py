@@ -327,6 +327,8 @@ class Ledger:
         self._removals: dict[str, Pending] = {}  # of accounts, until they are durable
         self._writer = None if log.volatile else Writer(log)
         self._watchers: list[Watcher] = []
+        # called with an act of this process when it is durable, and with the aggregates before it
+        self.on_act: Callable[[LiveAccount, Act, Record, list[tuple[str, Any, Any]]], None] | None = None
         self._log_open = log.volatile
         self._loaded = log.volatile
         self._loading: asyncio.Task[None] | None = None
@@ -891,6 +893,8 @@ class Ledger:
         def publish() -> None:
             if then is not None:
                 then()
+            if self.on_act is not None:
+                self.on_act(live, act, record, old)
             self._publish(live, record, planned, clock)
             self._rewrite_notes(live)
 

@@ -170,6 +170,7 @@ COMMANDS: dict[str, BillogramCommand[Any]] = {
         "allocateCredit", AllocateFields, _credit_allocate, {"amount": 50, "source_id": "Gm9xHv2K"}
     ),
 }
+MODES = frozenset(name for name, row in COMMANDS.items() if "mode" in row.fields.__struct_fields__)
 
 
 async def command(call: Call) -> bytes:

@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from mockserver.api.cache import AnswerCache
 from mockserver.api.call import MAX_BODY, MAX_LINE, Call
+from mockserver.api.commands import MODES
 from mockserver.api.errors import (
     HTTP_STATUS,
     HeadTooLarge,
@@ -31,6 +32,7 @@ from mockserver.api.operations import OPERATIONS, Operation
 from mockserver.browsers import cross_site
 from mockserver.configuration import Configuration
 from mockserver.core.refusal import NotFound, PermissionDenied, Refusal
+from mockserver.coverage import DETAILED, REFUSED, Coverage, counts
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator, LiveAccount
 from mockserver.in_process import DASHBOARD
@@ -79,9 +81,11 @@ class Api:
         request_ids: RequestIds,
         configuration: Configuration,
         pdf_cache: PdfCache,
+        coverage: Coverage,
     ) -> None:
         self._emulator = emulator
         self._traffic = traffic
+        self._coverage = coverage
         self._request_ids = request_ids
         self._control_token = configuration.control_token
         self._public_url = configuration.public_base
@@ -104,7 +108,7 @@ class Api:
         extra: Headers = [(b"mock-request-id", request_id.encode())]
         failure: Exception | None = None
         refused: Refusal | None = None
-        passing = _Passing(perf_counter())
+        passing = _Passing(perf_counter(), counts(scope))
         try:
             body = await self._answer(scope, receive, request_id, passing)
             status = 200 if body else 204  # [D] for some lists that are empty
@@ -119,6 +123,12 @@ class Api:
         except Exception as error:  # a bug in mockserver: it is answered as an API error, and raised below
             status, body = 500, _error("INTERNAL_ERROR", {"message": "internal error"})
             failure = error
+        if refused is None and passing.live is not None and passing.counts and status < 300:
+            self._coverage.succeeded(passing.live.id, passing.operation, request_id)
+            if passing.operation in _DETAILED:
+                self._count_details(passing, request_id)
+        elif refused is not None and passing.counts:
+            self._count_refused(passing, request_id, refused)
         if passing.entry is not None:
             self._journal(passing, passing.entry, status or None, refused, body if status else b"")
             if refused is not None:
@@ -178,6 +188,19 @@ class Api:
         if live is not None:
             live.signal.notify()
 
+    def _count_details(self, passing: "_Passing", request_id: str) -> None:
+        assert passing.live is not None, "the request has succeeded"
+        assert passing.call is not None, "the request has succeeded"
+        details = _details(passing.call)
+        if details is not None:
+            key = DETAILED, passing.operation, *details
+            self._coverage.add(passing.live.id, key, request_id)
+
+    def _count_refused(self, passing: "_Passing", request_id: str, refused: Refusal) -> None:
+        error = refused.identifier if isinstance(refused, InjectedFault) else refused.status
+        account = None if passing.live is None else passing.live.id
+        self._coverage.add(account, (REFUSED, error, refused.rule), request_id)
+
     async def _answer(self, scope: Scope, receive: Receive, request_id: str, passing: "_Passing") -> bytes:
         if head_too_large(scope):
             raise HeadTooLarge("request head too large", rule="head.size", maximum=MAX_HEAD)
@@ -221,12 +244,16 @@ class Api:
             raw,
             DASHBOARD in scope,
         )
+        if not passing.counts:
+            self._coverage.ignore(request_id)
         operation, params = self._route(scope["method"], scope["path"])
         query, base = scope["query_string"], self._public_url or base_of(scope)
         call = Call(
             *(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base),
             headers=scope["headers"],
         )
+        call = Call(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base)
+        passing.operation, passing.call = operation.id, call
         fault = self._traffic.faults.match(
             live.stream, live.account.seed, operation.method, operation.path, params.get("command")
         )
@@ -276,11 +303,32 @@ class Api:
 
 
 class _Passing(Struct):
-    """A running request: its start, account and journal entry."""
+    """A running request: its start, whether it counts, its account, journal entry, operation and call."""
 
     begun: float
+    counts: bool
     live: LiveAccount | None = None
     entry: Entry | None = None
+    operation: str = ""
+    call: Call | None = None
+
+
+_DETAILED = {row.id for row in OPERATIONS if row.listed is not None or "{command}" in row.path}
+
+
+def _details(call: Call) -> tuple[str, str] | None:
+    """What coverage also counts of such an operation: command and mode, or field and type of a filter.
+
+    Of the body and the query only these words are read again.
+    """
+    command = call.params.get("command")
+    if command is not None:
+        mode = call.body.read()["mode"] if command in MODES and call.body is not None else ""
+        return command, mode
+    if b"filter_field" not in call.query_string:
+        return None
+    query = call.query
+    return query["filter_field"], query.get("filter_type", "")
 
 
 def _explained(passing: _Passing) -> bytes:

@@ -28,6 +28,7 @@ from mockserver.configuration import Configuration
 from mockserver.control.errors import ControlError, unknown_account
 from mockserver.control.paging import DEFAULT, MOST, Page
 from mockserver.core import calendar
+from mockserver.coverage import Coverage
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import Emulator, LiveAccount
 from mockserver.json_problems import problem_of
@@ -154,6 +155,7 @@ class ControlCall(Struct):
     traffic: Traffic
     info: ServerInfo
     pdf_cache: PdfCache
+    coverage: Coverage
     app: ASGIApp  # the whole application, for operations that send requests to it
     request_id: str
     params: dict[str, str]

@@ -13,6 +13,7 @@ from mockserver.browsers import KnownHosts, cross_site
 from mockserver.control.call import JSON, Answer, ControlCall, ControlOperation, ServerInfo
 from mockserver.control.errors import ControlError, refused
 from mockserver.core.refusal import Refusal
+from mockserver.coverage import REFUSED, Coverage, counts, uncounted
 from mockserver.documents.pdf import PdfCache
 from mockserver.emulator import AccountGone, Emulator
 from mockserver.log.interface import LogFailed, Stopping
@@ -54,7 +55,9 @@ class Control:
         request_ids: RequestIds,
         info: ServerInfo,
         pdf_cache: PdfCache,
+        coverage: Coverage,
     ) -> None:
+        self._coverage = coverage
         self._emulator = emulator
         self._sender = sender
         self._traffic = traffic
@@ -130,6 +133,7 @@ class Control:
             traffic=self._traffic,
             info=self._info,
             pdf_cache=self._pdf_cache,
+            coverage=self._coverage,
             app=scope["app"],
             request_id=request_id,
             params=params,
@@ -139,6 +143,18 @@ class Control:
             body=body,
             base=self._public_base or base_of(scope),
         )
+        if not counts(scope):
+            self._coverage.ignore(request_id)
+            with uncounted():
+                return await self._perform(row, call, receive)
+        try:
+            return await self._perform(row, call, receive)
+        except Refusal as refusal:
+            self._coverage.add(params.get("a"), (REFUSED, None, refusal.rule), request_id)
+            raise
+
+    async def _perform(self, row: ControlOperation, call: ControlCall, receive: Receive) -> Answer:
+        assert row.endpoint is not None, "it is built"
         while True:
             try:
                 if row.waits:

@@ -14,6 +14,7 @@ from mockserver.control import (
     billograms,
     callbacks,
     clock,
+    coverage,
     customers,
     deliveries,
     diff,
@@ -573,6 +574,16 @@ OPERATIONS: tuple[ControlOperation, ...] = (
         answer=diff.DiffShape,
         query={"against": WORD},
         codes=("unknown_snapshot",),
+    ),
+    ControlOperation("getCoverage", "GET", f"{_A}/coverage", coverage.fetch, answer=coverage.CoverageShape),
+    ControlOperation(
+        "deleteCoverage", "DELETE", f"{_A}/coverage", coverage.clear, answer=coverage.CoverageShape
+    ),
+    ControlOperation(
+        "getCoverageOfAll", "GET", "/coverage", coverage.fetch_all, answer=coverage.CoverageShape
+    ),
+    ControlOperation(
+        "deleteCoverageOfAll", "DELETE", "/coverage", coverage.clear_all, answer=coverage.CoverageShape
     ),
     ControlOperation("getControlDocument", "GET", "/openapi.json", server.document, answer=DOCUMENT),
 )

@@ -840,6 +840,12 @@ TOPICS: Mapping[str, Mapping[str, Reason]] = {
 _FOUND = {rule: (topic, reason) for topic, rows in TOPICS.items() for rule, reason in rows.items()}
 
 
+def row_of(rule: str) -> str | None:
+    """Return the name of the row that a rule has in the tables: its own, or that of its family; or None."""
+    family = f"{rule.partition('.')[0]}.*"
+    return rule if rule in _FOUND else family if family in _FOUND else None
+
+
 def reason_of(rule: str) -> tuple[str, Reason]:
     """Return topic and reason of a rule. In a reason of a family, such as `state.*`, `{}` is filled in."""
     if rule in _FOUND:

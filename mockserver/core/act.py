@@ -127,6 +127,17 @@ class Act:
             self.account, self.events, self.changes, self._before, self._after = kept
             raise
 
+    def public_states(self) -> tuple[str, ...]:
+        """Return the public state before the act and after it, of each billogram that an event concerns."""
+        if len(self._before) == 1 and self._after[-1]:
+            (before,) = self._before.values()
+            return before, self._after[-1]
+        after: dict[str, str] = {}
+        for event, state in zip(self.events, self._after, strict=True):
+            if isinstance(event, BillogramEvent):
+                after[event.mark.billogram] = state
+        return tuple([state for key in self._before for state in (self._before[key], after[key])])
+
     def close(self) -> None:
         """Set the state that the callback of each event shows (behaviour 2.1) [R for Payment, else A].
 

@@ -41,8 +41,12 @@ class NotShown(Exception):
 class Client:
     """Sends requests to the application, with the control token where one is set."""
 
-    def __init__(self, app: ASGIApp, host: str, token: str | None) -> None:
-        """`host`: the Host header of the browser, from which links in answers are made."""
+    def __init__(self, app: ASGIApp, host: str, token: str | None, *, recipient: bool = False) -> None:
+        """`host`: the Host header of the browser, from which links in answers are made.
+
+        What a `recipient` does counts as exercised, and what the dashboard does not.
+        """
+        self._scope = {} if recipient else {DASHBOARD: True}
         self._app = app
         self._host = host
         self._token = token
@@ -67,7 +71,7 @@ class Client:
                 headers["Mock-Token"] = self._token
         elif self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
-        call = InProcessRequest(method, target, headers, content, {DASHBOARD: True})
+        call = InProcessRequest(method, target, headers, content, self._scope)
         answer = await call_asgi(self._app, call, self._host)
         try:
             value = decode(answer.body) if "json" in answer.headers.get("content-type", "") else None

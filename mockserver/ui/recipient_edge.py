@@ -89,7 +89,8 @@ class Recipient:
         """Return the visit of a link, or the refusal of the operation, or None if it can be no link."""
         if not (_OCR_NUMBER.fullmatch(ocr_number) and _LINK.fullmatch(link)):
             return None
-        client = Client(self._app, (header(scope, b"host") or b"localhost").decode("latin-1"), self._token)
+        host = (header(scope, b"host") or b"localhost").decode("latin-1")
+        client = Client(self._app, host, self._token, recipient=True)
         asked = f"?{urlencode({'account': account})}" if account else ""
         reply = await client.send("GET", path_of("links", ocr_number, link) + asked)
         if not reply.ok:

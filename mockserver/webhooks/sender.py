@@ -51,6 +51,7 @@ class Sender(Watcher):
         self.transport = transport
         self.receivers: dict[str, Receiver] = {}  # by URL: called in this process, without a connection
         self.observers: dict[str, Observer] = {}  # by account: called after each attempt, wherever it went
+        self.on_attempt: Callable[[LiveAccount, Planned, AttemptMade], None] | None = None
         self._emulator = emulator
         self._by_stream: dict[str, Deliveries] = {}  # by stream: a reset begins a new one
         self._dispatcher = Dispatcher(self._attempt)
@@ -313,6 +314,8 @@ class Sender(Watcher):
             signed=policy.signature,
         )
         deliveries.add(delivery, made)
+        if self.on_attempt is not None:
+            self.on_attempt(live, planned, made)
         self._emulator.note(live, made)
         if delivery.next_at is not None and not replay:
             deliveries.retries.add(delivery)
