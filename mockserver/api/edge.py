@@ -328,7 +328,8 @@ def _details(call: Call) -> tuple[str, str] | None:
     if b"filter_field" not in call.query_string:
         return None
     query = call.query
-    return query["filter_field"], query.get("filter_type", "")
+    field = query.get("filter_field")
+    return (field, query["filter_type"]) if field else None
 
 
 def _explained(passing: _Passing) -> bytes:

@@ -5,22 +5,16 @@ import http.client
 import json
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from mockserver.cli.bar import Bar
+from mockserver.cli.control_plane import CannotRun, ask, open_response
 from mockserver.masking import masked_url, masked_urls
 
 _SHOWN = 50  # acts
-_TIMEOUT = 600.0  # seconds: a long move takes minutes
-
-
-class _CannotRun(Exception):
-    """The command is not possible; the text is the line to show."""
 
 
 def clock(given: Mapping[str, Any]) -> int:
@@ -32,13 +26,13 @@ def clock(given: Mapping[str, Any]) -> int:
             case "advance":
                 _advance(given, path)
             case "freeze":
-                _show(_ask(given, "PUT", path, {"mode": "frozen"}))
+                _show(ask(given, "PUT", path, {"mode": "frozen"}))
             case "live":
                 body = {"mode": "live"} | ({} if given["speed"] is None else {"speed": given["speed"]})
-                _show(_ask(given, "PUT", path, body))
+                _show(ask(given, "PUT", path, body))
             case _:
-                _show(_ask(given, "GET", path))
-    except _CannotRun as failure:
+                _show(ask(given, "GET", path))
+    except CannotRun as failure:
         print(f"mockserver clock: {masked_urls(str(failure))}", file=sys.stderr)
         return 2
     return 0
@@ -55,7 +49,7 @@ def _advance(given: Mapping[str, Any], path: str) -> None:
     with Bar() as bar:
         if bar.visible:
             threading.Thread(target=_follow, args=(given, path, bar), daemon=True).start()
-        moved = _ask(given, "POST", f"{path}/advance", body | {"dry_run": given["dry_run"]})
+        moved = ask(given, "POST", f"{path}/advance", body | {"dry_run": given["dry_run"]})
     would = "would move" if given["dry_run"] else "moved"
     print(f"{would} from {moved['from']} to {moved['to']}; {moved['count']} acts on the way")
     for act in moved["happened"][:_SHOWN]:
@@ -72,7 +66,7 @@ def _follow(given: Mapping[str, Any], path: str, bar: Bar) -> None:
     timeline = f"{path.removesuffix('/clock')}/timeline?kind=progress"
     with (
         contextlib.suppress(OSError, ValueError, http.client.HTTPException),
-        _open(given, "GET", timeline, accept="text/event-stream") as stream,
+        open_response(given, "GET", timeline, accept="text/event-stream") as stream,
     ):
         for line in stream:
             if not bar.visible:
@@ -100,51 +94,8 @@ def _show(shown: Any) -> None:
 
 
 def _only_account(given: Mapping[str, Any]) -> str:
-    names = [account["id"] for account in _ask(given, "GET", "/accounts")]
+    names = [account["id"] for account in ask(given, "GET", "/accounts")]
     if len(names) == 1:
         return str(names[0])
     known = f"there are {', '.join(names[:10])}" if names else "there is none yet"
-    raise _CannotRun(f"name the account with --account: {known}")
-
-
-def _ask(given: Mapping[str, Any], method: str, path: str, body: Any = None) -> Any:
-    try:
-        with _open(given, method, path, body) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _CannotRun(_reason(error)) from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", error)
-        raise _CannotRun(f"{given['url']} can't be reached: {reason}") from None
-
-
-def _open(
-    given: Mapping[str, Any], method: str, path: str, body: Any = None, *, accept: str = "application/json"
-) -> Any:
-    """Open the response for reading. Raises OSError or ValueError."""
-    headers = {"Content-Type": "application/json", "Accept": accept}
-    if given["control_token"]:
-        headers["Authorization"] = f"Bearer {given['control_token']}"
-    data = None if body is None else json.dumps(body).encode()
-    # no proxy: the server is on this machine or network
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(  # noqa: S310  # the address is given by the user
-        f"{server_base(given['url'])}/_mock{path}", data, headers, method=method
-    )
-    return opener.open(request, timeout=_TIMEOUT)
-
-
-def server_base(url: str) -> str:
-    """Return the address of a server without the suffixes with which `serve` prints it."""
-    return (
-        (url if "//" in url else f"http://{url}").rstrip("/").removesuffix("/api/v2").removesuffix("/_mock")
-    )
-
-
-def _reason(error: urllib.error.HTTPError) -> str:
-    try:
-        problem = json.load(error)["error"]
-        return f"{problem['message']} ({problem['hint']})"
-    except (ValueError, KeyError, TypeError, OSError):
-        return f"status {error.code}: is this a mockserver?"
+    raise CannotRun(f"name the account with --account: {known}")

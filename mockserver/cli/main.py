@@ -81,6 +81,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from mockserver.cli.clock import clock
 
         code = clock(given | _control_token(parser, given))
+    elif command == "coverage":
+        from mockserver.cli.coverage import coverage
+
+        code = coverage(given | _control_token(parser, given))
     elif command == "run":
         from mockserver.cli.run import run
 
@@ -155,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     _add_clock(commands.add_parser("clock", help="show or move the clock of an account", allow_abbrev=False))
+    _add_coverage(
+        commands.add_parser("coverage", help="show what the traffic has exercised", allow_abbrev=False)
+    )
     _add_run(commands.add_parser("run", help="run scenarios", allow_abbrev=False))
     _add_database(commands.add_parser("database", help="check or copy a database", allow_abbrev=False))
     return parser
@@ -198,6 +205,33 @@ def _add_clock(parser: argparse.ArgumentParser) -> None:
             action.add_argument(
                 "--speed", type=_argument_type(_speed), help="how many times as fast as real time"
             )
+
+
+def _add_coverage(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--url", default=_URL, help="address of the server (%(default)s)")
+    parser.add_argument("--account", help="id of the account; without it all accounts together")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "html", "junit"),
+        default="text",
+        help="what is printed (%(default)s)",
+    )
+    parser.add_argument(
+        "--fail-under",
+        type=_argument_type(_percent),
+        metavar="PERCENT",
+        help="exit with 1 if less of the groups together was exercised",
+    )
+    parser.add_argument(
+        "--group",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="only these groups, with what was never exercised in them",
+    )
+    parser.add_argument(
+        "--control-token", type=_argument_type(token), help="token of the server [MOCKSERVER_CONTROL_TOKEN]"
+    )
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -326,6 +360,13 @@ def _speed(text: str) -> float:
     if not 0 < speed <= 1_000_000:
         raise ValueError("must be above 0 and at most 1000000")
     return speed
+
+
+def _percent(text: str) -> float:
+    percent = float(text)
+    if not 0 <= percent <= 100:
+        raise ValueError("must be from 0 to 100")
+    return percent
 
 
 def _status(text: str) -> int:

@@ -7,7 +7,7 @@ import urllib.request
 import webbrowser
 from urllib.parse import quote
 
-from mockserver.cli.clock import server_base
+from mockserver.cli.control_plane import server_base
 from mockserver.masking import masked_urls
 
 _TIMEOUT = 10.0  # seconds until the server must have answered

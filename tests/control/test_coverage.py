@@ -128,7 +128,8 @@ def test_commands_by_mode_and_refused_ones_not(server: Server) -> None:
 
 def test_list_filters(server: Server) -> None:
     page = "page=1&page_size=10"
-    server.get(f"/billogram?{page}")
+    for query in ("", "&xfilter_field=state", "&filter_field=", "&order_field=&x=filter_field"):
+        assert server.get(f"/billogram?{page}{query}").status == 200
     assert seen(server, "list_filters") == {}
     server.get(f"/billogram?{page}&filter_type=field&filter_field=customer%3Aname&filter_value=A")
     server.get(f"/billogram?{page}&filter_type=special&filter_field=search&filter_value=A")
