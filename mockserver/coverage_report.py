@@ -1,6 +1,7 @@
 """Reports of coverage: as text with bars, as a page, as JUnit; and several coverages added up."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from html import escape
 from json import dumps
 from textwrap import wrap
@@ -29,6 +30,27 @@ def chosen(shown: Coverage, names: Sequence[str] | None) -> Coverage:
         if name not in groups:
             raise UnknownGroup(f"there is no group {name}; known: {', '.join(groups)}")
     return _of_groups(shown["account"], {name: groups[name] for name in groups if name in names})
+
+
+def matching(shown: Coverage, patterns: Sequence[str]) -> Coverage:
+    """Return the items alone that match one of these patterns, such as `commands: credit *`."""
+    groups: dict[str, Any] = {}
+    for name, group in shown["groups"].items():
+
+        def matches(item: str, name: str = name) -> bool:
+            return any(fnmatchcase(f"{name}: {item}", pattern) for pattern in patterns)
+
+        seen = [each for each in group["seen"] if matches(each["item"])]
+        missing = [item for item in group["not_seen"] if matches(item)]
+        if seen or missing:
+            groups[name] = {
+                "title": group["title"],
+                "total": f"{len(seen)}/{len(seen) + len(missing)}",
+                "percent": percent(len(seen), len(seen) + len(missing)),
+                "seen": seen,
+                "not_seen": missing,
+            }
+    return _of_groups(shown["account"], groups)
 
 
 def merged(parts: Iterable[Coverage]) -> Coverage:

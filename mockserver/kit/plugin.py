@@ -5,12 +5,14 @@ used.
 """
 
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Unpack
 
 import pytest
 
 if TYPE_CHECKING:
     from mockserver.kit.account import BillogramAccount
+    from mockserver.kit.coverage import Gathered
     from mockserver.kit.new_account import KeyedOptions
     from mockserver.kit.order_reruns import OrderRun
     from mockserver.kit.server import Mockserver
@@ -43,13 +45,135 @@ class _Owned(NamedTuple):
 _accounts = pytest.StashKey[dict[str, _Owned]]()
 _timeline = pytest.StashKey[str]()  # of accounts that are removed
 _raised = pytest.StashKey[list[str]]()  # what the applications of these raised
+_gathered: "pytest.StashKey[Gathered]" = pytest.StashKey()  # with --billogram-coverage
+_worker_lost = pytest.StashKey[bool]()
+_unwritten = pytest.StashKey[str]()  # why a file of it could not be written
+_OUTPUT = "billogram_coverage"  # of a worker of pytest-xdist
 _order_run: "pytest.StashKey[OrderRun]" = pytest.StashKey()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of coverage."""
+    group = parser.getgroup("billogram")
+    group.addoption(
+        "--billogram-coverage",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="show what of Billogram's API the tests exercised; the end of FILE chooses its form: .json, "
+        ".html, .xml (JUnit) or .txt",
+    )
+    group.addoption(
+        "--billogram-coverage-fail-under",
+        type=_percent,
+        metavar="PERCENT",
+        help="fail if less of Billogram's API was exercised, and list what was not",
+    )
+    parser.addini(
+        "billogram_coverage_items",
+        "what the project uses of Billogram's API, as patterns such as `commands: credit *`: coverage is of "
+        "these items alone",
+        type="linelist",
+        default=[],
+    )
+
+
+def _percent(text: str) -> float:
+    percent = float(text)
+    if not 0 <= percent <= 100:
+        raise ValueError("must be from 0 to 100")
+    return percent
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the markers."""
+    """Register the markers, and begin to gather coverage if it is asked for."""
     config.addinivalue_line("markers", _MARKER)
     config.addinivalue_line("markers", _ORDERS)
+    file, limit = config.option.billogram_coverage, config.option.billogram_coverage_fail_under
+    if file is None and limit is None:
+        return
+    from mockserver.kit import coverage
+    from mockserver.kit.server import Mockserver
+
+    if file and (Path(file).suffix not in coverage.WRITERS or not Path(file).absolute().parent.is_dir()):
+        known = ", ".join(coverage.WRITERS)
+        raise pytest.UsageError(
+            f"--billogram-coverage={file}: must be a file in an existing folder, named with {known}"
+        )
+    try:
+        coverage.check_patterns(config.getini("billogram_coverage_items"))
+    except coverage.UnknownItem as error:
+        raise pytest.UsageError(f"billogram_coverage_items: {error}") from None
+    config.stash[_gathered] = gathered = coverage.Gathered()
+    Mockserver.on_stop = gathered.add_server
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop gathering coverage."""
+    if _gathered in config.stash:
+        from mockserver.kit.server import Mockserver
+
+        Mockserver.on_stop = None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Add the coverage of a worker of pytest-xdist."""
+    gathered = node.config.stash.get(_gathered, None)
+    if gathered is None:
+        return
+    packed = getattr(node, "workeroutput", {}).get(_OUTPUT)
+    if packed is None:
+        node.config.stash[_worker_lost] = True
+    else:
+        gathered.add_packed(packed)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Pass the coverage of a worker on; elsewhere write it, and fail the run if it is under the limit."""
+    config = session.config
+    gathered = config.stash.get(_gathered, None)
+    if gathered is None:
+        return
+    if (output := getattr(config, "workeroutput", None)) is not None:
+        output[_OUTPUT] = gathered.packed()
+        return
+    from mockserver.kit import coverage
+
+    shown, limit = _coverage(config), config.option.billogram_coverage_fail_under
+    failed = limit is not None and shown["percent"] < limit
+    if file := config.option.billogram_coverage:
+        try:
+            coverage.write(Path(file), shown, limit)
+        except OSError as error:
+            config.stash[_unwritten] = f"{file} can't be written: {error.strerror}"
+            failed = True
+    if failed and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show the coverage, and below the limit what was never exercised."""
+    if _gathered not in config.stash:
+        return
+    from mockserver import coverage_report
+
+    shown, limit = _coverage(config), config.option.billogram_coverage_fail_under
+    under = limit is not None and shown["percent"] < limit
+    terminalreporter.section("billogram coverage")
+    for line in coverage_report.text(shown, missing=under):
+        terminalreporter.write_line(line)
+    if (problem := config.stash.get(_unwritten, None)) is not None:
+        terminalreporter.write_line(problem, red=True)
+    if config.stash.get(_worker_lost, False):
+        terminalreporter.write_line("a worker crashed: what its tests exercised is missing", red=True)
+    if under:
+        verdict = coverage_report.verdict(shown, limit)
+        terminalreporter.write_line(f"FAILED: billogram coverage of {verdict}", red=True)
+
+
+def _coverage(config: pytest.Config) -> Any:
+    return config.stash[_gathered].coverage(config.getini("billogram_coverage_items"))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -129,6 +253,8 @@ def _new_account(
             pytest.fail("\n".join(problems), pytrace=False)
     finally:
         del accounts[name]
+        if (gathered := request.config.stash.get(_gathered, None)) is not None:
+            gathered.add_test(node.nodeid, account.control("GET", "/coverage"))
         account.close()
 
 

@@ -1,7 +1,8 @@
 """`Mockserver`: a server in a thread of a test, and accounts on it."""
 
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, ClassVar, Unpack
 
 from mockserver.app import Options
 from mockserver.core.model import CallbackSettings, replace
@@ -16,6 +17,9 @@ __all__ = ["ControlRefused", "Mockserver"]
 
 class Mockserver(ServerThread):
     """A server that runs as long as a `with` block. It listens on loopback; `url` ends in `/api/v2`."""
+
+    # called with each server before it stops, while pytest gathers the coverage of a run
+    on_stop: ClassVar[Callable[[ServerThread], None] | None] = None
 
     def __init__(self, *, port: int = 0, **options: Unpack[Options]) -> None:
         super().__init__(port=port, **options)
@@ -34,6 +38,8 @@ class Mockserver(ServerThread):
         """Finish running requests, write pending records, and stop."""
         while self._accounts:
             self._accounts.pop().disconnect()
+        if Mockserver.on_stop is not None and self._thread is not None:
+            Mockserver.on_stop(self)
         super().stop()
 
     def account(

@@ -378,6 +378,8 @@ ROWS += [
     Row("restoreSnapshot", f"{A}/snapshots/none/restore", NO_BODY, 404, "unknown_snapshot"),
     Row("deleteSnapshot", "/accounts/none/snapshots/a", NO_BODY, 404, "unknown_account"),
     Row("deleteSnapshot", f"{A}/snapshots/none", NO_BODY, 404, "unknown_snapshot"),
+    Row("getCoverage", "/accounts/none/coverage", NO_BODY, 404, "unknown_account"),
+    Row("deleteCoverage", "/accounts/none/coverage", NO_BODY, 404, "unknown_account"),
     Row("listFaults", "/accounts/none/faults", NO_BODY, 404, "unknown_account"),
     Row("createFault", "/accounts/none/faults", {"fail": "reset"}, 404, "unknown_account"),
     Row("deleteFaults", "/accounts/none/faults", NO_BODY, 404, "unknown_account"),
@@ -743,6 +745,8 @@ def test_every_built_operation_has_its_refusals() -> None:
         "listAccounts",
         "getControlDocument",
         "listScenarios",
+        "getCoverageOfAll",
+        "deleteCoverageOfAll",
     }  # nothing to say no to, but the token
     assert {row.operation for row in ROWS} == set(BY_ID) - cannot
     of_accounts = {row.operation for row in ROWS if row.code == "unknown_account"}
