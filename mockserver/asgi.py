@@ -52,7 +52,7 @@ class Application:
         self.emulator = Emulator(log, defaults, first=first)
         self.sender = Sender(self.emulator, Transport(configuration.callback_hosts))
         traffic, request_ids, pdf_cache = Traffic(), RequestIds(), PdfCache()
-        coverage = Coverage(self.emulator)
+        self.coverage = coverage = Coverage(self.emulator)
         self.sender.on_attempt = coverage.attempted
         info = ServerInfo(monotonic(), configuration, operations)
         self._configuration = configuration

@@ -28,6 +28,7 @@ NAVIGATION = (
     ("clock", "Clock and agenda"),
     ("timeline", "Timeline"),
     ("requests", "Requests"),
+    ("coverage", "Coverage"),
     ("states", "States"),
     ("faults", "Faults"),
     ("scenarios", "Scenarios"),
