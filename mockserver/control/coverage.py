@@ -37,6 +37,7 @@ from mockserver.coverage import (
     Counts,
     Key,
 )
+from mockserver.emulator import LiveAccount
 from mockserver.schema import Form
 
 Percent = Annotated[float, Form({"type": "number", "minimum": 0, "maximum": 100})]
@@ -45,7 +46,8 @@ Percent = Annotated[float, Form({"type": "number", "minimum": 0, "maximum": 100}
 class SeenShape(TypedDict):
     """An item that was exercised: how often, and the newest request that did it, with its account.
 
-    `example` is null if a clock did it, and `account` if the account was reset or removed since.
+    `example` is null if a clock did it. `account` is null if no journal has the request: it was one of the
+    control plane, or an older one.
     """
 
     item: str
@@ -169,38 +171,45 @@ def universe() -> dict[str, dict[str, None]]:
 async def fetch(call: ControlCall) -> Answer:
     """`GET …/coverage`: shows what the traffic of an account has exercised, and what it has not."""
     live = await call.live()
-    return Answer(_render(live.id, [(live.id, call.coverage.of(live.id))]))
+    return Answer(_render(call, live.id, [(live, call.coverage.of(live.id))]))
 
 
 async def clear(call: ControlCall) -> Answer:
     """`DELETE …/coverage`: begins to count the account's traffic anew."""
     live = await call.live()
     call.coverage.clear(live.id)
-    return Answer(_render(live.id, []))
+    return Answer(_render(call, live.id, []))
 
 
 async def fetch_all(call: ControlCall) -> Answer:
     """`GET /_mock/coverage`: shows the coverage of all accounts, also of those that are gone [A]."""
-    return Answer(_render(None, call.coverage.all()))
+    open_accounts = {live.id: live for live in call.emulator.live_accounts()}
+    parts = [(open_accounts.get(name or ""), counts) for name, counts in call.coverage.all()]
+    return Answer(_render(call, None, parts))
 
 
 async def clear_all(call: ControlCall) -> Answer:
     """`DELETE /_mock/coverage`: begins to count the traffic of all accounts anew."""
     call.coverage.clear()
-    return Answer(_render(None, []))
+    return Answer(_render(call, None, []))
 
 
-def _render(account: str | None, parts: Iterable[tuple[str | None, Counts]]) -> CoverageShape:
+def _render(
+    call: ControlCall, account: str | None, parts: Iterable[tuple[LiveAccount | None, Counts]]
+) -> CoverageShape:
     found: dict[tuple[str, str], SeenShape] = {}
-    for name, counts in parts:
+    for live, counts in parts:
         for key, tally in counts.items():
+            example = tally.request
+            kept = live is not None and example is not None and call.traffic.find(live.stream, example)
+            owner = live.id if live is not None and kept else None
             for place in _items(key):
                 seen = found.setdefault(
                     place, {"item": place[1], "count": 0, "example": None, "account": None}
                 )
                 seen["count"] += tally.count
-                if tally.request is not None and (seen["account"] is None or name is not None):
-                    seen["example"], seen["account"] = tally.request, name
+                if example is not None and (seen["account"] is None or owner is not None):
+                    seen["example"], seen["account"] = example, owner
     return coverage_of(account, {place: seen for place, seen in found.items() if _is_known(*place)})
 
 

@@ -51,6 +51,14 @@ def test_what_the_clock_did_has_no_example(shop: Server) -> None:
     assert "Overdue1the clock" in read(shop, UI).text
 
 
+def test_a_request_that_the_journal_does_not_have_is_no_link(shop: Server) -> None:
+    key = shop.sent()["id"]
+    moved = shop.mock("POST", f"{A}/payments", {"billogram": key}).headers["mock-request-id"]
+    page = read(shop, UI)
+    assert f"settled1{moved}" in page.text
+    assert moved not in str(page.links)
+
+
 def test_it_counts_anew_and_does_not_count_itself(shop: Server) -> None:
     shop.get("/settings")
     form = read(shop, UI).form(f"/_mock{A}/coverage", "DELETE")
