@@ -252,7 +252,6 @@ class Api:
             *(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base),
             headers=scope["headers"],
         )
-        call = Call(self._emulator, self._cache, self._pdf_cache, live, request_id, params, query, body, base)
         passing.operation, passing.call = operation.id, call
         fault = self._traffic.faults.match(
             live.stream, live.account.seed, operation.method, operation.path, params.get("command")

@@ -107,7 +107,7 @@ def _commands() -> Iterator[str]:
 
 def _list_filters() -> Iterator[str]:
     for row in OPERATIONS:
-        if row.listed is not None and row.endpoint is not None and row.listed.filters:
+        if row.listed is not None and row.listed.filters:
             yield from (f"{row.path} filter_field={field}" for field in row.listed.filters)
             yield from (f"{row.path} filter_type={kind}" for kind in row.listed.types)
 
@@ -136,7 +136,7 @@ GROUPS = (
     Group(
         "operations",
         "Operations",
-        lambda: (f"{row.method} {row.path}" for row in OPERATIONS if row.endpoint is not None),
+        lambda: (f"{row.method} {row.path}" for row in OPERATIONS),
     ),
     Group("commands", "Commands and their modes", _commands),
     Group("list_filters", "Filters of lists", _list_filters),
@@ -150,7 +150,7 @@ GROUPS = (
     Group(
         "callbacks",
         "Callback types, and how the receiver answered",
-        lambda: (f"{row.name} {answer}" for row in callbacks.TABLE if row.events for answer in ANSWERS),
+        lambda: (f"{row.name} {answer}" for row in callbacks.TABLE for answer in ANSWERS),
     ),
     Group("errors", "Error identifiers", lambda: (each.status for each in HTTP_STATUS)),
     Group("rules", "Rules that refused", _rules),

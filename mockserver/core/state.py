@@ -552,7 +552,7 @@ class State:
         self.agenda.put(key, None if new is None else recall_due(new, number))
 
     def payments_of(self, billogram: str) -> list[IncomingPayment]:
-        """Return the payments that were allocated to this billogram, in part or whole, in order of creation."""
+        """Return the payments with a part that was allocated to this billogram, in order of creation."""
         return [self.payments[key] for key in self._payments_of.get(billogram, ())]
 
     def _index_billogram(self, key: str, old: Billogram | None, new: Billogram | None) -> None:

@@ -1,15 +1,9 @@
 """Accounts through the control plane (reference: control 1)."""
 
-import json
 from typing import Any
 
 import pytest
 
-from mockserver.asgi import Application
-from mockserver.configuration import Configuration
-from mockserver.control.call import ControlOperation
-from mockserver.in_process import InProcessRequest, call_asgi
-from mockserver.log.memory import MemoryLog
 from mockserver.stories.operations import OPERATIONS
 from tests.server import Server
 
@@ -138,12 +132,6 @@ def test_refusals_change_nothing(
     assert (answer.status, answer.json["error"]["code"]) == (status, code)
     assert (server.image(), server.position()) == (image, position)
     assert [live.id for live in server.emulator.live_accounts()] == ["test"]
-
-
-def test_what_is_not_built_says_so(server: Server) -> None:
-    app = Application(Configuration(), MemoryLog(), (ControlOperation("later", "GET", "/later"),))
-    answer = server.run(call_asgi(app, InProcessRequest("GET", "/_mock/later", {}, b""), "localhost"))
-    assert (answer.status, json.loads(answer.body)["error"]["code"]) == (501, "not_built")
 
 
 def test_the_market_and_the_delay_of_pdfs(server: Server) -> None:

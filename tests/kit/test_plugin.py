@@ -216,39 +216,6 @@ def test_what_the_application_raised_is_shown_once(suite: pytest.Pytester) -> No
     assert "mockserver/in_process.py" not in result.stdout.str(), "the application's own frames alone"
 
 
-def test_an_operation_that_is_not_built(suite: pytest.Pytester) -> None:
-    result = run(
-        suite,
-        """
-        import pytest
-        from mockserver.kit.server import ControlRefused
-
-        def test_unnoticed(billogram):
-            billogram.http.get("/offer?page=1&page_size=1")
-
-        def test_of_the_control_plane(billogram, monkeypatch):
-            def later(*call):
-                raise ControlRefused(501, "not_built", "not built yet", "later")
-
-            with monkeypatch.context() as patch, pytest.raises(ControlRefused):
-                patch.setattr(billogram.server, "control", later)
-                billogram.control("GET", "/later")
-
-        @pytest.mark.billogram(allow_not_built=True)
-        def test_meant(billogram):
-            assert billogram.http.get("/offer?page=1&page_size=1").status_code == 501
-        """,
-    )
-    result.assert_outcomes(passed=3, errors=2)
-    result.stdout.fnmatch_lines(
-        [
-            "not built yet, answered 501 (if that is meant: @pytest.mark.billogram(allow_not_built=True))",
-            "  GET /api/v2/offer?page=1&page_size=1",
-            "  GET /_mock/accounts/…/later",
-        ]
-    )
-
-
 def test_an_account_that_begins_with_a_fixture(suite: pytest.Pytester) -> None:
     suite.path.joinpath("own.yaml").write_text("customers: [{name: Fir AB, contact: {email: a@example.com}}]")
     result = run(
