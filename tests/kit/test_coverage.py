@@ -85,7 +85,7 @@ def test_under_the_limit(suite: pytest.Pytester) -> None:
 
 
 def test_the_items_that_a_project_uses(suite: pytest.Pytester) -> None:
-    items = "\n  ".join(["operations: POST *r", "callbacks: BillogramEvent 2xx", "errors: NOT_FOUND"])
+    items = "\n  ".join(["operations: POST *omer", "callbacks: BillogramEvent 2xx", "errors: NOT_FOUND"])
     suite.makeini(f"{INI}billogram_coverage_items =\n  {items}\n")
     found, printed = gathered(suite, "--billogram-coverage-fail-under=100")
     assert (found["percent"], found["total"]) == (100, "3/3")
