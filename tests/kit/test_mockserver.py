@@ -191,7 +191,7 @@ def test_it_begins_with_a_fixture(tmp_path: Path) -> None:
     with Mockserver(fixture="demo") as server:
         account = Account(server.url, "demo", "secret")
         listed = ask(account, "GET", "/billogram?page=1&page_size=500").json()["data"]
-        assert len(listed) == 26
+        assert len(listed) == 28
         assert server.account("another").user == "another"
     bad = tmp_path / "bad.yaml"
     bad.write_text("acts:\n- {do: deleteItem, on: NONE}\n")
@@ -206,7 +206,7 @@ def test_an_application_begins_with_a_fixture() -> None:
     async def story() -> None:
         async with calling(mockserver.create_app(fixture="demo")) as client:
             found = await client.get("/customer?page=1&page_size=9")
-            assert found.json()["meta"]["total_count"] == 9
+            assert found.json()["meta"]["total_count"] == 10
 
     asyncio.run(story())
 
