@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -247,6 +248,17 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
         help="name:key; without it each scenario has an account of its own",
     )
     parser.add_argument(
+        "--credentials", metavar="FILE", help="name:key of the sandbox, in a file that only you can read"
+    )
+    parser.add_argument(
+        "--write",
+        nargs="?",
+        const="write",
+        choices=("write", "send"),
+        help="let the scenarios write to the sandbox, or also send",
+    )
+    parser.add_argument("--mailbox", type=_argument_type(_mailbox), help="who gets what the sandbox sends")
+    parser.add_argument(
         "--input",
         type=_argument_type(_input_value),
         action="append",
@@ -346,6 +358,12 @@ def _credentials(text: str) -> tuple[str, str]:
     if not name or not key or not text.isprintable() or "/" in name:
         raise ValueError("must be name:key")
     return name, key
+
+
+def _mailbox(text: str) -> str:
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", text):
+        raise ValueError("must be an e-mail address")
+    return text
 
 
 def _input_value(text: str) -> tuple[str, str]:

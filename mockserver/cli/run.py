@@ -10,7 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from mockserver.cli import sandbox
 from mockserver.cli.bar import Bar
+from mockserver.cli.sandbox import SandboxClient, Unsafe
 from mockserver.configuration import Configuration
 from mockserver.masking import masked_urls
 from mockserver.serving import Listener, new_event_loop
@@ -43,6 +45,7 @@ def run(given: Mapping[str, Any]) -> int:
     """Run scenarios one after the other. Returns 0, 1 if one fails, or 2 if they can't be run."""
     try:
         tasks = _tasks(given["scenario"], given["input"])
+        given = _safe(given, tasks)
         with asyncio.Runner(loop_factory=new_event_loop()) as runner:
             done = runner.run(_run_all(tasks, given))
         for line in report.table(done):
@@ -52,13 +55,39 @@ def run(given: Mapping[str, Any]) -> int:
                 print(f"\n{report.failure(each.run)}")
         if given["report"] is not None:
             _write(given["report"], report.junit(done))
-    except (_CannotRun, NotInLibrary, BadDocument, BadInputs, NoServer) as error:
+    except (_CannotRun, NotInLibrary, BadDocument, BadInputs, NoServer, Unsafe) as error:
         print(f"mockserver run: {masked_urls(str(error))}", file=sys.stderr)
         return _EXIT_ERROR
     except KeyboardInterrupt:
         print("mockserver run: interrupted", file=sys.stderr)
         return _EXIT_ERROR
     return _EXIT_FAILED if any(each.run.status == "failed" for each in done) else 0
+
+
+def _safe(given: Mapping[str, Any], tasks: Sequence[_Task]) -> Mapping[str, Any]:
+    """Apply the rules of the sandbox; returns what was given, with the credentials of the sandbox.
+
+    Nothing has been sent yet, and no name was looked up.
+    """
+    base, on_sandbox = given["base_url"], False
+    if base is not None:
+        on_sandbox = sandbox.is_sandbox(base)
+    if not on_sandbox:
+        for option in ("credentials", "mailbox", "write"):
+            if given[option] is not None:
+                raise _CannotRun(f"--{option} is for --base-url {sandbox.SANDBOX}")
+        return {**given, "sandbox": False}
+    if given["account"] is not None:
+        raise _CannotRun(
+            f"credentials of the sandbox are no argument, which others can see: use {sandbox.USER} and "
+            f"{sandbox.KEY}, or --credentials"
+        )
+    dependent = [task.document.name for task in tasks if not task.document.anywhere]
+    if dependent:
+        raise _CannotRun(_no_control_plane(base, dependent))
+    for task in tasks:
+        sandbox.check_level(task.document, given["write"] or sandbox.READ, given["mailbox"])
+    return {**given, "sandbox": True, "account": sandbox.credentials(given["credentials"])}
 
 
 def _tasks(asked: Sequence[str], inputs: Sequence[tuple[str, str]]) -> list[_Task]:
@@ -78,7 +107,7 @@ def _tasks(asked: Sequence[str], inputs: Sequence[tuple[str, str]]) -> list[_Tas
 async def _run_all(tasks: Sequence[_Task], given: Mapping[str, Any]) -> list[Timed]:
     done: list[Timed] = []
     async with _server(given["base_url"]) as base:
-        if given["base_url"] is not None:
+        if given["base_url"] is not None and not given["sandbox"]:
             await _check(tasks, base, given["control_token"])
         with Bar() as bar:
             for number, task in enumerate(tasks):
@@ -89,7 +118,11 @@ async def _run_all(tasks: Sequence[_Task], given: Mapping[str, Any]) -> list[Tim
 
 async def _run_one(task: _Task, base: str, given: Mapping[str, Any]) -> Timed:
     user, key = given["account"] or (f"scenario-{task.document.name}", _KEY)
-    async with Remote(base, user, key, given["control_token"]) as caller:
+    if given["sandbox"]:
+        client: Remote = SandboxClient(base, user, key, given["mailbox"])
+    else:
+        client = Remote(base, user, key, given["control_token"])
+    async with client as caller:
         begun = perf_counter()
         done = await run_scenario(task.document, caller, task.inputs, credentials=basic(user, key))
         return Timed(done, perf_counter() - begun)
@@ -123,17 +156,16 @@ async def _check(tasks: Sequence[_Task], base: str, token: str | None) -> None:
             f"{base} requires its control token: use --control-token, or MOCKSERVER_CONTROL_TOKEN"
         )
     if answered.status != 200 or "mock-request-id" not in answered.headers:
-        raise _CannotRun(
-            f"{base} has no control plane, which {', '.join(dependent)} {_NO_CONTROL_PLANE}{_portable()}"
-        )
+        raise _CannotRun(_no_control_plane(base, dependent))
 
 
-_NO_CONTROL_PLANE = "can't do without: it is no mockserver. These run against every server: "
-
-
-def _portable() -> str:
+def _no_control_plane(base: str, dependent: Sequence[str]) -> str:
     found = (arazzo.load(library.find(SCENARIOS, name), OPERATIONS) for name in library.names(SCENARIOS))
-    return ", ".join(each.name for each in found if each.anywhere)
+    portable = ", ".join(each.name for each in found if each.anywhere)
+    return (
+        f"{base} has no control plane, which {', '.join(dependent)} can't do without: it is no mockserver. "
+        f"These run against every server: {portable}"
+    )
 
 
 def _write(path: str, text: str) -> None:
