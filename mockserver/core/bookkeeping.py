@@ -81,6 +81,9 @@ class Voucher(Struct, frozen=True):
 class _Claim(Struct):
     """What the books remember of a billogram, in its currency."""
 
+    # the income account that a sale used, by that of the row, its VAT rate and whether the VAT is reversed: a
+    # credit uses it too, also after a change of the settings
+    income: dict[tuple[str, Decimal, bool], str] = field(default_factory=dict)
     sale: dict[Key, Decimal] = field(default_factory=dict)  # all that was booked of its sale
     left: dict[Key, Decimal] = field(default_factory=dict)  # and is not credited yet
     receivable: Decimal = money.ZERO  # its balance
@@ -112,6 +115,7 @@ class Books:
         self.account_names: dict[str, str] = {}  # of all accounts that settings have named so far
         self.dimension_names: dict[str, str] = {}
         self.object_names: dict[tuple[str, str], str] = {}
+        self._objects: dict[frozenset[tuple[str, str]], Objects] = {}  # in the order in which they first came
         self._claims: dict[str, _Claim] = {}
         self._came_in_on: dict[str, str] = {}  # account by payment
         self._named: Bookkeeping | None = None  # the settings whose names are known
@@ -153,7 +157,7 @@ class Books:
         return book
 
     def name_objects(self, objects: str) -> Objects:
-        """Return the objects of a row, and remember the names that it has for them."""
+        """Return the objects of a row, in the order in which they first came, and remember their names."""
         found = []
         for each in json.loads(objects):
             dimension, number = str(each["dimension_id"]), str(each["object_id"])
@@ -162,7 +166,7 @@ class Books:
                 self.dimension_names[dimension] = each["dimension_name"]
             if each.get("object_name"):
                 self.object_names[dimension, number] = each["object_name"]
-        return tuple(found)
+        return self._objects.setdefault(frozenset(found), tuple(found))
 
     def came_in_on(self, payment: str, account: str | None = None) -> str:
         """Return the account that the money of a payment came in on; `account`, if given, is it."""
@@ -308,12 +312,12 @@ class _Reading:
 
     # documents
 
-    def _sale(self, content: Content) -> Amounts:
+    def _sale(self, claim: _Claim, content: Content) -> Amounts:
         """Return what rows and invoice fee add to the accounts of income and VAT, exactly."""
         amounts: Amounts = {}
         reversed_vat = bool(content.regional.reversed_vat)
         for row in content.items:
-            self._row(amounts, row, reversed_vat=reversed_vat)
+            self._row(amounts, claim, row, reversed_vat=reversed_vat)
         fee = content.terms.invoice_fee
         if fee:
             _add(amounts, self._account("income_account_for_vat_25"), money.negated(fee))
@@ -322,16 +326,23 @@ class _Reading:
                 _add(amounts, self._account("vat_account_for_vat_25"), money.negated(vat))
         return amounts
 
-    def _row(self, amounts: Amounts, row: Row, *, reversed_vat: bool) -> None:
+    def _row(self, amounts: Amounts, claim: _Claim, row: Row, *, reversed_vat: bool) -> None:
         net = money.row_net(row)
-        # a VAT rate without an account of its own is booked like 25 % [A]
-        account = row.income_account or self._account("income_account_for_vat_25")
-        if reversed_vat and account == bookkeeping_accounts(self._state.account.settings, row.vat)[0]:
-            account = self._account("reversed_vat_account")
+        kind = row.income_account, row.vat, reversed_vat
+        account = claim.income.get(kind)
+        if account is None:
+            account = claim.income[kind] = self._income_account(row, reversed_vat=reversed_vat)
         _add(amounts, account, money.negated(net), self._books.name_objects(row.objects))
         if not reversed_vat and row.vat:
             vat_account = row.vat_account or self._account("vat_account_for_vat_25")
             _add(amounts, vat_account, money.negated(money.percent(net, row.vat)))
+
+    def _income_account(self, row: Row, *, reversed_vat: bool) -> str:
+        # a VAT rate without an account of its own is booked like 25 % [A]
+        account = row.income_account or self._account("income_account_for_vat_25")
+        if reversed_vat and account == bookkeeping_accounts(self._state.account.settings, row.vat)[0]:
+            return self._account("reversed_vat_account")
+        return account
 
     def _invoice(self, event: events.LetterEvent, after: Billogram) -> None:
         claim = self._books.claim(after.id)
@@ -339,7 +350,7 @@ class _Reading:
         name = "Såld faktura" if claim.sold else "Kreditfaktura" if after.is_credit else "Faktura"
         draft = self._draft(after, f"{name} {event.invoice_no}")
         self._receivable(draft, after, after.sums.total)
-        self._book_sale(draft, claim, self._sale(after.content), after.sums.total)
+        self._book_sale(draft, claim, self._sale(claim, after.content), after.sums.total)
 
     def _book_sale(self, draft: _Draft, claim: _Claim, exact: Amounts, total: Decimal) -> None:
         """Book a sale, or a difference of one, of this total: rounded legs, and what makes them balance."""
@@ -355,8 +366,8 @@ class _Reading:
         """Book what a change of a sent billogram adds to its sale, or takes from it."""
         old = self._before[after.id].content
         draft, claim = self._draft(after, text), self._books.claim(after.id)
-        exact = self._sale(after.content)
-        for (account, objects), amount in self._sale(old).items():
+        exact = self._sale(claim, after.content)
+        for (account, objects), amount in self._sale(claim, old).items():
             _add(exact, account, money.negated(amount), objects)
         total = money.subtract(after.sums.total, before.sums.total)
         self._book_sale(draft, claim, exact, total)
@@ -375,7 +386,7 @@ class _Reading:
         elif event.rows:
             exact = {}
             for row in event.rows:
-                self._row(exact, row, reversed_vat=bool(after.content.regional.reversed_vat))
+                self._row(exact, claim, row, reversed_vat=bool(after.content.regional.reversed_vat))
         else:
             whole = money.negated(money.add(*claim.sale.values()))
             exact = {

@@ -57,7 +57,8 @@ _AS_DECIDED = (
 
 def evolve(view: View, event: Event) -> tuple[Change, ...]:
     """Return the changes that an event makes to the state, to be `put` in this order."""
-    return applied(view, event) + report_plan.changes(view, event)
+    made = applied(view, event)
+    return made + report_plan.changes(view, event, made)
 
 
 def applied(view: View, event: Event) -> tuple[Change, ...]:

@@ -5,15 +5,16 @@ somebody asks for it (`core.bookkeeping`).
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from mockserver.core import calendar, events
 from mockserver.core.events import BillogramEvent, Event
 from mockserver.core.funds import SETTLED, TRANSFER, IncomingPayment
 from mockserver.core.model import Account, Billogram, ReportPlan, replace
-from mockserver.core.state import ACCOUNT, BILLOGRAM, PAYMENT, REPORT_PLAN, Change, View
+from mockserver.core.state import ACCOUNT, BILLOGRAM, PAYMENT, REPORT_PLAN, Change, View, open_currency
 
+_LATE = 28  # of a month in UTC, the 1st can have begun elsewhere
 _SEK = "SEK"  # of money that is on no billogram
 Booking = tuple[str, date]  # currency, and a local day with a voucher
 
@@ -34,20 +35,36 @@ def after(plan: ReportPlan, event: events.ReportsMade) -> ReportPlan:
     return ReportPlan(booked, covered, made)
 
 
-def changes(view: View, event: Event) -> tuple[Change, ...]:
+def changes(view: View, event: Event, made: tuple[Change, ...]) -> tuple[Change, ...]:
     """Note the month of the voucher of an event, if it is the first of its currency in this month.
 
-    `view` is the state before the event, which may include earlier events of the same act.
+    `view` is the state before the event, which may include earlier events of the same act. `made` are the
+    changes of the event itself: a claim that ends on the 1st was open at the end of the month before.
     """
     rule = _BOOKED.get(type(event))
     booking = None if rule is None else rule(view, event)
-    if booking is None:
-        return ()
-    waiting = booking[0], booking[1].replace(day=1)
-    plan = of(view)
-    if waiting in plan.booked or (plan.covered is not None and waiting[1] < plan.covered):
-        return ()
-    return ((REPORT_PLAN, "", replace(plan, booked=(*plan.booked, waiting))),)
+    plan = old = of(view)
+    # before the first reports, the month of the claim's sending waits for its reports anyway
+    ended = [_ended(view, new) for kind, _, new in made if kind == BILLOGRAM and plan.covered is not None]
+    for currency, day in filter(None, (booking, *ended)):
+        waiting = currency, day.replace(day=1)
+        if waiting not in plan.booked and (plan.covered is None or waiting[1] >= plan.covered):
+            plan = replace(plan, booked=(*plan.booked, waiting))
+    return () if plan is old else ((REPORT_PLAN, "", plan),)
+
+
+def _ended(view: View, new: Billogram) -> Booking | None:
+    """Return the last day of a month at whose end a claim was open that ends on the 1st; else None."""
+    if 1 < new.updated_at.day < _LATE:  # in every time zone
+        return None
+    old: Billogram | None = view.find(BILLOGRAM, new.id)
+    currency = open_currency(old)
+    today = _local(view, new.updated_at)
+    if currency is None or open_currency(new) is not None or today.day != 1 or old is None:
+        return None
+    if old.attested_at is not None and _local(view, old.attested_at) == today:
+        return None
+    return currency, today - timedelta(days=1)
 
 
 def _by_event(view: View, event: BillogramEvent) -> Booking | None:

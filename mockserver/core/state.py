@@ -245,7 +245,7 @@ def billogram_entries(billograms: Sequence[Billogram], due: Mapping[str, Due | N
             tuple({document.invoice_no for document in each.documents} - {each.invoice_no})
             for each in billograms
         ],
-        [_open_currency(each) for each in billograms],
+        [open_currency(each) for each in billograms],
     )
 
 
@@ -569,7 +569,7 @@ class State:
         self._index_numbers(key, left, entered)
         self._index_documents(key, old, new)
         self.agenda.put(key, None if entered is None else next_due(entered, self.account))
-        was_open, now_open = _open_currency(old), _open_currency(new)
+        was_open, now_open = open_currency(old), open_currency(new)
         if was_open != now_open:
             self._index_open_claim(was_open, now_open)
         was, now = _bucket_values(left), _bucket_values(entered)
@@ -717,7 +717,7 @@ def dunning_inputs(account: Account) -> tuple[object, ...]:
     return account.dunning_changed_at, *agenda_inputs(account)
 
 
-def _open_currency(billogram: Billogram | None) -> str | None:
+def open_currency(billogram: Billogram | None) -> str | None:
     """Return the currency of an open claim: sent, not ended and not sold; None of any other billogram."""
     if billogram is None or billogram.internal not in _OPEN:
         return None

@@ -174,6 +174,21 @@ def reversed_vat(server: Server) -> None:
     sent(server, regional_sweden={"reversed_vat": True}, items=rows, invoice_fee=10)
 
 
+def reversed_vat_credited(server: Server) -> None:
+    """The default account changes between the sale and the credit, which goes back where the sale was."""
+    key = sent(server, regional_sweden={"reversed_vat": True}, items=[row("A", 100), row("B", 50)])
+    changed = {"bookkeeping": {"income_account_for_vat_25": "3005"}}
+    assert server.call("PUT", "/settings", changed).status == 200
+    credit(server, key, mode="items", items=[{"title": "A", "count": -1}])
+
+
+def objects(server: Server) -> None:
+    """The same objects in another order are the same objects."""
+    one, other = {"dimension_id": "6", "object_id": "P1"}, {"dimension_id": "1", "object_id": "10"}
+    books = [{"objects": each} for each in ([one, other], [other, one], [one])]
+    sent(server, items=[row("A", 100, bookkeeping=each) for each in books])
+
+
 def by_rows(server: Server) -> None:
     key = sent(server, items=[row("A", 99.9, count=2), row("B", 50, 12)])
     credit(server, key, mode="items", items=[{"title": "A", "count": -1}])
@@ -267,6 +282,11 @@ def fee_by_allocation(server: Server) -> None:
 
 ROWS: list[tuple[Callable[[Server], object], list[str]]] = [
     (reversed_vat, ["Faktura 1: 1500 +16000 · 3001 -1000 · 3231 -10000 · 3999 -5000"]),
+    (
+        reversed_vat_credited,
+        ["Faktura 1: 1500 +15000 · 3231 -15000", "Kreditfaktura 2: 1500 -10000 · 3231 +10000"],
+    ),
+    (objects, ["Faktura 1: 1500 +37500 · 2610 -7500 · 3001 -10000 · 3001 -20000"]),
     (
         by_rows,
         [
@@ -525,6 +545,32 @@ def test_the_agenda_has_reports_only_while_there_is_something_to_report(server: 
     assert names == {"2026-03", "2026-04"}
     pay(server, 10)
     assert entries() == ["2026-09-01T00:15"]
+
+
+OPEN_AT_THE_END = [("04-30T23:59", False), ("05-01T00:05", True), ("05-01T00:20", True)]
+
+
+@pytest.mark.parametrize(("paid", "is_open"), OPEN_AT_THE_END)
+def test_a_claim_that_is_open_at_the_end_of_a_month(server: Server, paid: str, *, is_open: bool) -> None:
+    """The month has reports without a voucher too, also if the claim is paid before they are made."""
+    key = sent(server)
+    to(server, paid)
+    pay(server, 125, billogram=key)
+    to(server, "05-02T10:00")
+    # a payment in April is a voucher of April, so there are reports of April anyway
+    names = [each["filename"] for each in server.get("/report?page=1&page_size=100").data]
+    assert len([each for each in names if each.startswith("2026-04")]) == 4
+    assert len(content(server, "2026-04_debtors_ledger.csv").decode().splitlines()) == 1 + is_open
+
+
+def test_a_claim_of_the_new_month_has_no_report_in_the_old_one(server: Server) -> None:
+    server.customer()
+    to(server, "05-01T00:02")
+    key = sent(server, customer={"customer_no": 1})
+    to(server, "05-01T00:05")
+    pay(server, 125, billogram=key)
+    to(server, "05-02T10:00")
+    assert server.get("/report?page=1&page_size=100").data == []
 
 
 def test_a_report_stays_as_it_was(server: Server) -> None:
