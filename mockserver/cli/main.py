@@ -41,8 +41,21 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+_PIPE = 141  # exit code, as of a program that SIGPIPE ends
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Parse the command line, run the command, and exit with its code."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads the output has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end of Python
+        code = _PIPE
+    raise SystemExit(code)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     own, program = _split(list(sys.argv[1:] if arguments is None else arguments))
     if own[:1] == ["exec"] and not program and not {"-h", "--help"} & set(own):
@@ -98,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         from mockserver.cli.wait import wait
 
         code = wait(given["url"], given["timeout"])
-    raise SystemExit(code)
+    return code
 
 
 def _stopped(number: int, frame: object) -> NoReturn:
